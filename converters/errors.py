@@ -1,0 +1,59 @@
+"""Every exception that this distribution raises on purpose.
+
+The tree lives here, not in :mod:`zoo`, because imports point from ``zoo`` to ``converters`` and never back.
+This module imports nothing, so that naming an error costs nothing.
+"""
+
+from __future__ import annotations
+
+
+class ZooError(Exception):
+    """Root of all errors raised by ``zoo`` and ``converters``.
+
+    The message is written for the person at the keyboard: which file, which layer, what was expected, what
+    was found, and what to do next.
+    """
+
+
+class ArgumentError(ZooError, ValueError):
+    """An argument has a value that is not allowed; the message says which values are."""
+
+
+class UnknownNameError(ZooError, LookupError):
+    """No architecture, weights set or layer has this name; the message lists the nearest ones."""
+
+
+class RegistryError(ZooError):
+    """A registry file breaks its form; the message starts with the file and the path of the mistake."""
+
+
+class FileFormatError(ZooError):
+    """A file is not a Keras weights file that can be read; the message says what it is instead."""
+
+
+class StructureMismatchError(ZooError):
+    """A weights file does not hold exactly the layers of an architecture; names the layer and both shapes."""
+
+
+class ConversionError(ZooError):
+    """A conversion cannot be planned or carried out."""
+
+
+class AlreadyConvertedError(ConversionError):
+    """The file already has the layout and the kernels that were asked for."""
+
+
+class UnknownFlattenError(ConversionError):
+    """A dense layer may follow a flattened feature map whose (C, H, W) shape nobody has told."""
+
+
+class DownloadError(ZooError):
+    """No source gave the file; the message has one line for each source and its reason."""
+
+
+class ChecksumError(DownloadError):
+    """A file is not the published one: its size or one of its digests differs."""
+
+
+class CacheError(ZooError):
+    """The cache folder cannot be used, or what it remembers contradicts what was found."""
