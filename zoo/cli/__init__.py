@@ -1,0 +1,53 @@
+"""The command line: a thin edge that parses, calls the library and prints.
+
+Standard output carries results alone (a path, a table, JSON), so that a script can read it; progress, notes
+and errors go to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from converters.errors import ArgumentError, UnknownNameError, ZooError
+from zoo.cli.parser import build_parser
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: The arguments after the program's name; those of the process by default.
+
+    Returns:
+        0 done, 1 failed, 2 wrong usage (also raised as SystemExit by the parser), 130 interrupted.
+    """
+    arguments = build_parser().parse_args(argv)
+    command = import_module(f"zoo.cli.{arguments.module}")
+    try:
+        code: int = command.run(arguments)
+        sys.stdout.flush()
+    except (ArgumentError, UnknownNameError) as error:
+        return _fail(error, EXIT_USAGE)
+    except ZooError as error:
+        return _fail(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        print("zoo: interrupted", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`zoo list | head`): nothing is wrong, but Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    return code
+
+
+def _fail(error: ZooError, code: int) -> int:
+    print(f"zoo: {error}", file=sys.stderr)  # noqa: T201
+    return code

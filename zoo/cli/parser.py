@@ -1,0 +1,112 @@
+"""What can be typed: every command with its arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from zoo import __version__
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_FORMS = ("th", "tf")
+_DIRECTIONS = ("th-to-tf", "tf-to-th")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; each result names in ``module`` what runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="zoo",
+        description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
+        epilog="ZOO_HOME is the folder of fetched files; ZOO_REGISTRY lists overlay registries. "
+        "Exit codes: 0 done, 1 failed, 2 wrong usage.",
+    )
+    parser.add_argument("--version", action="version", version=f"zoo {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_add_list, _add_show, _add_fetch, _add_convert, _add_inspect, _add_demo):
+        add(commands)
+    return parser
+
+
+def _add_list(commands: _Commands) -> None:
+    parser = _command(commands, "list", "list the networks of the registry", module="registry")
+    parser.add_argument("pattern", nargs="?", default="*", metavar="PATTERN", help="for example '*resnet*'")
+    _add_json(parser)
+
+
+def _add_show(commands: _Commands) -> None:
+    parser = _command(commands, "show", "show all the registry knows about a network", module="registry")
+    _add_name(parser)
+    _add_json(parser)
+
+
+def _add_fetch(commands: _Commands) -> None:
+    parser = _command(commands, "fetch", "bring a verified weights file and print its path", module="fetch")
+    _add_name(parser)
+    parser.add_argument(
+        "--backend", choices=_FORMS, default="tf", help="layout and kernels of the file (default: tf)"
+    )
+    parser.add_argument(
+        "--weights", default="imagenet", metavar="SET", help="weights set (default: imagenet)"
+    )
+    parser.add_argument("--no-top", dest="top", action="store_false", help="the file without the classifier")
+    parser.add_argument("--from", dest="from_file", metavar="FILE", help="take a file you have: same checks")
+    _add_json(parser)
+
+
+def _add_convert(commands: _Commands) -> None:
+    parser = _command(
+        commands, "convert", "convert a weights file between layouts and kernels", module="convert"
+    )
+    direction = parser.add_mutually_exclusive_group()
+    for name in _DIRECTIONS:
+        direction.add_argument(
+            f"--{name}", dest="direction", action="store_const", const=name, help="layout and kernels both"
+        )
+    for end, meaning in (("from", "of the old file; found out where not given"), ("to", "of the new file")):
+        for axis in ("layout", "kernels"):
+            parser.add_argument(f"--{end}-{axis}", choices=_FORMS, help=f"{axis} {meaning}")
+    parser.add_argument("source", metavar="OLD", help="a Keras weights file, or a network's name to fetch it")
+    parser.add_argument(
+        "target", nargs="?", metavar="NEW", help="default: OLD_tf.h5 or OLD_th.h5, beside OLD"
+    )
+    parser.add_argument("--arch", metavar="NAME", help="the network the file holds (default: recognised)")
+    parser.add_argument(
+        "--flatten",
+        action="append",
+        default=[],
+        metavar="LAYER=CxHxW",
+        help="the feature map before a dense layer; LAYER=none where there is none",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
+    parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
+    _add_json(parser)
+
+
+def _add_inspect(commands: _Commands) -> None:
+    parser = _command(commands, "inspect", "say what a weights file is and what it holds", module="inspect")
+    parser.add_argument("file", metavar="FILE")
+    _add_json(parser)
+
+
+def _add_demo(commands: _Commands) -> None:
+    parser = _command(
+        commands, "demo", "do the main job end to end, offline, on practice values", module="demo"
+    )
+    parser.add_argument("name", nargs="?", default="densenet161", metavar="NAME")
+    _add_json(parser)
+
+
+def _command(commands: _Commands, name: str, summary: str, *, module: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.set_defaults(module=module, command=name)
+    return parser
+
+
+def _add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a network's name; `zoo list` shows them")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
