@@ -156,9 +156,12 @@ class WeightsFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """Published single-crop error on the ImageNet validation set, in per cent, and where it is stated."""
+    """Published single-crop error on the ImageNet validation set, in per cent, and where it is stated.
 
-    top1_error_percent: float
+    The top-1 error is ``None`` where only the top-5 error was published.
+    """
+
+    top1_error_percent: float | None
     top5_error_percent: float
     source: str
 

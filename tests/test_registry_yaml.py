@@ -1,0 +1,126 @@
+"""Tests of reading YAML strictly and of laying one file over another."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.errors import RegistryError
+from zoo.registry_yaml import Origins, lay_over, read_yaml
+
+
+def _read(folder: Path, content: str | bytes) -> dict[str, Any]:
+    path = folder / "file.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_yaml(path, "it")
+
+
+def test_plain_values_are_read(tmp_path: Path) -> None:
+    """Text, numbers, flags, null, lists and mappings come as Python's own."""
+    text = "a: text\nb: [1, -2.5, 1.0e-3, 0x10, true, null, ~, 'true']\nc: {d: 'é'}\n"
+    assert _read(tmp_path, text) == {
+        "a": "text",
+        "b": [1, -2.5, 0.001, 16, True, None, None, "true"],
+        "c": {"d": "é"},
+    }
+
+
+def test_an_alias_is_read_as_a_copy(tmp_path: Path) -> None:
+    """Both places say the same, and changing one does not change the other."""
+    values = _read(tmp_path, "a: &x {b: 1}\nc: *x\n")
+    assert values["a"] == values["c"]
+    assert values["a"] is not values["c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it: is empty; at least one part of a registry is needed"),
+        ("# only a comment\n", "it: is empty; at least one part of a registry is needed"),
+        ("- a\n", "it: a list is not a mapping"),
+        ("just text\n", "it: 'just text' is not a mapping"),
+        ("a: 1\nb: 2\na: 3\n", "it: a: is written twice, first in line 1 (line 3)"),
+        ("a:\n  - b: 1\n    b: 1\n", "it: a[0].b: is written twice, first in line 2 (line 3)"),
+        ("a: {b: 1, 'b': 1}\n", "it: a.b: is written twice, first in line 1 (line 1)"),
+        ("a: {1: b}\n", "it: a: the key '1' is not text; put it in quotes (line 1)"),
+        ("on: 1\n", "it: the key 'on' is not text; put it in quotes (line 1)"),
+        ("? [a, b]\n: 1\n", "it: the key of several parts is not text; put it in quotes (line 1)"),
+        (
+            "a: 2016-08-09\n",
+            "it: a: '2016-08-09' is read as timestamp; put it in quotes if it is text (line 1)",
+        ),
+        ("a: !thing b\n", "it: a: 'b' is read as !thing; put it in quotes if it is text (line 1)"),
+        ("a: !!int b\n", "it: a: 'b' cannot be read as int (line 1)"),
+        ("a: !!bool b\n", "it: a: 'b' cannot be read as bool (line 1)"),
+        ("a: &x\n  b: *x\n", "it: a.b: contains itself (line 1)"),
+    ],
+)
+def test_what_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """Each text is answered with one line that says what and where."""
+    with pytest.raises(RegistryError) as caught:
+        _read(tmp_path, text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [1, 2\nb: 3\n", 2),
+        ("a: 1\n  b: 2\n", 2),
+        ("a: 1\n---\nb: 2\n", 2),
+        ("a: *b\n", 1),
+        ("a: 'b\n", 2),
+    ],
+    ids=["open list", "indentation", "two documents", "unknown alias", "open quote"],
+)
+def test_what_is_not_yaml_is_refused(text: str, line: int, tmp_path: Path) -> None:
+    """The parser's reason is passed on, with line and column; its words are its own."""
+    with pytest.raises(RegistryError) as caught:
+        _read(tmp_path, text)
+    assert re.fullmatch(rf"it: is not YAML: .+ \(line {line}, column [0-9]+\)", str(caught.value))
+
+
+def test_control_characters_are_refused(tmp_path: Path) -> None:
+    """A reason without a line is passed on as it is."""
+    with pytest.raises(RegistryError, match=r"^it: is not YAML: .+ not allowed$"):
+        _read(tmp_path, "a: \x07\n")
+
+
+def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
+    """A binary file, for example a weights file, is told as such."""
+    with pytest.raises(RegistryError) as caught:
+        _read(tmp_path, b"\x89HDF\r\n\x1a\n")
+    assert str(caught.value) == "it: is not UTF-8 text: byte 0 cannot be decoded"
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    """The system's own reason is passed on."""
+    with pytest.raises(RegistryError) as caught:
+        read_yaml(tmp_path, "it")
+    assert str(caught.value) == "it: cannot be read: Is a directory"
+
+
+def test_mappings_merge_and_the_rest_is_replaced() -> None:
+    """Only mappings on both sides merge, at any depth."""
+    below = {"a": {"b": {"c": 1, "d": 2}, "e": [1, 2]}, "f": 3}
+    lay_over(below, {"a": {"b": {"c": 9}, "e": [7]}, "g": 4}, "above", Origins("below"))
+    assert below == {"a": {"b": {"c": 9, "d": 2}, "e": [7]}, "f": 3, "g": 4}
+
+
+def test_origins_name_the_last_writer() -> None:
+    """A value belongs to the last file that wrote it or a value around it."""
+    origins = Origins("base")
+    below: dict[str, Any] = {"a": {"b": {"c": 1}, "d": [1]}}
+    lay_over(below, {"a": {"b": {"c": 2}}}, "one", origins)
+    assert origins.of(("a", "b", "c")) == "one"
+    assert origins.of(("a", "b")) == "base"
+    assert origins.of(("a", "d", 0)) == "base"
+    lay_over(below, {"a": {"b": 5, "d": [{"x": 1}]}}, "two", origins)
+    assert origins.of(("a", "b")) == "two"
+    assert origins.of(("a", "d", 0, "x")) == "two"
+    lay_over(below, {"a": {"b": {"c": 2}}}, "three", origins)
+    assert origins.of(("a", "b", "c")) == "three"
+    assert origins.of(()) == "base"

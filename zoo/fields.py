@@ -1,0 +1,322 @@
+"""Kinds of values that a registry file may hold.
+
+Each kind does two things from the same facts: it checks a value that was read from YAML, and it says in JSON
+Schema what it accepts. So the checks and the schema cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from zoo.errors import RegistryError
+
+Made_co = TypeVar("Made_co", covariant=True)
+
+Path = tuple[str | int, ...]
+"""Keys and list places that lead from the top of a registry to a value."""
+
+
+class Mistake(RegistryError):  # noqa: N818 - it becomes a RegistryError once the file is known
+    """A value breaks its form; whoever knows the files says in which of them it was written.
+
+    Attributes:
+        path: Where the value stands.
+        reason: What is wrong with it, to be read after the path.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{dotted(path)}: {reason}" if path else reason)
+
+
+def dotted(path: Path) -> str:
+    """Return a path as people write it, for example ``architectures.vgg16.weights[0].urls``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def show(value: object) -> str:
+    """Return a value as it would be written in YAML, short enough for one line of a message."""
+    if isinstance(value, (Mapping, list, tuple)):
+        return "a mapping" if isinstance(value, Mapping) else "a list"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return text if len(text) <= 90 else f"{text[:80]}…{text[-1]}"
+
+
+def nearest(name: object, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return at most ``count`` known names that look like ``name``, in the order in which they are known."""
+    from difflib import get_close_matches  # only mistakes pay for this import
+
+    known = list(known)
+    close = get_close_matches(str(name).lower(), [entry.lower() for entry in known], n=count, cutoff=0.6)
+    return [entry for entry in known if entry.lower() in close]
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ``; did you mean X?`` for the one known name nearest to ``name``, or nothing."""
+    near = nearest(name, known, count=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+class Kind(Protocol):
+    """What a value must be."""
+
+    def check(self, value: object, path: Path) -> object:
+        """Return the value in the form that records hold it.
+
+        Raises:
+            Mistake: The value is not of this kind.
+        """
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of this kind."""
+        ...
+
+
+class Text:
+    """One line of text.
+
+    Args:
+        pattern: Regular expression for the whole text, in the syntax that Python and ECMA 262 share.
+        must: What the pattern asks for, to be read after "must".
+    """
+
+    def __init__(
+        self, pattern: str = r"\S(?:.*\S)?", must: str = "be one line of text with no blanks around it"
+    ) -> None:
+        self._pattern = re.compile(pattern)
+        self._must = must
+
+    def check(self, value: object, path: Path) -> str:
+        """Return the text; see :class:`Kind`."""
+        if not isinstance(value, str):
+            hint = "; put it in quotes" if isinstance(value, (int, float)) else ""
+            raise Mistake(path, f"{show(value)} is not text{hint}")
+        if not self._pattern.fullmatch(value):
+            raise Mistake(path, f"{show(value)} must {self._must}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"type": "string", "pattern": f"^(?:{self._pattern.pattern})$"}
+
+
+class Choice:
+    """One of a few words or whole numbers."""
+
+    def __init__(self, options: tuple[str | int, ...]) -> None:
+        self._options = options
+
+    def check(self, value: object, path: Path) -> str | int:
+        """Return the chosen option; see :class:`Kind`."""
+        for option in self._options:
+            if value == option and type(value) is type(option):
+                return option
+        names = [str(option) for option in self._options]
+        raise Mistake(path, f"{show(value)} is not one of {', '.join(names)}{did_you_mean(value, names)}")
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"enum": list(self._options)}
+
+
+class Flag:
+    """``true`` or ``false``."""
+
+    def check(self, value: object, path: Path) -> bool:
+        """Return the flag; see :class:`Kind`."""
+        if not isinstance(value, bool):
+            raise Mistake(path, f"{show(value)} is not true or false")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"type": "boolean"}
+
+
+class Whole:
+    """A whole number between two bounds, both allowed."""
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._least = least
+        self._most = most
+
+    def check(self, value: object, path: Path) -> int:
+        """Return the number; see :class:`Kind`."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Mistake(path, f"{show(value)} is not a whole number")
+        return int(_within(value, self._least, self._most, path))
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"type": "integer"} | _bounds(self._least, self._most)
+
+
+class Number:
+    """A finite number between two bounds, both allowed; whole numbers are numbers too."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least = least
+        self._most = most
+
+    def check(self, value: object, path: Path) -> float:
+        """Return the number; see :class:`Kind`."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            hint = "; write it without quotes and with a point, as in 1.0e-3" if _is_numeric(value) else ""
+            raise Mistake(path, f"{show(value)} is not a number{hint}")
+        return float(_within(value, self._least, self._most, path))
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"type": "number"} | _bounds(self._least, self._most)
+
+
+def _is_numeric(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", value) is not None
+
+
+def _within(value: float, least: float, most: float | None, path: Path) -> float:
+    if value < least:
+        raise Mistake(path, f"{value} is less than {least}")
+    if most is not None and value > most:
+        raise Mistake(path, f"{value} is more than {most}")
+    return value
+
+
+def _bounds(least: float, most: float | None) -> dict[str, float]:
+    return {"minimum": least} if most is None else {"minimum": least, "maximum": most}
+
+
+class Maybe:
+    """A value of another kind, or ``null`` where it is not known or there is none."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def check(self, value: object, path: Path) -> object:
+        """Return the value or ``None``; see :class:`Kind`."""
+        return None if value is None else self._kind.check(value, path)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"anyOf": [self._kind.schema(), {"type": "null"}]}
+
+
+class ListOf:
+    """A list of values of one kind, held as a tuple.
+
+    Args:
+        kind: What each entry must be.
+        least: How many entries there must be.
+        fixed: Whether there may be no more of them.
+    """
+
+    def __init__(self, kind: Kind, least: int = 0, *, fixed: bool = False) -> None:
+        self._kind = kind
+        self._least = least
+        self._fixed = fixed
+
+    def check(self, value: object, path: Path) -> tuple[object, ...]:
+        """Return the checked values; see :class:`Kind`."""
+        if not isinstance(value, list):
+            raise Mistake(path, f"{show(value)} is not a list")
+        if len(value) < self._least or (self._fixed and len(value) > self._least):
+            allowed = self._least if self._fixed else f"at least {self._least}"
+            raise Mistake(path, f"has {len(value)} entries instead of {allowed}")
+        return tuple([self._kind.check(entry, (*path, place)) for place, entry in enumerate(value)])
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        bounds = {"minItems": self._least} | ({"maxItems": self._least} if self._fixed else {})
+        return {"type": "array", "items": self._kind.schema()} | bounds
+
+
+class MapOf:
+    """A mapping from names that the file chooses to values of one kind; it has at least one entry."""
+
+    def __init__(self, kind: Kind, names: Text) -> None:
+        self._kind = kind
+        self._names = names
+
+    def check(self, value: object, path: Path) -> dict[str, object]:
+        """Return the checked values by name; see :class:`Kind`."""
+        if not isinstance(value, dict):
+            raise Mistake(path, f"{show(value)} is not a mapping")
+        if not value:
+            raise Mistake(path, "is empty")
+        return {
+            self._names.check(name, (*path, name)): self._kind.check(entry, (*path, name))
+            for name, entry in value.items()
+        }
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": self._names.schema(),
+            "additionalProperties": self._kind.schema(),
+        }
+
+
+class Anything:
+    """A mapping whose form depends on another value and is checked when that is known."""
+
+    def check(self, value: object, path: Path) -> dict[str, object]:
+        """Return the mapping as it is; see :class:`Kind`."""
+        if not isinstance(value, dict):
+            raise Mistake(path, f"{show(value)} is not a mapping")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {"type": "object"}
+
+
+class Record(Generic[Made_co]):
+    """A mapping with exactly these keys.
+
+    Args:
+        make: Called with the checked values as keyword arguments.
+        fields: Kind and meaning of each key; the meaning is what an editor shows.
+        named: Whether ``make`` also takes ``name``: the key under which the mapping itself stands.
+    """
+
+    def __init__(
+        self, make: Callable[..., Made_co], fields: Mapping[str, tuple[Kind, str]], *, named: bool = False
+    ) -> None:
+        self._make = make
+        self._fields = fields
+        self._named = named
+
+    def check(self, value: object, path: Path) -> Made_co:
+        """Return the record; see :class:`Kind`."""
+        if not isinstance(value, dict):
+            raise Mistake(path, f"{show(value)} is not a mapping")
+        for key in value:
+            if key not in self._fields:
+                raise Mistake((*path, key), f"is not a known key{did_you_mean(key, self._fields)}")
+        for key in self._fields:
+            if key not in value:
+                raise Mistake((*path, key), "is missing")
+        checked = {key: kind.check(value[key], (*path, key)) for key, (kind, _) in self._fields.items()}
+        return self._make(name=path[-1], **checked) if self._named else self._make(**checked)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`Kind`."""
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(self._fields),
+            "properties": {
+                key: {"description": meaning, **kind.schema()}
+                for key, (kind, meaning) in self._fields.items()
+            },
+        }
