@@ -174,7 +174,7 @@ def redirect_to_itself(server: FaultyServer, request: Request, answer: Answer) -
 def sign_in(server: FaultyServer, request: Request, answer: Answer) -> Answer:
     """Redirect from the file to a sign-in page, as Drive does for a private file."""
     if request.path == "/ServiceLogin":
-        return html_answer(page("Sign in", '<form><input type="password" name="pw"></form>'))
+        return html_answer(page("Welcome", "<script>/* the form is drawn by a script */</script>"))
     if isinstance(answer.body, Slice):
         location = f"{server.origin()}/ServiceLogin?service=wise&continue={urlsplit(DRIVE_URL).path}"
         return replace(

@@ -1,0 +1,122 @@
+"""Why an answer is not the file: a table of statuses and a look at the first bytes.
+
+Each function returns the reason as one line without the address, ``None`` where there is nothing to refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+from zoo.download.drive import Page, plain_text
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+SIGN_IN = "the host asks for a sign-in: the file is private or was removed"
+
+STATUS_REASONS = {
+    401: SIGN_IN,
+    403: "the host refuses access to the file",
+    404: "the host has no such file",
+    410: "the file was removed for good",
+    429: "the host asks to try again later",
+}
+
+_LFS_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\nsize (\d+)"
+)
+_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte-order mark and white space
+_XML_CODE = re.compile(rb"<Code>([^<]*)</Code>")
+_XML_MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
+_LEGACY_DRIVE_ID = re.compile(r"0B[\w-]{26}")
+
+
+def of_status(status: int, url: str, head: bytes) -> str | None:
+    """Return why a status other than 200 is no file.
+
+    Args:
+        status: The HTTP status.
+        url: The URL that was asked first; its Drive id may explain a 404.
+        head: The first bytes of the body; they may say more than the status.
+    """
+    if status == HTTPStatus.OK:
+        return None
+    if looks_like_xml(head):
+        return f"{_phrase(status)}: {of_xml(head)}"
+    reason = STATUS_REASONS.get(status, "the host has a fault" if status >= 500 else "no file came")
+    if status == HTTPStatus.NOT_FOUND and _has_legacy_drive_id(url):
+        reason += ", or its old Drive id needs a resource key that is not known"
+    if b"automated queries" in head:
+        reason = "the host takes this network for a robot: try again later or from another network"
+    return f"{_phrase(status)}: {reason}"
+
+
+def of_page(page: Page) -> str:
+    """Return why a page that offers no way on to the file came instead of it."""
+    if page.errors:
+        return f"the host's page says: {' '.join(page.errors)}"
+    if page.asks_password:
+        return SIGN_IN
+    return f"an HTML page titled '{page.title}' came instead of the file"
+
+
+def of_head(head: bytes, signature: bytes) -> str | None:
+    """Return what a body is instead of a file that begins with a signature.
+
+    Args:
+        head: The first bytes of the body, 8 or more unless the body is shorter.
+        signature: What the file must begin with; empty where nothing is known.
+    """
+    if signature and head.startswith(signature):
+        return None
+    if not head:
+        return "an empty body came instead of the file"
+    if pointer := _LFS_POINTER.match(head):
+        return (
+            "a git-lfs pointer came instead of the file: it stands for "
+            f"sha256:{pointer[1].decode()} ({int(pointer[2])} bytes), which lies elsewhere"
+        )
+    if looks_like_xml(head):
+        return of_xml(head)
+    return _not_hdf5(head) if signature else None
+
+
+def _not_hdf5(head: bytes) -> str:
+    if head.lstrip()[:1] in (b"{", b"["):
+        return "a JSON text came instead of the file"
+    return f"what came is no HDF5 file: it begins with {head[:8]!r}"
+
+
+def of_xml(head: bytes) -> str:
+    """Return what an XML error of a storage host says."""
+    found = [pattern.search(head) for pattern in (_XML_CODE, _XML_MESSAGE)]
+    said = ": ".join(plain_text(match[1].decode("utf-8", "replace")) for match in found if match)
+    if "expired" in said:
+        return f"an expired signed link: XML ({said}) came instead of the file"
+    return f"XML ({said or 'without an error code'}) came instead of the file"
+
+
+def looks_like_html(head: bytes, content_type: str) -> bool:
+    """Say whether a body is an HTML page, by its beginning or by what its sender calls it."""
+    start = head[:1024].lstrip(_BLANK).lower()
+    if content_type.lower().startswith("text/html"):
+        return start.startswith(b"<")
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def looks_like_xml(head: bytes) -> bool:
+    """Say whether a body begins as the XML of a storage host does."""
+    return head.lstrip(_BLANK).startswith((b"<?xml", b"<Error>"))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _has_legacy_drive_id(url: str) -> bool:
+    ids = parse_qs(urlsplit(url).query).get("id", [])
+    return any(_LEGACY_DRIVE_ID.fullmatch(file_id) for file_id in ids)

@@ -1,0 +1,74 @@
+"""Whether a weights file holds what the registry says: its layers, their names and shapes.
+
+This is what stands in for a digest where none was published, and what finds a wrong entry where one was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
+from zoo.records import Architecture, WeightsFile
+
+if TYPE_CHECKING:
+    from converters.dialects import Description
+    from converters.structures import Match, Structure
+
+
+def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
+    """Return what a published file must hold: its structure, without the classifier if it has none.
+
+    The registry names the classifier's layers as the graph's first structure does; other structures list the
+    same weighted layers in the same order.
+    """
+    from converters.structures import load_structure, plain_name
+
+    structure = load_structure(file.structure)
+    if file.top:
+        return structure
+    graph = network.graph_of(file.structure)
+    top = {plain_name(name) for name in graph.top}
+    pairs = zip(load_structure(graph.structures[0]).weighted, structure.weighted, strict=True)
+    return structure.without([own.name for first, own in pairs if plain_name(first.name) in top])
+
+
+def check_structure(
+    network: Architecture, file: WeightsFile, path: Path, label: str
+) -> tuple[Description, Match]:
+    """Check that a file holds exactly what its registry entry says.
+
+    Args:
+        network: The network.
+        file: The registry entry.
+        path: The file.
+        label: What messages call the file, whose path may be a temporary one.
+
+    Raises:
+        FileFormatError: It is no Keras weights file.
+        StructureMismatchError: It holds something else.
+        RegistryError: The same, of a file that has every published digest; so the registry must be wrong.
+    """
+    from converters.dialects import describe
+    from converters.structures import match
+
+    try:
+        description = describe(path)
+        matched = match(description, expected_structure(network, file))
+        if matched.layout not in (None, file.layout):
+            reason = f"its shapes are those of layout {matched.layout}, expected layout {file.layout}"
+            raise StructureMismatchError(f"{path}: {reason}")
+    except (FileFormatError, StructureMismatchError) as error:
+        reason = str(error).replace(str(path), label)
+        if is_attested(file):
+            message = (
+                f"{file.id}: the registry is wrong: a file with all published digests is not what it says"
+            )
+            raise RegistryError(f"{message} ({reason})") from error
+        raise type(error)(reason) from error
+    return description, matched
+
+
+def is_attested(file: WeightsFile) -> bool:
+    """Say whether a digest was published that nobody can forge by accident; ``cksum`` has 32 bits only."""
+    return any(digest.algorithm != "cksum" for digest in file.digests)
