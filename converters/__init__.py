@@ -1,0 +1,50 @@
+"""Convert Keras weights files between Theano's and TensorFlow's forms, with NumPy and h5py alone.
+
+Importing this package costs nothing: the public names are looked up when they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from converters.api import Conversion, Inspection, convert_file, inspect_file, plan_file
+    from converters.flatten import parse_flatten
+    from converters.layouts import Form
+    from converters.plan import Plan
+
+_HOMES = {
+    "Conversion": "converters.api",
+    "Form": "converters.layouts",
+    "Inspection": "converters.api",
+    "Plan": "converters.plan",
+    "convert_file": "converters.api",
+    "inspect_file": "converters.api",
+    "parse_flatten": "converters.flatten",
+    "plan_file": "converters.api",
+}
+
+__all__ = [
+    "Conversion",
+    "Form",
+    "Inspection",
+    "Plan",
+    "convert_file",
+    "inspect_file",
+    "parse_flatten",
+    "plan_file",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name's module when the name is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,300 @@
+"""What users and the command line call: convert, plan, inspect."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converters.dialects import Description, Layer, describe
+from converters.errors import AlreadyConvertedError, ArgumentError
+from converters.execute import Progress, planned_texts, write
+from converters.facts import Fact, learn_kernels, learn_layout
+from converters.layouts import Form, Layout, Rows, Shape, checked_axis, ends_of
+from converters.plan import Plan, make_plan
+from converters.record import ConversionRecord
+from converters.structures import Match, find_structure, known_structures, recognise
+
+Flatten = Mapping[str, Shape | Rows | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """A conversion that was carried out.
+
+    Attributes:
+        source: The file that was converted.
+        target: The new file.
+        plan: What was done to each array.
+        record: What the new file says of itself.
+    """
+
+    source: Path
+    target: Path
+    plan: Plan
+    record: ConversionRecord
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the conversion as plain values that JSON can hold."""
+        return {
+            "source": str(self.source),
+            "target": str(self.target),
+            "record": self.record.attributes(),
+            "plan": self.plan.as_dict(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What a weights file is and holds.
+
+    Attributes:
+        description: Layers, arrays and attributes.
+        layout: Its layout and who tells it, or None if nothing does.
+        kernels: How its kernels are stored and who tells it, or None if nothing does.
+        structure: The name of the known structure that the file holds, or None.
+    """
+
+    description: Description
+    layout: Fact | None
+    kernels: Fact | None
+    structure: str | None
+
+    @property
+    def arrays(self) -> int:
+        """The number of arrays."""
+        return sum(len(layer.arrays) for layer in self.description.layers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the inspection as plain values that JSON can hold."""
+        description = self.description
+        return {
+            "path": str(description.path),
+            "bytes": description.nbytes,
+            "dialect": description.dialect,
+            "keras_version": description.keras_version,
+            "backend": description.backend,
+            "whole_model": description.whole_model,
+            "layout": self.layout.value if self.layout else None,
+            "layout_from": self.layout.source if self.layout else None,
+            "kernels": self.kernels.value if self.kernels else None,
+            "kernels_from": self.kernels.source if self.kernels else None,
+            "structure": self.structure,
+            "record": description.record.attributes() if description.record else None,
+            "layers": [_layer_dict(layer) for layer in description.layers],
+            "arrays": self.arrays,
+            "parameters": description.parameters,
+        }
+
+
+def _layer_dict(layer: Layer) -> dict[str, Any]:
+    arrays = [
+        {"name": array.name, "role": array.role, "shape": list(array.shape), "dtype": str(array.dtype)}
+        for array in layer.arrays
+    ]
+    return {"name": layer.name, "kind": layer.kind, "arrays": arrays}
+
+
+def inspect_file(path: str | os.PathLike[str]) -> Inspection:
+    """Say what a weights file is and holds, without reading its arrays.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileFormatError: If it is not a Keras weights file that can be read.
+    """
+    description = describe(path)
+    found = recognise(description, known_structures())
+    layout = learn_layout(description, match=found[1] if found else None)
+    return Inspection(
+        description=description,
+        layout=layout,
+        kernels=learn_kernels(description, layout),
+        structure=found[0].name if found else None,
+    )
+
+
+def plan_file(
+    src: str | os.PathLike[str],
+    *,
+    direction: str | None = None,
+    from_layout: str | None = None,
+    from_kernels: str | None = None,
+    to_layout: str | None = None,
+    to_kernels: str | None = None,
+    arch: str | None = None,
+    flatten: Flatten | None = None,
+    registry_form: Form | None = None,
+) -> Plan:
+    """Work out what a conversion would do, without reading an array or writing a file.
+
+    Args:
+        src: The file to convert.
+        direction: ``"th-to-tf"`` or ``"tf-to-th"``: layout and kernels both. It says what the file is to
+            become; what it is, only as far as nothing more certain tells.
+        from_layout: ``"th"`` or ``"tf"``: the file's layout, whatever else says so.
+        from_kernels: The same for its kernels.
+        to_layout: The layout it is to have; unchanged if only ``to_kernels`` is given.
+        to_kernels: The kernels it is to have; unchanged if only ``to_layout`` is given.
+        arch: An architecture whose layers the file must have; without it, the file is recognised if it can
+            be.
+        flatten: For each layer that follows a flattened feature map its (C, H, W), or None for a layer that
+            does not.
+        registry_form: What a registry says the file is.
+
+    Raises:
+        ArgumentError: If an argument has a value that is not allowed.
+        FileFormatError: If the file is not a Keras weights file that can be read.
+        AlreadyConvertedError: If the file is already what it is to become.
+        ConversionError: If a layer has no rule, or nothing tells what the file is.
+        UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
+        StructureMismatchError: If the file has not the layers of ``arch``.
+    """
+    user_layout = checked_axis(from_layout, "from_layout")
+    user_kernels = checked_axis(from_kernels, "from_kernels")
+    expected, wanted = _ends(direction, to_layout, to_kernels)
+    description = describe(src)
+    match = _match(description, arch)
+    layout = learn_layout(
+        description, user=user_layout, registry_form=registry_form, expected=expected, match=match
+    )
+    kernels = learn_kernels(description, layout, user=user_kernels, registry_form=registry_form)
+    target = _target(wanted, layout, kernels, description)
+    plan = make_plan(
+        description,
+        target=target,
+        from_layout=user_layout,
+        from_kernels=user_kernels,
+        registry_form=registry_form,
+        expected=expected,
+        flatten=_rows(flatten or {}),
+        match=match,
+    )
+    _refuse_same(plan)
+    planned_texts(plan)  # refuses what could not be written down later, before anything is read
+    return plan
+
+
+def convert_file(
+    src: str | os.PathLike[str],
+    dst: str | os.PathLike[str] | None = None,
+    *,
+    direction: str | None = None,
+    from_layout: str | None = None,
+    from_kernels: str | None = None,
+    to_layout: str | None = None,
+    to_kernels: str | None = None,
+    arch: str | None = None,
+    flatten: Flatten | None = None,
+    registry_form: Form | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a weights file into another layout, other kernels, or both.
+
+    Args:
+        src: The file to convert; it is not touched.
+        dst: The new file; by default beside the old one, ``OLD_tf.h5`` or ``OLD_th.h5``.
+        direction: See :func:`plan_file`, for this and all others up to ``registry_form``.
+        from_layout: The file's layout.
+        from_kernels: The file's kernels.
+        to_layout: The new layout.
+        to_kernels: The new kernels.
+        arch: An architecture whose layers the file must have.
+        flatten: The feature maps that are flattened, by layer.
+        registry_form: What a registry says the file is.
+        force: Replace a file that has the new file's name.
+        progress: Called with the bytes done and the bytes in all.
+
+    Returns:
+        What was done, and where the new file is.
+
+    Raises:
+        ZooError: As :func:`plan_file`, and ConversionError if the new file cannot be written.
+    """
+    plan = plan_file(
+        src,
+        direction=direction,
+        from_layout=from_layout,
+        from_kernels=from_kernels,
+        to_layout=to_layout,
+        to_kernels=to_kernels,
+        arch=arch,
+        flatten=flatten,
+        registry_form=registry_form,
+    )
+    target = Path(dst) if dst is not None else default_target(plan.path, plan.target)
+    record = write(plan, target, force=force, progress=progress)
+    return Conversion(source=plan.path, target=target, plan=plan, record=record)
+
+
+def default_target(source: Path, form: Form) -> Path:
+    """Return where a conversion goes if nobody says: ``OLD_tf.h5`` beside ``OLD.h5``.
+
+    Args:
+        source: The file to convert.
+        form: What it becomes; where layout and kernels differ, the name says both.
+    """
+    ending = form.layout if form.layout == form.kernels else f"{form.layout}_{form.kernels}_kernels"
+    return source.with_name(f"{source.stem}_{ending}{source.suffix or '.h5'}")
+
+
+def _ends(
+    direction: str | None, to_layout: str | None, to_kernels: str | None
+) -> tuple[Form | None, tuple[Any, Any]]:
+    """Return where the direction starts from, and the layout and kernels wanted (None: unchanged)."""
+    if direction is not None:
+        if to_layout or to_kernels:
+            raise ArgumentError("give either direction, or to_layout and to_kernels, not both")
+        start, end = ends_of(direction)
+        return start, (end.layout, end.kernels)
+    if not to_layout and not to_kernels:
+        raise ArgumentError("say what the file is to become: direction, or to_layout and to_kernels")
+    return None, (checked_axis(to_layout, "to_layout"), checked_axis(to_kernels, "to_kernels"))
+
+
+def _target(
+    wanted: tuple[Any, Any], layout: Fact | None, kernels: Fact | None, description: Description
+) -> Form:
+    new_layout: Layout | None = wanted[0] or (layout.value if layout else None)
+    new_kernels = wanted[1] or (kernels.value if kernels else None)
+    if new_layout is None or new_kernels is None:
+        text = "nothing in the file tells its layout; say both to_layout and to_kernels, or from_layout"
+        raise ArgumentError(f"{description.path}: {text}")
+    return Form(layout=new_layout, kernels=new_kernels)
+
+
+def _match(description: Description, arch: str | None) -> Match | None:
+    if arch is not None:
+        return find_structure(description, arch)[1]
+    found = recognise(description, known_structures())
+    return found[1] if found else None
+
+
+def _refuse_same(plan: Plan) -> None:
+    if plan.source != plan.target:
+        return
+    text = f"{plan.path}: is already in layout {plan.layout} with kernels {plan.kernels}"
+    certain = plan.layout.source == plan.kernels.source == "record"
+    hint = "" if certain else "; if that is wrong, say what it is with --from-layout and --from-kernels"
+    raise AlreadyConvertedError(text + hint)
+
+
+def _rows(flatten: Flatten) -> dict[str, Rows | None]:
+    """Return feature maps as segments of rows: (C, H, W) is one of them."""
+    found: dict[str, Rows | None] = {}
+    for layer, value in flatten.items():
+        if value is None:
+            found[layer] = None
+        elif all(isinstance(size, int) and size > 0 for size in value) and value:
+            found[layer] = (tuple(value),)  # type: ignore[arg-type]
+        elif value and all(isinstance(segment, tuple | list) and segment for segment in value):
+            found[layer] = tuple(tuple(segment) for segment in value)  # type: ignore[arg-type]
+        else:
+            raise ArgumentError(
+                f"flatten of {layer!r} must be (channels, height, width) or None, not {value!r}"
+            )
+    return found

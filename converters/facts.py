@@ -1,0 +1,189 @@
+"""What a file is, and how that was learned.
+
+In this order: the user, the record that an earlier conversion left, the registry, the ``backend`` attribute
+of Keras 2, the configuration of a whole model, the shapes. What nothing tells is assumed, and called so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from converters.dialects import Array, Description, Layer
+from converters.errors import ConversionError
+from converters.layouts import Form, Kernels, Layout
+from converters.structures import Match
+
+_BACKENDS: Mapping[str, Kernels] = {
+    "theano": "th",
+    "tensorflow": "tf",
+    "cntk": "tf",
+    "jax": "tf",
+    "torch": "tf",
+}
+_CONFIG_VALUES: Mapping[str, Layout] = {
+    "th": "th",
+    "tf": "tf",
+    "channels_first": "th",
+    "channels_last": "tf",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A layout or kernels, and who told it.
+
+    Attributes:
+        value: ``th`` or ``tf``.
+        source: ``user``, ``record``, ``registry``, ``backend attribute``, ``model_config``, ``shapes``,
+            ``direction`` or ``assumed``.
+    """
+
+    value: Literal["th", "tf"]
+    source: str
+
+    def __str__(self) -> str:
+        """Return for instance ``th (shapes)``."""
+        return f"{self.value} ({self.source})"
+
+
+def learn_layout(
+    description: Description,
+    *,
+    user: Layout | None = None,
+    registry_form: Form | None = None,
+    expected: Form | None = None,
+    match: Match | None = None,
+) -> Fact | None:
+    """Return a file's layout and how it is known, or None if nothing tells it.
+
+    Args:
+        description: The file.
+        user: What the user says.
+        registry_form: What the registry says.
+        expected: Where the direction that the user gave starts from; counts only where nothing else tells.
+        match: The structure that the file holds, whose shapes are then known.
+
+    Raises:
+        ConversionError: If the shapes contradict what is said, or each other.
+    """
+    shapes = match.layout if match else layout_of_shapes(description)
+    said = (
+        ("user", user),
+        ("record", description.record and description.record.form.layout),
+        ("registry", registry_form and registry_form.layout),
+        ("model_config", layout_of_config(description.model_config)),
+        ("shapes", shapes),
+        ("direction", expected and expected.layout),
+    )
+    fact = _first(said)
+    if fact and shapes and fact.value != shapes:
+        text = f"{description.path}: layout is {fact}, but its shapes are those of layout {shapes}"
+        raise ConversionError(f"{text} ({_example(description)}); leave the layout out, or check the file")
+    return fact
+
+
+def learn_kernels(
+    description: Description,
+    layout: Fact | None,
+    *,
+    user: Kernels | None = None,
+    registry_form: Form | None = None,
+) -> Fact | None:
+    """Return how a file's kernels are stored and how that is known.
+
+    Args:
+        description: The file.
+        layout: Its layout: where nothing tells the kernels, they are assumed to match it.
+        user: What the user says.
+        registry_form: What the registry says.
+
+    Returns:
+        None only if the layout is unknown too.
+    """
+    return _first(
+        (
+            ("user", user),
+            ("record", description.record and description.record.form.kernels),
+            ("registry", registry_form and registry_form.kernels),
+            ("backend attribute", kernels_of_backend(description)),
+            ("assumed", layout and layout.value),
+        )
+    )
+
+
+def kernels_of_backend(description: Description) -> Kernels | None:
+    """Return what the ``backend`` attribute tells: Theano rotates its kernels, all others do not."""
+    return _BACKENDS.get(description.backend or "")
+
+
+def layout_of_config(config: Mapping[str, Any] | None) -> Layout | None:
+    """Return the layout that the layers of a model's configuration agree on, or None."""
+    values = set(_orderings(config))
+    return _CONFIG_VALUES[values.pop()] if len({_CONFIG_VALUES[value] for value in values}) == 1 else None
+
+
+def _orderings(config: object) -> Iterator[str]:
+    if isinstance(config, Mapping):
+        name = str(config.get("class_name", ""))
+        inner = config.get("config")
+        # 1-D layers have a data_format of their own, and Flatten's says how it works, not what it is given.
+        if isinstance(inner, Mapping) and not name.endswith("1D") and name != "Flatten":
+            yield from (
+                value
+                for key in ("dim_ordering", "data_format")
+                if isinstance(value := inner.get(key), str) and value in _CONFIG_VALUES
+            )
+        for value in config.values():
+            yield from _orderings(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _orderings(value)
+
+
+def layout_of_shapes(description: Description) -> Layout | None:
+    """Return the layout that the shapes of the convolution kernels prove, or None.
+
+    A kernel has its outputs first in th layout and last in tf layout, and its bias tells how many there are.
+    Keras 2 stores the same shape in both layouts.
+
+    Raises:
+        ConversionError: If one layer can only be th and another only tf.
+    """
+    told: dict[Layout, Layer] = {}
+    for layer, kernel, outputs in _measured(description):
+        fitting: list[Layout] = []
+        fitting += ["th"] if kernel.shape[0] == outputs else []
+        fitting += ["tf"] if kernel.shape[-1] == outputs else []
+        if len(fitting) == 1:
+            told.setdefault(fitting[0], layer)
+    if len(told) == 2:
+        text = f"layer {told['th'].name!r} has th shapes but layer {told['tf'].name!r} has tf shapes"
+        raise ConversionError(f"{description.path}: {text}; the file mixes layouts")
+    return next(iter(told), None)
+
+
+def _measured(description: Description) -> Iterator[tuple[Layer, Array, int]]:
+    """Yield the convolution kernels whose number of outputs is known from a vector of that length."""
+    if description.dialect == "keras2":
+        return
+    weighted = description.weighted
+    for layer, following in zip(weighted, (*weighted[1:], None), strict=True):
+        kernel, bias = layer.array("kernel"), layer.array("bias")
+        if layer.kind not in ("Conv2D", "Conv3D") or kernel is None or len(kernel.shape) < 4:
+            continue
+        if bias is None and following and following.kind == "BatchNormalization":
+            bias = following.arrays[0]
+        if bias is not None and len(bias.shape) == 1:
+            yield layer, kernel, bias.shape[0]
+
+
+def _example(description: Description) -> str:
+    kernels = [(layer, layer.array("kernel")) for layer in description.weighted if layer.kind == "Conv2D"]
+    layer, kernel = kernels[0] if kernels else (description.weighted[0], description.weighted[0].arrays[0])
+    return f"layer {layer.name!r}: kernel {kernel.shape if kernel else ()}"
+
+
+def _first(said: tuple[tuple[str, Any], ...]) -> Fact | None:
+    return next((Fact(value=value, source=source) for source, value in said if value), None)

@@ -1,0 +1,499 @@
+"""The configuration inside a whole-model file: what flows where, and how it reads in another layout.
+
+A configuration names every layer and what it is connected to, so the shape of every feature map can be
+followed from the inputs. That settles which rows were flattened from which map, and which numbers of the
+configuration are axes that move with the layout. What cannot be followed is left out, never guessed.
+
+Sources: the get_config() and get_output_shape_for() (Keras 1) or compute_output_shape() (Keras 2) methods of
+    the layers
+in Keras 1.2.2 and 2.2.4, and conv_output_length() of keras/utils/conv_utils.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from converters.errors import ConversionError
+from converters.layouts import Layout, Rows, Shape
+from converters.rules import kind_of_class
+
+_ORDERS: Mapping[Layout, tuple[str, str]] = {"th": ("th", "channels_first"), "tf": ("tf", "channels_last")}
+_ORDER_KEYS = ("dim_ordering", "data_format")
+# What a layer's configuration sets: JSON of any form.
+Setting: TypeAlias = Any
+_MAP_RANKS = {"2D": 3, "3D": 4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """What flows from one layer to the next, for one image of the batch.
+
+    Attributes:
+        shape: Its sizes, None where a size is open.
+        rows: For a vector, the maps that were flattened into it, channels first; None if there were none.
+    """
+
+    shape: tuple[int | None, ...]
+    rows: Rows | None = None
+
+    @property
+    def is_map(self) -> bool:
+        """Whether this may be a feature map: it has space beside its channels."""
+        return len(self.shape) > 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Node:
+    """One layer of a configuration, with the layers that feed it in each of its uses."""
+
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    uses: tuple[tuple[tuple[str, int], ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """One use of a layer: what comes in; the network's layout; the ranks that its maps have."""
+
+    node: _Node
+    inputs: tuple[Feature, ...]
+    layout: Layout
+    ranks: frozenset[int]
+
+    @property
+    def first(self) -> Feature:
+        return self.inputs[0]
+
+    @property
+    def maps(self) -> bool:
+        """Whether a feature map comes in."""
+        return any(len(feature.shape) in self.ranks for feature in self.inputs)
+
+    def get(self, *keys: str) -> Setting:
+        """Return the first setting that the configuration has, under the name of either version."""
+        return next((self.node.config[key] for key in keys if self.node.config.get(key) is not None), None)
+
+    def split(self, shape: tuple[int | None, ...]) -> tuple[int | None, tuple[int | None, ...]]:
+        """Return the channels and the space of a map's shape."""
+        return (shape[0], shape[1:]) if self.layout == "th" else (shape[-1], shape[:-1])
+
+    def joined(self, channels: int | None, space: tuple[int | None, ...]) -> Feature:
+        return Feature(shape=(channels, *space) if self.layout == "th" else (*space, channels))
+
+
+class _UnknownError(Exception):
+    """A layer's output cannot be followed."""
+
+
+def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Rows | None]:
+    """Return what the rows of dense and normalisation layers were flattened from, where it can be followed.
+
+    Args:
+        config: A model's configuration.
+        layout: The layout that it is in.
+
+    Returns:
+        The flattened maps by layer, channels first, or None where no map was flattened or its rows do not
+        move.
+    """
+    found: dict[str, Rows | None] = {}
+    doubtful: set[str] = set()
+    for step in _flow(config, layout):
+        if step.node.kind in ("Dense", "BatchNormalization", "Scale") and not step.maps:
+            rows = step.first.rows
+            if found.setdefault(step.node.name, rows) != rows:
+                doubtful.add(step.node.name)
+        elif step.node.kind in ("BatchNormalization", "Scale"):
+            found[step.node.name] = None
+    return {name: rows for name, rows in found.items() if name not in doubtful}
+
+
+def converted_config(text: str, source: Layout, target: Layout, where: str) -> tuple[str, str | None]:
+    """Return a model's configuration in another layout.
+
+    Args:
+        text: The configuration, JSON.
+        source: The layout that it is in.
+        target: The layout wanted.
+        where: The file, for messages.
+
+    Returns:
+        The new text; and the old one if the way back would not lead to it letter by letter, otherwise None.
+
+    Raises:
+        ConversionError: If a layer works along an axis in a way that cannot be written down in the other
+            layout.
+    """
+    new = _converted(text, source, target, where)
+    try:
+        back: str | None = _converted(new, target, source, where)
+    except ConversionError:
+        back = None
+    return new, None if back == text else text
+
+
+def _converted(text: str, source: Layout, target: Layout, where: str) -> str:
+    config = copy.deepcopy(json.loads(text))
+    ranks = _map_ranks(config)
+    steps: dict[str, _Step] = {}
+    for step in _flow(config, source):
+        steps.setdefault(step.node.name, step)
+    for entry in _entries(config):
+        _convert_entry(entry, steps, ranks, source=source, target=target, where=where)
+    return json.dumps(config)
+
+
+def _convert_entry(
+    entry: dict[str, Any],
+    steps: Mapping[str, _Step],
+    ranks: frozenset[int],
+    *,
+    source: Layout,
+    target: Layout,
+    where: str,
+) -> None:
+    config = entry["config"]
+    name, kind = str(config.get("name", entry.get("name", ""))), kind_of_class(str(entry["class_name"]))
+    if not kind.endswith("1D"):
+        for key in _ORDER_KEYS:
+            if config.get(key) in _ORDERS[source]:
+                config[key] = _ORDERS[target][_ORDERS[source].index(config[key])]
+    for key in ("batch_input_shape", "batch_shape"):
+        shape = config.get(key)
+        if isinstance(shape, list) and len(shape) - 1 in ranks:
+            config[key] = [shape[0], *_moved(shape[1:], source)]
+    step = steps.get(name)
+    if step is None and kind in _AXES | _UNWRITABLE and ranks:
+        raise ConversionError(_cannot(where, name, kind, "what flows into it cannot be followed"))
+    if step is None or not step.maps:
+        return
+    if kind in _UNWRITABLE or config.get("activation") in ("softmax", "log_softmax"):
+        raise ConversionError(_cannot(where, name, kind, "it works on the axes of a feature map"))
+    key = "concat_axis" if kind == "Merge" else "axis"
+    if kind in _AXES and config.get("mode", "concat") in _AXIS_MODES:
+        rank = len(step.first.shape) + 1
+        if isinstance(config.get(key), list):
+            config[key] = [_moved_axis(axis, rank, source) for axis in config[key]]
+        elif isinstance(config.get(key), int):
+            config[key] = _moved_axis(config[key], rank, source)
+
+
+# Layers whose axis moves, and the modes in which it counts (BatchNormalization has modes of its own in Keras
+# 1).
+_AXES = frozenset({"BatchNormalization", "Scale", "Concatenate", "Merge", "Softmax"})
+_AXIS_MODES = ("concat", 0, 1, 2)
+# Layers that name axes in ways that mean something else, or nothing, in the other layout.
+_UNWRITABLE = frozenset({"Permute", "Reshape", "RepeatVector", "Lambda", "Dense", "Dot", "TimeDistributed"})
+
+
+def _cannot(where: str, name: str, kind: str, why: str) -> str:
+    text = f"{where}: layer {name!r} ({kind}) cannot be written down in the other layout: {why}"
+    return f"{text}; save the weights alone (save_weights) and convert that file"
+
+
+def _moved(shape: Sequence[Any], source: Layout) -> list[Any]:
+    return [*shape[1:], shape[0]] if source == "th" else [shape[-1], *shape[:-1]]
+
+
+def _moved_axis(axis: int, rank: int, source: Layout) -> int:
+    """Return where an axis of a batch of maps goes; 0 is the batch."""
+    return [0, *_moved(range(1, rank), source)].index(axis % rank)
+
+
+def _entries(config: object) -> Iterator[dict[str, Any]]:
+    """Yield every layer's entry, those of nested models too."""
+    if isinstance(config, dict):
+        if "class_name" in config and isinstance(config.get("config"), dict):
+            yield config
+        for value in config.values():
+            yield from _entries(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _entries(value)
+
+
+def _map_ranks(config: object) -> frozenset[int]:
+    """Return the ranks (without the batch) of a model's feature maps: 3 if it has 2-D layers, 4 for 3-D."""
+    endings = {str(entry["class_name"])[-2:] for entry in _entries(config)}
+    return frozenset(rank for ending, rank in _MAP_RANKS.items() if ending in endings)
+
+
+def _flow(config: Mapping[str, Any], layout: Layout) -> Iterator[_Step]:
+    """Yield every use of a layer whose inputs can be followed, from the inputs on."""
+    nodes = _nodes(config)
+    ranks = _map_ranks(config)
+    known: dict[tuple[str, int], Feature] = {}
+    waiting = [(node, number) for node in nodes for number in range(len(node.uses))]
+    while waiting:
+        ready = [(node, number) for node, number in waiting if all(key in known for key in node.uses[number])]
+        if not ready:
+            return
+        for node, number in ready:
+            inputs = tuple(known[key] for key in node.uses[number])
+            step = _Step(node=node, inputs=inputs, layout=layout, ranks=ranks)
+            if inputs:
+                yield step
+            try:
+                known[node.name, number] = _output(step)
+            except (_UnknownError, TypeError, ValueError, IndexError, KeyError):
+                # Nothing behind this layer can be followed then: it stays out of what is known.
+                continue
+        waiting = [use for use in waiting if use not in ready]
+
+
+def _nodes(config: Mapping[str, Any]) -> list[_Node]:
+    inner = config.get("config")
+    layers = inner.get("layers") if isinstance(inner, Mapping) else inner
+    if not isinstance(layers, list):
+        return []
+    entries = [
+        layer for layer in layers if isinstance(layer, Mapping) and isinstance(layer.get("config"), Mapping)
+    ]
+    if config.get("class_name") == "Sequential":
+        return _chain(entries)
+    return [_node(entry, tuple(map(_sources, entry.get("inbound_nodes") or [[]]))) for entry in entries]
+
+
+def _node(entry: Mapping[str, Any], uses: tuple[tuple[tuple[str, int], ...], ...]) -> _Node:
+    name = str(entry["config"].get("name", entry.get("name")))
+    return _Node(
+        name=name, kind=kind_of_class(str(entry.get("class_name"))), config=entry["config"], uses=uses
+    )
+
+
+def _chain(entries: list[Mapping[str, Any]]) -> list[_Node]:
+    """Return a Sequential's layers; its first one brings its input's shape along."""
+    if not entries:
+        return []
+    first = entries[0]["config"]
+    start = _Node(name="", kind="InputLayer", config=first, uses=((),))
+    nodes = [start]
+    for entry in entries:
+        nodes.append(_node(entry, (((nodes[-1].name, 0),),)))
+    return nodes
+
+
+def _sources(use: object) -> tuple[tuple[str, int], ...]:
+    """Return the layers, and which use of each, that feed one use; what Keras 3 writes leads nowhere."""
+    if isinstance(use, list) and all(isinstance(source, list) and len(source) >= 3 for source in use):
+        return tuple((str(source[0]), int(source[1])) for source in use)
+    return (("", -1),)
+
+
+def _output(step: _Step) -> Feature:
+    """Return what a layer gives.
+
+    Raises:
+        _UnknownError: If that cannot be told.
+    """
+    kind = step.node.kind
+    if kind == "InputLayer":
+        return Feature(shape=tuple(step.node.config["batch_input_shape"][1:]))
+    if kind in _UNCHANGED:
+        return step.first
+    if kind[-2:] in _MAP_RANKS and len(step.first.shape) != _MAP_RANKS[kind[-2:]]:
+        raise _UnknownError
+    _check_order(step)
+    for ending, function in _OUTPUTS.items():
+        if kind.startswith(ending):
+            return function(step)
+    raise _UnknownError
+
+
+def _check_order(step: _Step) -> None:
+    """Raise for a layer that works in the other order than its network."""
+    if step.node.kind != "Flatten" and not step.node.kind.endswith("1D"):
+        orders = [step.node.config[key] for key in _ORDER_KEYS if step.node.config.get(key)]
+        if any(order not in (*_ORDERS[step.layout], "default") for order in orders):
+            raise _UnknownError
+
+
+_UNCHANGED = frozenset(
+    {
+        *("Activation", "BatchNormalization", "Scale", "Dropout", "SpatialDropout2D", "SpatialDropout3D"),
+        *("LeakyReLU", "PReLU", "ELU", "ReLU", "ThresholdedReLU", "SReLU", "ParametricSoftplus", "Softmax"),
+        *(
+            "GaussianNoise",
+            "GaussianDropout",
+            "AlphaDropout",
+            "ActivityRegularization",
+            "Masking",
+            "LRN",
+            "LRN2D",
+        ),
+    }
+)
+
+
+def _convolution(step: _Step) -> Feature:
+    _, space = step.split(step.first.shape)
+    filters = step.get("filters", "nb_filter")
+    kernel = step.get("kernel_size") or [
+        step.node.config[key]
+        for key in ("nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3")
+        if key in step.node.config
+    ]
+    dilation = step.get("dilation_rate", "atrous_rate") or 1
+    return step.joined(filters, _windows(step, space, _each(kernel, space), _each(dilation, space)))
+
+
+def _pooling(step: _Step) -> Feature:
+    channels, space = step.split(step.first.shape)
+    return step.joined(channels, _windows(step, space, _each(step.get("pool_size"), space), _each(1, space)))
+
+
+def _windows(
+    step: _Step, space: tuple[int | None, ...], sizes: Shape, dilation: Shape
+) -> tuple[int | None, ...]:
+    padding = step.get("padding", "border_mode")
+    strides = step.get("strides", "subsample") or (1 if step.node.kind.startswith("Conv") else sizes)
+    result: list[int | None] = []
+    for length, size, stride, rate in zip(space, sizes, _each(strides, space), dilation, strict=True):
+        reach = size + (size - 1) * (rate - 1)
+        grown = {"same": 0, "causal": 0, "valid": 1 - reach, "full": reach - 1}[padding]
+        result.append(None if length is None else -(-(length + grown) // stride))
+    return tuple(result)
+
+
+def _each(value: Setting, space: Sequence[Any]) -> Shape:
+    values = tuple(value) if isinstance(value, list | tuple) else (int(value),) * len(space)
+    if len(values) != len(space):
+        raise _UnknownError
+    return tuple(int(number) for number in values)
+
+
+def _padding(step: _Step) -> Feature:
+    return _bordered(step, step.get("padding"), 1)
+
+
+def _cropping(step: _Step) -> Feature:
+    return _bordered(step, step.get("cropping"), -1)
+
+
+def _bordered(step: _Step, border: Setting, sign: int) -> Feature:
+    """Return a map with a border on or off: n, (n, m), ((n, n), (m, m)), or in Keras 1 (n, n, m, m)."""
+    channels, space = step.split(step.first.shape)
+    if isinstance(border, list) and len(border) == 2 * len(space):
+        border = [border[at : at + 2] for at in range(0, len(border), 2)]
+    sides = border if isinstance(border, list) else [border] * len(space)
+    if len(sides) != len(space):
+        raise _UnknownError
+    totals = [sum(side) if isinstance(side, list) else 2 * int(side) for side in sides]
+    return step.joined(
+        channels, tuple(n and n + sign * total for n, total in zip(space, totals, strict=True))
+    )
+
+
+def _upsampling(step: _Step) -> Feature:
+    channels, space = step.split(step.first.shape)
+    factors = _each(step.get("size"), space)
+    return step.joined(channels, tuple(n and n * factor for n, factor in zip(space, factors, strict=True)))
+
+
+def _global(step: _Step) -> Feature:
+    channels, _ = step.split(step.first.shape) if step.maps else (step.first.shape[-1], ())
+    return Feature(shape=(channels,))
+
+
+def _sequence(step: _Step) -> Feature:
+    """Return what a 1-D layer gives: its length is of no interest, since a sequence's rows never move."""
+    filters = step.get("filters", "nb_filter") if step.node.kind.startswith("Conv") else step.first.shape[-1]
+    return Feature(shape=(None, filters))
+
+
+def _flattened(step: _Step) -> Feature:
+    shape = step.first.shape
+    size = None if None in shape else math.prod(n for n in shape if n is not None)
+    # A Flatten that is told the order of its own network (Keras 2.2 on) always ends with the channels last:
+    # it is told the new order after a conversion, and the rows stay. One that is told nothing takes the
+    # values as they lie.
+    told = step.node.config.get("data_format")
+    if not step.maps or told == _ORDERS[step.layout][1]:
+        return Feature(shape=(size,))
+    if size is None or (told and step.layout == "tf"):
+        raise _UnknownError
+    channels, space = step.split(shape)
+    if set(space) == {1}:
+        return Feature(shape=(size,))
+    return Feature(shape=(size,), rows=(tuple(n for n in (channels, *space) if n is not None),))
+
+
+def _reshaped(step: _Step) -> Feature:
+    """Return what a Reshape gives where that is a vector: then it does what Flatten does."""
+    if len(step.get("target_shape", "dims")) != 1:
+        raise _UnknownError
+    return _flattened(step)
+
+
+def _dense(step: _Step) -> Feature:
+    if step.maps:
+        raise _UnknownError
+    return Feature(shape=(*step.first.shape[:-1], step.get("units", "output_dim")))
+
+
+def _merged(step: _Step) -> Feature:
+    """Return the result of adding, multiplying and so on: of the shape of each input."""
+    first = step.first
+    if any(feature != first for feature in step.inputs):
+        raise _UnknownError
+    return first
+
+
+def _concatenated(step: _Step) -> Feature:
+    rank = len(step.first.shape) + 1
+    axis = int(step.get("axis", "concat_axis")) % rank - 1
+    if axis < 0 or any(len(feature.shape) != rank - 1 for feature in step.inputs):
+        raise _UnknownError
+    sizes = [feature.shape[axis] for feature in step.inputs]
+    total = None if None in sizes else sum(size for size in sizes if size is not None)
+    shape = (*step.first.shape[:axis], total, *step.first.shape[axis + 1 :])
+    return Feature(shape=shape, rows=_joined_rows(step.inputs) if rank == 2 else None)
+
+
+def _joined_rows(vectors: Sequence[Feature]) -> Rows | None:
+    """Return the rows of several vectors one behind the other: maps as they were, the rest as numbers."""
+    if all(vector.rows is None for vector in vectors):
+        return None
+    rows: list[Shape] = []
+    for vector in vectors:
+        if vector.rows is None and vector.shape[0] is None:
+            raise _UnknownError
+        rows += vector.rows or ((int(vector.shape[0] or 0),),)
+    return tuple(rows)
+
+
+def _merge(step: _Step) -> Feature:
+    """Return what Keras 1's Merge gives."""
+    mode = step.get("mode")
+    if mode == "concat":
+        return _concatenated(step)
+    if mode in ("sum", "mul", "ave", "max"):
+        return _merged(step)
+    raise _UnknownError
+
+
+_OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
+    **dict.fromkeys(
+        ("Conv1D", "MaxPooling1D", "AveragePooling1D", "ZeroPadding1D", "UpSampling1D"), _sequence
+    ),
+    **dict.fromkeys(("Cropping1D",), _sequence),
+    **dict.fromkeys(("Conv2DTranspose", "Conv3DTranspose"), _dense),
+    **dict.fromkeys(("Conv2D", "Conv3D"), _convolution),
+    **dict.fromkeys(("MaxPooling", "AveragePooling"), _pooling),
+    **dict.fromkeys(("GlobalMaxPooling", "GlobalAveragePooling"), _global),
+    "ZeroPadding": _padding,
+    "Cropping": _cropping,
+    "UpSampling": _upsampling,
+    "Flatten": _flattened,
+    "Reshape": _reshaped,
+    "Dense": _dense,
+    **dict.fromkeys(("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract"), _merged),
+    "Concatenate": _concatenated,
+    "Merge": _merge,
+}

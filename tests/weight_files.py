@@ -1,0 +1,112 @@
+"""Writes small weights files in the forms that Keras 0.x, 1 and 2 gave them."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+
+def names(values):
+    """Return names as Keras stores them: fixed-length bytes, or nothing at all as an empty float64 array."""
+    return np.array([value.encode() for value in values]) if values else np.array([])
+
+
+def write_named(path, layers, **attributes):
+    """Write a Keras 1 or 2 file: layers maps a layer's name to its arrays by their full names."""
+    with h5py.File(path, "w") as file:
+        fill_named(file, layers)
+        for name, value in attributes.items():
+            file.attrs[name] = value
+    return path
+
+
+def fill_named(group, layers):
+    """Fill a group as ``save_weights`` does."""
+    group.attrs["layer_names"] = names(list(layers))
+    for name, arrays in layers.items():
+        layer = group.create_group(name)
+        layer.attrs["weight_names"] = names(list(arrays))
+        for array, values in arrays.items():
+            layer.create_dataset(array, data=values)
+
+
+def write_numbered(path, layers):
+    """Write a Keras 0.x Sequential: layers is a list of lists of arrays."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nb_layers"] = len(layers)
+        for number, arrays in enumerate(layers):
+            layer = file.create_group(f"layer_{number}")
+            layer.attrs["nb_params"] = len(arrays)
+            for index, values in enumerate(arrays):
+                layer.create_dataset(f"param_{index}", data=values)
+    return path
+
+
+def counted(*shape, dtype="float32"):
+    """Return an array of that shape whose values are all different."""
+    return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+
+
+def keras1(**shapes):
+    """Return Keras 1 layers of counted values: ``conv1=(8, 3, 3, 3)`` is a kernel with its bias."""
+    layers = {}
+    for name, shape in shapes.items():
+        layers[name] = {}
+        if shape:
+            units = shape[0] if len(shape) > 2 else shape[-1]
+            layers[name] = {f"{name}_W": counted(*shape), f"{name}_b": counted(units)}
+    return layers
+
+
+SUFFIXES = {
+    "keras1": {
+        "kernel": "_W",
+        "bias": "_b",
+        "moving_mean": "_running_mean",
+        "moving_variance": "_running_std",
+    },
+    "tensorflow": {
+        "kernel": "_W_1:0",
+        "bias": "_b_1:0",
+        "gamma": "_gamma_1:0",
+        "beta": "_beta_1:0",
+        "moving_mean": "_running_mean_1:0",
+        "moving_variance": "_running_std_1:0",
+    },
+    "keras2": {
+        role: f"/{role}:0" for role in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+    },
+}
+
+
+def write_empty(path, structure, *, layout="th", style="keras1", rename=str, attributes=None):
+    """Write a file with the layers of a published graph; its arrays have shapes but take no room."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = names([rename(layer.name) for layer in structure.layers])
+        for key, value in (attributes or {}).items():
+            file.attrs[key] = value
+        for layer in structure.layers:
+            name = rename(layer.name)
+            group = file.create_group(name)
+            full = {role: name + SUFFIXES[style].get(role, f"_{role}") for role in layer.arrays}
+            group.attrs["weight_names"] = names(list(full.values()))
+            for role, shape in layer.arrays.items():
+                group.create_dataset(full[role], stored(shape, layout), "f4")
+    return path
+
+
+def write_empty_numbered(path, structure, *, layout="th"):
+    """Write the same as a Keras 0.x file."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nb_layers"] = len(structure.layers)
+        for number, layer in enumerate(structure.layers):
+            group = file.create_group(f"layer_{number}")
+            group.attrs["nb_params"] = len(layer.arrays)
+            for index, shape in enumerate(layer.arrays.values()):
+                group.create_dataset(f"param_{index}", stored(shape, layout), "f4")
+    return path
+
+
+def stored(shape, layout):
+    """Return the shape that an array of the tf form has in a layout."""
+    return (shape[3], shape[2], shape[0], shape[1]) if layout == "th" and len(shape) == 4 else shape
