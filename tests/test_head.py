@@ -1,0 +1,342 @@
+"""Fresh heads on every network: what is read, what is trained, what is frozen, what is saved."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from converters.structures import load_structure
+from zoo import head
+from zoo.errors import ArgumentError, UnknownNameError
+from zoo.practice.values import images
+from zoo.records import Architecture
+from zoo.registry import load_registry
+
+NETWORKS = load_registry(()).architectures
+FIRST_OF_FAMILY = {network.family: name for name, network in reversed(NETWORKS.items())}
+CLASSES = 10
+
+ROLES = {
+    "W": "kernel",
+    "b": "bias",
+    "gamma": "gamma",
+    "beta": "beta",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+}
+
+
+REOPEN = """
+import pathlib, sys
+import keras, numpy
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+    model = keras.saving.load_model(path)
+    outputs = model(numpy.load(path.with_suffix(".images.npy")))
+    numpy.savez(path.with_suffix(".npz"), *(outputs if isinstance(outputs, list) else [outputs]))
+    keras.backend.clear_session()
+assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "converters")]
+"""
+
+
+class Shelf:
+    """Saved models, one practice image for each, and what the model made of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.expected: dict[tuple[str, str], list[np.ndarray]] = {}
+
+    def path(self, name: str, data_format: str) -> Path:
+        """Return where a model lies."""
+        return self.folder / f"{name}-{data_format}.keras"
+
+    def put(self, model: keras.Model, data_format: str) -> None:
+        """Save a model and what it predicts."""
+        image = images(model.name)[:1, :, : model.input_shape[2], : model.input_shape[2]]
+        if data_format == "channels_last":
+            image = image.transpose(0, 2, 3, 1)
+        outputs = model(image)
+        path = self.path(model.name, data_format)
+        np.save(path.with_suffix(".images.npy"), image)
+        model.save(path)
+        listed = outputs if isinstance(outputs, list) else [outputs]
+        self.expected[model.name, data_format] = [np.asarray(output) for output in listed]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """Return a shelf for saved models; tests that load one anyway leave it there."""
+    folder = tmp_path_factory.mktemp("saved")
+    yield Shelf(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """Free what Keras holds of the last model."""
+    yield
+    keras.backend.clear_session()
+
+
+def small(network: Architecture) -> tuple[int, int, int] | None:
+    """Return small images that a network takes with its head, ``None`` for the published ones.
+
+    Not the smallest: two images of one pixel each leave batch normalisation without a gradient.
+    """
+    flattens = any(layer.flatten for layer in load_structure(network.default_graph.structures[0]).layers)
+    side = max(network.input.min_size, 64)
+    return None if flattens else (side, side, 3)
+
+
+def stored(path: Path, network: Architecture) -> dict[str, dict[str, np.ndarray]]:
+    """Read a Theano file by hand: arrays by layer and role, as TensorFlow takes them, Scale layers folded."""
+    structure = load_structure(network.default_graph.structures[0])
+    arrays: dict[str, dict[str, np.ndarray]] = {}
+    with h5py.File(path) as file:
+        for layer in structure.weighted:
+            group = file[layer.name]
+            arrays[layer.name] = {
+                ROLES[name.decode().removeprefix(f"{layer.name}_")]: group[name.decode()][()]
+                for name in group.attrs["weight_names"]
+            }
+            kernel = arrays[layer.name].get("kernel")
+            if kernel is not None and kernel.ndim == 4:
+                arrays[layer.name]["kernel"] = kernel[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)
+            if layer.flatten:
+                rows = kernel.reshape(*layer.flatten, -1).transpose(1, 2, 0, 3)
+                arrays[layer.name]["kernel"] = rows.reshape(kernel.shape)
+    for name in [layer.name for layer in structure.weighted if layer.kind == "Scale"]:
+        scale, norm = arrays.pop(name), arrays[name.replace("scale", "bn")]
+        norm["beta"] = scale["gamma"] * norm["beta"] + scale["beta"]
+        norm["gamma"] = scale["gamma"] * norm["gamma"]
+    return arrays
+
+
+def snapshot(model: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Return a copy of the weights of each layer that has any."""
+    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    """Tell whether two lists of arrays are equal bit for bit."""
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def awaken(model: keras.Model) -> None:
+    """Set all offsets of batch normalisation to zero; those of practice files silence training."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.beta.assign(np.zeros(layer.beta.shape))
+
+
+def labels(model: keras.Model, *, one_hot: bool):
+    """Return labels for two images, once for each output."""
+    classes = np.array([3, 7])
+    chosen = np.eye(CLASSES, dtype=np.float32)[classes] if one_hot else classes
+    names = model.output_names
+    return chosen if len(names) == 1 else [chosen] * len(names)
+
+
+def fit_one_step(model: keras.Model, *, one_hot: bool) -> dict[str, list[float]]:
+    """Train on two random images, without the minutes that compiling a large graph takes."""
+    head.compile_for_finetuning(model)
+    model.run_eagerly = True
+    noise = np.random.default_rng(11).normal(0, 50, (2, *model.input_shape[1:])).astype(np.float32)
+    return model.fit(noise, labels(model, one_hot=one_hot), batch_size=2, verbose=0).history
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_a_fresh_head_on_every_network(network, practice_file, shelf):
+    """The backbone is the file's to the bit; a step changes what is trained and nothing else."""
+    path = practice_file(network.name)
+    published = load_structure(network.default_graph.structures[0]).layers
+    half = len(published) // 2
+    model = zoo.load(network.name, num_classes=CLASSES, weights=path, input_shape=small(network), freeze=half)
+    shelf.put(model, "channels_last")
+    heads = network.default_graph.heads
+    assert [tuple(output.shape) for output in model.outputs] == [(None, CLASSES)] * len(heads)
+    assert model.output_names == [entry.name for entry in heads]
+    own = {entry.layer.replace("/", "__") for entry in heads}
+    expected = stored(path, network)
+    weighted = {layer.name: layer for layer in model.layers if layer.weights}
+    assert set(weighted) == {name.replace("/", "__") for name in expected}
+    for name, arrays in expected.items():
+        layer = weighted[name.replace("/", "__")]
+        if layer.name in own:
+            kernel, bias = layer.get_weights()
+            assert kernel.shape == (arrays["kernel"].shape[0], CLASSES)
+            assert kernel.std() > 0.01
+            assert not bias.any()
+            continue
+        assert [variable.name for variable in layer.weights] == list(arrays)
+        assert same(layer.get_weights(), list(arrays.values()))
+    frozen = {layer.name.replace("/", "__") for layer in published[:half]} & set(weighted)
+    assert frozen
+    assert {layer.name for layer in weighted.values() if not layer.trainable} == frozen
+    awaken(model)
+    for one_hot in (True, False):
+        before = snapshot(model)
+        history = fit_one_step(model, one_hot=one_hot)
+        assert all(np.isfinite(values).all() for values in history.values())
+        unchanged = {name for name, arrays in snapshot(model).items() if same(arrays, before[name])}
+        assert unchanged == frozen
+
+
+def test_fit_takes_labels_in_every_form(practice_file):
+    """GoogLeNet's three outputs take a list or a dict of labels, one-hot or whole numbers."""
+    for one_hot in (True, False):
+        model = zoo.load(
+            "googlenet", num_classes=CLASSES, weights=practice_file("googlenet"), freeze="backbone"
+        )
+        noise = np.random.default_rng(2).normal(0, 50, (2, 224, 224, 3)).astype(np.float32)
+        listed = labels(model, one_hot=one_hot)
+        by_name = dict(zip(model.output_names, listed, strict=True))
+        for given in (listed, by_name):
+            history = model.fit(noise, given, batch_size=2, verbose=0).history
+            losses = [history[f"loss{number}_loss"][0] for number in (1, 2, 3)]
+            assert {f"loss{number}_accuracy" for number in (1, 2, 3)} <= set(history)
+            # All three count the same.
+            assert history["loss"][0] == pytest.approx(sum(losses), rel=1e-5)
+
+
+def test_compiled_as_the_tutorials_do():
+    """SGD with a step of 1e-3 and Nesterov momentum 0.9, cross-entropy, accuracy."""
+    model = zoo.load("resnet50", num_classes=3, weights=None, input_shape=(32, 32, 3))
+    optimizer = model.optimizer
+    assert type(optimizer).__name__ == "SGD"
+    assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+    assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
+    assert model.get_compile_config()["loss"] == "crossentropy"
+    assert model.get_compile_config()["metrics"] == ["accuracy"]
+
+
+def test_frozen_batch_normalisation_works_as_in_inference():
+    """With everything frozen, training mode and inference mode give the same features."""
+    model = zoo.load("densenet121", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze="backbone")
+    noise = np.random.default_rng(4).normal(0, 50, (2, 32, 32, 3)).astype(np.float32)
+    assert np.array_equal(model(noise, training=True), model(noise, training=False))
+
+
+def frozen_names(model: keras.Model) -> list[str]:
+    """Return the names of the layers with weights that are not trained, in the model's order."""
+    return [layer.name for layer in model.layers if layer.weights and not layer.trainable]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (None, []),
+        (0, []),
+        (2, []),  # input, padding
+        (10, ["conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a", "res2a_branch2b"]),
+        ("maxpooling2d_1", ["conv1", "bn_conv1"]),
+        ("bn_conv1", ["conv1", "bn_conv1"]),
+    ],
+)
+def test_freeze_counts_the_published_list(where, expected):
+    """The first ten entries of ResNet-50 are input, padding, two weighted layers and so on."""
+    model = zoo.load("resnet50", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze=where)
+    assert frozen_names(model) == expected
+
+
+@pytest.mark.parametrize("where", ["inception_3a/1x1", "inception_3a__1x1", 16])
+def test_freeze_takes_either_way_to_write_a_name(where):
+    """A slash and two underlines are the same; the order is that of the published list."""
+    model = zoo.load("googlenet", num_classes=2, weights=None, freeze=where)
+    assert frozen_names(model) == [
+        "conv1__7x7_s2",
+        "conv2__3x3_reduce",
+        "conv2__3x3",
+        "inception_3a__3x3_reduce",
+        "inception_3a__5x5_reduce",
+        "inception_3a__1x1",
+    ]
+
+
+@pytest.mark.parametrize("where", ["block2_pool", "block2_conv2", "maxpooling2d_2", "convolution2d_4", 10])
+def test_freeze_takes_names_of_other_structures(where):
+    """VGG's layers have two sets of names; either stops at the same convolution."""
+    model = zoo.load("vgg16", num_classes=0, weights=None, input_shape=(32, 32, 3), freeze=where)
+    assert frozen_names(model) == [f"convolution2d_{number}" for number in (1, 2, 3, 4)]
+
+
+def test_freeze_takes_a_scale_layer_for_the_batch_normalisation_it_is_part_of():
+    """Up to scale2a_branch2a is up to the batch normalisation that it was folded into."""
+    model = zoo.load(
+        "resnet101", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze="scale2a_branch2a"
+    )
+    assert frozen_names(model) == ["conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "own"),
+    [
+        ("densenet121", (32, 32, 3), ["fc6"]),
+        ("resnet50", (32, 32, 3), ["fc1000"]),
+        ("googlenet", None, ["loss1__classifier", "loss2__classifier", "loss3__classifier"]),
+    ],
+)
+def test_the_backbone_is_all_but_the_heads(name, shape, own):
+    """With the backbone frozen only the replaced dense layers are trained."""
+    model = zoo.load(name, num_classes=2, weights=None, input_shape=shape, freeze="backbone")
+    assert [layer.name for layer in model.layers if layer.weights and layer.trainable] == own
+
+
+@pytest.mark.parametrize("where", [178, -1, True, 2.0, (3,)])
+def test_freeze_refuses_what_is_no_number_of_layers(where):
+    """The message says how many layers there are and what else is allowed."""
+    with pytest.raises(ArgumentError) as caught:
+        zoo.load("resnet50", weights=None, freeze=where)
+    assert str(caught.value) == (
+        f"freeze={where!r}: must be a number of layers from 0 to 177, a layer's name, 'backbone' or None"
+        " (resnet50 has 177 layers)"
+    )
+
+
+def test_freeze_names_the_nearest_layer():
+    """An unknown name is answered with the one that was probably meant."""
+    with pytest.raises(UnknownNameError) as caught:
+        zoo.load("vgg16", weights=None, freeze="block4_pol")
+    assert str(caught.value) == "freeze='block4_pol': vgg16 has no such layer; did you mean block4_pool?"
+
+
+@pytest.mark.parametrize(
+    ("name", "dropout", "rates"),
+    [
+        ("resnet50", 0.0, {}),
+        ("resnet50", 0.3, {"dropout": 0.3}),
+        ("inception_v4", 0.0, {"dropout_1": 0.2}),
+        ("inception_v4", 0.3, {"dropout_1": 0.3}),
+        ("googlenet", 0.0, {"dropout_1": 0.7, "dropout_2": 0.7, "dropout_3": 0.4}),
+        ("googlenet", 0.3, {"dropout_1": 0.3, "dropout_2": 0.3, "dropout_3": 0.3}),
+        ("vgg16", 0.3, {"dropout_1": 0.5, "dropout_2": 0.3}),
+    ],
+)
+def test_dropout_before_each_classifier(name, dropout, rates):
+    """A rate above 0 replaces the published one right before the dense layer, or adds a layer there."""
+    model = zoo.load(name, num_classes=2, weights=None, dropout=dropout, compile=False)
+    found = {layer.name: layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)}
+    assert found == rates
+
+
+def test_saved_models_open_without_this_package(practice_file, shelf):
+    """In a new process that imports Keras alone, all models predict what they predicted before."""
+    orders = [(name, "channels_last") for name in NETWORKS]
+    for name, data_format in [*orders, ("googlenet", "channels_first"), ("resnet50", "channels_first")]:
+        if (name, data_format) not in shelf.expected:
+            path = practice_file(name)
+            shelf.put(zoo.load(name, num_classes=CLASSES, weights=path, data_format=data_format), data_format)
+    subprocess.run([sys.executable, "-I", "-c", REOPEN, str(shelf.folder)], check=True, cwd=shelf.folder)
+    for (name, data_format), outputs in shelf.expected.items():
+        found = np.load(shelf.path(name, data_format).with_suffix(".npz"))
+        assert len(found.files) == len(outputs)
+        for key, output in zip(found.files, outputs, strict=True):
+            assert np.array_equal(found[key], output), name

@@ -1,0 +1,117 @@
+"""GoogLeNet: the first Inception network, with two auxiliary classifiers.
+
+C. Szegedy et al., Going Deeper with Convolutions, 2014, as it was trained in Caffe. Caffe rounds the size of
+a pooled map up; the published graph gets there by padding on all sides and cropping the first row and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from zoo.architectures import keras_name
+from zoo.architectures.drawing import Drawing, Neck, Pen, Tensor
+
+_POOLED_AFTER: Mapping[str, tuple[str, int]] = {
+    "inception_3b": ("pool3/3x3_s2", 3),
+    "inception_4e": ("pool4/3x3_s2", 4),
+}
+_HEAD_AFTER: Mapping[str, tuple[str, int]] = {"inception_4a": ("loss1", 1), "inception_4d": ("loss2", 2)}
+_MAIN_HEAD = "loss3"
+
+
+def draw(pen: Pen, images: Tensor, config: Mapping[str, Any], heads: Collection[str]) -> Drawing:
+    """Draw GoogLeNet.
+
+    Args:
+        pen: Draws the layers.
+        images: Symbolic images of rank 4.
+        config: ``modules`` with six numbers of filters each (1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool
+            projection), ``renamed`` for layers whose published name breaks the pattern.
+        heads: Names of the heads to prepare, among ``loss1``, ``loss2``, ``loss3``.
+
+    Returns:
+        The last feature map, and what each head stands on.
+    """
+    x = _stem(pen, images)
+    necks: dict[str, Neck] = {}
+    for module, filters in config["modules"].items():
+        output = f"{module}/output"
+        x = _module(pen, x, module, filters, config["renamed"].get(output, output))
+        if module in _POOLED_AFTER:
+            x = _pool(pen, x, *_POOLED_AFTER[module])
+        head, number = _HEAD_AFTER.get(module, ("", 0))
+        if head in heads:
+            necks[head] = _auxiliary_neck(pen, x, head, number)
+    if _MAIN_HEAD in heads:
+        pooled = pen.global_average(x, "pool5/7x7_s2")
+        necks[_MAIN_HEAD] = Neck(tensor=pooled, dropout=0.4, dropout_name="dropout_3")
+    return Drawing(features=x, necks=necks)
+
+
+def _stem(pen: Pen, images: Tensor) -> Tensor:
+    # Padded by a layer of its own: with stride 2 TensorFlow's "same" would shift the image by one pixel.
+    x = pen.zero_pad(images, "conv1/zeropadding", 3)
+    x = pen.conv(x, "conv1/7x7_s2", 64, 7, strides=2, activation="relu")
+    x = _pool(pen, x, "pool1/3x3_s2", 1)
+    x = _normalise(pen, x, "pool1/norm1")
+    x = pen.conv(x, "conv2/3x3_reduce", 64, 1, activation="relu")
+    x = pen.conv(x, "conv2/3x3", 192, 3, padding="same", activation="relu")
+    x = _normalise(pen, x, "conv2/norm2")
+    return _pool(pen, x, "pool2/3x3_s2", 2)
+
+
+def _pool(pen: Pen, x: Tensor, name: str, number: int) -> Tensor:
+    """Draw Caffe's 3x3 pooling with stride 2, whose last window may hang over the edge."""
+    x = pen.zero_pad(x, f"zeropadding2d_{number}", 1)
+    x = pen.crop_first(x, f"poolhelper_{number}")
+    return pen.max_pool(x, name, 3, strides=2)
+
+
+def _module(pen: Pen, x: Tensor, name: str, filters: Sequence[int], output: str) -> Tensor:
+    """Draw one Inception module: 1x1, 3x3, 5x5 and pooled branches side by side."""
+    one, three_reduce, three, five_reduce, five, projection = filters
+
+    def conv(x: Tensor, branch: str, filters: int, size: int) -> Tensor:
+        return pen.conv(x, f"{name}/{branch}", filters, size, padding="same", activation="relu")
+
+    pooled = pen.max_pool(x, f"{name}/pool", 3, strides=1, padding="same")
+    branches = [
+        conv(x, "1x1", one, 1),
+        conv(conv(x, "3x3_reduce", three_reduce, 1), "3x3", three, 3),
+        conv(conv(x, "5x5_reduce", five_reduce, 1), "5x5", five, 5),
+        conv(pooled, "pool_proj", projection, 1),
+    ]
+    return pen.concatenate(branches, output)
+
+
+def _auxiliary_neck(pen: Pen, x: Tensor, head: str, number: int) -> Neck:
+    """Draw what stands between a feature map halfway up and an auxiliary classifier."""
+    pen.check_size()
+    x = pen.average_pool(x, f"{head}/ave_pool", 5, strides=3)
+    x = pen.conv(x, f"{head}/conv", 128, 1, activation="relu")
+    x = pen.flatten(x, f"flatten_{number}")
+    x = pen.dense(x, f"{head}/fc", 1024, activation="relu")
+    return Neck(tensor=x, dropout=0.7, dropout_name=f"dropout_{number}")
+
+
+def _normalise(pen: Pen, x: Tensor, name: str) -> Tensor:
+    """Draw local response normalisation across five neighbouring channels.
+
+    Each value is divided by (1 + 1e-4 / 5 * s) ** 0.75, with s the sum of squares of its channel and the two
+    on either side (section 3.3 of Krizhevsky et al., 2012, with the constants of the published network).
+    Written with Keras operations, so that a saved model opens without a layer of ours.
+    """
+    channels = x.shape[pen.channel_axis]
+    margins = [(2, 2) if axis == pen.channel_axis else (0, 0) for axis in range(4)]
+    squares = keras.ops.pad(keras.ops.square(x), margins)
+    window = [slice(None)] * 4
+    parts = []
+    for start in range(5):
+        window[pen.channel_axis] = slice(start, start + channels)
+        parts.append(squares[tuple(window)])
+    total = sum(parts[1:], start=parts[0])
+    factor = keras.ops.power(1.0 + (1e-4 / 5) * total, -0.75)
+    return keras.layers.Multiply(name=keras_name(name))([x, factor])

@@ -1,0 +1,311 @@
+"""From a name to a Keras model: draw the network, read its weights, put a head on, freeze, compile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+
+import keras
+
+from converters.structures import load_structure
+from zoo import head as heads
+from zoo.architectures import builder, keras_name
+from zoo.architectures.drawing import DataFormat, Drawing, Pen, Tensor
+from zoo.errors import ArgumentError, StructureMismatchError
+from zoo.reading import Weights, choose_weights
+from zoo.records import Architecture, Graph, Head, Kernels
+from zoo.registry import architecture
+
+_INITIALIZER = "glorot_uniform"
+
+
+def load(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    weights: str | os.PathLike[str] | None = "imagenet",
+    kernels: Kernels | None = None,
+    input_shape: Sequence[int] | None = None,
+    pooling: str | None = None,
+    dropout: float = 0.0,
+    freeze: int | str | None = None,
+    aux_heads: bool = True,
+    data_format: DataFormat | None = None,
+    compile: bool = True,
+) -> keras.Model:
+    """Return a network as a Keras model, with its published weights and ready for ``model.fit``.
+
+    Args:
+        name: Name of an architecture, for example ``resnet101``.
+        num_classes: ``None`` keeps the published classifiers. A number from 1 replaces each of them by a
+            freshly initialised softmax of that size, under the same name. 0 leaves them off: the output is
+            the last feature map, (N, H, W, C) or (N, C, H, W).
+        weights: Name of a weights set of this architecture, fetched and verified on first use; or the path of
+            a weights file in either layout, with either kernels, written by Keras 0.x, 1 or 2; or ``None``
+            for random weights. Nothing is ever loaded in part.
+        kernels: ``th`` or ``tf``: how the convolution kernels of the file at a path are stored, where that is
+            known better than the file tells it.
+        input_shape: (H, W, 3), or (3, H, W) for ``channels_first``, in pixels; ``None`` is the published
+            size. At other sizes the networks pool globally. VGG with its dense layers and GoogLeNet with its
+            auxiliary heads take the published size only.
+        pooling: With ``num_classes=0``: ``avg`` or ``max`` over the last feature map, for an output (N, C).
+        dropout: Share of its inputs that the dropout before each classifier's dense layer zeroes in training.
+            0 keeps the published rate; a network that has no dropout there gets one.
+        freeze: What not to train. A number: so many entries of the published list of layers, those without
+            weights counted. A layer's name, with ``/`` or ``__``: up to and with it in that order.
+            ``"backbone"``: all but the classifiers' own layers.
+        aux_heads: ``False`` leaves GoogLeNet with its last output alone.
+        data_format: ``channels_last`` or ``channels_first``; ``None`` is Keras' own setting.
+        compile: Compile with SGD (learning rate 1e-3, Nesterov momentum 0.9) and the loss ``crossentropy``,
+            which takes one-hot labels and whole numbers. With several outputs each has its loss, all of them
+            count the same, and ``fit`` takes a list of labels or a dict by output name. Without a head there
+            is nothing to compile.
+
+    Returns:
+        A model of standard Keras layers with their published names, ``/`` written ``__``. It can be saved and
+        opened again without this package.
+
+    Raises:
+        UnknownNameError: There is no such architecture, weights set or layer.
+        ArgumentError: An argument has a value that is not allowed, alone or beside the others.
+        FileFormatError: The file at the path holds no Keras weights.
+        StructureMismatchError: The file holds other layers than the network.
+        DownloadError: The weights cannot be had.
+    """
+    network = architecture(name)
+    wish = replace(
+        _checked_wish(network, data_format, input_shape),
+        classes=num_classes,
+        pooling=pooling,
+        dropout=dropout,
+        aux_heads=aux_heads,
+    )
+    _check_heads(wish)
+    graph, opened = network.default_graph, None
+    if weights is not None:
+        graph, opened = choose_weights(network, weights, kernels, headless=wish.classes == 0)
+    elif kernels is not None:
+        raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
+    # All that can be wrong with the arguments comes to light before anything is fetched.
+    is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
+    model = draw(network, graph, wish, random=opened is None)
+    if opened is not None:
+        _fill(model, opened(), wish)
+    heads.freeze(model, is_frozen)
+    if compile and wish.classes != 0:
+        heads.compile_for_finetuning(model)
+    return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What model a user asked for.
+
+    Attributes:
+        classes: Outputs of fresh heads, 0 for no head, ``None`` for the published heads.
+        height: Of the images, in pixels.
+        width: Of the images, in pixels.
+        pooling: ``avg``, ``max`` or ``None``; only without a head.
+        dropout: Rate before each classifier, 0 for the published one.
+        aux_heads: Whether auxiliary heads are drawn.
+        data_format: Where the channels are.
+    """
+
+    classes: int | None = None
+    height: int
+    width: int
+    pooling: str | None = None
+    dropout: float = 0.0
+    aux_heads: bool = True
+    data_format: DataFormat = "channels_last"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one image."""
+        return _ordered(self.height, self.width, self.data_format)
+
+    def heads(self, graph: Graph) -> tuple[Head, ...]:
+        """Return the heads to draw."""
+        if self.classes == 0:
+            return ()
+        return graph.heads if self.aux_heads else graph.heads[-1:]
+
+
+def _ordered(height: int, width: int, data_format: str) -> tuple[int, int, int]:
+    return (3, height, width) if data_format == "channels_first" else (height, width, 3)
+
+
+def _checked_wish(network: Architecture, order: DataFormat | None, size: Sequence[int] | None) -> Wish:
+    """Return the published heads at a size, in an order of channels.
+
+    Raises:
+        ArgumentError: One of the two is not allowed.
+    """
+    if order not in (None, "channels_first", "channels_last"):
+        allowed = "'channels_first', 'channels_last' or None (Keras' own setting)"
+        raise ArgumentError(f"data_format={order!r}: must be {allowed}")
+    data_format: DataFormat = order or keras.config.image_data_format()
+    height, width = _checked_size(network, size, data_format)
+    return Wish(height=height, width=width, data_format=data_format)
+
+
+def _check_heads(wish: Wish) -> None:
+    """Check what was asked for above the last feature map.
+
+    Raises:
+        ArgumentError: A value is not allowed, alone or beside the others.
+    """
+    classes, pooling, dropout = wish.classes, wish.pooling, wish.dropout
+    if classes is not None and (not heads.is_whole(classes) or classes < 0):
+        allowed = "None (the published head), 0 (no head) or a whole number of classes"
+        raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
+    if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):
+        raise ArgumentError(f"pooling={pooling!r}: must be None, or with num_classes=0 'avg' or 'max'")
+    if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
+        raise ArgumentError(f"dropout={dropout!r}: must be a number from 0 up to, but not including, 1")
+    if dropout and classes == 0:
+        raise ArgumentError(f"dropout={dropout!r}: num_classes=0 leaves no classifier to put it before")
+    if not isinstance(wish.aux_heads, bool):
+        raise ArgumentError(f"aux_heads={wish.aux_heads!r}: must be True or False")
+
+
+def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str) -> tuple[int, int]:
+    """Return height and width of the images."""
+    published = network.input
+    if shape is None:
+        return published.height, published.width
+    whole = isinstance(shape, (tuple, list)) and all(heads.is_whole(side) for side in shape)
+    if not whole or len(shape) != 3 or shape[0 if order == "channels_first" else 2] != 3:
+        expected = "(3, H, W) with channels_first" if order == "channels_first" else "(H, W, 3)"
+        raise ArgumentError(f"input_shape={shape!r}: must be {expected}, three whole numbers for RGB images")
+    height, width = shape[1:] if order == "channels_first" else shape[:2]
+    if min(height, width) < published.min_size:
+        smallest = _ordered(published.min_size, published.min_size, order)
+        raise ArgumentError(f"input_shape={shape!r}: {network.name} takes images from {smallest} upwards")
+    return int(height), int(width)
+
+
+def draw(network: Architecture, graph: Graph, wish: Wish, *, random: bool) -> keras.Model:
+    """Draw a network with its heads.
+
+    Args:
+        network: The network.
+        graph: Which of its graphs.
+        wish: What model to draw.
+        random: Whether all kernels are drawn at random; otherwise those of fresh heads are and the others are
+            zeros, to be read from a file.
+
+    Returns:
+        A model that is not compiled.
+
+    Raises:
+        ArgumentError: The size of the images does not suit the dense layers.
+    """
+    pen = _pen(network, graph, wish, _INITIALIZER if random else "zeros")
+    images = keras.Input(wish.shape, name=_input_name(graph))
+    asked = wish.heads(graph)
+    drawing = builder(network.family)(pen, images, graph.config, [head.name for head in asked])
+    head_pen = pen if wish.classes is None else _pen(network, graph, wish, _INITIALIZER)
+    classes = network.classes if wish.classes is None else int(wish.classes)
+    outputs = [
+        heads.attach(head_pen, drawing.necks[head.name], head, classes, dropout=float(wish.dropout))
+        for head in asked
+    ]
+    outputs = outputs or [_headless_output(pen, drawing, wish.pooling)]
+    model = keras.Model(images, outputs if len(outputs) > 1 else outputs[0], name=network.name)
+    for layer in model.layers:
+        if hasattr(layer, "kernel_initializer"):
+            # What a copy made from the configuration starts from; zeros only spared this one the work.
+            layer.kernel_initializer = keras.initializers.get(_INITIALIZER)
+    return model
+
+
+def _pen(network: Architecture, graph: Graph, wish: Wish, initializer: str) -> Pen:
+    return Pen(
+        data_format=wish.data_format,
+        epsilon=graph.batch_norm_epsilon,
+        kernel_initializer=initializer,
+        wrong_size=_wrong_size(network, graph, wish),
+    )
+
+
+def _wrong_size(network: Architecture, graph: Graph, wish: Wish) -> str | None:
+    """Return why dense layers on a flattened map do not suit these images, or ``None`` if they do."""
+    published = network.input
+    if (wish.height, wish.width) == (published.height, published.width):
+        return None
+    if len(graph.heads) > 1:
+        what, advice = "its auxiliary heads take", "aux_heads=False leaves them out and takes any size"
+    else:
+        what, advice = "its dense layers take", "num_classes=0 leaves them out and takes any size"
+    size = f"{published.height}x{published.width}"
+    smallest = f"{published.min_size}x{published.min_size}"
+    return f"input_shape={wish.shape}: {network.name}: {what} {size} images only; {advice} from {smallest}"
+
+
+def _input_name(graph: Graph) -> str:
+    """Return the published name of the input, if it has one."""
+    first = load_structure(graph.structures[0]).layers[0]
+    return first.name if first.kind == "InputLayer" else "images"
+
+
+def _headless_output(pen: Pen, drawing: Drawing, pooling: str | None) -> Tensor:
+    if pooling == "avg":
+        return pen.global_average(drawing.features, "avg_pool")
+    if pooling == "max":
+        return pen.global_max(drawing.features, "max_pool")
+    return drawing.features
+
+
+def _fill(model: keras.Model, source: Weights, wish: Wish) -> None:
+    """Read every weight of a model but those of fresh heads, each exactly once.
+
+    Raises:
+        StructureMismatchError: The file lacks a layer, or an array would be left over. Nothing is used then.
+    """
+    fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
+    variables = {
+        (layer.name, variable.name): variable
+        for layer in model.layers
+        for variable in layer.weights
+        if layer.name not in fresh
+    }
+    drawn = {layer for layer, _ in variables}
+    _check_held(source, drawn)
+    for name, role, values in source.arrays([name for name in source.layers if keras_name(name) in drawn]):
+        variable = variables.pop((keras_name(name), role), None)
+        if variable is None or tuple(variable.shape) != values.shape:
+            expected = "no such array" if variable is None else f"shape {tuple(variable.shape)}"
+            text = f"layer {name!r}: {role} has shape {values.shape}, {model.name} has {expected}"
+            raise StructureMismatchError(f"{source.path}: {text}")
+        variable.assign(values)
+    if variables:
+        layer, role = next(iter(variables))
+        raise StructureMismatchError(
+            f"{source.path}: layer {layer!r}: {role} is missing, {model.name} has one"
+        )
+
+
+def _check_held(source: Weights, drawn: set[str]) -> None:
+    """Check that a file has every layer that is drawn, and nothing but its top besides.
+
+    Raises:
+        StructureMismatchError: It has not.
+    """
+    published = load_structure(source.graph.structures[0])
+    shapes = {keras_name(layer.name): (layer.name, layer.arrays) for layer in published.weighted}
+    held = {keras_name(name) for name in source.layers}
+    if surplus := held - drawn - {keras_name(name) for name in source.graph.top}:
+        raise StructureMismatchError(f"{source.path}: layer {min(surplus)!r} has no place in the model")
+    missing = [name for name in shapes if name in drawn - held]
+    if not missing:
+        return
+    name, arrays = shapes[missing[0]]
+    text = ", ".join(f"{role} {shape}" for role, shape in arrays.items())
+    own_heads = {keras_name(head.layer) for head in source.graph.heads}
+    advice = "num_classes=N puts a fresh classifier on, num_classes=0 none"
+    if not own_heads.issuperset(missing):
+        advice = "num_classes=0 leaves off all that would have random weights"
+    raise StructureMismatchError(f"{source.path}: has no top, layer {name!r} ({text}) is missing; {advice}")

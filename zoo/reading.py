@@ -1,0 +1,231 @@
+"""From a weights file to the arrays of a network, in the form and under the names that its layers have.
+
+NumPy and HDF5 only. Which file holds which network is told by its layers, their names and shapes; a file that
+is not exactly one of a network's structures, with or without its top, is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.dialects import Description, describe
+from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
+from converters.execute import arrays as converted
+from converters.layouts import TF, Form
+from converters.plan import Plan, make_plan
+from converters.structures import Match, Structure, load_structure, match, plain_name
+from zoo import fields
+from zoo.fetching import resolve
+from zoo.records import Architecture, Graph, Kernels, WeightsFile
+from zoo.registry import weights_files
+
+Values = NDArray[np.float32]
+
+_LOG = logging.getLogger(__name__)
+_ENDINGS = (".h5", ".hdf5", ".hdf", ".keras")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A weights file that holds a graph of a network.
+
+    Attributes:
+        path: The file.
+        graph: The graph.
+        plan: What each array needs to become what TensorFlow takes.
+        names: The published name in the graph's first structure for each layer of the file's own structure.
+        scales: For a batch normalisation that a ``Scale`` layer belongs to, the name of that layer.
+    """
+
+    path: Path
+    graph: Graph
+    plan: Plan
+    names: Mapping[str, str]
+    scales: Mapping[str, str]
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """Published names of the layers that the file holds, ``Scale`` layers counted as part of others."""
+        held = {self.names[str(array.structure_layer)] for array in self.plan.arrays}
+        return frozenset(held.difference(self.scales.values()))
+
+    def arrays(self, layers: Collection[str]) -> Iterator[tuple[str, str, Values]]:
+        """Read the arrays of some layers, one at a time.
+
+        A ``Scale`` layer belongs to the batch normalisation before it and is folded into it: with the offset
+        and slope of both, gamma = g_s * g_b and beta = g_s * b_b + b_s, computed in float32.
+
+        Args:
+            layers: Published names of the layers to read, among ``self.layers``.
+
+        Yields:
+            Published name of the layer, role of the array, float32 values as TensorFlow takes them.
+        """
+        folded = {layer: self.scales[layer] for layer in layers if layer in self.scales}
+        wanted = {*layers, *folded.values()}
+        vectors: dict[tuple[str, str], Values] = {}
+        for name, role, values in self._read(wanted):
+            if name in folded.values() or (name in folded and role in ("gamma", "beta")):
+                vectors[name, role] = values
+            else:
+                yield name, role, values
+        for layer, scale in folded.items():
+            slope = vectors[scale, "gamma"]
+            yield layer, "gamma", slope * vectors[layer, "gamma"]
+            yield layer, "beta", slope * vectors[layer, "beta"] + vectors[scale, "beta"]
+
+    def _read(self, layers: Collection[str]) -> Iterator[tuple[str, str, Values]]:
+        """Yield the arrays of these layers as the file has them, but for layout and kernels."""
+        chosen = [array for array in self.plan.arrays if self.names[str(array.structure_layer)] in layers]
+        for array, values in converted(replace(self.plan, arrays=tuple(chosen))):
+            yield self.names[str(array.structure_layer)], array.role, values.astype(np.float32, copy=False)
+
+
+def choose_weights(
+    network: Architecture,
+    weights: str | os.PathLike[str],
+    kernels: Kernels | None = None,
+    *,
+    headless: bool = False,
+) -> tuple[Graph, Callable[[], Weights]]:
+    """Choose which weights of a network to read, fetching nothing yet.
+
+    Args:
+        network: The network.
+        weights: Name of one of its weights sets, or the path of a file.
+        kernels: How the convolution kernels of the file at that path are stored, if the user knows.
+        headless: Whether the classifiers are not wanted, so that a file without them is enough.
+
+    Returns:
+        The graph that the weights belong to, and a function that fetches them if need be and works out how to
+        read them.
+
+    Raises:
+        UnknownNameError: The network has no such weights set.
+        ArgumentError: ``weights`` or ``kernels`` is not allowed.
+        FileFormatError: The file at the path holds no Keras weights.
+        StructureMismatchError: It holds another network.
+    """
+    if kernels not in (None, "th", "tf"):
+        raise ArgumentError(f"kernels={kernels!r}: must be 'th', 'tf' or None")
+    if is_path(weights):
+        found = _opened(Path(weights), tuple(network.graphs.values()), kernels=kernels)
+        return found.graph, lambda: found
+    name = str(weights)
+    _check_set(network, name)
+    if kernels is not None:
+        reason = f"the registry tells it for the weights set {name!r}"
+        raise ArgumentError(f"kernels={kernels!r}: is for files given by their path; {reason}")
+    complete = weights_files(network, name, top=True)
+    reduced = weights_files(network, name, top=False)
+    top = not (reduced and (headless or not complete))
+    graph = network.graph_of((complete or reduced)[0].structure)
+    return graph, partial(_fetched, network, graph, name, top=top)
+
+
+def _fetched(network: Architecture, graph: Graph, weights_set: str, *, top: bool) -> Weights:
+    # A file for Theano is read as it is: converting it first would only cost time and room.
+    found = resolve(network.name, weights=weights_set, top=top, convert=False)
+    for note in found.notes:
+        _LOG.warning("%s", note)
+    return _opened(found.path, (graph,), registered=found.file)
+
+
+def is_path(weights: object) -> bool:
+    """Tell the path of a file from the name of a weights set.
+
+    Raises:
+        ArgumentError: It can be neither.
+    """
+    if isinstance(weights, os.PathLike):
+        return True
+    if not isinstance(weights, str) or not weights:
+        raise ArgumentError(f"weights={weights!r}: must be a weights set's name, the path of a file or None")
+    separators = [separator for separator in (os.sep, os.altsep) if separator]
+    return weights.lower().endswith(_ENDINGS) or any(separator in weights for separator in separators)
+
+
+def _check_set(network: Architecture, name: str) -> None:
+    if name in network.weights_sets:
+        return
+    known = ", ".join(network.weights_sets)
+    guess = fields.did_you_mean(name, network.weights_sets)
+    hint = f"; for the file of that name here, write weights='./{name}'" if Path(name).exists() else ""
+    message = f"weights={name!r}: {network.name} has the weights sets {known}, or None for random weights"
+    raise UnknownNameError(f"{message}{guess}{hint}")
+
+
+def _opened(
+    path: Path,
+    graphs: Collection[Graph],
+    *,
+    kernels: Kernels | None = None,
+    registered: WeightsFile | None = None,
+) -> Weights:
+    description = describe(path)
+    graph, found = _recognised(description, graphs)
+    form = None
+    if registered is not None:
+        form = Form(layout=registered.layout, kernels=registered.kernels)
+    plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
+    names = _published_names(graph, found.structure)
+    return Weights(path=path, graph=graph, plan=plan, names=names, scales=_scales(graph))
+
+
+def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Graph, Match]:
+    """Return which graph a file holds; where it holds none, say how it differs from the nearest one.
+
+    Raises:
+        StructureMismatchError: It holds none.
+    """
+    candidates = [candidate for graph in graphs for candidate in _candidates(graph)]
+    candidates.sort(key=lambda candidate: _likeness(description, candidate[1]), reverse=True)
+    mistakes = []
+    for graph, structure in candidates:
+        try:
+            return graph, match(description, structure)
+        except StructureMismatchError as mistake:
+            mistakes.append(mistake)
+    raise mistakes[0]
+
+
+def _candidates(graph: Graph) -> Iterator[tuple[Graph, Structure]]:
+    """Yield the structures that a graph's files may have, each with its top and without."""
+    published = load_structure(graph.structures[0])
+    top = {plain_name(name) for name in graph.top}
+    places = [place for place, layer in enumerate(published.weighted) if plain_name(layer.name) in top]
+    for name in graph.structures:
+        structure = load_structure(name)
+        yield graph, structure
+        yield graph, structure.without([structure.weighted[place].name for place in places])
+
+
+def _likeness(description: Description, structure: Structure) -> tuple[int, int]:
+    """Return how near a file comes to a structure: layers that agree, then layers that one of them lacks."""
+    held = {(plain_name(layer.name), len(layer.arrays)) for layer in description.weighted}
+    asked = {(plain_name(layer.name), len(layer.arrays)) for layer in structure.weighted}
+    return len(held & asked), -abs(len(description.weighted) - len(structure.weighted))
+
+
+def _published_names(graph: Graph, structure: Structure) -> dict[str, str]:
+    """Return the first structure's name for each layer of another; weighted layers have the same order."""
+    whole = load_structure(structure.name)
+    published = load_structure(graph.structures[0])
+    return {layer.name: first.name for layer, first in zip(whole.weighted, published.weighted, strict=True)}
+
+
+def _scales(graph: Graph) -> dict[str, str]:
+    """Return the ``Scale`` layer that belongs to each batch normalisation, as their names tell.
+
+    ``scale2a_branch1`` belongs to ``bn2a_branch1`` and ``conv1_scale`` to ``conv1_bn``.
+    """
+    layers = load_structure(graph.structures[0]).weighted
+    return {layer.name.replace("scale", "bn"): layer.name for layer in layers if layer.kind == "Scale"}
