@@ -26,9 +26,11 @@ _DISK_LIMIT = 2_300_000_000
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test an empty cache and the shipped registry alone."""
+    """Give each test an empty cache and the shipped registry alone, and patience to none."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "zoo-home"))
-    monkeypatch.delenv("ZOO_REGISTRY", raising=False)
+    for name in ("ZOO_REGISTRY", "ZOO_SHARED", "ZOO_MIRROR", "ZOO_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZOO_RETRY_SECONDS", "0")  # nothing is waited for, unless a test says so
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -14,7 +14,7 @@ from zoo import demo as module
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.registry import architecture
 
-VARIABLES = ("ZOO_HOME", "ZOO_REGISTRY", "TF_CPP_MIN_LOG_LEVEL")
+VARIABLES = ("ZOO_HOME", "ZOO_REGISTRY")
 STEPS = ["publish", "fetch", "convert", "load", "features", "train", "predict"]
 
 

@@ -140,9 +140,8 @@ def demo(name: str = "densenet161", report: Report = print, *, home: Path | None
 
 @contextmanager
 def _environment(registry: Path, home: Path) -> Iterator[None]:
-    """Let the environment name this registry and this cache, and TensorFlow be quiet, for a while."""
-    chatter = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")
-    wanted = {VARIABLE: str(registry), HOME: str(home), "TF_CPP_MIN_LOG_LEVEL": chatter}
+    """Let the environment name this registry and this cache for a while."""
+    wanted = {VARIABLE: str(registry), HOME: str(home)}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -1,0 +1,83 @@
+"""Arrays of a network out of its weights file, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from weight_files import write_empty
+
+from converters.structures import load_structure
+from zoo.reading import Weights, choose_weights, is_path
+from zoo.registry import load_registry
+
+NETWORKS = load_registry(()).architectures
+
+
+def opened(name: str, path: Path) -> Weights:
+    """Return the weights at a path."""
+    graph, weights = choose_weights(NETWORKS[name], path)
+    assert weights().graph is graph
+    return weights()
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ("imagenet", False),
+        ("imagenet-0.1", False),
+        ("weights.h5", True),
+        ("WEIGHTS.HDF5", True),
+        ("./imagenet", True),
+        (Path("imagenet"), True),
+    ],
+)
+def test_what_is_a_path(weights, expected):
+    """An ending, a separator or a path object makes a path."""
+    assert is_path(weights) is expected
+
+
+def test_scale_layers_are_folded_in_float32(practice_file):
+    """Slope and offset of both layers in one, exactly as float32 arithmetic gives them."""
+    path = practice_file("densenet121")
+    read = {role: values for _, role, values in opened("densenet121", path).arrays(["conv2_1_x1_bn"])}
+    with h5py.File(path) as file:
+        norm, scale = file["conv2_1_x1_bn"], file["conv2_1_x1_scale"]
+        slope, offset = scale["conv2_1_x1_scale_gamma"][()], scale["conv2_1_x1_scale_beta"][()]
+        assert np.array_equal(read.pop("gamma"), slope * norm["conv2_1_x1_bn_gamma"][()])
+        assert np.array_equal(read.pop("beta"), slope * norm["conv2_1_x1_bn_beta"][()] + offset)
+        assert np.array_equal(read.pop("moving_mean"), norm["conv2_1_x1_bn_running_mean"][()])
+        assert np.array_equal(read.pop("moving_variance"), norm["conv2_1_x1_bn_running_std"][()])
+    assert read == {}
+
+
+def test_only_the_layers_that_are_asked_for_are_read(practice_file):
+    """Their arrays come as TensorFlow takes them."""
+    path = practice_file("densenet121")
+    arrays = list(opened("densenet121", path).arrays(["conv1", "fc6"]))
+    assert [(layer, role, values.shape) for layer, role, values in arrays] == [
+        ("conv1", "kernel", (7, 7, 3, 64)),
+        ("fc6", "kernel", (1024, 1000)),
+        ("fc6", "bias", (1000,)),
+    ]
+    with h5py.File(path) as file:
+        stored = file["conv1/conv1_W"][()]
+    assert np.array_equal(arrays[0][2], stored[:, :, ::-1, ::-1].transpose(2, 3, 1, 0))
+
+
+def test_layers_are_those_of_the_file(tmp_path):
+    """Scale layers count as part of others; what a file lacks is not there."""
+    structure = load_structure("densenet121")
+    path = write_empty(tmp_path / "notop.h5", structure.without(["fc6"]))
+    expected = {layer.name for layer in structure.weighted if layer.kind != "Scale"} - {"fc6"}
+    assert opened("densenet121", path).layers == expected
+
+
+def test_names_are_those_of_the_first_structure(tmp_path):
+    """Whatever a file calls its layers, they come under the names that the model has."""
+    path = write_empty(tmp_path / "blocks.h5", load_structure("vgg16_blocks"))
+    weights = opened("vgg16", path)
+    assert weights.layers == {layer.name for layer in load_structure("vgg16").weighted}
+    assert weights.names["block3_conv1"] == "convolution2d_5"
