@@ -51,11 +51,11 @@ def message(error: type[Exception], name: str, **arguments) -> str:
 # Arguments that are wrong by themselves.
 
 
-@pytest.mark.parametrize("value", [True, -1, 2.0, "10", (10,)])
+@pytest.mark.parametrize("value", [True, -1, 1, 2.0, "10", (10,)])
 def test_num_classes_that_is_no_count(value):
     """The message says what is allowed."""
     assert message(ArgumentError, "resnet50", num_classes=value) == (
-        f"num_classes={value!r}: must be None (the published head), 0 (no head) or a whole number of classes"
+        f"num_classes={value!r}: must be None (the published head), 0 (no head) or a number of classes from 2"
     )
 
 

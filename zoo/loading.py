@@ -39,7 +39,7 @@ def load(
 
     Args:
         name: Name of an architecture, for example ``resnet101``.
-        num_classes: ``None`` keeps the published classifiers. A number from 1 replaces each of them by a
+        num_classes: ``None`` keeps the published classifiers. A number from 2 replaces each of them by a
             freshly initialised softmax of that size, under the same name. 0 leaves them off: the output is
             the last feature map, (N, H, W, C) or (N, C, H, W).
         weights: Name of a weights set of this architecture, fetched and verified on first use; or the path of
@@ -158,8 +158,9 @@ def _check_heads(wish: Wish) -> None:
         ArgumentError: A value is not allowed, alone or beside the others.
     """
     classes, pooling, dropout = wish.classes, wish.pooling, wish.dropout
-    if classes is not None and (not heads.is_whole(classes) or classes < 0):
-        allowed = "None (the published head), 0 (no head) or a whole number of classes"
+    if classes is not None and (not heads.is_whole(classes) or classes < 0 or classes == 1):
+        # The softmax of one output is 1 whatever goes in: such a head would never learn.
+        allowed = "None (the published head), 0 (no head) or a number of classes from 2"
         raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
     if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):
         raise ArgumentError(f"pooling={pooling!r}: must be None, or with num_classes=0 'avg' or 'max'")
