@@ -63,7 +63,7 @@ class _Cksum:
         self._size = 0
 
     def update(self, data: bytes) -> None:
-        self._crc = zlib.crc32(data.translate(_REVERSED), self._crc)
+        self._crc = zlib.crc32(bytes(data).translate(_REVERSED), self._crc)  # what came may be a view
         self._size += len(data)
 
     def value(self) -> str:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from zoo.cache import Cache, Item, default_home
+from zoo.cache import Cache, Item, is_offline
 from zoo.checksums import CHUNK, Hashes, verify_file
+from zoo.download.clock import Clock, SystemClock
+from zoo.download.failures import Attempt, NoSourceError
+from zoo.download.limits import Limits
 from zoo.download.progress import Progress, Silence
 from zoo.errors import (
     ArgumentError,
@@ -27,6 +34,9 @@ from zoo.errors import (
 from zoo.records import Architecture, ClassIndex, WeightsFile
 from zoo.registry import architecture, get_registry, weights_files
 from zoo.verification import check_structure, is_attested
+
+if TYPE_CHECKING:
+    from zoo.download.sources import Source, Sources
 
 Backend = Literal["th", "tf"]
 
@@ -57,6 +67,7 @@ def fetch(
     weights: str = "imagenet",
     top: bool = True,
     from_file: str | os.PathLike[str] | None = None,
+    require_checksum: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Return the path of a verified weights file, fetched and converted if need be.
@@ -69,16 +80,25 @@ def fetch(
         weights: Name of a weights set.
         top: Whether the file is to hold the classifier.
         from_file: A file that was got in another way; it is checked and copied into the cache.
+        require_checksum: Refuse files of which no cryptographic digest was published.
         progress: Told about long steps.
 
     Raises:
         ArgumentError: ``backend`` is neither.
         UnknownNameError: There is no such architecture, weights set, or file with or without the classifier.
-        DownloadError: No source gave the file; one line for each, and what can be done about it.
+        DownloadError: No source gave the file; what each did and what it means, and what can be done.
         CacheError: The cache cannot be used, or a file in it was changed.
         RegistryError: The registry contradicts a file that has every published digest.
     """
-    found = resolve(name, backend=backend, weights=weights, top=top, from_file=from_file, progress=progress)
+    found = resolve(
+        name,
+        backend=backend,
+        weights=weights,
+        top=top,
+        from_file=from_file,
+        require_checksum=require_checksum,
+        progress=progress,
+    )
     for note in found.notes:
         _LOG.warning("%s", note)
     return found.path
@@ -92,6 +112,7 @@ def resolve(
     top: bool = True,
     convert: bool = True,
     from_file: str | os.PathLike[str] | None = None,
+    require_checksum: bool = False,
     progress: Progress | None = None,
 ) -> Fetched:
     """Do what :func:`fetch` does, and say which published file it came from.
@@ -103,12 +124,13 @@ def resolve(
         top: Whether the file is to hold the classifier.
         convert: Whether a file of another form is converted; if not, it is returned as it is.
         from_file: A file that was got in another way; it is checked and copied into the cache.
+        require_checksum: Refuse files of which no cryptographic digest was published.
         progress: Told about long steps.
 
     Raises:
         ZooError: As :func:`fetch`.
     """
-    fetcher = Fetcher(Cache(default_home()), progress)
+    fetcher = Fetcher(Cache.from_environment(), progress)
     return fetcher.resolve(
         architecture(name),
         backend=backend,
@@ -116,6 +138,7 @@ def resolve(
         top=top,
         convert=convert,
         from_file=None if from_file is None else Path(from_file),
+        require_checksum=require_checksum,
     )
 
 
@@ -134,7 +157,7 @@ def fetch_class_index(name: str, *, progress: Progress | None = None) -> Path:
     known = get_registry().class_indexes
     if name not in known:
         raise UnknownNameError(f"no class index is called {name!r}; there is {', '.join(known)}")
-    return Fetcher(Cache(default_home()), progress).class_index(known[name])
+    return Fetcher(Cache.from_environment(), progress).class_index(known[name])
 
 
 class Fetcher:
@@ -143,11 +166,22 @@ class Fetcher:
     Args:
         cache: Where files live.
         progress: Told about long steps.
+        limits: How long a download may take and how often it is tried; as the environment says if left out.
+        clock: Time and chance; the machine's if left out.
     """
 
-    def __init__(self, cache: Cache, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        progress: Progress | None = None,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._cache = cache
         self._progress = progress or Silence()
+        self._limits = limits
+        self._clock = clock or SystemClock()
 
     def resolve(
         self,
@@ -158,11 +192,14 @@ class Fetcher:
         top: bool = True,
         convert: bool = True,
         from_file: Path | None = None,
+        require_checksum: bool = False,
     ) -> Fetched:
         """Return a verified weights file of a network; the arguments are those of :func:`resolve`."""
         if backend not in ("th", "tf"):
             raise ArgumentError(f"backend={backend!r}: must be 'th' or 'tf'")
         files = _files_of(network, weights, top)
+        if require_checksum:
+            files = _attested(network, files)
         exact = [file for file in files if file.layout == file.kernels == backend]
         others = [file for file in files if file not in exact]
         if from_file is not None:
@@ -171,42 +208,86 @@ class Fetcher:
             asked = _command(network.name, backend, weights, top)
             copies = others if convert else []
             found = self._cached(network, exact, copies, backend) or self._obtain(
-                network, exact, others, asked
+                network, exact, others, asked=asked, convert=convert
             )
         if found.converted or not convert or found.file in exact:
             return found
         return self._converted(network, found, backend)
 
+    def published(self, network: Architecture, file: WeightsFile) -> Fetched:
+        """Return one published file as it is, from the cache or from its sources.
+
+        Raises:
+            ZooError: As :func:`fetch`.
+        """
+        path = self._cache.find(Item.of_weights(network.name, file))
+        if path is not None:
+            return Fetched(file=file, path=path)
+        self._check_online(network.name, [file.id])
+        attempts: list[Attempt] = []
+        found = self._first_downloaded(network, [file], attempts)
+        if found is None:
+            advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
+            raise NoSourceError(f"{file.id}: no source gave the weights file:", attempts, advice)
+        return found
+
     def class_index(self, index: ClassIndex) -> Path:
         """Return a verified class index; the errors are those of :func:`fetch_class_index`."""
         item = Item.of_class_index(index)
         path = self._cache.find(item)
-        reasons: list[str] = []
-        for url in () if path else index.urls:
-            try:
-                return self._download_index(index, item, url)
-            except DownloadError as error:
-                reasons.append(str(error))
+        if path is not None:
+            return path
+        self._check_online(item.key, [index.name])
+        what = f"fetching the class index {index.name}"
+        attempts: list[Attempt] = []
+        with self._alone(item, what):
+            path = self._cache.find(item)
+            for source in () if path else self._sources.of(item, index.urls, attempts):
+                try:
+                    return self._download_index(item, source, what)
+                except DownloadError as error:
+                    attempts.append(Attempt.of(source.url, error))
         if path is None:
             advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
-            raise DownloadError(_table(f"no source gave the class index {index.name}:", reasons, advice))
+            raise NoSourceError(f"no source gave the class index {index.name}:", attempts, advice)
         return path
 
-    def _download_index(self, index: ClassIndex, item: Item, url: str) -> Path:
-        from zoo.download.http import download
+    def _download_index(self, item: Item, source: Source, what: str) -> Path:
+        with self._sources.download(item, source, what=what, signature=b"") as got:
+            self._cache.check_seen(item, got.digests["sha256"], source.url)
+            return self._cache.keep(got.path, item, digests=got.digests, url=source.url)
 
-        with self._cache.temporary(item) as temporary:
-            got = download(
-                url,
-                temporary,
-                size=index.bytes,
-                digests=index.digests,
-                signature=b"",
-                progress=self._progress,
-                what=f"fetching the class index {index.name}",
+    # The network.
+
+    @cached_property
+    def _sources(self) -> Sources:
+        from zoo.download.sources import Sources  # only who goes to the network needs its libraries
+
+        return Sources(self._cache.partials, self._progress, limits=self._limits, clock=self._clock)
+
+    def _check_online(self, name: str, ids: Iterable[str]) -> None:
+        if is_offline():
+            missing = ", ".join(ids)
+            raise CacheError(
+                f"{name}: ZOO_OFFLINE is set, and the cache has none of {missing}; unset it to fetch them"
             )
-            self._cache.check_seen(item, got.digests["sha256"], url)
-            return self._cache.keep(temporary, item, digests=got.digests, url=url)
+
+    @contextmanager
+    def _alone(self, item: Item, what: str, form: Backend | None = None) -> Iterator[None]:
+        """Let nobody else do the same meanwhile, as far as locks work."""
+        from zoo.download.locks import one_at_a_time
+        from zoo.download.partials import plain_key, progress_of_others
+
+        name = plain_key(item.key) + (f"-{form}" if form else "")
+        with one_at_a_time(
+            self._cache.partials / f"{name}.lock",
+            clock=self._clock,
+            progress=self._progress,
+            what=what,
+            total=None if form else item.bytes,
+            so_far=lambda: 0 if form else progress_of_others(self._cache.partials, item.key),
+        ):
+            yield
 
     # What the cache has.
 
@@ -231,61 +312,88 @@ class Fetcher:
     # What the network has.
 
     def _obtain(
-        self, network: Architecture, exact: Sequence[WeightsFile], others: Sequence[WeightsFile], asked: str
+        self,
+        network: Architecture,
+        exact: Sequence[WeightsFile],
+        others: Sequence[WeightsFile],
+        *,
+        asked: str,
+        convert: bool,
     ) -> Fetched:
         """Return the first file that can be had: as asked, else of another form, what is in the cache first.
 
         Raises:
             DownloadError: There is none.
+            CacheError: There is none in the cache, and the network must not be asked.
         """
-        reasons: list[str] = []
-        found = self._first_downloaded(network, exact, reasons)
+        attempts: list[Attempt] = []
+        found = None if is_offline() else self._first_downloaded(network, exact, attempts)
         for file in others if found is None else ():
             path = self._cache.find(Item.of_weights(network.name, file))
             if path is not None:
-                return Fetched(file=file, path=path, notes=tuple(reasons))
-        found = found or self._first_downloaded(network, others, reasons)
+                return Fetched(file=file, path=path, notes=tuple(map(str, attempts)))
+        if found is None:
+            self._check_online(network.name, [file.id for file in (*exact, *others)])
+            found = self._first_downloaded(network, others, attempts, convert=convert)
         if found is None:
             advice = f"get the file in another way, then run: {asked} --from FILE"
-            raise DownloadError(_table(f"{network.name}: no source gave the weights file:", reasons, advice))
+            raise NoSourceError(f"{network.name}: no source gave the weights file:", attempts, advice)
         return found
 
     def _first_downloaded(
-        self, network: Architecture, files: Iterable[WeightsFile], reasons: list[str]
+        self,
+        network: Architecture,
+        files: Iterable[WeightsFile],
+        attempts: list[Attempt],
+        *,
+        convert: bool = False,
     ) -> Fetched | None:
-        """Try every source of some files in turn; why one failed is added to ``reasons``."""
+        """Try every source of some files in turn; the ones that failed are added to ``attempts``."""
+        # What will look into the file takes a while to be imported, and has time for that until it is there.
+        threading.Thread(target=import_module, args=("converters.dialects",)).start()
         for file in files:
-            for url in file.urls:
-                try:
-                    found = self._download(network, file, url)
-                except (DownloadError, FileFormatError, StructureMismatchError) as error:
-                    reasons.append(str(error))
-                else:
-                    return Fetched(file=file, path=found.path, notes=(*reasons, *found.notes))
+            item = Item.of_weights(network.name, file)
+            with self._alone(item, f"fetching {file.id}"):
+                path = self._cache.find(item)
+                if path is not None:  # somebody else has fetched it meanwhile
+                    return Fetched(file=file, path=path, notes=tuple(map(str, attempts)))
+                for source in self._sources.of(item, file.urls, attempts):
+                    try:
+                        found = self._download(network, file, source, convert=convert)
+                    except (DownloadError, FileFormatError, StructureMismatchError) as error:
+                        attempts.append(Attempt.of(source.url, error))
+                    else:
+                        return replace(found, notes=(*map(str, attempts), *found.notes))
         return None
 
-    def _download(self, network: Architecture, file: WeightsFile, url: str) -> Fetched:
-        from zoo.download.http import download
+    def _download(
+        self, network: Architecture, file: WeightsFile, source: Source, *, convert: bool
+    ) -> Fetched:
+        from zoo.download.refusals import HDF5_SIGNATURE
 
-        with self._cache.temporary(Item.of_weights(network.name, file)) as temporary:
-            got = download(
-                url,
-                temporary,
-                size=file.bytes,
-                digests=file.digests,
-                progress=self._progress,
-                what=f"fetching {file.id}",
-            )
-            return self._keep(network, file, temporary, got.digests, url)
+        item = Item.of_weights(network.name, file)
+        with self._sources.download(
+            item, source, what=f"fetching {file.id}", signature=HDF5_SIGNATURE, converts=convert
+        ) as got:
+            found = self._keep(network, file, got.path, got.digests, source.url, mirror=source.mirror)
+        return replace(found, notes=(*got.notes, *found.notes))
 
     def _keep(
-        self, network: Architecture, file: WeightsFile, temporary: Path, digests: Mapping[str, str], url: str
+        self,
+        network: Architecture,
+        file: WeightsFile,
+        temporary: Path,
+        digests: Mapping[str, str],
+        url: str,
+        *,
+        mirror: str | None = None,
     ) -> Fetched:
         """Give a file whose published digests were checked its place, if it holds what it should."""
         item = Item.of_weights(network.name, file)
         self._cache.check_seen(item, digests["sha256"], url)
         check_structure(network, file, temporary, url)
-        notes = () if self._cache.seen(item) or is_attested(file) else (_first_seen(file, digests["sha256"]),)
+        is_known = self._cache.seen(item) is not None or is_attested(file)
+        notes = () if is_known else (_first_seen(file, digests["sha256"], mirror),)
         path = self._cache.keep(temporary, item, digests=digests, url=url)
         return Fetched(file=file, path=path, notes=notes)
 
@@ -294,17 +402,21 @@ class Fetcher:
     def _adopt(self, network: Architecture, files: Sequence[WeightsFile], source: Path) -> Fetched:
         """Copy the user's file into the cache, once it is clear which of some published files it is."""
         from converters.hdf5 import check_signature
+        from zoo.download.partials import scratch
 
         check_signature(source)
         algorithms = {"sha256", *(digest.algorithm for file in files for digest in file.digests)}
-        with self._cache.temporary(Item.of_weights(network.name, files[0])) as temporary:
+        with scratch(self._cache.partials, files[0].id, self._clock.time()) as temporary:
             digests = self._copy(source, temporary, algorithms)
             file = self._identify(network, files, source, temporary, digests)
             return self._keep(network, file, temporary, digests, source.resolve().as_uri())
 
     def _copy(self, source: Path, target: Path, algorithms: Iterable[str]) -> dict[str, str]:
         """Copy a file, so that what is checked from here on cannot be changed by anybody else."""
+        from zoo.download.space import check_space
+
         size = source.stat().st_size
+        check_space(self._cache.home, copy=size)
         hashes = Hashes(algorithms, size)
         self._progress.start(size, f"copying {source.name}")
         try:
@@ -316,7 +428,7 @@ class Fetcher:
                 writer.flush()
                 os.fsync(writer.fileno())
         except OSError as error:
-            raise CacheError(f"{source}: cannot be copied to {target.parent}: {error.strerror}") from error
+            raise CacheError(f"{source}: cannot be copied to {self._cache.home}: {error.strerror}") from error
         finally:
             self._progress.done()
         return hashes.values()
@@ -360,12 +472,21 @@ class Fetcher:
         file, item = found.file, Item.of_weights(network.name, found.file)
         path = self._cache.find(item, backend)
         if path is None:
-            with self._cache.temporary(item) as temporary:
-                self._convert(network, found, backend, temporary)
-                path = self._cache.keep_converted(temporary, item, backend)
+            with self._alone(item, f"converting {file.id}", backend):
+                path = self._cache.find(item, backend) or self._convert_and_keep(network, found, backend)
         form = f"layout {file.layout} and kernels {file.kernels}"
         note = f"{file.id} was published with {form}: this is a converted copy"
         return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
+
+    def _convert_and_keep(self, network: Architecture, found: Fetched, backend: Backend) -> Path:
+        from zoo.download.partials import scratch
+        from zoo.download.space import check_space
+
+        item = Item.of_weights(network.name, found.file)
+        with scratch(self._cache.partials, found.file.id, self._clock.time()) as temporary:
+            check_space(temporary.parent, convert=found.path.stat().st_size)
+            self._convert(network, found, backend, temporary)
+            return self._cache.keep_converted(temporary, item, backend)
 
     def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> None:
         from converters.execute import write
@@ -395,11 +516,29 @@ class Fetcher:
         check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
 
 
-def _first_seen(file: WeightsFile, sha256: str) -> str:
+def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:
+    whose = f" it came from the mirror {mirror}, which is trusted as first seen only;" if mirror else ""
     return (
-        f"{file.id}: no cryptographic digest of this file was ever published; its layers, names and shapes"
-        f" are right, and its sha256 {sha256} is held to from now on: a different file will be refused"
+        f"{file.id}: no cryptographic digest of this file was ever published;{whose} its layers, names and"
+        f" shapes are right, and its sha256 {sha256} is held to from now on: a different file will be refused"
     )
+
+
+def _attested(network: Architecture, files: Iterable[WeightsFile]) -> tuple[WeightsFile, ...]:
+    """Return the files of which a cryptographic digest was published.
+
+    Raises:
+        DownloadError: There is none.
+    """
+    files = tuple(files)
+    attested = tuple(file for file in files if is_attested(file))
+    if not attested:
+        reasons = [f"{file.id}: no cryptographic digest of this file was published" for file in files]
+        advice = "leave the option out to go by layers, names and shapes, and by what was first seen"
+        raise DownloadError(
+            _table(f"{network.name}: --require-checksum refuses every file:", reasons, advice)
+        )
+    return attested
 
 
 def _files_of(network: Architecture, weights: str, top: bool) -> tuple[WeightsFile, ...]:

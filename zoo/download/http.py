@@ -1,29 +1,34 @@
-"""From a URL to a verified file: redirects and pages are followed, bytes hashed as they come."""
+"""From a URL to a body that may be the file: redirects and pages are followed, everything else is refused."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Final
 from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from zoo.checksums import CHUNK, Hashes, verify_file
-from zoo.download import refusals
+from zoo.download import failures, refusals
 from zoo.download.addresses import check_address, next_address, origin
+from zoo.download.clock import Clock
 from zoo.download.drive import is_sign_in, read_page, way_on
-from zoo.download.progress import Progress, Silence
-from zoo.errors import CacheError, ChecksumError, DownloadError
-from zoo.records import Digest
+from zoo.download.failures import SourceError
+from zoo.download.limits import Limits
+from zoo.download.stall import StallWatch
 
-MAX_REDIRECTS: Final = 10
-TIMEOUTS: Final = (10.0, 60.0)
-"""Seconds to wait for a connection, and for the next bytes on it."""
+PAGE_BYTES: Final = 1 << 20
+"""How much of a body is looked at to tell what it is."""
+
+_ENOUGH: Final = 1024  # bytes by which a page, a text or an XML error is told from a file
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 _HEADERS = {
     "User-Agent": "keras-weight-zoo",
@@ -33,138 +38,196 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Downloaded:
-    """A file that was fetched and verified.
+class Beginning:
+    """The beginning of a file that is there already.
 
     Attributes:
-        path: Where it was written.
-        bytes: Its size.
-        digests: Its digests by algorithm; ``sha256`` is always among them.
-        url: The address that it came from in the end, after all redirects.
+        bytes: How many bytes there are.
+        validator: What the host called this state of the file: a strong ETag or a date.
+        total: The size of the whole file.
     """
 
-    path: Path
     bytes: int
-    digests: Mapping[str, str]
-    url: str
+    validator: str
+    total: int
 
 
-def download(
-    url: str,
-    target: Path,
-    *,
-    size: int | None = None,
-    digests: Iterable[Digest] = (),
-    signature: bytes = refusals.HDF5_SIGNATURE,
-    progress: Progress | None = None,
-    what: str = "",
-    timeouts: tuple[float, float] = TIMEOUTS,
-) -> Downloaded:
-    """Fetch a file and check that it is the published one.
+class NotContinuedError(Exception):
+    """The host did not confirm that it would go on with the same file; the whole must be asked for."""
 
-    No credentials are ever sent, neither from the URL nor from ``~/.netrc``.
 
-    Args:
-        url: An https address, or an http one on the loopback address.
-        target: Where to write; must not exist. Whatever is there after an error is the caller's to remove.
-        size: The published size in bytes, where it is known.
-        digests: Published digests; every one of them is checked.
-        signature: What the file begins with; empty where that is not known.
-        progress: Told about every piece of the file.
-        what: What the progress calls it; the URL if left out.
-        timeouts: Seconds to wait for a connection, and for the next bytes on it.
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How a host is asked.
 
-    Returns:
-        The file, written to disk and synced; its folder is not.
-
-    Raises:
-        DownloadError: There is no such file to be had; the message is ``URL: reason``, one line.
-        ChecksumError: What came has another size or another digest than was published.
-        CacheError: The target cannot be written.
+    Attributes:
+        limits: Time-outs and the number of redirects.
+        clock: Tells how slow a transfer is.
+        plain: Scheme, host and port of a mirror that the user named; it may be asked in plain http.
     """
-    digests = tuple(digests)
-    algorithms = ["sha256", *(digest.algorithm for digest in digests)]
-    try:
-        with _find_body(url, signature, timeouts) as body:
-            expected = _expected_size(body, size)
-            hashes = Hashes(algorithms, expected)
-            with _reported(progress or Silence(), expected, what or url) as advance:
-                _save(_no_longer_than(size, body.pieces()), target, hashes, advance)
-            if expected is not None and hashes.size < expected:
-                raise DownloadError(f"the connection ended after {hashes.size} of {expected} bytes")
-    except DownloadError as error:
-        raise type(error)(f"{url}: {error}") from error
-    known = hashes.values()
-    verify_file(target, digests, size, known=known, label=url)
-    return Downloaded(path=target, bytes=hashes.size, digests=known, url=body.address)
+
+    limits: Limits
+    clock: Clock
+    plain: str | None = None
 
 
-class _Body:
-    """An answer whose first bytes were read and found good."""
+class Body:
+    """The body of an answer, read piece by piece.
 
-    def __init__(self, response: requests.Response, address: str) -> None:
+    Attributes:
+        address: Where it came from in the end, after all redirects.
+        start: Which byte of the file its first one is.
+        head: The bytes of it that were read to see what it is.
+    """
+
+    def __init__(self, response: requests.Response, address: str, asking: Asking) -> None:
         self.address = address
-        self.response = response
+        self.start = 0
+        self.head = b""
+        self._response = response
+        self._watch = StallWatch(asking.clock, asking.limits)
+        self._left = self.length
         # What ends early is noticed by counting, which can say how many bytes came.
         response.raw.enforce_content_length = False
-        self.head = self._read()
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        return self._response.status_code
 
     @property
     def length(self) -> int | None:
         """What the host announces as the size of the body."""
-        announced = self.response.headers.get("Content-Length", "")
-        return int(announced) if announced.isdigit() else None
+        announced = self.header("Content-Length")
+        return int(announced) if announced.isascii() and announced.isdigit() else None
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the whole body, the bytes already read first."""
-        piece = self.head
-        while piece:
-            yield piece
-            piece = self._read()
+    @property
+    def total(self) -> int | None:
+        """The size of the whole file, if it is announced."""
+        return None if self.length is None else self.start + self.length
 
-    def _read(self) -> bytes:
+    @property
+    def etag(self) -> str | None:
+        """The validator by which the host tells this state of the file from every other, if there is one."""
+        value = self.header("ETag")
+        return value if re.fullmatch(r'"[\x21\x23-\x7e]*"', value) else None
+
+    def header(self, name: str) -> str:
+        """Return a header, or an empty text."""
+        return self._response.headers.get(name, "")
+
+    def look(self, signature: bytes) -> bytes:
+        """Read as much of the beginning as it takes to tell what the body is, and remember it."""
+        self._fill(max(len(signature), 1))
+        if not signature or not self.head.startswith(signature):
+            self._fill(_ENOUGH)
+        if refusals.looks_like_html(self.head, self.header("Content-Type")):
+            self._fill(PAGE_BYTES)
+        return self.head
+
+    def read_into(self, target: memoryview) -> int:
+        """Put the next bytes into a buffer, as many as come at once, and return how many; 0 at the end.
+
+        Raises:
+            SourceError: The connection broke, or is far too slow.
+        """
+        self._watch.asks()
+        count = self._receive(target if self._left is None else target[: self._left])
+        if self._left is not None:
+            self._left -= count
+        self._watch.saw(count)
+        return count
+
+    def cut_short(self) -> SourceError | None:
+        """Return what to raise if the connection ended within the bytes that were looked at."""
+        if self._left and not self.read_into(memoryview(bytearray(1))):
+            reason = f"the connection ended after {len(self.head)} of {self.length} bytes"
+            return SourceError(reason, meaning=failures.BROKEN, passing=True)
+        return None
+
+    def _fill(self, wanted: int) -> None:
+        buffer = memoryview(bytearray(wanted))
+        while len(self.head) < wanted and (count := self.read_into(buffer[: wanted - len(self.head)])):
+            self.head += buffer[:count]
+
+    def _receive(self, target: memoryview) -> int:
+        if not target:
+            return 0
         try:
-            piece: bytes = self.response.raw.read(CHUNK, decode_content=False)
-        except HTTPError as error:
+            # With a length the bytes can go from the socket to where they are needed; chunks must be taken
+            # out of their frames first.
+            stream = self._response.raw._original_response
+            if self._left is not None and isinstance(stream, HTTPResponse) and not stream.chunked:
+                return stream.fp.readinto1(target) if stream.fp else 0
+            piece = self._response.raw.read1(len(target), decode_content=False) or b""
+        except (HTTPError, HTTPException, OSError) as error:
             where = origin(self.address)
-            raise DownloadError(f"the connection to {where} broke off: {_cause(error)}") from error
-        return piece
+            reason = f"the connection to {where} broke off: {cause_of(error)}"
+            raise SourceError(reason, meaning=failures.BROKEN, passing=True) from error
+        target[: len(piece)] = piece
+        return len(piece)
 
 
 @contextmanager
-def _find_body(url: str, signature: bytes, timeouts: tuple[float, float]) -> Iterator[_Body]:
-    """Follow redirects and pages until there is a body that may be the file."""
-    check_address(url)
+def find_body(
+    url: str, asking: Asking, *, signature: bytes = b"", beginning: Beginning | None = None
+) -> Iterator[Body]:
+    """Follow redirects and pages until there is a body that may be the file.
+
+    No credentials are ever sent, neither from the URL nor from ``~/.netrc``. What is on the way, a page's
+    cookies for example, goes back only to the host that it came from.
+
+    Args:
+        url: The address.
+        asking: How to ask.
+        signature: What the file begins with; empty where that is not known.
+        beginning: What is there already; only what comes after it is asked for.
+
+    Raises:
+        SourceError: There is no such body.
+        NotContinuedError: There is a beginning, and the host does not confirm that it belongs to its file.
+    """
+    check_address(url, asking.plain)
     address = url
-    with requests.Session() as session:  # keeps the cookies by which a page knows that it was read
-        for _ in range(MAX_REDIRECTS + 1):
-            with _ask(session, address, timeouts) as response:
+    with requests.Session() as session:
+        for _ in range(asking.limits.max_redirects + 1):
+            with closing(_ask(session, address, asking, beginning)) as response:
                 onward = _redirect(response)
                 if onward is None:
-                    body = _Body(response, address)
-                    onward = _page_onward(body, url, signature)
+                    body = Body(response, address, asking)
+                    onward = _judged(body, url, signature, beginning, asking.clock)
                 if onward is None:
                     yield body
                     return
-            address = next_address(address, onward)
-    raise DownloadError(f"more than {MAX_REDIRECTS} redirects")
+            address = next_address(address, onward, asking.plain)
+    raise SourceError(f"more than {asking.limits.max_redirects} redirects", meaning=failures.UNSAFE)
 
 
-def _ask(session: requests.Session, address: str, timeouts: tuple[float, float]) -> requests.Response:
-    # Only loopback addresses are ever asked in plain http, and no proxy can reach those.
-    proxies = {"no_proxy": urlsplit(address).hostname or ""} if address.startswith("http:") else None
+def _ask(
+    session: requests.Session, address: str, asking: Asking, beginning: Beginning | None
+) -> requests.Response:
+    headers = dict(_HEADERS)
+    if beginning:
+        headers |= {"Range": f"bytes={beginning.bytes}-", "If-Range": beginning.validator}
+    # No proxy can reach this machine by its loopback address.
+    host = urlsplit(address).hostname or ""
+    is_loopback = host in ("localhost", "::1") or host.startswith("127.")
     try:
         return session.get(
             address,
-            headers=_HEADERS,
+            headers=headers,
             auth=_no_credentials,
             allow_redirects=False,
             stream=True,
-            timeout=timeouts,
-            proxies=proxies,
+            timeout=(asking.limits.connect_s, asking.limits.read_s),
+            proxies={"no_proxy": host} if is_loopback else None,
         )
+    except requests.exceptions.SSLError as error:
+        reason = f"{origin(address)} does not prove that it is who it says: {_certificate(error)}"
+        raise SourceError(reason, meaning=failures.INTERCEPTED) from error
     except requests.RequestException as error:
-        raise DownloadError(f"no answer from {origin(address)}: {_cause(error)}") from error
+        reason = f"no answer from {origin(address)}: {cause_of(error)}"
+        raise SourceError(reason, meaning=failures.SILENT, passing=True) from error
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -177,83 +240,95 @@ def _redirect(response: requests.Response) -> str | None:
         return None
     location = response.headers["Location"]
     if is_sign_in(location):
-        raise DownloadError(refusals.SIGN_IN)
+        raise refusals.sign_in()
     return location
 
 
-def _page_onward(body: _Body, url: str, signature: bytes) -> str | None:
+def _judged(body: Body, url: str, signature: bytes, beginning: Beginning | None, clock: Clock) -> str | None:
     """Return where a page leads, or ``None`` if the body is no page and may be the file.
 
     Raises:
-        DownloadError: The body is neither.
+        SourceError: The body is neither.
+        NotContinuedError: It is not the rest of what is there.
     """
-    headers, head = body.response.headers, body.head
-    reason = refusals.of_status(body.response.status_code, url, head)
-    if reason is None and headers.get("Content-Encoding", "identity") != "identity":
-        reason = f"the body is encoded ({headers['Content-Encoding']}), although it was asked for as it is"
-    if reason is None and refusals.looks_like_html(head, headers.get("Content-Type", "")):
+    if body.status == HTTPStatus.PARTIAL_CONTENT or (
+        beginning and body.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    ):
+        _check_continued(body, beginning)
+        return None
+    head = body.look(signature if body.status == HTTPStatus.OK else b"")
+    if body.status != HTTPStatus.OK:
+        raise refusals.of_status(body.status, url, head, _retry_after(body.header("Retry-After"), clock))
+    _check_encoding(body)
+    is_page = refusals.looks_like_html(head, body.header("Content-Type"))
+    if is_page and not (signature and head.startswith(signature)):
         page = read_page(head.decode("utf-8", "replace"))
         onward = way_on(page)
-        if onward is not None:
-            return onward
-        reason = refusals.of_page(page)
-    reason = reason or refusals.of_head(head, signature)
-    if reason is not None:
-        raise DownloadError(reason)
+        if onward is None:
+            raise refusals.of_page(page)
+        return onward
+    refusal = refusals.of_head(head, signature)
+    if refusal is not None:
+        raise body.cut_short() or refusal
     return None
 
 
-def _expected_size(body: _Body, size: int | None) -> int | None:
-    """Return how many bytes should come, if anybody knows.
-
-    Raises:
-        ChecksumError: The host announces another size than was published.
-    """
-    if size is not None and body.length not in (None, size):
-        raise ChecksumError(f"the host announces {body.length} bytes, the published file has {size}")
-    return body.length if size is None else size
+def _check_encoding(body: Body) -> None:
+    encoding = body.header("Content-Encoding")
+    if encoding and encoding != "identity":
+        reason = f"the body is encoded ({encoding}), although it was asked for as it is"
+        raise SourceError(reason, meaning=failures.NOT_THE_FILE)
 
 
-@contextmanager
-def _reported(progress: Progress, total: int | None, what: str) -> Iterator[Callable[[int], None]]:
-    progress.start(total, what)
+def _check_continued(body: Body, beginning: Beginning | None) -> None:
+    """Accept a part of a file only if it is exactly the rest of what is there."""
+    if beginning is None:
+        reason = "206 Partial Content: a part came, although the whole file was asked for"
+        raise SourceError(reason, meaning=failures.NOT_THE_FILE)
+    found = _CONTENT_RANGE.fullmatch(body.header("Content-Range").strip())
+    rest = (beginning.bytes, beginning.total - 1, beginning.total)
+    if body.status != HTTPStatus.PARTIAL_CONTENT or not found or tuple(map(int, found.groups())) != rest:
+        raise NotContinuedError
+    if body.etag and beginning.validator.startswith('"') and body.etag != beginning.validator:
+        raise NotContinuedError
+    if body.length not in (None, beginning.total - beginning.bytes):
+        raise NotContinuedError
+    _check_encoding(body)
+    body.start = beginning.bytes
+
+
+def _retry_after(value: str, clock: Clock) -> float | None:
+    """Return how many seconds a host wants to be left alone for; it says so in seconds or as a date."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
     try:
-        yield progress.advance
-    finally:
-        progress.done()
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(moment.timestamp() - clock.time(), 0.0)
 
 
-def _no_longer_than(size: int | None, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield pieces until they are more than ``size`` bytes together, and then refuse the rest."""
-    count = 0
-    for piece in pieces:
-        count += len(piece)
-        if size is not None and count > size:
-            raise ChecksumError(f"more came than the {size} bytes of the published file")
-        yield piece
-
-
-def _save(pieces: Iterable[bytes], target: Path, hashes: Hashes, advance: Callable[[int], None]) -> None:
-    """Write pieces to a new file, hashing them on the way, and wait until the disk has them."""
-    try:
-        with target.open("xb") as file:
-            for piece in pieces:
-                hashes.update(piece)
-                file.write(piece)
-                advance(len(piece))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise CacheError(f"{target}: cannot be written: {error.strerror}") from error
-
-
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """Return what the operating system says is behind an error of the HTTP libraries."""
     behind: BaseException | None = error
     while behind is not None:
         if isinstance(behind, TimeoutError):
             return "timed out"
+        if isinstance(behind, RemoteDisconnected | IncompleteRead):
+            return "it hung up"
         if isinstance(behind, OSError) and behind.strerror:
             return behind.strerror
         behind = behind.__cause__ or behind.__context__
     return type(error).__name__
+
+
+def _certificate(error: BaseException) -> str:
+    behind: BaseException | None = error
+    while behind is not None:
+        if message := getattr(behind, "verify_message", ""):
+            return str(message)
+        behind = behind.__cause__ or behind.__context__
+    return cause_of(error)

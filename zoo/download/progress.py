@@ -12,7 +12,7 @@ class Progress(Protocol):
         """A step begins.
 
         Args:
-            total: How many bytes it will handle, if that is known.
+            total: How many bytes it will handle, if that is known; 0 where it is only a wait.
             what: What is being done, for example ``fetching densenet161-th``.
         """
 

@@ -1,6 +1,7 @@
 """Why an answer is not the file: a table of statuses and a look at the first bytes.
 
-Each function returns the reason as one line without the address, ``None`` where there is nothing to refuse.
+Each function returns what to raise, whose message is one line without the address, or ``None`` where there is
+nothing to refuse.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ import re
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
+from zoo.download import failures
 from zoo.download.drive import Page, plain_text
+from zoo.download.failures import SourceError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 SIGN_IN = "the host asks for a sign-in: the file is private or was removed"
 
 STATUS_REASONS = {
-    401: SIGN_IN,
-    403: "the host refuses access to the file",
-    404: "the host has no such file",
-    410: "the file was removed for good",
-    429: "the host asks to try again later",
+    401: (SIGN_IN, failures.CLOSED),
+    403: ("the host refuses access to the file", failures.CLOSED),
+    404: ("the host has no such file", failures.GONE),
+    408: ("the host waited too long for the request", failures.BUSY),
+    410: ("the file was removed for good", failures.GONE),
+    429: ("the host asks to try again later", failures.BUSY),
 }
+PASSING = frozenset({408, 429})
+"""Statuses below 500 that may well be another one a little later."""
 
 _LFS_POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\nsize (\d+)"
@@ -32,37 +38,50 @@ _XML_MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 _LEGACY_DRIVE_ID = re.compile(r"0B[\w-]{26}")
 
 
-def of_status(status: int, url: str, head: bytes) -> str | None:
-    """Return why a status other than 200 is no file.
+def sign_in() -> SourceError:
+    """Return what to raise where a host asks for a sign-in."""
+    return SourceError(SIGN_IN, meaning=failures.CLOSED)
+
+
+def of_status(status: int, url: str, head: bytes, retry_after: float | None = None) -> SourceError:
+    """Return what to raise for a status that brings no file.
 
     Args:
         status: The HTTP status.
         url: The URL that was asked first; its Drive id may explain a 404.
         head: The first bytes of the body; they may say more than the status.
+        retry_after: Seconds after which the host wants to be asked again, if it has said so.
     """
-    if status == HTTPStatus.OK:
-        return None
+    passing = status >= 500 or status in PASSING
     if looks_like_xml(head):
-        return f"{_phrase(status)}: {of_xml(head)}"
-    reason = STATUS_REASONS.get(status, "the host has a fault" if status >= 500 else "no file came")
+        of_body = of_xml(head)
+        meaning = failures.BUSY if passing else of_body.meaning
+        return SourceError(
+            f"{_phrase(status)}: {of_body}", meaning=meaning, passing=passing, retry_after=retry_after
+        )
+    unknown = ("the host has a fault", failures.BUSY) if passing else ("no file came", failures.NOT_THE_FILE)
+    reason, meaning = STATUS_REASONS.get(status, unknown)
     if status == HTTPStatus.NOT_FOUND and _has_legacy_drive_id(url):
         reason += ", or its old Drive id needs a resource key that is not known"
     if b"automated queries" in head:
         reason = "the host takes this network for a robot: try again later or from another network"
-    return f"{_phrase(status)}: {reason}"
+        meaning = failures.BUSY
+    reason = f"{_phrase(status)}: {reason}"
+    return SourceError(reason, meaning=meaning, passing=passing, retry_after=retry_after)
 
 
-def of_page(page: Page) -> str:
-    """Return why a page that offers no way on to the file came instead of it."""
+def of_page(page: Page) -> SourceError:
+    """Return what to raise for a page that offers no way on to the file."""
     if page.errors:
-        return f"the host's page says: {' '.join(page.errors)}"
+        return SourceError(f"the host's page says: {' '.join(page.errors)}", meaning=failures.QUOTA)
     if page.asks_password:
-        return SIGN_IN
-    return f"an HTML page titled '{page.title}' came instead of the file"
+        return sign_in()
+    reason = f"an HTML page titled '{page.title}' came instead of the file"
+    return SourceError(reason, meaning=failures.NOT_THE_FILE)
 
 
-def of_head(head: bytes, signature: bytes) -> str | None:
-    """Return what a body is instead of a file that begins with a signature.
+def of_head(head: bytes, signature: bytes) -> SourceError | None:
+    """Return what to raise for a body that is no file with a signature.
 
     Args:
         head: The first bytes of the body, 8 or more unless the body is shorter.
@@ -70,6 +89,13 @@ def of_head(head: bytes, signature: bytes) -> str | None:
     """
     if signature and head.startswith(signature):
         return None
+    if looks_like_xml(head):
+        return of_xml(head)
+    reason = _of_text(head) or (_not_hdf5(head) if signature else None)
+    return SourceError(reason, meaning=failures.NOT_THE_FILE) if reason else None
+
+
+def _of_text(head: bytes) -> str | None:
     if not head:
         return "an empty body came instead of the file"
     if pointer := _LFS_POINTER.match(head):
@@ -77,9 +103,7 @@ def of_head(head: bytes, signature: bytes) -> str | None:
             "a git-lfs pointer came instead of the file: it stands for "
             f"sha256:{pointer[1].decode()} ({int(pointer[2])} bytes), which lies elsewhere"
         )
-    if looks_like_xml(head):
-        return of_xml(head)
-    return _not_hdf5(head) if signature else None
+    return None
 
 
 def _not_hdf5(head: bytes) -> str:
@@ -88,13 +112,15 @@ def _not_hdf5(head: bytes) -> str:
     return f"what came is no HDF5 file: it begins with {head[:8]!r}"
 
 
-def of_xml(head: bytes) -> str:
-    """Return what an XML error of a storage host says."""
+def of_xml(head: bytes) -> SourceError:
+    """Return what to raise for an XML error of a storage host."""
     found = [pattern.search(head) for pattern in (_XML_CODE, _XML_MESSAGE)]
     said = ": ".join(plain_text(match[1].decode("utf-8", "replace")) for match in found if match)
     if "expired" in said:
-        return f"an expired signed link: XML ({said}) came instead of the file"
-    return f"XML ({said or 'without an error code'}) came instead of the file"
+        reason = f"an expired signed link: XML ({said}) came instead of the file"
+    else:
+        reason = f"XML ({said or 'without an error code'}) came instead of the file"
+    return SourceError(reason, meaning=failures.NOT_THE_FILE)
 
 
 def looks_like_html(head: bytes, content_type: str) -> bool:

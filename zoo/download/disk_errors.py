@@ -1,0 +1,52 @@
+"""What the disk says while a download is being written, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from zoo.cache import VARIABLE
+from zoo.download.partials import Partial
+from zoo.errors import CacheError
+
+_ELSEWHERE: Final = f"{VARIABLE} names the folder to use"
+_FULL: Final = f"make room or let {VARIABLE} name a folder on another disk"
+_GONE: Final = "the folder was removed or unmounted meanwhile: run the same command again"
+
+ADVICE: Final[Mapping[int, str]] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: f"no file may be so large here (ulimit -f): {_ELSEWHERE}",
+    errno.EIO: f"the disk or its connection is failing: {_ELSEWHERE}",
+    errno.ENOENT: _GONE,
+    errno.ESTALE: _GONE,
+}
+"""What to do, by what the disk says; anything else is a folder that cannot be used."""
+
+
+@contextmanager
+def writing_partial(partial: Partial) -> Iterator[None]:
+    """Turn what the operating system says into one clear line that tells what is kept.
+
+    Raises:
+        CacheError: In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, _ELSEWHERE)
+        raise CacheError(
+            f"{partial.folder.parent}: cannot be written: {error.strerror}; {advice}{_kept(partial)}"
+        ) from error
+
+
+def _kept(partial: Partial) -> str:
+    try:
+        count = partial.size
+    except OSError:
+        return ""  # the disk that has just failed does not tell
+    if not count or partial.about is None or not partial.about.is_enough:
+        return ""
+    return f"; the {count} bytes that have come are kept, and the same command goes on from there"

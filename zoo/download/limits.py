@@ -1,0 +1,70 @@
+"""How long and how much a download may be, and how often it is tried."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+from zoo.errors import ArgumentError
+
+VARIABLE = "ZOO_RETRY_SECONDS"
+"""The environment variable with the seconds for which a source that fails is tried again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The bounds of a download; seconds and bytes.
+
+    Attributes:
+        budget_s: How long a source that fails for passing reasons is tried again. It starts anew whenever
+            ``progress_bytes`` more have come, so that a bad line costs patience, not the file.
+        progress_bytes: See ``budget_s``.
+        first_wait_s: The longest wait after the first failure; it doubles with every further one.
+        longest_wait_s: Where doubling ends. A host's own ``Retry-After`` may be longer.
+        connect_s: Time for a connection to be made.
+        read_s: Time for the next bytes on it.
+        stall_bytes_s: A transfer slower than this counts as failed,
+        stall_s: once it has been so for that long.
+        max_redirects: Redirects and pages that are followed.
+        max_bytes: Size of a body where none was published.
+    """
+
+    budget_s: float = 60.0
+    progress_bytes: int = 1 << 20
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 30.0
+    connect_s: float = 10.0
+    read_s: float = 30.0
+    stall_bytes_s: float = 1000.0
+    stall_s: float = 30.0
+    max_redirects: int = 10
+    max_bytes: int = 4 << 30
+
+    @classmethod
+    def from_environment(cls) -> Limits:
+        """Return the usual limits, the budget as :data:`VARIABLE` states it.
+
+        Raises:
+            ArgumentError: Its value is no number of seconds.
+        """
+        stated = os.environ.get(VARIABLE, "")
+        if not stated:
+            return cls()
+        try:
+            budget = float(stated)
+        except ValueError:
+            budget = math.nan
+        if not 0 <= budget < math.inf:
+            raise ArgumentError(f"{VARIABLE}={stated!r}: must be a number of seconds, 0 or more")
+        return cls(budget_s=budget)
+
+    def wait(self, failures: int, chance: float) -> float:
+        """Return how long to wait after so many failures in a row.
+
+        Args:
+            failures: One or more.
+            chance: From 0 to 1; many clients that failed together must not come back together.
+        """
+        longest = min(self.first_wait_s * 2.0 ** min(failures - 1, 60), self.longest_wait_s)
+        return longest * (0.5 + chance / 2)

@@ -1,0 +1,121 @@
+"""Who may have a file, in the order of asking: the user's mirror, then what the registry lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cache import Item
+from zoo.download.clock import Clock, SystemClock
+from zoo.download.engine import Setting, download
+from zoo.download.failures import DAMAGED, Attempt, SourceError
+from zoo.download.limits import Limits
+from zoo.download.mirror import Mirror
+from zoo.download.progress import Progress
+from zoo.download.transfer import Downloaded, Wanted
+from zoo.errors import DownloadError
+from zoo.records import Digest
+
+if TYPE_CHECKING:
+    from zoo.mirror import Held
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a file may be had.
+
+    Attributes:
+        url: The address.
+        size: How many bytes it must have, if anybody has said so.
+        digests: Which digests it must have: the published ones, and what a mirror says of its own file.
+        mirror: The mirror's address, if it is one.
+    """
+
+    url: str
+    size: int | None
+    digests: tuple[Digest, ...]
+    mirror: str | None = None
+
+
+class Sources:
+    """Finds out who has a file and fetches it from there.
+
+    Args:
+        partials: The folder of partials, on the file system of the cache.
+        progress: Told about long steps.
+        limits: How long, how much, how often; as the environment says if left out.
+        clock: Time and chance; the machine's if left out.
+    """
+
+    def __init__(
+        self, partials: Path, progress: Progress, *, limits: Limits | None = None, clock: Clock | None = None
+    ) -> None:
+        self._mirror = Mirror.from_environment()
+        self._held: dict[str, Held] | None = None
+        self._setting = Setting(
+            partials=partials,
+            limits=limits or Limits.from_environment(),
+            clock=clock or SystemClock(),
+            progress=progress,
+            mirror=self._mirror.origin if self._mirror else None,
+        )
+
+    def of(self, item: Item, urls: Iterable[str], attempts: list[Attempt]) -> Iterator[Source]:
+        """Yield the sources of a file in order; a mirror that fails is added to ``attempts``."""
+        if self._mirror is not None:
+            held = self._held_by(self._mirror, attempts).get(item.key)
+            if held is not None:
+                url = self._mirror.file_url(held)
+                conflict = _conflict(item, held)
+                if conflict is None:
+                    word = Digest(
+                        algorithm="sha256", value=held.sha256, grade="C", source="the mirror's index"
+                    )
+                    yield Source(
+                        url=url, size=held.bytes, digests=(*item.digests, word), mirror=self._mirror.url
+                    )
+                else:
+                    attempts.append(Attempt.of(url, conflict))
+        for url in urls:
+            yield Source(url=url, size=item.bytes, digests=item.digests)
+
+    def download(
+        self, item: Item, source: Source, *, what: str, signature: bytes, converts: bool = False
+    ) -> AbstractContextManager[Downloaded]:
+        """Fetch a file; arguments, result and errors are those of :func:`zoo.download.engine.download`."""
+        wanted = Wanted(
+            what=what,
+            stem=item.key,
+            size=source.size,
+            digests=source.digests,
+            signature=signature,
+            converts=converts,
+        )
+        return download(source.url, wanted, self._setting)
+
+    def _held_by(self, mirror: Mirror, attempts: list[Attempt]) -> dict[str, Held]:
+        """Ask the mirror once what it has; if it does not answer, that is told once."""
+        if self._held is None:
+            try:
+                self._held = mirror.index(self._setting)
+            except DownloadError as error:
+                attempts.append(Attempt.of(mirror.index_url, error))
+                self._held = {}
+        return self._held
+
+
+def _conflict(item: Item, held: Held) -> SourceError | None:
+    """Return why what a mirror has cannot be the published file, from what is said of both."""
+    facts = [("sha256", held.sha256, digest.value) for digest in item.digests if digest.algorithm == "sha256"]
+    if item.bytes is not None:
+        facts.append(("size in bytes", str(held.bytes), str(item.bytes)))
+    for what, there, published in facts:
+        if there != published:
+            reason = (
+                f"the mirror has another file: its {what} is {there}, the published file's is {published}"
+            )
+            return SourceError(reason, meaning=DAMAGED)
+    return None

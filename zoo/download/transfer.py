@@ -1,0 +1,322 @@
+"""One try: what has come of a file before, then the rest of it, onto the disk and through the hashes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from zoo.checksums import verify_file
+from zoo.disk import sync_folder
+from zoo.download import failures
+from zoo.download.clock import Clock
+from zoo.download.disk_errors import writing_partial
+from zoo.download.failures import SourceError
+from zoo.download.hashing import CRC32C, Hashing, has_crc32c
+from zoo.download.http import Asking, Beginning, Body, NotContinuedError, find_body
+from zoo.download.partials import About, Partial
+from zoo.download.progress import Progress
+from zoo.download.space import check_space
+from zoo.errors import ChecksumError
+from zoo.records import Digest
+
+HANDED_ON_S: Final = 0.5
+"""Seconds after which bytes are written even if they do not fill a buffer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A file that is wanted, whoever has it.
+
+    Attributes:
+        what: What progress calls the fetching of it, for example ``fetching densenet161-th``.
+        stem: What names of its partials begin with.
+        size: Its published size in bytes, if known.
+        digests: Published digests; every one of them is checked.
+        signature: What it begins with; empty where that is not known.
+        converts: Whether a converted copy, about as large, will be written beside it.
+    """
+
+    what: str
+    stem: str
+    size: int | None = None
+    digests: tuple[Digest, ...] = ()
+    signature: bytes = b""
+    converts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Downloaded:
+    """A file that was fetched and verified.
+
+    Attributes:
+        path: Where it lies for now.
+        bytes: Its size.
+        digests: Its digests by algorithm; ``sha256`` is always among them.
+        url: The address that it came from in the end, after all redirects.
+        resumed_at: How many of its bytes had come in an earlier try.
+        notes: What the user should know, one line each.
+    """
+
+    path: Path
+    bytes: int
+    digests: Mapping[str, str]
+    url: str
+    resumed_at: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """One try to get a file from a source.
+
+    Attributes:
+        url: The source.
+        wanted: What is wanted.
+        partial: Where it is written; what has come stays there if the try fails.
+        asking: How to ask.
+        progress: Told about every piece.
+    """
+
+    url: str
+    wanted: Wanted
+    partial: Partial
+    asking: Asking
+    progress: Progress
+
+    def run(self) -> Downloaded:
+        """Get the file, going on from what the partial holds if the host confirms it.
+
+        Raises:
+            SourceError: The source does not give it, now or ever.
+            ChecksumError: What it gives has another size or another digest than was published.
+            CacheError: It cannot be written.
+        """
+        try:
+            return self._run(self._beginning())
+        except NotContinuedError:
+            with writing_partial(self.partial):
+                self.partial.forget()
+        return self._run(None)
+
+    def _run(self, beginning: Beginning | None) -> Downloaded:
+        with find_body(self.url, self.asking, signature=self.wanted.signature, beginning=beginning) as body:
+            return self._verified(body, self._save(body))
+
+    def _beginning(self) -> Beginning | None:
+        """Return what can be gone on from."""
+        about = self.partial.about
+        if about is None or about.url != self.url or about.validator is None or about.total is None:
+            return None
+        if self.wanted.size not in (None, about.total):
+            return None
+        # Of a file that has come whole the last byte is asked for again: so the host confirms the rest of it.
+        there = min(self.partial.size, about.total - 1)
+        return Beginning(bytes=there, validator=about.validator, total=about.total) if there > 0 else None
+
+    def _save(self, body: Body) -> Mapping[str, str]:
+        """Write a body after what is there of the file, and return the digests of the whole.
+
+        Raises:
+            NotContinuedError: What was there is not what it was.
+        """
+        total = _expected_size(body, self.wanted.size, self.asking.limits.max_bytes)
+        self._prepare(body, total)
+        limit = self.asking.limits.max_bytes if total is None else total
+        self.progress.start(total, self.wanted.what)
+        try:
+            with Hashing(self._algorithms(body), total) as hashing:
+                copier = _Copier(self.partial, hashing, self.progress, self.asking.clock)
+                copier.read_again(body.start)
+                count = copier.receive(body, limit)
+                known = hashing.values()
+        finally:
+            self.progress.done()
+        if total is not None and count < total:
+            reason = f"the connection ended after {count} of {total} bytes"
+            raise SourceError(reason, meaning=failures.BROKEN, passing=True)
+        return known
+
+    def _algorithms(self, body: Body) -> list[str]:
+        of_host = [CRC32C] if _stated_crc32c(body) and has_crc32c() else []
+        return ["sha256", *(digest.algorithm for digest in self.wanted.digests), *of_host]
+
+    def _prepare(self, body: Body, total: int | None) -> None:
+        """See that there is room, and begin the partial anew unless its bytes are gone on from."""
+        size = total or 0
+        with writing_partial(self.partial):
+            copy = size if self.wanted.converts else 0
+            check_space(self.partial.folder.parent, fetch=size - body.start, convert=copy)
+            if not body.start:
+                modified = body.header("Last-Modified") or None
+                self.partial.begin(About(url=self.url, etag=body.etag, modified=modified, total=total))
+
+    def _verified(self, body: Body, known: Mapping[str, str]) -> Downloaded:
+        """Check everything that is known of the file.
+
+        Raises:
+            NotContinuedError: It is wrong, perhaps because of what was there before.
+        """
+        path, wanted = self.partial.data, self.wanted
+        try:
+            with writing_partial(self.partial):
+                size = path.stat().st_size
+                verify_file(path, wanted.digests, wanted.size, known=known, label=self.url)
+                sync_folder(path.parent)
+            notes = _check_crc32c(self.url, body, known)
+        except ChecksumError as error:
+            if body.start:
+                raise NotContinuedError from error
+            raise
+        digests = {name: value for name, value in known.items() if name != CRC32C}
+        return Downloaded(
+            path=path, bytes=size, digests=digests, url=body.address, resumed_at=body.start, notes=notes
+        )
+
+
+def _expected_size(body: Body, size: int | None, most: int) -> int | None:
+    """Return how many bytes the whole file must have, as far as anybody has said.
+
+    Raises:
+        ChecksumError: The host announces another size than was published, or too much.
+    """
+    total = body.total
+    if size is None and total is not None and total > most:
+        raise ChecksumError(f"the host announces {total} bytes, at most {most} are taken")
+    if None not in (size, total) and total != size:
+        raise ChecksumError(f"the host announces {total} bytes, the published file has {size}")
+    return total if size is None else size
+
+
+def _stated_crc32c(body: Body) -> str | None:
+    """Return the CRC-32C of the whole file that Google's hosts state."""
+    pairs = (part.strip().partition("=") for part in body.header("X-Goog-Hash").split(","))
+    return next((value for name, _, value in pairs if name == CRC32C), None)
+
+
+def _check_crc32c(url: str, body: Body, known: Mapping[str, str]) -> tuple[str, ...]:
+    """Compare a file with what its host says of it; return what the user should know.
+
+    Raises:
+        ChecksumError: They differ.
+    """
+    stated = _stated_crc32c(body)
+    if stated is None:
+        return ()
+    if CRC32C not in known:
+        missing = "the CRC-32C that the host states was not checked: google-crc32c is not installed"
+        return (f"{url}: {missing} (pip install 'keras-weight-zoo[drive]')",)
+    if known[CRC32C] != stated:
+        raise ChecksumError(
+            f"{url}: its CRC-32C is {known[CRC32C]}, the host states {stated}: it was damaged on the way"
+        )
+    return ()
+
+
+class _Copier:
+    """Carries bytes into a partial and through the hashes."""
+
+    def __init__(self, partial: Partial, hashing: Hashing, progress: Progress, clock: Clock) -> None:
+        self._partial = partial
+        self._hashing = hashing
+        self._progress = progress
+        self._clock = clock
+
+    def read_again(self, count: int) -> None:
+        """Hash the bytes that are there.
+
+        Raises:
+            NotContinuedError: They are not what they were when the partial was given back.
+        """
+        about = self._partial.about
+        if not count or about is None:
+            return
+        with writing_partial(self._partial), self._partial.data.open("rb", buffering=0) as file:
+            synced = min(about.bytes or 0, count)
+            self._hash(file.fileno(), synced)
+            if synced and synced == about.bytes and self._hashing.values()["sha256"] != about.sha256:
+                raise NotContinuedError
+            self._hash(file.fileno(), count - synced)
+
+    def _hash(self, descriptor: int, count: int) -> None:
+        """Hash the next bytes of a file, of which there are at least so many."""
+        while count:
+            buffer = self._hashing.buffer()
+            read = os.readv(descriptor, [buffer[:count]])
+            self._hashing.take(read)
+            if not read:
+                raise NotContinuedError  # somebody has cut it off meanwhile
+            count -= read
+            self._progress.advance(read)
+
+    def receive(self, body: Body, limit: int) -> int:
+        """Write a body after the bytes that are there, and return how many there are then.
+
+        Args:
+            body: The body.
+            limit: How many bytes there may be in all.
+
+        Raises:
+            ChecksumError: There are more.
+            SourceError: The connection broke; what had come by then was written.
+        """
+        size, rest = body.start, body.head
+        with self._opened(size) as descriptor:
+            while True:
+                count, failure = self._fill(body, rest)
+                rest = b""
+                size += count
+                if size > limit:
+                    raise ChecksumError(f"more came than the {limit} bytes that there may be")
+                self._hashing.take(count, functools.partial(_write, descriptor))
+                if count:
+                    self._progress.advance(count)
+                if failure:
+                    raise failure
+                if not count:
+                    break
+            with writing_partial(self._partial):
+                self._hashing.drain()
+                os.fsync(descriptor)
+        return size
+
+    @contextmanager
+    def _opened(self, size: int) -> Iterator[int]:
+        with writing_partial(self._partial):
+            descriptor = os.open(self._partial.data, os.O_WRONLY)
+        try:
+            with writing_partial(self._partial):
+                os.ftruncate(descriptor, size)
+                os.lseek(descriptor, size, os.SEEK_SET)
+            yield descriptor
+        finally:
+            try:
+                with writing_partial(self._partial):
+                    self._hashing.drain()
+            finally:
+                os.close(descriptor)
+
+    def _fill(self, body: Body, head: bytes) -> tuple[int, SourceError | None]:
+        """Fill the next buffer, for not too long; return how many bytes it has, and why there are no more."""
+        with writing_partial(self._partial):
+            buffer = self._hashing.buffer()
+        count = len(head)
+        buffer[:count] = head
+        since = self._clock.monotonic()
+        try:
+            while count < len(buffer) and (received := body.read_into(buffer[count:])):
+                count += received
+                if self._clock.monotonic() - since > HANDED_ON_S:
+                    break
+        except SourceError as failure:
+            return count, failure
+        return count, None
+
+
+def _write(descriptor: int, piece: memoryview) -> None:
+    while piece:
+        piece = piece[os.write(descriptor, piece) :]
