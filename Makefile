@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench wheel clean
+.PHONY: demo test test-nginx torture lint bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -11,11 +11,20 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python -m pytest
 
+# Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
+test-nginx: $(VENV)/ready
+	$(BIN)/python -m pytest tests/nginx/check_nginx.py
+
+# The same tests of kills and races that `make test` runs for a few rounds.
+torture: $(VENV)/ready
+	ZOO_TORTURE_ROUNDS=100 ZOO_TORTURE_PROCESSES=32 $(BIN)/python -m pytest tests/test_torture.py
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 bench: $(VENV)/ready
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 # The wheel as users get it, looked into by a test of its own and imported from a folder that is not the checkout.

@@ -1,15 +1,19 @@
-"""Two commands in turn, as whole processes, and their ratio pair by pair.
+"""Commands in turn, as whole processes, and their ratio pair by pair.
 
-A machine's speed drifts; the ratio of two neighbouring runs drifts less. So the two alternate, and the median
+A machine's speed drifts; the ratio of two neighbouring runs drifts less. So they alternate, and the median
 of their ratios is what is quoted.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 
@@ -43,6 +47,39 @@ class Comparison:
         return f"{self.claim}: {seconds} (claimed: at most {self.at_most:g}: {verdict})"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one process used.
+
+    Attributes:
+        seconds: Wall time, or the time that the process itself told.
+        peak_bytes: The most memory that it, or a process that it started, held at once.
+    """
+
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """The most memory that a command held, and what is claimed of it.
+
+    Attributes:
+        claim: What was measured.
+        megabytes: The largest of all counted runs, in 10**6 bytes.
+        at_most: What is claimed.
+    """
+
+    claim: str
+    megabytes: float
+    at_most: float
+
+    def __str__(self) -> str:
+        """Return one line: the claim, the figure and whether the claim holds."""
+        verdict = "holds" if self.megabytes <= self.at_most else "FAILS"
+        return f"{self.claim}: {self.megabytes:.0f} MB (claimed: at most {self.at_most:g} MB: {verdict})"
+
+
 def alternate(
     claim: str, ours: Sequence[str], theirs: Sequence[str], *, rounds: int, at_most: float | None = None
 ) -> Comparison:
@@ -51,13 +88,56 @@ def alternate(
     Raises:
         subprocess.CalledProcessError: One of them failed; a figure for it would mean nothing.
     """
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 1)][1:]
+    runs = take_turns({"ours": partial(run, ours), "theirs": partial(run, theirs)}, rounds=rounds)
+    return comparison(claim, runs["ours"], runs["theirs"], at_most)
+
+
+def take_turns(commands: Mapping[str, Callable[[], Run]], *, rounds: int) -> dict[str, tuple[Run, ...]]:
+    """Run several commands in turn, once uncounted and then ``rounds`` times.
+
+    Args:
+        commands: What to run, by name.
+        rounds: How often.
+    """
+    turns = [{name: command() for name, command in commands.items()} for _ in range(rounds + 1)][1:]
+    return {name: tuple(turn[name] for turn in turns) for name in commands}
+
+
+def comparison(
+    claim: str, ours: Sequence[Run], theirs: Sequence[Run], at_most: float | None = None
+) -> Comparison:
+    """Return the comparison of runs that took turns."""
     return Comparison(
-        claim=claim, ours=tuple(a for a, _ in pairs), theirs=tuple(b for _, b in pairs), at_most=at_most
+        claim=claim,
+        ours=tuple(one.seconds for one in ours),
+        theirs=tuple(one.seconds for one in theirs),
+        at_most=at_most,
     )
 
 
-def _seconds(command: Sequence[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+def run(command: Sequence[str], *, told: bool = False) -> Run:
+    """Run a command as a process of its own.
+
+    Args:
+        command: The program and its arguments.
+        told: Whether the last line of its output is the time in seconds that counts.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    # An installed package has its byte code beside it; a checkout must not be compiled anew in every run.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=errors, env=environment)
+        # This wait tells the memory of this one child; those of subprocess tell its exit code alone.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        printed = output.read().decode()
+        if process.returncode:
+            sys.stderr.write(errors.read().decode())
+            raise subprocess.CalledProcessError(process.returncode, list(command))
+    return Run(seconds=float(printed.split()[-1]) if told else seconds, peak_bytes=usage.ru_maxrss * 1024)

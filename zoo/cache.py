@@ -1,48 +1,47 @@
-"""Where files live, and what is remembered about them.
+"""Where files live, under which names, and how a file is found again without hashing it.
 
-A file under its final name is always a whole, verified file: it is written under a temporary name in the
-same folder, checked, and only then renamed. Names come from registry and content, never from a server::
+A file under its final name is always a whole, verified file: it is written under a temporary name on the same
+file system, checked, and only then renamed. Names come from registry and content, never from a server, so
+that files which were published under one name lie side by side::
 
     HOME/densenet161/densenet161-th-flyyufelix-0123456789abcdef.h5      as published, named by its own SHA-256
     HOME/densenet161/densenet161-th-flyyufelix-0123456789abcdef-tf.h5   converted, named by that of its source
     HOME/class_indexes/imagenet-0123456789abcdef.json
-    HOME/seen.yaml                                                      what is remembered
+    HOME/_partial/                                                      what downloads have not finished
+    HOME/_memory/, HOME/seen.yaml                                       what is remembered: zoo.memory
 
-``seen.yaml`` has two parts. ``seen`` says what each published file was when it was first fetched; it is held
-to from then on, even when the file itself is gone. ``files`` says what lies in the cache now.
+Sixteen digits in a name tell files of one id apart and can be read by people; what is compared is always the
+whole digest, which is remembered.
+
+A second folder of the same form, ``ZOO_SHARED``, is searched first and never written to: a lab's shared disk.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
-import yaml
-
-from zoo.checksums import DIGEST_PATTERN, hash_file, parse_digest
-from zoo.errors import CacheError, ChecksumError, RegistryError
-from zoo.fields import Anything, Choice, ListOf, Maybe, Mistake, Record, Text, Whole
+from zoo import disk
+from zoo.checksums import hash_file
+from zoo.errors import CacheError, ChecksumError
+from zoo.memory import Memory, Refused, Seen, Verified
 from zoo.records import ClassIndex, Digest, Layout, WeightsFile
-from zoo.registry_yaml import read_yaml
 
 VARIABLE = "ZOO_HOME"
 """The environment variable that names the cache's folder."""
 
-MEMORY = "seen.yaml"
+SHARED = "ZOO_SHARED"
+"""The environment variable that names a folder to look into first."""
 
-_Entry = TypeVar("_Entry")
+OFFLINE = "ZOO_OFFLINE"
+"""The environment variable that says that there is no network."""
+
+PARTIAL = "_partial"
 
 _NAME_DIGITS = 16
-_HEADER = """\
-# What this cache remembers. To accept a file that has changed since it was first fetched, remove its entry
-# under `seen`.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,85 +99,6 @@ class Item:
         return f"{self.folder}/{self.stem}-{sha256[:_NAME_DIGITS]}{suffix}{self.ending}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What a published file was when it was first fetched.
-
-    Attributes:
-        sha256: The digest by which one file is told from another.
-        bytes: Its size.
-        url: Where it came from.
-        first_seen: When, UTC.
-        other_digests: Its digests by other algorithms, as ``ALGORITHM:VALUE``.
-    """
-
-    sha256: str
-    bytes: int
-    url: str
-    first_seen: str
-    other_digests: tuple[str, ...]
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Its digests by algorithm."""
-        return {"sha256": self.sha256, **dict(parse_digest(text) for text in self.other_digests)}
-
-    def with_digests(self, digests: Mapping[str, str]) -> Seen:
-        """Return the same with these digests; ``sha256`` stays what it is."""
-        others = tuple(f"{name}:{value}" for name, value in digests.items() if name != "sha256")
-        return replace(self, other_digests=others)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """A file in the cache as it was when verified; time and inode tell whether it was touched since."""
-
-    sha256: str
-    bytes: int
-    mtime_ns: int
-    inode: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Memory:
-    """The content of ``seen.yaml``."""
-
-    seen: Mapping[str, Seen]
-    files: Mapping[str, Kept]
-
-
-_TEXT = Text()
-_SHA256 = Text(pattern="[0-9a-f]{64}", must="be 64 hexadecimal digits in lower case")
-_DIGEST = Text(pattern=DIGEST_PATTERN, must="be a digest, ALGORITHM:VALUE")
-_SEEN = Record(
-    Seen,
-    {
-        "sha256": (_SHA256, "Digest of the file as it was first seen"),
-        "bytes": (Whole(0), "Its size"),
-        "url": (_TEXT, "Where it came from"),
-        "first_seen": (_TEXT, "When, UTC"),
-        "other_digests": (ListOf(_DIGEST), "Its digests by other algorithms"),
-    },
-)
-_KEPT = Record(
-    Kept,
-    {
-        "sha256": (_SHA256, "Digest of the file"),
-        "bytes": (Whole(0), "Its size"),
-        "mtime_ns": (Whole(0), "When it was last changed, in nanoseconds since 1970"),
-        "inode": (Whole(0), "Its number in the file system"),
-    },
-)
-_FORM: Record[dict[str, Any]] = Record(
-    dict,
-    {
-        "format": (Choice((1,)), "Version of this form"),
-        "seen": (Maybe(Anything()), "What published files were when they were first fetched, by id"),
-        "files": (Maybe(Anything()), "What lies in the cache, by path below its folder"),
-    },
-)
-
-
 def default_home() -> Path:
     """Return the cache's folder: ``ZOO_HOME``, or ``keras-weight-zoo`` in the user's folder for caches."""
     chosen = os.environ.get(VARIABLE)
@@ -186,6 +106,11 @@ def default_home() -> Path:
         return Path(chosen)
     caches = os.environ.get("XDG_CACHE_HOME")
     return (Path(caches) if caches else Path.home() / ".cache") / "keras-weight-zoo"
+
+
+def is_offline() -> bool:
+    """Say whether ``ZOO_OFFLINE`` forbids the network: set, and neither empty nor ``0``."""
+    return os.environ.get(OFFLINE, "") not in ("", "0")
 
 
 def utc_now() -> datetime:
@@ -196,27 +121,48 @@ def utc_now() -> datetime:
 class Cache:
     """A folder of verified files and what is remembered about them.
 
+    Several threads and processes may use one folder at once, whether or not locks work there.
+
     Args:
         home: The folder; made when the first file comes.
+        shared: A folder of the same form that is searched first and never written to.
         now: Tells the time.
     """
 
-    def __init__(self, home: Path, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, home: Path, *, shared: Path | None = None, now: Callable[[], datetime] = utc_now
+    ) -> None:
         self.home = home
+        self.shared = shared
+        self.memory = Memory(home)
         self._now = now
 
+    @classmethod
+    def from_environment(cls) -> Cache:
+        """Return the cache that ``ZOO_HOME`` and ``ZOO_SHARED`` name."""
+        home, shared = default_home(), os.environ.get(SHARED)
+        return cls(home, shared=Path(shared) if shared and Path(shared) != home else None)
+
     @property
-    def memory_path(self) -> Path:
-        """Where ``seen.yaml`` lies."""
-        return self.home / MEMORY
+    def partials(self) -> Path:
+        """The folder of what downloads have not finished."""
+        return self.home / PARTIAL
 
     def seen(self, item: Item) -> Seen | None:
         """Return what an item was when it was first fetched, if it ever was.
 
         Raises:
-            CacheError: ``seen.yaml`` is damaged.
+            CacheError: What is remembered is damaged.
         """
-        return self._recall().seen.get(item.key)
+        return self.memory.seen(item.key)
+
+    def remembered(self, item: Item) -> Seen | None:
+        """Return the same, or if this cache never saw the item what the shared one has seen.
+
+        Raises:
+            CacheError: What is remembered is damaged.
+        """
+        return self.seen(item) or (Memory(self.shared).seen(item.key) if self.shared else None)
 
     def find(self, item: Item, form: Layout | None = None) -> Path | None:
         """Return an item's verified file, or ``None`` if it is not in the cache.
@@ -229,68 +175,63 @@ class Cache:
             form: The form that it was converted to; ``None`` for the published file itself.
 
         Raises:
-            CacheError: The file was changed since, or is not what the registry describes now, or
-                ``seen.yaml`` is damaged.
+            CacheError: The file was changed since, or is not what the registry describes now, or what is
+                remembered is damaged.
+            ChecksumError: The shared file is another one than this cache has seen first.
         """
-        memory = self._recall()
-        seen = memory.seen.get(item.key)
-        if seen is None:
-            return None
-        name = item.name(seen.sha256, form)
-        kept, path = memory.files.get(name), self.home / name
-        if kept is None or not path.exists():
-            return None
-        unknown = {digest.algorithm for digest in item.digests} - set(seen.digests)
-        if unknown and form:
-            return (
-                None  # published since; only the file itself, not its copy, can show whether it is that one
-            )
-        self._check_unchanged(name, kept)
-        if unknown:
-            seen = self._learn(item, seen, hash_file(path, unknown))
-        self._check_published(item, seen)
-        return path
+        if self.shared is not None:
+            shelf = _Shelf(self.shared, Memory(self.shared), writable=False)
+            path = shelf.find(item, form)
+            if path is not None:
+                self.check_seen(item, shelf.source(item), str(path))
+                return path
+        return _Shelf(self.home, self.memory, writable=True).find(item, form)
 
     def check_seen(self, item: Item, sha256: str, label: str) -> None:
         """Accept a file only if it is the one that was first seen under this name, or the first one.
 
+        A refusal is remembered, so that the user can look at it and accept it.
+
         Args:
             item: What the file is said to be.
             sha256: Its digest.
-            label: What messages call it.
+            label: Where it came from; messages begin with it.
 
         Raises:
             ChecksumError: It is another one; the message says how to accept it.
-            CacheError: ``seen.yaml`` is damaged.
+            CacheError: What is remembered is damaged, or the refusal cannot be written down.
         """
         seen = self.seen(item)
-        if seen is not None and seen.sha256 != sha256:
-            raise ChecksumError(
-                f"{label}: this is another file than the one first seen: its sha256 is {sha256}, on"
-                f" {seen.first_seen} it was {seen.sha256} (from {seen.url}); to accept the new one, remove"
-                f" the entry {item.key!r} under 'seen' in {self.memory_path}"
-            )
+        if seen is None or seen.sha256 == sha256:
+            return
+        self.memory.refuse(item.key, Refused(sha256=sha256, url=label, refused=self.moment()))
+        raise ChecksumError(
+            f"{label}: this is another file than the one first seen: its sha256 is {sha256}, on"
+            f" {seen.first_seen} it was {seen.sha256} (from {seen.url}); to accept the new one:"
+            f" zoo trust {item.key} --accept {sha256}"
+        )
 
-    @contextmanager
-    def temporary(self, item: Item) -> Iterator[Path]:
-        """Give a name that is free, in the folder where the item belongs; what is left under it is removed.
+    def accept(self, key: str, sha256: str) -> Seen:
+        """Hold to this file from now on, whatever was seen first; return what is remembered now.
 
         Raises:
-            CacheError: The folder cannot be made.
+            CacheError: It cannot be written down.
         """
-        path = self.home / item.folder / f".{item.stem}-{secrets.token_hex(8)}.part"
-        with self._writing(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+        known = self.memory.seen(key)
+        if known is None or known.sha256 != sha256:
+            urls = [refused.url for refused in self.memory.refused(key) if refused.sha256 == sha256]
+            url = urls[-1] if urls else "zoo trust"
+            known = Seen(sha256=sha256, bytes=None, url=url, first_seen=self.moment(), other_digests=())
+            self.memory.hold_to(key, known)
+        self.memory.pardon(key, sha256)
+        return known
 
     def keep(self, temporary: Path, item: Item, *, digests: Mapping[str, str], url: str) -> Path:
         """Give a verified file its final name.
 
         Args:
-            temporary: The file, written to disk and synced, under a name from :meth:`temporary`.
+            temporary: The file, written to disk and synced, on the file system of the cache. If another
+                process has kept the same file meanwhile it stays where it is.
             item: What it is.
             digests: Its digests; ``sha256`` must be among them.
             url: Where it came from.
@@ -300,21 +241,24 @@ class Cache:
 
         Raises:
             ChecksumError: Another file was first seen under this name.
-            CacheError: The cache cannot be written, or ``seen.yaml`` is damaged.
+            CacheError: The cache cannot be written, or what is remembered is damaged.
         """
         sha256 = digests["sha256"]
+        with disk.writing(temporary):
+            size = temporary.stat().st_size
+        seen = Seen(sha256=sha256, bytes=size, url=url, first_seen=self.moment(), other_digests=())
+        first = self.memory.see(item.key, seen.with_digests(digests))
         self.check_seen(item, sha256, item.key)
-        moment = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        size = temporary.stat().st_size
-        seen = Seen(sha256=sha256, bytes=size, url=url, first_seen=moment, other_digests=())
-        return self._place(temporary, item.name(sha256), sha256, {item.key: seen.with_digests(digests)})
+        if first.bytes is None:  # the user named this digest before the file had come
+            self.memory.hold_to(item.key, seen.with_digests(digests))
+        return self._place(temporary, item, None, source=sha256, sha256=sha256)
 
     def keep_converted(self, temporary: Path, item: Item, form: Layout) -> Path:
         """Give a converted copy of an item its final name.
 
         Args:
-            temporary: The copy, written to disk and synced, under a name from :meth:`temporary`.
-            item: What it was converted from; it has been kept before.
+            temporary: The copy, written to disk and synced, on the file system of the cache.
+            item: What it was converted from; it has been kept before, here or in the shared folder.
             form: The form that it was converted to.
 
         Returns:
@@ -323,125 +267,141 @@ class Cache:
         Raises:
             CacheError: The source is not known, or the cache cannot be written.
         """
-        source = self.seen(item)
+        source = self.remembered(item)
         if source is None:
             raise CacheError(f"{item.key}: a converted copy cannot be kept of a file that was never seen")
-        sha256 = hash_file(temporary, ["sha256"])["sha256"]
-        return self._place(temporary, item.name(source.sha256, form), sha256, {})
+        self.memory.see(item.key, source)
+        with disk.writing(temporary):
+            sha256 = hash_file(temporary, ["sha256"])["sha256"]
+        return self._place(temporary, item, form, source=source.sha256, sha256=sha256)
 
-    def _place(self, temporary: Path, name: str, sha256: str, seen: Mapping[str, Seen]) -> Path:
+    def moment(self) -> str:
+        """Return the time of day as it is written down, for example ``2026-11-20T08:30:05Z``."""
+        return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _place(self, temporary: Path, item: Item, form: Layout | None, *, source: str, sha256: str) -> Path:
         # First remembered, then renamed: a file that has its name is always known, and what is remembered of
         # a file that never got its name does no harm.
-        memory = self._recall()
-        status = temporary.stat()
-        kept = Kept(bytes=status.st_size, sha256=sha256, mtime_ns=status.st_mtime_ns, inode=status.st_ino)
-        self._remember(
-            _Memory(seen={**seen, **memory.seen}, files={**memory.files, name: kept}),
-        )
+        name = item.name(source, form)
         path = self.home / name
-        with self._writing(path):
+        with disk.writing(path):
+            disk.make_folder(path.parent)
+            known = self.memory.verified(name)
+            if known is not None and known.sha256 == sha256 and is_unchanged(path, known):
+                return path
+            disk.sync_folder(temporary.parent)
+            self.memory.verify(name, verified(temporary, item.key, form, source=source, sha256=sha256))
             temporary.replace(path)
-            _sync_folder(path.parent)
+            disk.sync_folder(path.parent)
         return path
 
-    def _check_unchanged(self, name: str, kept: Kept) -> None:
-        path = self.home / name
+
+def verified(path: Path, key: str, form: Layout | None, *, source: str, sha256: str) -> Verified:
+    """Return how a file is now, which somebody has just hashed.
+
+    Raises:
+        OSError: It is gone.
+    """
+    status = path.stat()
+    return Verified(
+        key=key,
+        form=form,
+        source=source,
+        sha256=sha256,
+        bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        inode=status.st_ino,
+    )
+
+
+def is_unchanged(path: Path, known: Verified) -> bool:
+    """Say whether a file has the size, time and inode that it had when it was verified."""
+    try:
         status = path.stat()
-        if status.st_size != kept.bytes:
-            raise CacheError(
-                f"{path}: has {status.st_size} bytes, it had {kept.bytes} when it was verified; remove it and"
-                " fetch it again"
-            )
-        if (status.st_mtime_ns, status.st_ino) == (kept.mtime_ns, kept.inode):
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns, status.st_ino) == (known.bytes, known.mtime_ns, known.inode)
+
+
+class _Shelf:
+    """One folder of verified files: the user's, or the shared one, which is only looked at."""
+
+    def __init__(self, home: Path, memory: Memory, *, writable: bool) -> None:
+        self._home = home
+        self._memory = memory
+        self._writable = writable
+
+    def source(self, item: Item) -> str:
+        """Return the SHA-256 of an item that was found here."""
+        seen = self._memory.seen(item.key)
+        assert seen is not None
+        return seen.sha256
+
+    def find(self, item: Item, form: Layout | None) -> Path | None:
+        """Return an item's verified file; see :meth:`Cache.find`."""
+        seen = self._memory.seen(item.key)
+        if seen is None:
+            return None
+        name = item.name(seen.sha256, form)
+        path, known = self._home / name, self._memory.verified(name)
+        if not path.exists() or (form and known is None):
+            return None  # what a converted copy should be is known from its record alone
+        unknown = {digest.algorithm for digest in item.digests} - set(seen.digests)
+        if unknown and form:
+            return None  # published since: only the file itself can show whether it is that one
+        self._check_unchanged(item, form, path, known, seen)
+        if unknown:
+            seen = self._learn(item, seen, hash_file(path, unknown))
+        self._check_published(item, seen)
+        return path
+
+    def _check_unchanged(
+        self, item: Item, form: Layout | None, path: Path, known: Verified | None, seen: Seen
+    ) -> None:
+        if known is not None and is_unchanged(path, known):
             return
-        sha256 = hash_file(path, ["sha256"])["sha256"]
-        if sha256 != kept.sha256:
+        size, expected = path.stat().st_size, known.bytes if known else seen.bytes
+        if expected is not None and size != expected:
             raise CacheError(
-                f"{path}: was changed after it was verified: its sha256 is {sha256}, it was {kept.sha256};"
-                " remove it and fetch it again"
+                f"{path}: has {size} bytes, it had {expected} when it was verified; {self._remedy(item)}"
             )
-        memory = self._recall()
-        touched = replace(kept, mtime_ns=status.st_mtime_ns, inode=status.st_ino)
-        self._remember(replace(memory, files={**memory.files, name: touched}))
+        sha256, right = hash_file(path, ["sha256"])["sha256"], known.sha256 if known else seen.sha256
+        if sha256 != right:
+            raise CacheError(
+                f"{path}: was changed after it was verified: its sha256 is {sha256}, it was {right};"
+                f" {self._remedy(item)}"
+            )
+        if self._writable:
+            name = item.name(seen.sha256, form)
+            self._memory.verify(name, verified(path, item.key, form, source=seen.sha256, sha256=sha256))
+
+    def _remedy(self, item: Item) -> str:
+        if self._writable:
+            return f"remove it (zoo cache remove {item.key}) and fetch it again"
+        return f"tell whoever keeps the shared folder, or unset {SHARED}"
 
     def _learn(self, item: Item, seen: Seen, digests: Mapping[str, str]) -> Seen:
         """Remember further digests of the file that was first seen."""
         wiser = seen.with_digests(seen.digests | dict(digests))
-        memory = self._recall()
-        self._remember(replace(memory, seen={**memory.seen, item.key: wiser}))
+        if self._writable:
+            self._memory.hold_to(item.key, wiser)
         return wiser
 
     def _check_published(self, item: Item, seen: Seen) -> None:
         """Compare what was seen with what the registry says now, which need not be what it said then."""
         facts = [(digest.algorithm, digest.value, seen.digests[digest.algorithm]) for digest in item.digests]
-        if item.bytes is not None:
+        if item.bytes is not None and seen.bytes is not None:
             facts.insert(0, ("size in bytes", str(item.bytes), str(seen.bytes)))
         for what, published, actual in facts:
             if actual != published:
                 raise CacheError(
-                    f"{item.key}: the registry describes another file than the one in the cache: its {what}"
-                    f" is {published}, that of the cached one {actual}; to fetch that one, remove the entry"
-                    f" {item.key!r} under 'seen' in {self.memory_path}, or set {VARIABLE} to another folder"
+                    f"{item.key}: the registry describes another file than the one in {self._home}: its"
+                    f" {what} is {published}, that of the one there {actual}; {self._other(item)}"
                 )
 
-    def _recall(self) -> _Memory:
-        path = self.memory_path
-        if not path.exists():
-            return _Memory(seen={}, files={})
-        advice = "put it right, or remove it to begin anew (what was first seen is then forgotten)"
-        try:
-            if not path.stat().st_size:
-                raise RegistryError(f"{path}: is empty")
-            return _memory_of(read_yaml(path, str(path)))
-        except Mistake as mistake:
-            raise CacheError(f"{path}: {mistake}; {advice}") from mistake
-        except RegistryError as error:
-            raise CacheError(f"{error}; {advice}") from error
-
-    def _remember(self, memory: _Memory) -> None:
-        content = {
-            "format": 1,
-            "seen": {key: asdict(seen) for key, seen in memory.seen.items()},
-            "files": {name: asdict(kept) for name, kept in memory.files.items()},
-        }
-        text = _HEADER + yaml.safe_dump(content, sort_keys=False, width=200)
-        temporary = self.memory_path.with_name(f".{MEMORY}-{secrets.token_hex(8)}.part")
-        with self._writing(self.memory_path):
-            try:
-                with temporary.open("x", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self.memory_path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            _sync_folder(self.home)
-
-    @contextmanager
-    def _writing(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise CacheError(
-                f"{path}: cannot be written: {error.strerror}; {VARIABLE} names the folder to use"
-            ) from error
-
-
-def _memory_of(raw: object) -> _Memory:
-    """Check what was read from ``seen.yaml``."""
-    parts = _FORM.check(raw, ())
-    return _Memory(seen=_section(parts, "seen", _SEEN), files=_section(parts, "files", _KEPT))
-
-
-def _section(parts: Mapping[str, Any], name: str, entry: Record[_Entry]) -> dict[str, _Entry]:
-    """Check one part of ``seen.yaml``, which may have no entries (any more)."""
-    return {key: entry.check(value, (name, key)) for key, value in (parts[name] or {}).items()}
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the disk knows the names in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _other(self, item: Item) -> str:
+        if self._writable:
+            return (
+                f"to fetch that one, run: zoo trust {item.key} --forget (or set {VARIABLE} to another folder)"
+            )
+        return f"unset {SHARED} to fetch that one"

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 _FORMS = ("th", "tf")
 _DIRECTIONS = ("th-to-tf", "tf-to-th")
+_CACHE_ACTIONS = {
+    "list": "list the files with their sizes and what they are",
+    "verify": "hash every file again",
+    "remove": "remove the files of a network, or one file with what was converted from it",
+    "prune": "remove what nobody can use any more",
+    "path": "print the folder",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,12 +26,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="zoo",
         description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
-        epilog="ZOO_HOME is the folder of fetched files; ZOO_REGISTRY lists overlay registries. "
-        "Exit codes: 0 done, 1 failed, 2 wrong usage.",
+        epilog="ZOO_HOME is the folder of fetched files, ZOO_SHARED one to look into first, ZOO_MIRROR a"
+        " mirror to ask first; ZOO_OFFLINE=1 forbids the network; ZOO_REGISTRY lists overlay registries."
+        " Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"zoo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_list, _add_show, _add_fetch, _add_convert, _add_inspect, _add_demo):
+    for add in _COMMANDS:
         add(commands)
     return parser
 
@@ -42,8 +50,9 @@ def _add_show(commands: _Commands) -> None:
 
 
 def _add_fetch(commands: _Commands) -> None:
-    parser = _command(commands, "fetch", "bring a verified weights file and print its path", module="fetch")
-    _add_name(parser)
+    parser = _command(commands, "fetch", "bring verified weights files and print their paths", module="fetch")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks; `zoo list` shows them")
+    parser.add_argument("--all", action="store_true", help="every network")
     parser.add_argument(
         "--backend", choices=_FORMS, default="tf", help="layout and kernels of the file (default: tf)"
     )
@@ -52,6 +61,48 @@ def _add_fetch(commands: _Commands) -> None:
     )
     parser.add_argument("--no-top", dest="top", action="store_false", help="the file without the classifier")
     parser.add_argument("--from", dest="from_file", metavar="FILE", help="take a file you have: same checks")
+    parser.add_argument(
+        "--require-checksum",
+        action="store_true",
+        help="refuse files of which nobody published a cryptographic digest",
+    )
+    parser.add_argument("--jobs", type=int, default=4, metavar="N", help="files at once (default: 4)")
+    _add_json(parser)
+
+
+def _add_cache(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "cache", help="look after the fetched files", description="Look after the fetched files."
+    )
+    parser.set_defaults(module="cache")
+    actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    for name, summary in _CACHE_ACTIONS.items():
+        action = _command(actions, name, summary, module="cache")
+        if name == "remove":
+            action.add_argument("names", nargs="+", metavar="NAME", help="a network, or the id of a file")
+        if name in ("remove", "prune"):
+            action.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+        _add_json(action)
+
+
+def _add_mirror(commands: _Commands) -> None:
+    parser = _command(
+        commands, "mirror", "write published files as a tree that any web server can serve", module="mirror"
+    )
+    parser.add_argument("place", metavar="DIR", help="a folder, or a bucket (s3://..., gs://...)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks or ids of files (default: all)")
+    parser.add_argument("--check", action="store_true", help="hash again every file of the mirror")
+    _add_json(parser)
+
+
+def _add_trust(commands: _Commands) -> None:
+    parser = _command(
+        commands, "trust", "show which files are held to and were refused, or accept one", module="trust"
+    )
+    parser.add_argument("name", metavar="NAME", help="a network, or the id of a file")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--accept", metavar="SHA256", help="hold to this file from now on")
+    choice.add_argument("--forget", action="store_true", help="hold to whatever comes next")
     _add_json(parser)
 
 
@@ -110,3 +161,16 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+_COMMANDS = (
+    _add_list,
+    _add_show,
+    _add_fetch,
+    _add_convert,
+    _add_inspect,
+    _add_cache,
+    _add_trust,
+    _add_mirror,
+    _add_demo,
+)

@@ -1,0 +1,77 @@
+"""`zoo.disk`: small files that nobody sees half of, with hard links and without."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zoo import disk
+from zoo.errors import CacheError
+
+
+@pytest.fixture(params=["links", "no links"])
+def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a path in a folder that is not there yet, on both kinds of file system."""
+
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if request.param == "no links":
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    return tmp_path / "a" / "b" / "file"
+
+
+def test_the_first_file_stays(path: Path) -> None:
+    """Whoever comes second is told, and leaves nothing."""
+    assert disk.create(path, b"first") is True
+    assert disk.create(path, b"second") is False
+    assert path.read_bytes() == b"first"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_replaced_file_is_the_new_one(path: Path) -> None:
+    """With nothing beside it."""
+    disk.replace(path, b"first")
+    disk.replace(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_another_error_than_a_missing_feature_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is no reason to try a rename."""
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "hardlink_to", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        disk.create(tmp_path / "file", b"first")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_folders_are_synced_from_the_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each folder that gets a new name in it, and no other."""
+    synced: list[Path] = []
+    monkeypatch.setattr(disk, "sync_folder", synced.append)
+    disk.make_folder(tmp_path / "a" / "b")
+    disk.make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
+
+
+@pytest.mark.parametrize(
+    ("manager", "message"),
+    [
+        (disk.writing, "x: cannot be written: Is a directory; ZOO_HOME names the folder to use"),
+        (disk.reading, "x: cannot be read: Is a directory"),
+    ],
+)
+def test_what_the_system_says_is_one_line(manager: object, message: str) -> None:
+    """With the path and what to do."""
+    assert callable(manager)
+    with pytest.raises(CacheError) as caught, manager(Path("x")):
+        os.open("/", os.O_WRONLY)
+    assert str(caught.value) == message

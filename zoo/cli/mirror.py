@@ -1,0 +1,74 @@
+"""``zoo mirror``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from zoo.cache import Cache, Item
+from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.progress import progress
+from zoo.destinations import destination
+from zoo.errors import ArgumentError
+from zoo.fetching import Fetcher
+from zoo.housekeeping import describe, keys_of
+from zoo.mirror import Outcome, check, mirror
+from zoo.records import Registry
+from zoo.registry import get_registry, weights_file
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Bring files to a mirror, or hash again what it holds."""
+    place = destination(arguments.place)
+    if not arguments.check:
+        cache, registry = Cache.from_environment(), get_registry()
+        items = _items(registry, arguments.names)
+        return _report(mirror(place, items, _Obtain(cache, registry), cache, progress()), arguments.json)
+    if arguments.names:
+        raise ArgumentError("--check hashes the whole mirror: leave the names out")
+    return _report(check(place, progress()), arguments.json)
+
+
+def _items(registry: Registry, names: Iterable[str]) -> list[Item]:
+    """Return the files that names stand for, or all; with those of a network comes what names its classes."""
+    known = describe(registry)
+    keys = [key for name in names for key in (*keys_of(name, known, ()), *_index(registry, name))]
+    return [known[key].item for key in dict.fromkeys(keys or known)]
+
+
+def _index(registry: Registry, name: str) -> list[str]:
+    network = registry.architectures.get(name)
+    return [f"class_indexes/{network.class_index}"] if network else []
+
+
+class _Obtain:
+    """Brings a published file into the cache, whatever form it has."""
+
+    def __init__(self, cache: Cache, registry: Registry) -> None:
+        self._fetcher = Fetcher(cache, progress())
+        self._indexes = {Item.of_class_index(one).key: one for one in registry.class_indexes.values()}
+
+    def __call__(self, item: Item) -> Path:
+        if item.key in self._indexes:
+            return self._fetcher.class_index(self._indexes[item.key])
+        found = self._fetcher.published(*weights_file(item.key))
+        return found.path
+
+
+def _report(outcomes: Iterable[Outcome], as_json: bool) -> int:
+    """Print what became of each file, as it is known; return the exit code."""
+    told = []
+    for outcome in outcomes:
+        told.append(outcome)
+        if not as_json:
+            output.print_line(f"{outcome.state}  {outcome.key}")
+        for text in (*outcome.notes, *([outcome.problem] if outcome.problem else [])):
+            output.note(f"zoo: {text}")
+    if as_json:
+        output.print_json([asdict(outcome) for outcome in told])
+    failed = sum(outcome.problem is not None for outcome in told)
+    size = output.megabytes(sum(outcome.bytes or 0 for outcome in told if not outcome.problem))
+    output.note(f"zoo: {len(told) - failed} files, {size}; {failed} failed")
+    return EXIT_FAILED if failed else EXIT_DONE

@@ -1,0 +1,97 @@
+"""``zoo trust``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zoo.cache import Cache
+from zoo.cli import EXIT_DONE, output
+from zoo.errors import ArgumentError
+from zoo.housekeeping import Known, describe, keys_of
+from zoo.registry import get_registry
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show which files are held to and which were refused, or hold to another one."""
+    cache, known = Cache.from_environment(), describe(get_registry())
+    keys = keys_of(arguments.name, known, cache.memory.keys())
+    said = None
+    if arguments.accept:
+        keys = [_the_one(cache, keys, arguments.accept)]
+        said = _accept(cache, keys[0], _sha256(arguments.accept), known)
+    elif arguments.forget:
+        keys = [_only(keys)]
+        cache.memory.forget(keys[0])
+        said = f"{keys[0]}: nothing is held to; the next file that comes is the first one seen"
+    facts = [_facts(cache, key, known) for key in keys]
+    if arguments.json:
+        output.print_json(facts)
+    else:
+        output.print_line(said) if said else _print(facts)
+    return EXIT_DONE
+
+
+def _accept(cache: Cache, key: str, sha256: str, known: Mapping[str, Known]) -> str:
+    """Hold to a file from now on, and return what to say of it."""
+    digests = known[key].item.digests if key in known else ()
+    published = [digest.value for digest in digests if digest.algorithm == "sha256"]
+    if published and sha256 not in published:
+        raise ArgumentError(f"{key}: its published sha256 is {published[0]}; no other file can be accepted")
+    before = cache.memory.seen(key)
+    cache.accept(key, sha256)
+    was = f"; before, it was {before.sha256}" if before and before.sha256 != sha256 else ""
+    return f"{key}: {sha256} is held to from now on{was}"
+
+
+def _the_one(cache: Cache, keys: Sequence[str], text: str) -> str:
+    """Return which of a network's files a digest belongs to: the one that it was refused for."""
+    sha256 = _sha256(text)
+    refused = [key for key in keys if sha256 in {one.sha256 for one in cache.memory.refused(key)}]
+    return _only(refused or keys)
+
+
+def _only(keys: Sequence[str]) -> str:
+    if len(keys) == 1:
+        return keys[0]
+    raise ArgumentError(f"say for which file: {', '.join(keys)}")
+
+
+def _sha256(text: str) -> str:
+    value = text.lower().removeprefix("sha256:")
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise ArgumentError(f"{text!r} is no SHA-256: it must be 64 hexadecimal digits")
+    return value
+
+
+def _facts(cache: Cache, key: str, known: Mapping[str, Known]) -> dict[str, Any]:
+    seen = cache.memory.seen(key)
+    digests = known[key].item.digests if key in known else ()
+    return {
+        "id": key,
+        "published": [f"{digest} (grade {digest.grade}: {digest.source})" for digest in digests],
+        "first_seen": {"sha256": seen.sha256, "when": seen.first_seen, "from": seen.url} if seen else None,
+        "refused": [
+            {"sha256": one.sha256, "when": one.refused, "from": one.url} for one in cache.memory.refused(key)
+        ],
+    }
+
+
+def _print(facts: list[dict[str, Any]]) -> None:
+    for one in facts:
+        refused = [_line(refusal) for refusal in one["refused"]]
+        told = {
+            "  published": "\n".join(one["published"]) or "no digest",
+            "  first seen": _line(one["first_seen"]) if one["first_seen"] else "never",
+            "  refused": "\n".join(refused) or "nothing",
+        }
+        if refused:
+            told["  to accept"] = f"zoo trust {one['id']} --accept {one['refused'][-1]['sha256']}"
+        output.print_line(one["id"])
+        output.print_facts(told)
+
+
+def _line(fact: Mapping[str, str]) -> str:
+    return f"{fact['sha256']} on {fact['when']} from {fact['from']}"
