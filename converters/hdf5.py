@@ -1,28 +1,45 @@
-"""Opening HDF5 files that nobody vouches for, and reading what they say about themselves.
+"""Opening weights files that nobody vouches for: the one room that every file goes through.
 
-Everything that the converters read goes through here. Only hard links are followed, and only datasets of
-plain numbers that are stored in the file itself are opened, so that a weights file cannot make its reader
-open another one.
+All of a file's metadata is read and held against the rules before any value is read, by a reader of our own
+that neither runs the HDF5 library nor opens another file. A file that breaks a rule anywhere is refused, with
+the object and the rule. The rules:
+
+- links are hard ones; each object has one name; no object is reached twice
+- datasets hold plain numbers, in the file itself: no external storage, nothing virtual, no references, text,
+  records or values of varying length; packed by deflate, shuffle, fletcher32, lzf or szip if at all
+- attributes hold numbers or text
+- what a dataset declares is what it stores; no two datasets share bytes; nothing lies outside of the file
+- names are UTF-8 without control characters, NUL, ``.`` and ``..``
+- all sizes and numbers stay within :class:`converters.limits.Limits`
+
+Values that lie in one piece are then read at the offsets that were checked. Packed or chunked ones are
+unpacked by the HDF5 library in a process of its own (:mod:`converters.sandbox`).
 """
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import TracebackType
+from typing import IO, Any
 
-import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
 from converters.errors import FileFormatError
+from converters.hdf5_parser import SIGNATURE, CutShortError, RefusedError, parse
+from converters.limits import Limits, clipped, name_fault
+from converters.metadata import DatasetInfo, GroupInfo
+from converters.sandbox import Sandbox, SandboxError
 
-# An object of a file, as the low-level interface knows it.
-Item: TypeAlias = h5g.GroupID | h5d.DatasetID
-# The types of attributes that Keras writes: numbers and text, no references and nothing compound.
-_PLAIN = (h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.ENUM)
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+Values = np.ndarray[Any, Any]
+_ZIP = b"PK\x03\x04"
+# HDF5 allows a block of the user's own before the signature: 512 bytes or a power of two times that.
+_STARTS = (0, 512, 1024, 2048)
+_BLOCK = 16 << 20
 # What is found where a weights file should be, by the first bytes of it (lower case, leading blanks left
 # out).
 _IMPOSTORS = (
@@ -31,31 +48,228 @@ _IMPOSTORS = (
     (b"<html", "an HTML page: a download that went wrong"),
     (b"<?xml", "an XML document: a server's error message, by the look of it"),
     (b"<error", "an XML document: a server's error message, by the look of it"),
-    (b"pk\x03\x04", "a zip archive (a .keras file is one): only HDF5 weights files are read"),
+    (b"pk\x03\x04", "a zip archive"),
     (b"\x1f\x8b", "gzip-compressed: unpack it first"),
     (b"{", "JSON text"),
 )
 
 
-def open_untrusted(path: str | os.PathLike[str]) -> h5py.File:
-    """Open an HDF5 file for reading, or say plainly why it is none.
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """A file's tree, and which file on the disk it was read from: device, number, size, times in ns."""
+
+    identity: tuple[int, ...]
+    tree: GroupInfo
+
+
+class Source:
+    """A file whose metadata has been read and found good; its values are read from here.
+
+    Attributes:
+        path: The file's name, for messages.
+        size: Its bytes.
+        tree: What it holds.
+        texts: The texts beside the weights in an archive, by name: ``config.json``, ``metadata.json``.
+        limits: The caps it was held against.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        stream: IO[bytes],
+        limits: Limits,
+        *,
+        start: int = 0,
+        size: int | None = None,
+        texts: Mapping[str, str] | None = None,
+        known: Stamp | None = None,
+    ) -> None:
+        """Read the metadata of an open file; :func:`open_untrusted` is the way to get here."""
+        self.path = path
+        self.size = os.fstat(stream.fileno()).st_size if size is None else size
+        self.limits = limits
+        self.texts = texts or {}
+        self._stream = stream
+        self._map: mmap.mmap | None = None
+        self._sandbox = Sandbox(stream.fileno(), start, self.size, limits)
+        self._identity = _identity(stream)
+        if known is not None and known.identity == self._identity:
+            self.tree = known.tree
+        else:
+            self.tree = _parsed(path, stream, start, self.size, limits)
+
+    def __enter__(self) -> Source:
+        """Return the file itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; views from :meth:`mapped` stay good."""
+        self._sandbox.close()
+        self._map = None
+        self._stream.close()
+
+    @property
+    def root(self) -> Node:
+        """The root group."""
+        return Node(self.tree, self.path)
+
+    @property
+    def stamp(self) -> Stamp:
+        """What was found, to be given to :func:`open_untrusted` when the same file is opened again."""
+        return Stamp(identity=self._identity, tree=self.tree)
+
+    def dataset(self, path: str) -> DatasetInfo:
+        """Return a dataset by its path.
+
+        Raises:
+            FileFormatError: If there is none.
+        """
+        return self.root.dataset(path)
+
+    def mapped(self, dataset: DatasetInfo) -> Values:
+        """Return a contiguous dataset as a read-only view of the file; nothing is read until it is used.
+
+        The file must not become shorter while the view is in use: the system would end the process.
+        """
+        if dataset.offset is None:
+            return self.read(dataset)
+        if self._map is None:
+            self._map = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
+        values: Values = np.frombuffer(self._map, dataset.dtype, dataset.size, dataset.offset)
+        return values.reshape(dataset.shape)
+
+    def read(self, dataset: DatasetInfo) -> Values:
+        """Return a whole dataset, in the type it is stored in, in memory of its own.
+
+        Raises:
+            FileFormatError: If its values cannot be read (a damaged block).
+        """
+        values = np.empty(dataset.shape, dtype=dataset.dtype)
+        if not dataset.shape:
+            values[...] = next(self.blocks(dataset))[1]
+            return values
+        for begin, block in self.blocks(dataset):
+            values[begin : begin + len(block)] = block
+        return values
+
+    def blocks(self, dataset: DatasetInfo, nbytes: int = _BLOCK) -> Iterator[tuple[int, Values]]:
+        """Yield a dataset in blocks of rows: where on the first axis a block begins, and its values.
+
+        Args:
+            dataset: One of this file's.
+            nbytes: About how many bytes a block has; whole chunks of a chunked dataset in any case.
+
+        Raises:
+            FileFormatError: If its values cannot be read.
+        """
+        if not dataset.size:
+            yield 0, np.empty(dataset.shape, dtype=dataset.dtype)
+            return
+        if not dataset.shape:
+            yield 0, self._block(dataset, 0, 1)
+            return
+        rows, per_row = dataset.shape[0], dataset.nbytes // dataset.shape[0]
+        step = dataset.chunks[0] if dataset.chunks else 1
+        # A row of chunks that is too large altogether is unpacked again for each of its parts.
+        step = step if step * per_row <= self.limits.chunk_bytes else 1
+        step *= max(nbytes // (per_row * step), 1)
+        for begin in range(0, rows, step):
+            yield begin, self._block(dataset, begin, min(begin + step, rows))
+
+    def _block(self, dataset: DatasetInfo, begin: int, end: int) -> Values:
+        shape = (end - begin, *dataset.shape[1:]) if dataset.shape else ()
+        if dataset.layout == "chunked":
+            data = self._unpacked(dataset, begin, end)
+        else:
+            row = dataset.nbytes // (dataset.shape[0] if dataset.shape else 1)
+            data = self._stored(dataset, begin * row, end * row)
+        return np.frombuffer(data, dtype=dataset.dtype).reshape(shape)
+
+    def _stored(self, dataset: DatasetInfo, begin: int, end: int) -> bytes:
+        if dataset.offset is None:
+            return (dataset.data or b"")[begin:end]
+        parts = []
+        while begin < end:
+            part = os.pread(self._stream.fileno(), end - begin, dataset.offset + begin)
+            if not part:
+                raise FileFormatError(f"{self.path}: has become shorter while it was read")
+            parts.append(part)
+            begin += len(part)
+        return b"".join(parts)
+
+    def _unpacked(self, dataset: DatasetInfo, begin: int, end: int) -> bytes:
+        try:
+            return self._sandbox.rows(dataset, begin, end)
+        except SandboxError as error:
+            raise FileFormatError(f"{self.path}: dataset {dataset.path!r} {error}") from error
+
+
+def open_untrusted(
+    path: str | os.PathLike[str], *, limits: Limits | None = None, known: Stamp | None = None
+) -> Source:
+    """Open a weights file for reading, or say plainly why it is none or breaks which rule.
 
     Args:
-        path: The file.
+        path: An HDF5 file, or a ``.keras`` archive with one in it.
+        limits: Caps; by default those of the environment.
+        known: What was found when the file was opened before; if it is still the same file, unchanged since,
+            its metadata is not read again.
 
     Returns:
         The open file, read-only; close it, or use it as a context manager.
 
     Raises:
-        FileFormatError: If there is no such file, or it is not HDF5, or it is cut short or damaged.
+        FileFormatError: If there is no such file, or it is not HDF5, or it is cut short or damaged, or
+            anything in it breaks a rule.
     """
-    file = Path(path)
-    check_signature(file)
+    file, caps = Path(path), limits or Limits.from_environment()
+    stream = open_regular(file)
     try:
-        return h5py.File(file, "r")
+        head = stream.read(4096)
+        if head.startswith(_ZIP):
+            from converters.zips import weights_within
+
+            return weights_within(file, stream, caps)
+        _refuse_impostors(file, head)
+        return Source(file, stream, caps, known=known)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _identity(stream: IO[bytes]) -> tuple[int, ...]:
+    facts = os.fstat(stream.fileno())
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a regular file for reading; a pipe or a device is not waited for.
+
+    Raises:
+        FileFormatError: If it cannot be opened or is none.
+    """
+    try:
+        stream = open(path, "rb", opener=_opener)  # noqa: SIM115
+    except FileNotFoundError as error:
+        raise FileFormatError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise FileFormatError(f"{path}: a folder, not a weights file") from error
     except OSError as error:
-        reason = "cut short" if "truncated" in str(error) else "damaged"
-        raise FileFormatError(f"{file}: an HDF5 file, but {reason} ({error}); fetch it again") from error
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise FileFormatError(f"{path}: not a regular file")
+    return stream
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def check_signature(path: Path) -> None:
@@ -64,18 +278,17 @@ def check_signature(path: Path) -> None:
     Raises:
         FileFormatError: With what the file is instead, as far as its first bytes tell.
     """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path}: no such file") from error
-    except IsADirectoryError as error:
-        raise FileFormatError(f"{path}: a folder, not a weights file") from error
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror})") from error
-    # HDF5 allows a block of the user's own before the signature: 512 bytes or a power of two times that.
-    if not any(head[at : at + 8] == _SIGNATURE for at in (0, 512, 1024, 2048)):
+    with open_regular(path) as stream:
+        _refuse_impostors(path, stream.read(4096))
+
+
+def _refuse_impostors(path: Path, head: bytes) -> None:
+    if _start(head) is None:
         raise FileFormatError(f"{path}: not an HDF5 file but {_describe_head(head)}")
+
+
+def _start(head: bytes) -> int | None:
+    return next((at for at in _STARTS if head[at : at + 8] == SIGNATURE), None)
 
 
 def _describe_head(head: bytes) -> str:
@@ -88,14 +301,26 @@ def _describe_head(head: bytes) -> str:
     return f"something that starts with {head[:16]!r}"
 
 
-class Node:
-    """One group of an untrusted file, with its attributes and children; the file's path is for messages."""
+def _parsed(path: Path, stream: IO[bytes], start: int, size: int, limits: Limits) -> GroupInfo:
+    base = _start(os.pread(stream.fileno(), min(4096, size), start))
+    if base is None:
+        raise FileFormatError(f"{path}: what should be its weights is not an HDF5 file")
+    try:
+        return parse(stream.fileno(), start + base, size - base, limits, base=base)
+    except CutShortError as error:
+        raise FileFormatError(f"{path}: an HDF5 file, but cut short ({error}); fetch it again") from error
+    except RefusedError as error:
+        raise FileFormatError(f"{path}: {error}") from error
 
-    def __init__(self, group: h5g.GroupID, path: Path, name: str) -> None:
-        self.id = group
+
+class Node:
+    """One group of a file, with its attributes and children; the file's path is for messages."""
+
+    def __init__(self, info: GroupInfo, path: Path) -> None:
+        """Take a group's record and the file it is from."""
+        self.info = info
         self.file = path
-        self.name = name
-        self._children: dict[bytes, h5g.GroupID] = {}
+        self.name = info.path
 
     def attribute(self, name: str) -> object:
         """Return an attribute's value (numbers, str, or a list of str), or None if there is none.
@@ -103,20 +328,29 @@ class Node:
         Raises:
             FileFormatError: If it cannot be decoded.
         """
-        key = name.encode()
-        if not h5a.exists(self.id, key):
+        found = self.info.attributes.get(name)
+        if found is None:
             return None
         try:
-            return _attribute_value(h5a.open(self.id, key))
-        except (OSError, TypeError, UnicodeDecodeError) as error:
+            return found.value
+        except UnicodeDecodeError as error:
             raise FileFormatError(
-                f"{self.file}: attribute {name!r} of {self.name!r} cannot be read"
+                f"{self.file}: attribute {name!r} of {self.name!r} cannot be read (it is not UTF-8)"
             ) from error
 
     def text(self, name: str) -> str | None:
-        """Return a text attribute, or None if there is none or it is no text."""
+        """Return a text attribute, or None if there is none or it is no text.
+
+        Raises:
+            FileFormatError: If it holds control characters, line breaks and tabs apart.
+        """
         value = self.attribute(name)
-        return value if isinstance(value, str) else None
+        if not isinstance(value, str):
+            return None
+        if not value.translate(_BLANKS).isprintable():
+            where = f"{self.file}: attribute {name!r} of {self.name!r}"
+            raise FileFormatError(f"{where} holds control characters")
+        return value
 
     def names(self, attribute: str) -> tuple[str, ...] | None:
         """Return a list of names, put together again where Keras 2 had split it into chunks.
@@ -137,7 +371,18 @@ class Node:
             raise FileFormatError(
                 f"{self.file}: attribute {attribute!r} of {self.name!r} is not a list of names"
             )
+        for name in found:
+            self._check_name(name, attribute)
         return found
+
+    def _check_name(self, name: str, attribute: str) -> None:
+        limits = Limits()
+        for part in name.split("/"):
+            if fault := name_fault(part, limits):
+                raise FileFormatError(
+                    f"{self.file}: attribute {attribute!r} of {self.name!r} lists the name {clipped(name)}, "
+                    f"a part of which {fault}"
+                )
 
     def _chunks(self, attribute: str) -> Iterator[object]:
         number = 0
@@ -146,194 +391,60 @@ class Node:
             number += 1
 
     def children(self) -> list[str]:
-        """Return the names of the links in this group, in the file's own order of names."""
-        return [_text(name) for name in self.id]
+        """Return the names of the links in this group, in the file's own order."""
+        return list(self.info.children)
 
     def has(self, name: str) -> bool:
         """Return whether this group holds a link of that name (one level down, no ``/``)."""
-        return name.encode() in self.id
+        return name in self.info.children
+
+    def is_group(self, name: str) -> bool:
+        """Return whether this group holds a group of that name (one level down, no ``/``)."""
+        return isinstance(self.info.children.get(name), GroupInfo)
 
     def group(self, name: str) -> Node:
-        """Return a group below this one, through hard links only; ``/`` in the name leads further down.
+        """Return a group below this one; ``/`` in the name leads further down.
 
         Raises:
-            FileFormatError: If it is missing or not a group, or a link on the way is not a hard one.
+            FileFormatError: If it is missing or not a group.
         """
-        parent, last = self._descend(name)
-        found = self._open(parent, last, name)
-        if not isinstance(found, h5g.GroupID):
+        found = self._find(name)
+        if not isinstance(found, GroupInfo):
             raise FileFormatError(f"{self.file}: {self._full(name)!r} is not a group")
-        return Node(found, self.file, self._full(name))
+        return Node(found, self.file)
 
-    def dataset(self, name: str) -> h5d.DatasetID:
-        """Return a dataset of numbers below this group, through hard links only.
+    def dataset(self, name: str) -> DatasetInfo:
+        """Return a dataset below this group; ``/`` in the name leads further down.
 
         Raises:
-            FileFormatError: If it is missing, or not a dataset of plain numbers stored in this file.
+            FileFormatError: If it is missing or not a dataset.
         """
-        parent, last = self._descend(name)
-        found = self._open(parent, last, name)
-        if not isinstance(found, h5d.DatasetID):
+        found = self._find(name)
+        if not isinstance(found, DatasetInfo):
             raise FileFormatError(f"{self.file}: {self._full(name)!r} is not a dataset")
-        self._check_dataset(found, name)
         return found
 
-    def _descend(self, name: str) -> tuple[h5g.GroupID, bytes]:
-        parts = name.encode().split(b"/")
-        if not all(part not in (b"", b".", b"..") for part in parts):
+    def _find(self, name: str) -> GroupInfo | DatasetInfo:
+        found: GroupInfo | DatasetInfo | None = self.info
+        parts = name.split("/")
+        if not all(part not in ("", ".", "..") for part in parts):
             raise FileFormatError(f"{self.file}: {name!r} is not a name that Keras would write")
-        group, below = self.id, b""
-        for part in parts[:-1]:
-            below += part + b"/"
-            if below not in self._children:
-                found = self._open(group, part, name)
-                if not isinstance(found, h5g.GroupID):
-                    raise FileFormatError(f"{self.file}: {self._full(below.decode())!r} is not a group")
-                self._children[below] = found
-            group = self._children[below]
-        return group, parts[-1]
-
-    def _open(self, group: h5g.GroupID, part: bytes, name: str) -> Item:
-        if part not in group:
-            raise FileFormatError(f"{self.file}: {self._full(name)!r} is missing")
-        check_hard_link(group, part, self.file)
-        found: Item = h5o.open(group, part)
-        return found
+        for depth, part in enumerate(parts):
+            if not isinstance(found, GroupInfo):
+                above = self._full("/".join(parts[:depth]))
+                raise FileFormatError(f"{self.file}: {above!r} is not a group")
+            found = found.children.get(part)
+            if found is None:
+                raise FileFormatError(f"{self.file}: {self._full(name)!r} is missing")
+        return found  # type: ignore[return-value]
 
     def _full(self, name: str) -> str:
         return f"{self.name}/{name}".lstrip("/")
 
-    def _check_dataset(self, dataset: h5d.DatasetID, name: str) -> None:
-        kind = dataset.get_type().get_class()
-        if kind not in (h5t.FLOAT, h5t.INTEGER):
-            raise FileFormatError(f"{self.file}: dataset {self._full(name)!r} does not hold plain numbers")
-        check_storage(dataset, self.file, self._full(name))
+
+_BLANKS = {ord(char): " " for char in "\n\t\r"}
 
 
-def root(file: h5py.File) -> Node:
+def root(source: Source) -> Node:
     """Return the root group of a file that :func:`open_untrusted` opened."""
-    return Node(h5g.open(file.id, b"/"), Path(file.filename), "")
-
-
-def check_hard_link(group: h5g.GroupID, part: bytes, path: Path) -> None:
-    """Raise unless a link is a hard one.
-
-    Raises:
-        FileFormatError: Soft, external and user-defined links could lead anywhere, out of the file even.
-    """
-    kind = group.links.get_info(part).type
-    if kind != h5l.TYPE_HARD:
-        word = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "an external link"}.get(
-            kind, "a foreign link"
-        )
-        where = (h5o_name(group) + "/" + _text(part)).lstrip("/")
-        raise FileFormatError(f"{path}: {where!r} is {word}; only what is stored in the file itself is read")
-
-
-def check_storage(dataset: h5d.DatasetID, path: Path, name: str) -> None:
-    """Raise if a dataset's values lie in another file.
-
-    Raises:
-        FileFormatError: If the dataset is virtual or stored externally.
-    """
-    plist = dataset.get_create_plist()
-    if plist.get_layout() == h5d.VIRTUAL or (
-        plist.get_layout() == h5d.CONTIGUOUS and plist.get_external_count()
-    ):
-        raise FileFormatError(f"{path}: dataset {name!r} keeps its values in other files; that is not read")
-
-
-def h5o_name(group: h5g.GroupID) -> str:
-    """Return a group's path in its file, without the leading ``/``."""
-    name = h5py.h5i.get_name(group)
-    return _text(name or b"").strip("/")
-
-
-def read_dataset(dataset: h5d.DatasetID, path: Path, name: str) -> np.ndarray[Any, Any]:
-    """Return a whole dataset, in the type it is stored in.
-
-    Raises:
-        FileFormatError: If its values cannot be read (a damaged block, a filter that is not at hand).
-    """
-    values = np.empty(dataset.shape, dtype=dataset.dtype)
-    try:
-        if values.size:
-            dataset.read(h5s.ALL, h5s.ALL, values)
-    except OSError as error:
-        raise FileFormatError(f"{path}: dataset {name!r} cannot be read ({error})") from error
-    return values
-
-
-def copy_attributes(source: Item, target: Item, path: Path, skip: frozenset[bytes] = frozenset()) -> None:
-    """Copy an object's attributes bit for bit, types and padding of strings included.
-
-    Args:
-        source: Low-level object to copy from.
-        target: Low-level object to copy to.
-        path: The source's file, for messages.
-        skip: Names to leave out.
-
-    Raises:
-        FileFormatError: If an attribute holds something that Keras never writes.
-    """
-    for number in range(h5a.get_num_attrs(source)):
-        attribute = h5a.open(source, index=number)
-        if attribute.name not in skip:
-            _copy_attribute(attribute, target, path)
-
-
-def _copy_attribute(attribute: h5a.AttrID, target: Item, path: Path) -> None:
-    kind, space = attribute.get_type(), attribute.get_space()
-    is_text = isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
-    if not is_text and kind.get_class() not in _PLAIN:
-        raise FileFormatError(f"{path}: attribute {_text(attribute.name)!r} holds neither numbers nor text")
-    created = h5a.create(target, attribute.name, kind, space)
-    if space.get_simple_extent_type() == h5s.NULL or 0 in attribute.shape:
-        return
-    if is_text:
-        values = np.empty(attribute.shape, dtype=attribute.dtype)
-        attribute.read(values)
-        created.write(values)
-    else:
-        # The bytes as they lie in the file: no conversion, so nothing that a conversion could change.
-        values = np.empty(attribute.shape, dtype=f"V{kind.get_size()}")
-        attribute.read(values, mtype=kind)
-        created.write(values, mtype=kind)
-
-
-def write_text(target: Item, name: str, text: str, like: h5a.AttrID | None = None) -> None:
-    """Write a text attribute, of the same HDF5 type as another one where there is one.
-
-    Args:
-        target: Low-level object to write to.
-        name: The attribute's name.
-        text: Its value.
-        like: The attribute that this one stands for, or None.
-    """
-    space = h5s.create(h5s.SCALAR)
-    kind = like.get_type() if like is not None else None
-    if isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str():
-        data = text.encode()
-        kind.set_size(max(len(data), 1))
-        h5a.create(target, name.encode(), kind, space).write(np.array(data, dtype=f"S{max(len(data), 1)}"))
-        return
-    dtype = h5py.string_dtype()
-    kind = kind if isinstance(kind, h5t.TypeStringID) else h5t.py_create(dtype, logical=True)
-    h5a.create(target, name.encode(), kind, space).write(np.array(text, dtype=dtype))
-
-
-def _attribute_value(attribute: h5a.AttrID) -> object:
-    if attribute.get_type().get_class() not in _PLAIN:
-        raise TypeError
-    if attribute.get_space().get_simple_extent_type() == h5s.NULL:
-        return []
-    values = np.empty(attribute.shape, dtype=attribute.dtype)
-    if values.size:
-        attribute.read(values)
-    if values.dtype.kind in "SO":
-        return _text(values.item()) if values.shape == () else [_text(value) for value in values.ravel()]
-    return values.item() if values.shape == () else values.ravel().tolist()
-
-
-def _text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8")
+    return source.root
