@@ -1,16 +1,15 @@
 """What a weights file holds, whoever wrote it: layers in order, their arrays, names and shapes.
 
-Three dialects are read. Keras 0.x: ``nb_layers`` and ``layer_K/param_N`` without any names, or one group
+Four dialects are read. Keras 0.x: ``nb_layers`` and ``layer_K/param_N`` without any names, or one group
 ``graph``. Keras 1: ``layer_names`` and ``weight_names``, arrays called ``conv1_W`` (``conv1_W:0`` on
-TensorFlow). Keras 2: the same with ``conv1/kernel:0`` and the root attributes ``backend`` and
-``keras_version``. In files of whole models the same lies under ``model_weights``. Objects are found by these
-attributes, never by walking, since a ``/`` in a name makes groups within groups. No array is read here.
+TensorFlow). Keras 2, and the .h5 files of Keras 3: the same with ``conv1/kernel:0`` and the root attributes
+``backend`` and ``keras_version``. In files of whole models the same lies under ``model_weights``. Keras 3:
+``layers/conv2d/vars/0``, in a file of its own or in a .keras archive. Objects are found by these attributes
+and names, never by walking, since a ``/`` in a name makes groups within groups. No array is read here.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,72 +17,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from converters.errors import FileFormatError
-from converters.hdf5 import Node, open_untrusted, root
-from converters.layouts import Shape
-from converters.record import ConversionRecord, read_record
-from converters.rules import infer_kind, kind_of_class, kind_of_name
-
-Dialect = Literal["keras0", "keras1", "keras2"]
-
-# Array names of Keras 1 end in one of these, followed on TensorFlow by _1 (a second graph) and :0.
-_KERAS1_ROLES = {
-    "W": "kernel",
-    "b": "bias",
-    "gamma": "gamma",
-    "beta": "beta",
-    "running_mean": "moving_mean",
-    "running_std": "moving_variance",
-}
-_KERAS1_NAME = re.compile(r"(?:^|[_/])(W|b|gamma|beta|running_mean|running_std)(?:_\d+)?(?::\d+)?$")
-_KERAS2_NAME = re.compile(
-    r"/(kernel|bias|gamma|beta|moving_mean|moving_variance|embeddings)(?:_\d+)?(?::\d+)?$"
+from converters.hdf5 import Node, Stamp, open_untrusted, root
+from converters.keras3 import keras3_layers
+from converters.limits import load_json
+from converters.parts import (
+    Array,
+    Layer,
+    LayerKinds,
+    Part,
+    Raw,
+    layer_of,
+    named_array,
+    numbered_parts,
+    settled,
 )
-_BATCH_NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
+from converters.record import ConversionRecord, read_record
+from converters.roles import is_keras2_name
 
-
-@dataclass(frozen=True, kw_only=True)
-class Array:
-    """One array of a layer.
-
-    Attributes:
-        name: Its name as the file has it, ``conv1_W`` or ``param_0``.
-        role: What it is to its layer (``kernel``, ``bias``, ...), or None if the name does not tell.
-        path: The dataset's path in the file.
-        shape: Its shape as stored.
-        dtype: Its type as stored.
-    """
-
-    name: str
-    role: str | None
-    path: str
-    shape: Shape
-    dtype: np.dtype[Any]
-
-    @property
-    def size(self) -> int:
-        """The number of values."""
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes that the values take in memory."""
-        return self.size * self.dtype.itemsize
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """One layer of a file: ``kind`` is its class in Keras 2's words, None if nothing tells it."""
-
-    name: str
-    kind: str | None
-    arrays: tuple[Array, ...]
-
-    def array(self, role: str) -> Array | None:
-        """Return the array with a role, or None."""
-        return next((array for array in self.arrays if array.role == role), None)
+Dialect = Literal["keras0", "keras1", "keras2", "keras3"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +45,8 @@ class Description:
     Attributes:
         path: The file.
         dialect: Who wrote it.
-        keras_version: As the file says it, or None.
+        keras_version: As the user or the file says it, or None.
+        version_said: Whether the user alone says it.
         backend: The ``backend`` attribute of Keras 2, or None.
         root: The group the weights lie in: ``""``, or ``"model_weights"`` in a file of a whole model.
         layers: All layers in the file's order, those without arrays too.
@@ -103,6 +56,7 @@ class Description:
         whole_model: Whether the file holds a whole model.
         optimizer: Whether it holds the state of an optimizer.
         nbytes: The file's size in bytes.
+        stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
     """
 
     path: Path
@@ -117,11 +71,18 @@ class Description:
     whole_model: bool
     optimizer: bool
     nbytes: int
+    version_said: bool = False
+    stamp: Stamp | None = field(default=None, repr=False, compare=False)
 
     @property
     def weighted(self) -> tuple[Layer, ...]:
         """The layers that have arrays."""
         return tuple(layer for layer in self.layers if layer.arrays)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The layers with arrays that are no wrappers or models, in the file's order."""
+        return tuple(part for layer in self.layers for part in layer.parts)
 
     @property
     def parameters(self) -> int:
@@ -134,76 +95,82 @@ class Description:
         return tuple(int(number) for number in re.findall(r"\d+", self.keras_version or "")[:3])
 
 
-def describe(path: str | os.PathLike[str]) -> Description:
-    """Describe a weights file of Keras 0.x, 1 or 2 without reading its arrays.
+def describe(
+    path: str | os.PathLike[str],
+    *,
+    keras_version: str | None = None,
+    layers: Mapping[str, str] | None = None,
+) -> Description:
+    """Describe a weights file of any version of Keras without reading its arrays.
 
     Args:
         path: The file.
+        keras_version: The version that wrote it, if the user says it; counts more than the file's own word.
+        layers: The kinds of layers that the user says, by their names.
 
     Returns:
         Its layers, arrays and attributes.
 
     Raises:
         FileFormatError: If it is not such a file; the message says what it is, or what is missing.
+        ArgumentError: If the user names a layer or a kind that is not there.
     """
-    with open_untrusted(path) as file:
-        try:
-            return _describe(root(file), Path(path))
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(f"{path}: damaged, its contents cannot be listed ({error})") from error
+    with open_untrusted(path) as source:
+        config = source.texts.get("config.json")
+        description = _describe(root(source), Path(path), keras_version, layers or {}, config)
+        return replace(description, stamp=source.stamp)
 
 
-def _describe(top: Node, path: Path) -> Description:
+def _describe(
+    top: Node, path: Path, said: str | None, user: Mapping[str, str], config_text: str | None = None
+) -> Description:
     inside = "model_weights" if top.has("model_weights") and top.names("layer_names") is None else ""
     weights = top.group(inside) if inside else top
-    config = _model_config(top)
-    version = top.text("keras_version") or weights.text("keras_version")
+    text = config_text if config_text is not None else top.text("model_config")
+    config = _model_config(text, top)
+    own_version = top.text("keras_version") or weights.text("keras_version")
+    version = said or own_version
     backend = top.text("backend") or weights.text("backend")
-    dialect, named = _layers(weights, version, backend)
+    dialect, raw = _layers(weights, version, backend)
+    kinds = LayerKinds(user, config)
+    layers = settled([layer_of(layer, kinds, dialect) for layer in raw])
+    kinds.check(path, layers)
     return Description(
         path=path,
         dialect=dialect,
         keras_version=version,
         backend=backend,
         root=inside,
-        layers=_with_kinds(named, dialect, config),
+        layers=layers,
         model_config=config,
-        config_text=None if config is None else top.text("model_config"),
+        config_text=None if config is None or config_text is not None else text,
         record=read_record(top),
-        whole_model=bool(inside),
-        optimizer=top.has("optimizer_weights"),
+        whole_model=bool(inside) or config_text is not None,
+        optimizer=top.has("optimizer_weights") or top.has("optimizer"),
         nbytes=path.stat().st_size,
+        version_said=own_version is None and said is not None,
     )
 
 
-def _layers(weights: Node, version: str | None, backend: str | None) -> tuple[Dialect, list[_Raw]]:
+def _layers(weights: Node, version: str | None, backend: str | None) -> tuple[Dialect, list[Raw]]:
     names = weights.names("layer_names")
     if names is not None:
         _refuse_twice(names, "layer", weights)
-        raw = [_Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in names]
+        raw = [Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in names]
         return _named_dialect(version, backend, raw), raw
     count = weights.attribute("nb_layers")
     if isinstance(count, int):
         return "keras0", [_numbered_layer(weights, f"layer_{number}") for number in range(count)]
     if weights.has("graph"):
-        return "keras0", _graph_layers(_numbered_layer(weights, "graph"))
+        return "keras0", _graph_layers(weights)
+    if weights.has("layers") or weights.has("_layer_checkpoint_dependencies"):
+        return "keras3", list(keras3_layers(weights))
     raise FileFormatError(f"{weights.file}: not a Keras weights file: {_what_instead(weights)}")
 
 
 def _what_instead(weights: Node) -> str:
-    children = weights.children()
-    if "layers" in children or "_layer_checkpoint_dependencies" in children:
-        return "it looks like a .weights.h5 file of Keras 3, which is not read"
-    shown = ", ".join(map(repr, children[:5])) or "nothing"
+    shown = ", ".join(map(repr, weights.children()[:5])) or "nothing"
     return f"it has neither layer_names nor nb_layers (it holds {shown})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Raw:
-    """A layer as it is read, before its kind is known."""
-
-    name: str
-    arrays: tuple[Array, ...]
 
 
 def _named_arrays(weights: Node, layer: str) -> Iterator[Array]:
@@ -213,103 +180,53 @@ def _named_arrays(weights: Node, layer: str) -> Iterator[Array]:
         raise FileFormatError(f"{weights.file}: layer {layer!r} has no attribute 'weight_names'")
     _refuse_twice(names, f"array of layer {layer!r}", weights)
     for name in names:
-        yield _array(group, name, role_of(name))
+        dataset = group.dataset(name)
+        yield named_array(name, _path(group, name), tuple(dataset.shape), dataset.dtype)
 
 
-def _numbered_layer(weights: Node, name: str) -> _Raw:
+def _numbered_arrays(weights: Node, name: str) -> list[Array]:
     group = weights.group(name)
     count = group.attribute("nb_params")
     if not isinstance(count, int):
         raise FileFormatError(f"{weights.file}: layer {name!r} has no attribute 'nb_params'")
-    arrays = [_array(group, f"param_{number}", None) for number in range(count)]
-    return _Raw(name=name, arrays=tuple(_with_roles(arrays)))
-
-
-def _graph_layers(group: _Raw) -> list[_Raw]:
-    """Cut the one group of a Graph into layers: a matrix or kernel begins one, its vectors follow."""
-    layers: list[list[Array]] = []
-    for array in group.arrays:
-        if len(array.shape) > 1 or not layers:
-            layers.append([])
-        layers[-1].append(array)
+    datasets = ((f"param_{number}", group.dataset(f"param_{number}")) for number in range(count))
     return [
-        _Raw(name=f"{group.name}/{arrays[0].name}", arrays=tuple(_with_roles(arrays))) for arrays in layers
+        Array(name=own, role=None, path=_path(group, own), shape=tuple(found.shape), dtype=found.dtype)
+        for own, found in datasets
     ]
 
 
-def _array(group: Node, name: str, role: str | None) -> Array:
-    dataset = group.dataset(name)
-    path = f"{group.name}/{name}".lstrip("/")
-    return Array(name=name, role=role, path=path, shape=tuple(dataset.shape), dtype=dataset.dtype)
+def _numbered_layer(weights: Node, name: str) -> Raw:
+    arrays = _numbered_arrays(weights, name)
+    parts = numbered_parts(name, arrays, several=False) if arrays else ()
+    kind = parts[0].kind if len(parts) == 1 else None
+    return Raw(name=name, arrays=tuple(arrays), kind=kind, parts=parts)
 
 
-def _with_roles(arrays: Sequence[Array]) -> list[Array]:
-    """Give the nameless arrays of a Keras 0.x layer their roles, by number and rank."""
-    ranks = [len(array.shape) for array in arrays]
-    roles: tuple[str | None, ...] = (None,) * len(arrays)
-    if ranks == [1, 1, 1, 1]:
-        roles = _BATCH_NORMALIZATION
-    elif ranks == [1, 1]:
-        roles = ("gamma", "beta")
-    elif ranks[:1] in ([2], [4], [5]) and ranks[1:] in ([], [1]):
-        roles = ("kernel", "bias")[: len(arrays)]
-    return [replace(array, role=role) for array, role in zip(arrays, roles, strict=True)]
+def _graph_layers(weights: Node) -> list[Raw]:
+    """Cut the one group of a Graph into layers."""
+    arrays = _numbered_arrays(weights, "graph")
+    return [
+        Raw(name=part.name, arrays=part.arrays, kind=part.kind, parts=(part,))
+        for part in numbered_parts("graph", arrays, several=True)
+    ]
 
 
-def role_of(name: str) -> str | None:
-    """Return the role that an array's name tells, or None.
-
-    Args:
-        name: For instance ``conv1_W``, ``conv1_W_1:0`` or ``conv1/kernel:0``.
-    """
-    if found := _KERAS2_NAME.search(name):
-        return found.group(1)
-    if found := _KERAS1_NAME.search(name):
-        return _KERAS1_ROLES[found.group(1)]
-    return None
+def _path(group: Node, name: str) -> str:
+    return f"{group.name}/{name}".lstrip("/")
 
 
-def _named_dialect(version: str | None, backend: str | None, layers: Sequence[_Raw]) -> Dialect:
+def _named_dialect(version: str | None, backend: str | None, layers: Sequence[Raw]) -> Dialect:
     if version is not None:
         return "keras1" if version.startswith("1.") else "keras2"
     names = (array.name for layer in layers for array in layer.arrays)
-    return "keras2" if backend or any(_KERAS2_NAME.search(name) for name in names) else "keras1"
+    return "keras2" if backend or any(is_keras2_name(name) for name in names) else "keras1"
 
 
-def _with_kinds(
-    layers: Sequence[_Raw], dialect: Dialect, config: Mapping[str, Any] | None
-) -> tuple[Layer, ...]:
-    classes = dict(class_names(config)) if config else {}
-    found = []
-    for layer in layers:
-        kind = classes.get(layer.name) or kind_of_name(layer.name)
-        if kind is None and layer.arrays:
-            kind = infer_kind({array.role: array.shape for array in layer.arrays}, len(layer.arrays), dialect)
-        found.append(Layer(name=layer.name, kind=kind, arrays=layer.arrays))
-    return tuple(found)
-
-
-def class_names(config: object) -> Iterator[tuple[str, str]]:
-    """Yield the name and kind of every layer of a model's configuration, those of nested models too."""
-    if isinstance(config, Mapping):
-        inner = config.get("config")
-        if isinstance(inner, Mapping) and isinstance(inner.get("name"), str) and "class_name" in config:
-            yield inner["name"], kind_of_class(str(config["class_name"]))
-        for value in config.values():
-            yield from class_names(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from class_names(value)
-
-
-def _model_config(top: Node) -> Mapping[str, Any] | None:
-    text = top.text("model_config")
+def _model_config(text: str | None, top: Node) -> Mapping[str, Any] | None:
     if text is None:
         return None
-    try:
-        config = json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise FileFormatError(f"{top.file}: attribute 'model_config' is not JSON ({error})") from error
+    config = load_json(text, f"{top.file}: attribute 'model_config'")
     return config if isinstance(config, dict) else None
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from converters.dialects import Array, Description, Layer
+from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.layouts import Form, Kernels, Layout
+from converters.parts import Array, Part
 from converters.structures import Match
 
 _BACKENDS: Mapping[str, Kernels] = {
@@ -115,6 +116,8 @@ def learn_kernels(
 
 def kernels_of_backend(description: Description) -> Kernels | None:
     """Return what the ``backend`` attribute tells: Theano rotates its kernels, all others do not."""
+    if description.dialect == "keras3":
+        return "tf"
     return _BACKENDS.get(description.backend or "")
 
 
@@ -151,38 +154,41 @@ def layout_of_shapes(description: Description) -> Layout | None:
     Raises:
         ConversionError: If one layer can only be th and another only tf.
     """
-    told: dict[Layout, Layer] = {}
-    for layer, kernel, outputs in _measured(description):
+    told: dict[Layout, Part] = {}
+    for part, kernel, outputs in _measured(description):
         fitting: list[Layout] = []
         fitting += ["th"] if kernel.shape[0] == outputs else []
         fitting += ["tf"] if kernel.shape[-1] == outputs else []
         if len(fitting) == 1:
-            told.setdefault(fitting[0], layer)
+            told.setdefault(fitting[0], part)
     if len(told) == 2:
         text = f"layer {told['th'].name!r} has th shapes but layer {told['tf'].name!r} has tf shapes"
         raise ConversionError(f"{description.path}: {text}; the file mixes layouts")
     return next(iter(told), None)
 
 
-def _measured(description: Description) -> Iterator[tuple[Layer, Array, int]]:
+_OLD_KERNELS = frozenset({"Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"})
+
+
+def _measured(description: Description) -> Iterator[tuple[Part, Array, int]]:
     """Yield the convolution kernels whose number of outputs is known from a vector of that length."""
-    if description.dialect == "keras2":
+    if description.dialect not in ("keras0", "keras1"):
         return
-    weighted = description.weighted
-    for layer, following in zip(weighted, (*weighted[1:], None), strict=True):
-        kernel, bias = layer.array("kernel"), layer.array("bias")
-        if layer.kind not in ("Conv2D", "Conv3D") or kernel is None or len(kernel.shape) < 4:
+    parts = description.parts
+    for part, following in zip(parts, (*parts[1:], None), strict=True):
+        kernel, bias = part.array("kernel"), part.array("bias")
+        if part.kind not in _OLD_KERNELS or kernel is None or len(kernel.shape) < 4:
             continue
         if bias is None and following and following.kind == "BatchNormalization":
             bias = following.arrays[0]
         if bias is not None and len(bias.shape) == 1:
-            yield layer, kernel, bias.shape[0]
+            yield part, kernel, bias.shape[0]
 
 
 def _example(description: Description) -> str:
-    kernels = [(layer, layer.array("kernel")) for layer in description.weighted if layer.kind == "Conv2D"]
-    layer, kernel = kernels[0] if kernels else (description.weighted[0], description.weighted[0].arrays[0])
-    return f"layer {layer.name!r}: kernel {kernel.shape if kernel else ()}"
+    kernels = [(part, part.array("kernel")) for part in description.parts if part.kind in _OLD_KERNELS]
+    part, kernel = kernels[0] if kernels else (description.parts[0], description.parts[0].arrays[0])
+    return f"layer {part.name!r}: kernel {kernel.shape if kernel else ()}"
 
 
 def _first(said: tuple[tuple[str, Any], ...]) -> Fact | None:

@@ -1,8 +1,14 @@
-"""The array functions of a conversion. Pure: shapes in, shapes out, no files and no names."""
+"""The array functions of a conversion. Pure: arrays and shapes in, views out, no files and no names.
+
+A conversion is told as pieces: pairs of views of equal shape, one of the new array and one of the old.
+Whoever copies each piece's source to its target, in blocks of any size, has carried out the conversion.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,86 +17,98 @@ from converters.layouts import Rows, Shape
 
 Values = np.ndarray[Any, np.dtype[Any]]
 
+# Element-wise arithmetic by name; what undoes each is below.
+FUNCTIONS: Mapping[str, Callable[..., Values]] = {"square": np.square, "root": np.sqrt}
+UNDONE_BY: Mapping[str, str] = {"square": "root", "root": "square"}
 
-def to_channels_last(kernel: Values) -> Values:
-    """Move a convolution kernel's axes from th to tf order.
 
-    Args:
-        kernel: (O, I, S...), with one to three spatial axes S.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """One part of an array's conversion.
 
-    Returns:
-        A view of shape (S..., I, O).
+    Attributes:
+        target: A view of the new array.
+        source: A view of the old one, of the same shape.
+        function: The name in :data:`FUNCTIONS` of what happens to each value, or None: the bits are moved.
     """
-    return kernel.transpose(*range(2, kernel.ndim), 1, 0)
+
+    target: Values
+    source: Values
+    function: str | None = None
+
+    def copy(self) -> None:
+        """Carry the piece out at once."""
+        if self.function is None:
+            np.copyto(self.target, self.source)
+        else:
+            FUNCTIONS[self.function](self.source, out=self.target)
+
+    def reversed(self) -> Piece:
+        """Return the piece that leads back."""
+        function = None if self.function is None else UNDONE_BY[self.function]
+        return Piece(target=self.source, source=self.target, function=function)
 
 
-def to_channels_first(kernel: Values) -> Values:
-    """Move a convolution kernel's axes from tf to th order.
+def moved_pieces(
+    target: Values, source: Values, *, before: Shape, order: Shape, after: Shape, rotate: Shape
+) -> Iterator[Piece]:
+    """Yield the one piece that moves and reverses axes.
 
     Args:
-        kernel: (S..., I, O).
-
-    Returns:
-        A view of shape (O, I, S...).
+        target: The new array, contiguous.
+        source: The old array, contiguous.
+        before: The shape that the old values are taken to have.
+        order: Which of those axes comes where.
+        after: The shape of the result; the new array is filled through a view of this shape.
+        rotate: The axes of the result that are reversed: all spatial ones of a kernel turn it by 180 degrees.
     """
-    return kernel.transpose(kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
+    moved = source.reshape(before).transpose(order)
+    yield Piece(target=target.reshape(after), source=np.flip(moved, rotate) if rotate else moved)
 
 
-def rotate(kernel: Values, axes: tuple[int, ...]) -> Values:
-    """Rotate a convolution kernel by 180 degrees: reverse each of its spatial axes.
-
-    Args:
-        kernel: An array of any shape.
-        axes: Its spatial axes.
-
-    Returns:
-        A view of the same shape.
-    """
-    return np.flip(kernel, axes)
-
-
-def rows_to_channels_last(matrix: Values, rows: Rows) -> Values:
-    """Reorder rows from (C, S...) to (S..., C), segment by segment.
+def row_pieces(
+    target: Values, source: Values, rows: Rows, *, to_last: bool, axis: int = 0, function: str | None = None
+) -> Iterator[Piece]:
+    """Yield one piece for each segment of rows, which moves its channels last, or first.
 
     Args:
-        matrix: (R, ...), R the rows of all segments together.
+        target: The new array.
+        source: The old array, of the same shape.
         rows: The shape of each flattened map, channels first; a segment (n,) stays as it is.
-
-    Returns:
-        A new array of the same shape.
+        to_last: From (C, S...) to (S..., C), or the other way round.
+        axis: The axis that the rows lie along.
+        function: What happens to each value besides.
     """
-    return _reorder(matrix, rows, to_last=True)
-
-
-def rows_to_channels_first(matrix: Values, rows: Rows) -> Values:
-    """Reorder rows from (S..., C) to (C, S...), segment by segment: the inverse of the other direction.
-
-    Args:
-        matrix: (R, ...), R the rows of all segments together.
-        rows: The shape of each flattened map, written channels first here too.
-
-    Returns:
-        A new array of the same shape.
-    """
-    return _reorder(matrix, rows, to_last=False)
-
-
-def _reorder(matrix: Values, rows: Rows, *, to_last: bool) -> Values:
-    result = np.empty_like(matrix)
     start = 0
     for segment in rows:
         stop = start + math.prod(segment)
-        stored = segment if to_last else (*segment[1:], segment[0])
-        ends = (0, len(segment) - 1) if to_last else (len(segment) - 1, 0)
-        moved = np.moveaxis(matrix[start:stop].reshape(*stored, *matrix.shape[1:]), *ends)
-        result[start:stop].reshape(moved.shape)[...] = moved
+        last = (*segment[1:], segment[0])
+        ends = (axis, axis + len(segment) - 1)
+        old = _segment(source, axis, start, stop, segment if to_last else last)
+        new = _segment(target, axis, start, stop, last if to_last else segment)
+        moved = np.moveaxis(old, *(ends if to_last else ends[::-1]))
+        yield Piece(target=new, source=moved, function=function)
         start = stop
-    return result
 
 
-def kernel_shape_last(shape: Shape) -> Shape:
-    """Return the shape (S..., I, O) that a kernel of shape (O, I, S...) has in tf order."""
-    return (*shape[2:], shape[1], shape[0])
+def _segment(array: Values, axis: int, start: int, stop: int, shape: Shape) -> Values:
+    """Return a view of some rows in which they have the axes of the map that they were."""
+    part = array[(slice(None),) * axis + (slice(start, stop),)]
+    return part.reshape(*part.shape[:axis], *shape, *part.shape[axis + 1 :])
+
+
+def permutation(source: Sequence[str], target: Sequence[str]) -> Shape:
+    """Return which axis of an array comes where, by the names of the axes.
+
+    Args:
+        source: The names of the old axes; ``1`` is an axis of one element without a meaning.
+        target: The names of the new ones.
+
+    Returns:
+        A permutation of the old axes; those named ``1`` come first if the new array has none.
+    """
+    spare = [at for at, name in enumerate(source) if name == "1" and "1" not in target]
+    return (*spare, *(source.index(name) for name in target if name in source))
 
 
 def kernel_shape_first(shape: Shape) -> Shape:

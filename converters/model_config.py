@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from converters.errors import ConversionError
+from converters.kinds import kind_of_class
 from converters.layouts import Layout, Rows, Shape
-from converters.rules import kind_of_class
 
 _ORDERS: Mapping[Layout, tuple[str, str]] = {"th": ("th", "channels_first"), "tf": ("tf", "channels_last")}
 _ORDER_KEYS = ("dim_ordering", "data_format")
@@ -105,13 +105,33 @@ def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Row
     found: dict[str, Rows | None] = {}
     doubtful: set[str] = set()
     for step in _flow(config, layout):
-        if step.node.kind in ("Dense", "BatchNormalization", "Scale") and not step.maps:
+        if step.node.kind == "LocallyConnected2D":
+            rows = _window(step)
+        elif step.node.kind in _WITH_ROWS and not step.maps:
             rows = step.first.rows
-            if found.setdefault(step.node.name, rows) != rows:
-                doubtful.add(step.node.name)
         elif step.node.kind in ("BatchNormalization", "Scale"):
-            found[step.node.name] = None
+            rows = None
+        else:
+            continue
+        if found.setdefault(step.node.name, rows) != rows:
+            doubtful.add(step.node.name)
     return {name: rows for name, rows in found.items() if name not in doubtful}
+
+
+# Layers that have one row, or one value, for each of their inputs; wrappers have those of what they wrap.
+_WITH_ROWS = frozenset(
+    {
+        *("Dense", "BatchNormalization", "Scale", "MaxoutDense", "Highway", "PReLU"),
+        *("SimpleRNN", "LSTM", "GRU", "Bidirectional", "TimeDistributed"),
+    }
+)
+
+
+def _window(step: _Step) -> Rows | None:
+    """Return what each place of a locally connected layer sees, channels first."""
+    channels, _ = step.split(step.first.shape)
+    sizes = step.get("kernel_size") or [step.node.config["nb_row"], step.node.config["nb_col"]]
+    return None if channels is None else ((channels, *sizes),)
 
 
 def converted_config(text: str, source: Layout, target: Layout, where: str) -> tuple[str, str | None]:
@@ -168,6 +188,8 @@ def _convert_entry(
         shape = config.get(key)
         if isinstance(shape, list) and len(shape) - 1 in ranks:
             config[key] = [shape[0], *_moved(shape[1:], source)]
+    if kind == "ConvLSTM2D" or (kind == "TimeDistributed" and _wraps_maps(config)):
+        raise ConversionError(_cannot(where, name, kind, "it works on a sequence of feature maps"))
     step = steps.get(name)
     if step is None and kind in _AXES | _UNWRITABLE and ranks:
         raise ConversionError(_cannot(where, name, kind, "what flows into it cannot be followed"))
@@ -175,7 +197,7 @@ def _convert_entry(
         return
     if kind in _UNWRITABLE or config.get("activation") in ("softmax", "log_softmax"):
         raise ConversionError(_cannot(where, name, kind, "it works on the axes of a feature map"))
-    key = "concat_axis" if kind == "Merge" else "axis"
+    key = _AXIS_KEYS.get(kind, "axis")
     if kind in _AXES and config.get("mode", "concat") in _AXIS_MODES:
         rank = len(step.first.shape) + 1
         if isinstance(config.get(key), list):
@@ -186,10 +208,17 @@ def _convert_entry(
 
 # Layers whose axis moves, and the modes in which it counts (BatchNormalization has modes of its own in Keras
 # 1).
-_AXES = frozenset({"BatchNormalization", "Scale", "Concatenate", "Merge", "Softmax"})
+_AXES = frozenset({"BatchNormalization", "Scale", "Concatenate", "Merge", "Softmax", "PReLU", "SReLU"})
+_AXIS_KEYS = {"Merge": "concat_axis", "PReLU": "shared_axes", "SReLU": "shared_axes"}
 _AXIS_MODES = ("concat", 0, 1, 2)
 # Layers that name axes in ways that mean something else, or nothing, in the other layout.
 _UNWRITABLE = frozenset({"Permute", "Reshape", "RepeatVector", "Lambda", "Dense", "Dot", "TimeDistributed"})
+
+
+def _wraps_maps(config: Mapping[str, Any]) -> bool:
+    """Return whether a wrapper may hold a layer that works on feature maps."""
+    inner = kind_of_class(str(config.get("layer", {}).get("class_name")))
+    return inner[-2:] in _MAP_RANKS or inner in ("Flatten", "BatchNormalization", "Model", "Sequential")
 
 
 def _cannot(where: str, name: str, kind: str, why: str) -> str:
@@ -352,7 +381,8 @@ def _windows(
     step: _Step, space: tuple[int | None, ...], sizes: Shape, dilation: Shape
 ) -> tuple[int | None, ...]:
     padding = step.get("padding", "border_mode")
-    strides = step.get("strides", "subsample") or (1 if step.node.kind.startswith("Conv") else sizes)
+    default = sizes if "Pooling" in step.node.kind else 1
+    strides = step.get("strides", "subsample") or default
     result: list[int | None] = []
     for length, size, stride, rate in zip(space, sizes, _each(strides, space), dilation, strict=True):
         reach = size + (size - 1) * (rate - 1)
@@ -437,6 +467,37 @@ def _dense(step: _Step) -> Feature:
     return Feature(shape=(*step.first.shape[:-1], step.get("units", "output_dim")))
 
 
+def _recurrent(step: _Step) -> Feature:
+    """Return what a recurrent layer gives: a vector, or one for each step."""
+    return _in_time(step, step.get("units", "output_dim"), bool(step.get("return_sequences")))
+
+
+def _in_time(step: _Step, units: int, sequences: bool) -> Feature:
+    return Feature(shape=(step.first.shape[0], units) if sequences else (units,))
+
+
+def _two_ways(step: _Step) -> Feature:
+    """Return what a Bidirectional gives: both results side by side, or added and so on."""
+    inner = step.node.config["layer"]["config"]
+    units = inner.get("units", inner.get("output_dim"))
+    sides = 2 if step.get("merge_mode") == "concat" else 1
+    return _in_time(step, sides * units, bool(inner.get("return_sequences")))
+
+
+def _timewise(step: _Step) -> Feature:
+    """Return what a TimeDistributed gives: what its layer makes of each step."""
+    layer = step.node.config["layer"]
+    kind = kind_of_class(str(layer["class_name"]))
+    node = _Node(name=step.node.name, kind=kind, config=layer["config"], uses=())
+    once = tuple(Feature(shape=feature.shape[1:], rows=feature.rows) for feature in step.inputs)
+    result = _output(_Step(node=node, inputs=once, layout=step.layout, ranks=step.ranks))
+    return Feature(shape=(step.first.shape[0], *result.shape), rows=result.rows)
+
+
+def _embedded(step: _Step) -> Feature:
+    return Feature(shape=(*step.first.shape, step.get("output_dim")))
+
+
 def _merged(step: _Step) -> Feature:
     """Return the result of adding, multiplying and so on: of the shape of each input."""
     first = step.first
@@ -484,7 +545,13 @@ _OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
     ),
     **dict.fromkeys(("Cropping1D",), _sequence),
     **dict.fromkeys(("Conv2DTranspose", "Conv3DTranspose"), _dense),
-    **dict.fromkeys(("Conv2D", "Conv3D"), _convolution),
+    **dict.fromkeys(("Conv2D", "Conv3D", "SeparableConv2D", "LocallyConnected2D"), _convolution),
+    "TimeDistributedDense": _dense,
+    "TimeDistributed": _timewise,
+    "Bidirectional": _two_ways,
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
+    "Embedding": _embedded,
+    "MaxoutDense": _dense,
     **dict.fromkeys(("MaxPooling", "AveragePooling"), _pooling),
     **dict.fromkeys(("GlobalMaxPooling", "GlobalAveragePooling"), _global),
     "ZeroPadding": _padding,

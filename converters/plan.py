@@ -2,102 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from converters import kernels
-from converters.dialects import Array, Description, Layer
+from converters.dialects import Description
 from converters.errors import ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
-from converters.flatten import Flattened, flattened_layers
-from converters.layouts import Form, Kernels, Layout, Rows, Shape
+from converters.flatten import Flattened, flattened_layers, flattens_last
+from converters.kinds import infer_kind
+from converters.layouts import Form, Kernels, Layout, Rows
+from converters.outputs import planned_outputs
+from converters.parts import Part
+from converters.placing import Ends, place
+from converters.planned import Output, PlannedArray
 from converters.rows import rows_text
-from converters.rules import RULES, Rule
+from converters.rules import GATES, RULES, Rule, base_role, is_rotated
 from converters.structures import Match, MatchedLayer
 
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedArray:
-    """One array, and what becomes of it.
-
-    Attributes:
-        layer: The file's layer.
-        kind: The layer's kind.
-        name: The array's name in the file.
-        role: What it is to its layer.
-        path: The dataset's path.
-        shape: Its shape in the file.
-        target_shape: Its shape afterwards.
-        dtype: Its type, which stays.
-        move_axes: ``"last"`` or ``"first"`` if the axes of a kernel move there, else None.
-        rotate: The axes (of the target shape) along which the kernel is reversed; empty if it is not.
-        rows: The flattened maps whose rows move, or None.
-        rows_to: ``"last"`` or ``"first"``: where the channels of the rows move, if they do.
-        structure_layer: The published name of the layer, if the file holds a known structure.
-        structure_index: The layer's place among the structure's weighted layers.
-    """
-
-    layer: str
-    kind: str
-    name: str
-    role: str
-    path: str
-    shape: Shape
-    target_shape: Shape
-    dtype: np.dtype[Any]
-    move_axes: str | None = None
-    rotate: tuple[int, ...] = ()
-    rows: Rows | None = None
-    rows_to: str | None = None
-    structure_layer: str | None = None
-    structure_index: int | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes that its values take."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    @property
-    def changes(self) -> bool:
-        """Whether any value moves."""
-        return bool(self.move_axes or self.rotate or self.rows)
-
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """What happens, in words; empty if the array stays as it is."""
-        words = []
-        if self.move_axes:
-            words.append(f"channels {self.move_axes}")
-        if self.rotate:
-            words.append("rotate by 180 degrees")
-        if self.rows:
-            words.append(f"rows of {rows_text(self.rows)} to channels {self.rows_to}")
-        return tuple(words)
-
-    def moved(self, sizes: Shape) -> Shape:
-        """Return one number for each axis in the order that the axes have afterwards."""
-        return _target_shape(tuple(sizes), self.move_axes)
-
-    def apply(self, values: kernels.Values) -> kernels.Values:
-        """Return the array as it will be, contiguous in memory.
-
-        Args:
-            values: The array as it is in the file.
-        """
-        if self.rows and self.rows_to == "last":
-            return kernels.rows_to_channels_last(values, self.rows)
-        if self.rows:
-            return kernels.rows_to_channels_first(values, self.rows)
-        if self.move_axes == "last":
-            values = kernels.to_channels_last(values)
-        elif self.move_axes == "first":
-            values = kernels.to_channels_first(values)
-        return np.ascontiguousarray(kernels.rotate(values, self.rotate) if self.rotate else values)
+# What else a file can be made: the dialects of Keras, and two containers of plain arrays.
+TARGETS = ("keras1", "keras2", "keras3", "safetensors", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +38,8 @@ class Plan:
         flatten: The layers whose rows come from a flattened map, by the file's names; None if the conversion
             does not have to know.
         structure: The name of the structure that the file holds, or None.
+        to: The dialect or container that it becomes, or None: it stays in its own.
+        outputs: If it becomes another, every array of the new file in its order.
         notes: What the user should know, one sentence each.
     """
 
@@ -123,6 +50,8 @@ class Plan:
     arrays: tuple[PlannedArray, ...]
     flatten: Mapping[str, Flattened] | None
     structure: str | None
+    to: str | None = None
+    outputs: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -145,6 +74,26 @@ class Plan:
         """The bytes of all arrays."""
         return sum(array.nbytes for array in self.arrays)
 
+    @property
+    def kept_flatten(self) -> dict[str, Rows] | None:
+        """What the new file's record says of rows: those that a later change of layout moves.
+
+        From Keras 2.2 on, rows have the channels last in either layout; only windows do not.
+        """
+        if self.flatten is None:
+            return None
+        stay = self.to is not None and self.to != "keras1"
+        windows = {
+            part.name
+            for part in self.description.parts
+            if RULES.get(str(part.kind), {}).get("kernel") is Rule.WINDOWS
+        }
+        return {
+            name: found.rows
+            for name, found in self.flatten.items()
+            if found.rows is not None and (not stay or name in windows)
+        }
+
     def __str__(self) -> str:
         """Return the plan as a table for people: one line for each array that changes."""
         return "\n".join(_lines(self))
@@ -162,9 +111,11 @@ class Plan:
                 "kernels_from": self.kernels.source,
             },
             "target": {"layout": self.target.layout, "kernels": self.target.kernels},
+            "to": self.to or self.description.dialect,
             "structure": self.structure,
             "flatten": _flatten_dict(self),
             "arrays": [_array_dict(array) for array in self.arrays],
+            "outputs": [_output_dict(output) for output in self.outputs],
             "changed": len(self.changed),
             "bytes": self.nbytes,
             "notes": list(self.notes),
@@ -181,6 +132,7 @@ def make_plan(
     expected: Form | None = None,
     flatten: Mapping[str, Rows | None] | None = None,
     match: Match | None = None,
+    to: str | None = None,
 ) -> Plan:
     """Work out a conversion.
 
@@ -194,210 +146,260 @@ def make_plan(
         flatten: What the user says of rows: layer -> ((C, H, W),), or None for a layer without a flattened
             map.
         match: The structure that the file holds, if it is known.
+        to: One of :data:`TARGETS`, or None for the dialect that the file is in.
 
     Raises:
-        ConversionError: If a layer is of a kind without a rule, or nothing tells the layout.
+        ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
+            nothing tells the layout.
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
     layout = learn_layout(
         description, user=from_layout, registry_form=registry_form, expected=expected, match=match
     )
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
-    _check_kinds(description, match)
+    check_kinds(description, match)
+    request = _Request(description=description, target=target, to=to, flatten=flatten, match=match)
     if layout is None or kernel is None:
-        return _without_layout(description, target, kernel, flatten, match)
-    return _plan(description, layout, kernel, target, flatten=flatten, match=match)
+        return _without_layout(request, kernel)
+    return _plan(request, layout, kernel)
 
 
-def _without_layout(
-    description: Description,
-    target: Form,
-    kernel: Fact | None,
-    flatten: Mapping[str, Rows | None] | None,
-    match: Match | None,
-) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What is to be planned, but for what the file is."""
+
+    description: Description
+    target: Form
+    to: str | None
+    flatten: Mapping[str, Rows | None] | None
+    match: Match | None
+
+
+def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
     """Plan for a file whose layout nothing tells: possible only where it makes no difference."""
+    target = request.target
     assumed = Fact(value=target.layout, source="assumed: nothing in the file depends on it")
     kernel = kernel or Fact(value=target.kernels, source=assumed.source)
-    plan = _plan(description, assumed, kernel, target, flatten=flatten, match=match)
+    plan = _plan(request, assumed, kernel)
     other = Fact(value="tf" if target.layout == "th" else "th", source="assumed")
-    question = (
-        f"{description.path}: nothing in the file tells its layout; say --from-layout th or --from-layout tf"
-    )
+    path = request.description.path
+    question = f"{path}: nothing in the file tells its layout; say --from-layout th or --from-layout tf"
     try:
-        changed = _plan(description, other, kernel, target, flatten=flatten, match=match)
+        changed = _plan(request, other, kernel)
     except UnknownFlattenError as error:
         raise ConversionError(question) from error
-    kernels_matter = kernel.source == assumed.source and any(
-        RULES[array.kind].get(array.role) in (Rule.CONVOLUTION, Rule.CONVOLUTION_1D) for array in plan.arrays
-    )
+    rules = [RULES[array.kind][base_role(array.kind, array.role)] for array in plan.arrays]
+    kernels_matter = kernel.source == assumed.source and any(map(is_rotated, rules))
     if changed.arrays != plan.arrays or kernels_matter:
         raise ConversionError(question)
     return plan
 
 
-def _plan(
-    description: Description,
-    layout: Fact,
-    kernel: Fact,
-    target: Form,
-    *,
-    flatten: Mapping[str, Rows | None] | None,
-    match: Match | None,
-) -> Plan:
+def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
+    description = request.description
     source = Form(layout=layout.value, kernels=kernel.value)
+    ends = _ends(request, source)
     known: Mapping[str, Flattened] | None = None
-    if source.layout != target.layout:
-        known = flattened_layers(description, source.layout, user=flatten, match=match)
-    pairs = match.by_layer() if match else {}
-    arrays = [
-        _planned(
+    if ends.moves:
+        known = flattened_layers(
             description,
-            layer,
+            source.layout,
+            user=request.flatten,
+            match=request.match,
+            moved_by_version=not ends.rows_move,
+        )
+    pairs = request.match.by_layer() if request.match else {}
+    by_path = {
+        array.path: place(
             array,
-            source=source,
-            target=target,
-            flattened=(known or {}).get(layer.name),
+            part,
+            layer=layer.name,
+            ends=ends,
+            kind=_kind(part, pairs.get(layer.name)),
+            flattened=(known or {}).get(part.name),
             pair=pairs.get(layer.name),
         )
         for layer in description.weighted
-        for array in layer.arrays
-    ]
+        for part in layer.parts
+        for array in part.arrays
+    }
+    arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
     return Plan(
         description=description,
         layout=layout,
         kernels=kernel,
-        target=target,
-        arrays=tuple(arrays),
+        target=request.target,
+        arrays=arrays,
         flatten=known,
-        structure=match.structure.name if match else None,
-        notes=_notes(description, source, target, kernel),
+        structure=request.match.structure.name if request.match else None,
+        to=request.to,
+        outputs=planned_outputs(description, by_path, request.to) if request.to else (),
+        notes=_notes(request, source, kernel, by_path),
     )
 
 
-def _planned(
-    description: Description,
-    layer: Layer,
-    array: Array,
-    *,
-    source: Form,
-    target: Form,
-    flattened: Flattened | None,
-    pair: MatchedLayer | None,
-) -> PlannedArray:
-    kind = rule_kind(layer, pair)
-    rule = RULES[kind][str(array.role)]
-    moves = source.layout != target.layout
-    ends = "last" if target.layout == "tf" else "first"
-    axes = ends if moves and rule is Rule.CONVOLUTION and description.dialect != "keras2" else None
-    rows = flattened.rows if moves and flattened and rule is Rule.ROWS else None
-    shape = _target_shape(array.shape, axes)
-    rotates = source.kernels != target.kernels
-    first = description.dialect != "keras2" and target.layout == "th"
-    spatial = (
-        _spatial_axes(rule, array, layer, channels_first=first, path=description.path) if rotates else ()
-    )
-    return PlannedArray(
-        layer=layer.name,
-        kind=kind,
-        name=array.name,
-        role=str(array.role),
-        path=array.path,
-        shape=array.shape,
-        target_shape=shape,
-        dtype=array.dtype,
-        move_axes=axes,
-        rotate=tuple(axis for axis in spatial if shape[axis] > 1),
-        rows=rows,
-        rows_to=ends if rows else None,
-        structure_layer=pair.expected.name if pair else None,
-        structure_index=pair.index if pair else None,
+def _ends(request: _Request, source: Form) -> Ends:
+    """Return what the file is and becomes, as far as the rules ask for it."""
+    description, target = request.description, request.target
+    dialect = {"safetensors": "keras3", "npz": "keras3"}.get(request.to or "", request.to)
+    last = source.layout == "tf" or flattens_last(description)
+    new_last = flattens_last(description) if dialect is None else dialect in ("keras2", "keras3")
+    return Ends(
+        path=description.path,
+        source=source,
+        target=target,
+        dialect=description.dialect,
+        new_dialect=dialect or description.dialect,
+        rows_last=last,
+        new_rows_last=target.layout == "tf" or new_last,
+        squares=_squares(description, dialect),
     )
 
 
-def _target_shape(shape: Shape, axes: str | None) -> Shape:
-    if axes == "last":
-        return kernels.kernel_shape_last(shape)
-    return kernels.kernel_shape_first(shape) if axes == "first" else shape
+def holds_deviations(description: Description) -> bool:
+    """Return whether ``running_std`` is a standard deviation: up to Keras 1.0.6, as far as is known."""
+    if description.dialect == "keras0":
+        return True
+    return description.dialect == "keras1" and bool(description.version) and description.version <= (1, 0, 6)
 
 
-def _spatial_axes(
-    rule: Rule, array: Array, layer: Layer, *, channels_first: bool, path: Path
-) -> tuple[int, ...]:
-    """Return the axes of the planned array along which a convolution runs."""
-    rank = len(array.shape)
-    if rule is Rule.CONVOLUTION:
-        return tuple(range(2, rank)) if channels_first else tuple(range(rank - 2))
-    if rule is Rule.CONVOLUTION_1D:
-        return (_length_axis(array.shape, layer.array("bias"), layer, path),)
-    return ()
+def _squares(description: Description, dialect: str | None) -> bool:
+    """Return whether deviations become variances: not where the new file says of itself that it is as old."""
+    if not holds_deviations(description):
+        return False
+    return dialect is not None or (description.dialect == "keras1" and description.version_said)
 
 
-def _length_axis(shape: Shape, bias: Array | None, layer: Layer, path: Path) -> int:
-    """Return the length's axis: Keras 1 has (O, I, L, 1) or (L, 1, I, O), Keras 2 (L, I, O)."""
-    if len(shape) == 3:
-        return 0
-    outputs = bias.shape[0] if bias else None
-    old = shape[3] == 1 and outputs in (None, shape[0])
-    new = shape[1] == 1 and outputs in (None, shape[3])
-    if old == new:
-        text = f"the kernel {shape} of layer {layer.name!r} is neither clearly (O, I, L, 1) nor (L, 1, I, O)"
-        raise ConversionError(f"{path}: {text}, as Keras 1 writes 1-D convolutions")
-    return 2 if old else 0
+def _kind(part: Part, pair: MatchedLayer | None) -> str:
+    """Return the kind whose rules a layer follows: the structure's word, then the file's."""
+    return pair.expected.kind if pair else str(part.kind)
 
 
-def rule_kind(layer: Layer, pair: MatchedLayer | None) -> str:
-    """Return the kind whose rules a layer follows: the structure's word, then the file's.
-
-    Raises:
-        KeyError: Never for a layer that a plan was made for.
-    """
-    return pair.expected.kind if pair else str(layer.kind)
-
-
+# How many axes the first array of a layer may have, where the arrays' names alone do not tell.
 _RANKS: Mapping[str, tuple[int, ...]] = {
     "Dense": (2,),
     "Conv1D": (3, 4),
     "Conv2D": (4,),
     "Conv3D": (5,),
+    "Conv2DTranspose": (4,),
+    "Conv3DTranspose": (5,),
+    "SeparableConv1D": (3,),
+    "SeparableConv2D": (4,),
+    "DepthwiseConv2D": (4,),
+    "LocallyConnected1D": (3,),
+    "LocallyConnected2D": (3,),
+    "MaxoutDense": (3,),
+    "Highway": (2,),
     "BatchNormalization": (1,),
     "Scale": (1,),
     "Embedding": (2,),
     "TimeDistributedDense": (2,),
+    "SimpleRNN": (2,),
+    "LSTM": (2,),
+    "GRU": (2,),
+    "ConvLSTM2D": (4,),
 }
 
 
-def _check_kinds(description: Description, match: Match | None) -> None:
-    """Raise for the first layer whose kind has no rule, or whose arrays are not those of its kind."""
+def check_kinds(description: Description, match: Match | None) -> None:
+    """Raise for the first layer whose kind has no rule, or whose arrays are not those of its kind.
+
+    Raises:
+        ConversionError: With the layer, its arrays, and what is known.
+    """
     pairs = match.by_layer() if match else {}
     for layer in description.weighted:
-        kind = rule_kind(layer, pairs.get(layer.name))
-        rules = RULES.get(kind, {})
-        first = layer.arrays[0]
-        unknown = [array for array in layer.arrays if array.role not in rules]
-        repeated = len({array.role for array in layer.arrays}) < len(layer.arrays)
-        if unknown or repeated or len(first.shape) not in _RANKS[kind]:
-            raise ConversionError(_refusal(description, layer))
+        for part in layer.parts:
+            kind = _kind(part, pairs.get(layer.name))
+            rules = RULES.get(kind, {})
+            unknown = any(array.role not in rules for array in part.arrays)
+            repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
+            rank = len(part.arrays[0].shape)
+            odd = rank not in _RANKS.get(kind, (rank,)) or not _is_recurrent(part, kind, description.dialect)
+            if unknown or repeated or odd:
+                raise ConversionError(_refusal(description, part))
+    _check_maps(description)
 
 
-def _refusal(description: Description, layer: Layer) -> str:
-    shapes = ", ".join(f"{array.name} {array.shape}" for array in layer.arrays)
-    what = f"is of kind {layer.kind}" if layer.kind else "is of a kind that its arrays do not tell"
-    if layer.kind in RULES:
-        what = f"should be of kind {layer.kind}, but its arrays are not"
+def _is_recurrent(part: Part, kind: str, dialect: str) -> bool:
+    """Return whether the arrays of a recurrent layer fit each other; True for any other layer."""
+    if kind not in ("SimpleRNN", *GATES):
+        return True
+    return infer_kind({array.full_role: array.shape for array in part.arrays}, dialect) == kind
+
+
+def _check_maps(description: Description) -> None:
+    """Raise for a map of four axes that may be a sequence of maps: where its channels lie cannot be told."""
+    if any(str(part.kind).startswith("Conv3D") for part in description.parts):
+        return
+    for part in description.parts:
+        for array in part.arrays:
+            rule = RULES.get(str(part.kind), {}).get(str(array.role))
+            if rule is Rule.MAP and len(array.shape) > 3:
+                text = f"layer {part.name!r} ({part.kind}) has {array.name} {array.shape}, and nothing is 3-D"
+                raise ConversionError(f"{description.path}: {text}: a sequence of maps is not converted")
+
+
+def _refusal(description: Description, part: Part) -> str:
+    shapes = ", ".join(f"{array.name} {array.shape}" for array in part.arrays)
     known = ", ".join(RULES)
-    return f"{description.path}: layer {layer.name!r} {what} ({shapes}); there are rules for {known}"
+    what = f"is of kind {part.kind}" if part.kind else "is of a kind that its arrays do not tell"
+    if part.kind in RULES:
+        what = f"should be of kind {part.kind}, but its arrays are not"
+    hint = "" if part.kind else f"; say which it is with --layer {part.name}=KIND"
+    return f"{description.path}: layer {part.name!r} {what} ({shapes}){hint}; there are rules for {known}"
 
 
-def _notes(description: Description, source: Form, target: Form, kernel: Fact) -> tuple[str, ...]:
+def _notes(
+    request: _Request, source: Form, kernel: Fact, by_path: Mapping[str, PlannedArray]
+) -> tuple[str, ...]:
+    description = request.description
     notes = []
     if kernel.source == "assumed":
         notes.append(f"nothing tells how the kernels are stored: taken to match the layout ({kernel.value})")
-    if description.optimizer:
+    if description.optimizer and request.to is None:
         notes.append("optimizer_weights are copied as they are: what they hold belongs to the source's form")
-    if source.layout != target.layout:
+    if request.to is not None and description.whole_model:
+        notes.append("the weights alone are written: the model's configuration stays behind")
+    if source.layout != request.target.layout:
         notes += _reshape_notes(description)
-    return tuple(notes)
+    return (*notes, *_deviation_notes(request, by_path), *_doubt_notes(request))
+
+
+def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> list[str]:
+    description = request.description
+    vectors = [
+        part
+        for part in description.parts
+        for role, rule in RULES.get(str(part.kind), {}).items()
+        if rule is Rule.DEVIATION and part.array(role)
+    ]
+    squared = sum(array.function == "square" for array in by_path.values())
+    if squared:
+        return [
+            f"{squared} running_std are standard deviations (Keras up to 1.0.6): squared, to be variances"
+        ]
+    if vectors and description.dialect == "keras1" and not description.version:
+        text = f"running_std ({len(vectors)} layers, {vectors[0].name!r} first) is taken for a variance"
+        return [f"{text}, as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"]
+    return []
+
+
+# Kinds that another kind shares its arrays with, so that shapes cannot tell one from the other.
+_DOUBTFUL = {"Conv2D": "Conv2DTranspose", "Conv3D": "Conv3DTranspose"}
+
+
+def _doubt_notes(request: _Request) -> list[str]:
+    """Return what was taken for granted where two kinds look alike that the new dialect tells apart."""
+    description = request.description
+    if request.to is None or description.dialect not in ("keras0", "keras1") or request.match:
+        return []
+    doubtful = [part for part in description.parts if part.kind in _DOUBTFUL and part.inferred]
+    if not doubtful:
+        return []
+    first = doubtful[0]
+    text = f"{len(doubtful)} layers ({first.name!r} first) are taken for {first.kind} by their shapes"
+    return [f"{text}; if one is transposed, say --layer NAME={_DOUBTFUL[str(first.kind)]}"]
 
 
 def _reshape_notes(description: Description) -> list[str]:
@@ -438,13 +440,27 @@ def _array_dict(array: PlannedArray) -> dict[str, Any]:
     }
 
 
+def _output_dict(output: Output) -> dict[str, Any]:
+    return {
+        "layer": output.layer,
+        "name": output.name,
+        "path": output.target_path,
+        "shape": list(output.target_shape),
+        "from": [_share_dict(share.array.path, share.start, share.stop) for share in output.shares],
+    }
+
+
+def _share_dict(path: str, start: int | None, stop: int | None) -> dict[str, Any]:
+    return {"path": path} if start is None else {"path": path, "start": start, "stop": stop}
+
+
 def _lines(plan: Plan) -> list[str]:
     description = plan.description
     version = f", Keras {description.keras_version}" if description.keras_version else ""
     lines = [
         f"{plan.path} ({description.dialect}{version})",
         f"  from    layout {plan.layout}, kernels {plan.kernels}",
-        f"  to      {plan.target}",
+        f"  to      {plan.target}{f', {plan.to}' if plan.to else ''}",
     ]
     lines += [f"  holds   {plan.structure}"] if plan.structure else []
     moved = {name: found for name, found in (plan.flatten or {}).items() if found.rows is not None}
@@ -453,6 +469,8 @@ def _lines(plan: Plan) -> list[str]:
     ]
     lines += [f"  note    {note}" for note in plan.notes]
     lines.append(f"  arrays  {len(plan.arrays)} ({plan.nbytes:,} bytes), {len(plan.changed)} of them change")
+    if plan.outputs:
+        lines.append(f"  becomes {len(plan.outputs)} arrays ({sum(o.nbytes for o in plan.outputs):,} bytes)")
     return lines + _table([_row(array) for array in plan.changed])
 
 

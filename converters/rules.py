@@ -1,180 +1,168 @@
-"""What happens to each array of each kind of layer when the layout or the kernels change.
+"""What happens to each array of each kind of layer when the layout, the kernels or the dialect changes.
 
-This is the one table to extend for another kind of layer: its class names, the names Keras numbers it by, and
-a rule for each role. A kind that is not in :data:`RULES` is refused by name.
+This is the one table to extend for another kind of layer: a rule for each role, and where its axes lie. A
+kind that is not in :data:`RULES` is refused by name.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
 
-from converters.layouts import Shape
+from converters.layouts import Layout
 
 
 class Rule(Enum):
-    """What a conversion does to an array."""
+    """What a conversion does to an array; :data:`AXES` says where the axes of each lie."""
 
     CONVOLUTION = "convolution"
-    """Kernel over two or three dimensions: axes move with the layout (not in Keras 2), and it is rotated."""
+    """Kernel over two or three dimensions: axes move with the layout (not from Keras 2 on), it is rotated."""
     CONVOLUTION_1D = "1-D convolution"
-    """Kernel over one dimension: axes stay, since 1-D layers have no layout, and it is rotated."""
+    """Kernel over one dimension: 1-D layers have no layout; it is rotated."""
+    TRANSPOSED = "transposed convolution"
+    """The same as CONVOLUTION, but from Keras 2 on with the outputs before the inputs."""
+    DEPTHWISE = "depthwise convolution"
+    """Axes move with the layout in Keras 1; never rotated."""
+    MAP = "map"
+    """One value for each place of a feature map: axes move with the layout in every version."""
     ROWS = "rows"
     """One row (or value) per input: rows move with the layout where the input is a flattened feature map."""
+    FEATURE_ROWS = "rows of each feature"
+    """The same along the second axis."""
+    WINDOWS = "windows"
+    """(places, C x window, filters): the second axis holds flattened windows of a feature map."""
+    PLACES = "places"
+    """(rows, columns, filters); channels first, its values are used as if (filters, rows, columns)."""
+    DEVIATION = "deviation"
+    """ROWS for what is a standard deviation up to Keras 1.0.6, and a variance from 1.0.7 on."""
     KEEP = "keep"
     """Never touched."""
 
 
-# Kind -> role -> rule. Sources: keras/backend/theano_backend.py of 0.3.3, 1.2.2 and 2.2.4 (conv1d, conv2d and
-# conv3d hand their kernels to Theano's true convolution in every version and in both orders), the build()
-# methods in keras/layers/convolutional.py for the axes, and keras/layers/core.py (Flatten) for the rows.
+_RECURRENT = {"kernel": Rule.ROWS, "recurrent_kernel": Rule.KEEP, "bias": Rule.KEEP}
+_KERNEL = {"kernel": Rule.CONVOLUTION, "bias": Rule.KEEP}
+
+# Kind -> role -> rule; the roles in the order in which Keras 2 and 3 keep them. Sources, in Keras 0.3.3,
+# 1.0.7, 1.0.8, 1.2.2, 2.0.5 and 2.2.4: keras/backend/theano_backend.py (conv1d, conv2d, conv3d, deconv2d and
+# conv2d_transpose hand their kernels to Theano's true convolution in every version and in both orders;
+# depthwise_conv2d, separable_conv1d and separable_conv2d rotate them first; local_conv1d and local_conv2d
+# multiply), the build() and call() methods under keras/layers for the axes, and Flatten in
+# keras/layers/core.py for the rows.
 RULES: Mapping[str, Mapping[str, Rule]] = {
     # Keras 1 stores (L,1,I,O), up to 1.0.8 (O,I,L,1), Keras 2 (L,I,O): in either layout the same.
     "Conv1D": {"kernel": Rule.CONVOLUTION_1D, "bias": Rule.KEEP},
-    # Keras 0 and 1: th (O,I,H,W), tf (H,W,I,O). Keras 2: (H,W,I,O) in both.
-    "Conv2D": {"kernel": Rule.CONVOLUTION, "bias": Rule.KEEP},
+    # Keras 0 and 1: th (O,I,H,W), tf (H,W,I,O). Keras 2: (H,W,I,O) in both. Atrous ones are the same.
+    "Conv2D": _KERNEL,
     # Keras 1: th (O,I,D,H,W), tf (D,H,W,I,O). Keras 2: (D,H,W,I,O) in both.
-    "Conv3D": {"kernel": Rule.CONVOLUTION, "bias": Rule.KEEP},
+    "Conv3D": _KERNEL,
+    # Keras 1 as Conv2D (it swaps the axes when it runs). Keras 2: (H,W,O,I) in both.
+    "Conv2DTranspose": {"kernel": Rule.TRANSPOSED, "bias": Rule.KEEP},
+    "Conv3DTranspose": {"kernel": Rule.TRANSPOSED, "bias": Rule.KEEP},
+    # (L,I,M), and (1,I*M,O): Keras 2 on.
+    "SeparableConv1D": {"depthwise_kernel": Rule.KEEP, "pointwise_kernel": Rule.KEEP, "bias": Rule.KEEP},
+    # Keras 1: th (M,I,H,W), (O,I*M,1,1), tf (H,W,I,M), (1,1,I*M,O), on TensorFlow alone. Keras 2: the latter.
+    "SeparableConv2D": {
+        "depthwise_kernel": Rule.DEPTHWISE,
+        "pointwise_kernel": Rule.CONVOLUTION,
+        "bias": Rule.KEEP,
+    },
+    # (H,W,I,M): Keras 2 on.
+    "DepthwiseConv2D": {"depthwise_kernel": Rule.DEPTHWISE, "bias": Rule.KEEP},
+    # (places, L*I, O) and (places, O) everywhere.
+    "LocallyConnected1D": {"kernel": Rule.KEEP, "bias": Rule.KEEP},
+    # (places, I*H*W, O): windows flattened in the layout's own order; (rows, columns, O).
+    "LocallyConnected2D": {"kernel": Rule.WINDOWS, "bias": Rule.PLACES},
     # (inputs, units) everywhere.
     "Dense": {"kernel": Rule.ROWS, "bias": Rule.KEEP},
+    # Keras 1 has a layer of its own for what later is a plain Dense; it works on a sequence, never on a
+    # flattened map.
+    "TimeDistributedDense": {"kernel": Rule.KEEP, "bias": Rule.KEEP},
+    # (features, inputs, units), (features, units).
+    "MaxoutDense": {"kernel": Rule.FEATURE_ROWS, "bias": Rule.KEEP},
+    # (units, units) twice, (units,) twice, in the order of 1.2.2; 0.3.3 has each matrix before its bias.
+    "Highway": {"kernel": Rule.KEEP, "carry_kernel": Rule.KEEP, "bias": Rule.KEEP, "carry_bias": Rule.KEEP},
     # Vectors along the channels, or along what was flattened if the layer follows a Flatten.
     "BatchNormalization": {
         "gamma": Rule.ROWS,
         "beta": Rule.ROWS,
         "moving_mean": Rule.ROWS,
-        "moving_variance": Rule.ROWS,
+        "moving_variance": Rule.DEVIATION,
     },
     # The Caffe layer that published networks define for themselves, beside a BatchNormalization.
     "Scale": {"gamma": Rule.ROWS, "beta": Rule.ROWS},
+    # The shape of what comes in: (C,H,W) or (H,W,C), with ones along shared axes.
+    "PReLU": {"alpha": Rule.MAP},
+    "ParametricSoftplus": {"alpha": Rule.MAP, "beta": Rule.MAP},
+    "SReLU": {"t_left": Rule.MAP, "a_left": Rule.MAP, "t_right": Rule.MAP, "a_right": Rule.MAP},
     # (words, units) everywhere: Keras 1 calls the matrix W, Keras 2 embeddings.
-    "Embedding": {"kernel": Rule.KEEP, "embeddings": Rule.KEEP},
-    # Keras 1 has a layer of its own for what later is a plain Dense; it works on a sequence, never on a
-    # flattened map.
-    "TimeDistributedDense": {"kernel": Rule.KEEP, "bias": Rule.KEEP},
+    "Embedding": {"embeddings": Rule.KEEP},
+    # (inputs, gates*units), (units, gates*units), (gates*units,), the gates as GATES has them; Keras 0 and 1
+    # keep one array per gate unless consume_less is "gpu". GRU's bias is (2, gates*units) with reset_after.
+    "SimpleRNN": _RECURRENT,
+    "LSTM": _RECURRENT,
+    "GRU": _RECURRENT,
+    # Kernels as Conv2D's, gates along the outputs.
+    "ConvLSTM2D": {"kernel": Rule.CONVOLUTION, "recurrent_kernel": Rule.CONVOLUTION, "bias": Rule.KEEP},
 }
 
-# Class names of Keras 0 and 1 for what Keras 2 calls otherwise.
-_ALIASES = {
-    "Convolution1D": "Conv1D",
-    "AtrousConvolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "AtrousConvolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "Functional": "Model",
+# The order of the gates in a packed array, from Keras 1's consume_less="gpu" to Keras 3.
+GATES: Mapping[str, str] = {"LSTM": "ifco", "GRU": "zrh", "ConvLSTM2D": "ifco"}
+# The order in which Keras 0 and 1 keep one array after the other.
+OLD_GATES: Mapping[str, str] = {"LSTM": "icfo", "GRU": "zrh", "ConvLSTM2D": "icfo"}
+
+# Where the axes of an array lie: in Keras 0 and 1 with channels first, the same with channels last, and from
+# Keras 2 on. O outputs, I inputs, M multiplier, C channels, * the spatial axes, 1 an axis of one element.
+AXES: Mapping[Rule, tuple[str, str, str]] = {
+    Rule.CONVOLUTION: ("OI*", "*IO", "*IO"),
+    Rule.TRANSPOSED: ("OI*", "*IO", "*OI"),
+    Rule.DEPTHWISE: ("MI*", "*IM", "*IM"),
+    Rule.CONVOLUTION_1D: ("*1IO", "*1IO", "*IO"),
 }
-
-# Classes whose automatic names tell the kind: lower case with a number in Keras 1 (convolution2d_1), snake
-# case with or without one in Keras 2 (conv2d_1). Those with weights that RULES lacks are here to be refused
-# by their names.
-_CLASSES = (
-    *(
-        "Dense",
-        "Conv1D",
-        "Conv2D",
-        "Conv3D",
-        "BatchNormalization",
-        "Scale",
-        "Embedding",
-        "TimeDistributedDense",
-    ),
-    *_ALIASES,
-    *("Conv2DTranspose", "Conv3DTranspose", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"),
-    *("LocallyConnected1D", "LocallyConnected2D", "PReLU", "SReLU", "ParametricSoftplus"),
-    *("SimpleRNN", "LSTM", "GRU", "ConvLSTM2D", "CuDNNLSTM", "CuDNNGRU", "Bidirectional", "TimeDistributed"),
-    *("Highway", "MaxoutDense", "Sequential", "Model"),
-    *(
-        "InputLayer",
-        "Activation",
-        "Dropout",
-        "Flatten",
-        "Reshape",
-        "Permute",
-        "RepeatVector",
-        "Merge",
-        "Lambda",
-    ),
-    *(
-        "MaxPooling1D",
-        "MaxPooling2D",
-        "MaxPooling3D",
-        "AveragePooling1D",
-        "AveragePooling2D",
-        "AveragePooling3D",
-    ),
-    *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
-    *("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"),
-    *("UpSampling1D", "UpSampling2D", "UpSampling3D", "Add", "Concatenate", "Multiply", "Average", "Maximum"),
-)
-_NUMBERED = re.compile(r"(.+?)_(\d+)")
+# What Keras up to 1.0.8 has instead, in either layout.
+OLD_1D_AXES = "OI*1"
+_MAP_AXES: Mapping[Layout, str] = {"th": "C*", "tf": "*C"}
+_ROTATED = frozenset({Rule.CONVOLUTION, Rule.CONVOLUTION_1D, Rule.TRANSPOSED})
+_OLD = ("keras0", "keras1")
 
 
-def kind_of_class(name: str) -> str:
-    """Return the kind of a class: its name in Keras 2's words (``Conv2D`` for ``AtrousConvolution2D``)."""
-    return _ALIASES.get(name, name)
+def is_rotated(rule: Rule) -> bool:
+    """Return whether an array of this rule is a kernel that Theano's true convolution needs turned."""
+    return rule in _ROTATED
 
 
-def snake_case(name: str) -> str:
-    """Return a class name as Keras 2 makes a layer's name of it (``p_re_lu`` of ``PReLU``)."""
-    partly = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", partly).lower()
+def base_role(kind: str, role: str) -> str:
+    """Return a role without its gate (``kernel`` of an LSTM's ``kernel_i``)."""
+    return role if role in RULES[kind] else role.rpartition("_")[0]
 
 
-def _automatic_names() -> dict[str, str]:
-    names = {}
-    for name in _CLASSES:
-        names[name.lower()] = names[snake_case(name)] = kind_of_class(name)
-    return names
-
-
-_BY_NAME = _automatic_names()
-
-
-def automatic_stem(name: str) -> str | None:
-    """Return what is numbered in a name that Keras gave by itself (``convolution2d`` of ``convolution2d_7``).
-
-    Returns:
-        None if the name is no automatic one.
-    """
-    found = _NUMBERED.fullmatch(name)
-    return found.group(1) if found and found.group(1) in _BY_NAME else None
-
-
-def kind_of_name(name: str) -> str | None:
-    """Return the kind that an automatic name tells, or None for a name that somebody chose."""
-    stem = automatic_stem(name)
-    return _BY_NAME[stem] if stem else None
-
-
-def infer_kind(shapes: Mapping[str | None, Shape], count: int, dialect: str) -> str | None:
-    """Return the kind of a layer that only its arrays tell, or None.
+def axes_of(rule: Rule, rank: int, dialect: str, layout: Layout) -> tuple[str, ...] | None:
+    """Return the names of an array's axes where some of them move, or None where none does.
 
     Args:
-        shapes: The shape of each array by its role.
-        count: The number of arrays; more than there are roles means that roles repeat.
-        dialect: The file's dialect.
+        rule: The array's rule.
+        rank: How many axes it has from Keras 2 on.
+        dialect: The dialect that it is stored in.
+        layout: The layout that it is stored in.
+
+    Returns:
+        Names such as ``("O", "I", "s0", "s1")``; the spatial axes are those that begin with s.
     """
-    roles = set(shapes)
-    if None in roles or len(roles) != count:
+    if rule is Rule.MAP:
+        return _named(_MAP_AXES[layout], rank - 1) if rank > 2 else None
+    if rule not in AXES:
         return None
-    if roles == {"embeddings"}:
-        return "Embedding"
-    if roles <= {"kernel", "bias"} and "kernel" in roles:
-        return _kernel_kind(shapes["kernel"], shapes.get("bias"), dialect)
-    if not roles <= set(RULES["BatchNormalization"]) or any(len(shape) != 1 for shape in shapes.values()):
-        return None
-    return "BatchNormalization" if {"moving_mean", "moving_variance"} <= roles else "Scale"
+    first, last, new = AXES[rule]
+    old = first if layout == "th" else last
+    return _named(old if dialect in _OLD else new, rank - 2)
 
 
-def _kernel_kind(kernel: Shape, bias: Shape | None, dialect: str) -> str | None:
-    # A kernel of rank three is a 1-D convolution in Keras 2 only; elsewhere it is a locally connected layer
-    # or the like.
-    ranks = {2: "Dense", 4: "Conv2D", 5: "Conv3D"} | ({3: "Conv1D"} if dialect == "keras2" else {})
-    kind = ranks.get(len(kernel))
-    if kind is None or bias is None:
-        return kind
-    # Outputs lie first in (O,I,H,W) and last everywhere else; a transposed kernel has them elsewhere.
-    ends = {kernel[-1]} | ({kernel[0]} if dialect != "keras2" and len(kernel) > 3 else set())
-    return kind if len(bias) == 1 and bias[0] in ends else None
+def _named(letters: str, spatial: int) -> tuple[str, ...]:
+    names: list[str] = []
+    for letter in letters:
+        names += [f"s{number}" for number in range(spatial)] if letter == "*" else [letter]
+    return tuple(names)
+
+
+def old_1d_axes() -> tuple[str, ...]:
+    """Return the names of the axes of a 1-D kernel of Keras up to 1.0.8."""
+    return _named(OLD_1D_AXES, 1)

@@ -18,11 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from converters.dialects import Array, Description, Layer
+from converters.dialects import Description
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
 from converters.kernels import kernel_shape_first
+from converters.kinds import automatic_stem, kind_of_name
 from converters.layouts import Layout, Shape
-from converters.rules import automatic_stem, kind_of_name
+from converters.parts import Array, Layer
 
 _SPATIAL = ("Conv2D", "Conv3D")
 
@@ -318,7 +319,7 @@ def possible_shapes(description: Description, kind: str, role: str, shape: Shape
         role: The array's role.
         shape: The array's shape in tf form.
     """
-    if description.dialect != "keras2" and kind in _SPATIAL and role == "kernel":
+    if description.dialect in ("keras0", "keras1") and kind in _SPATIAL and role == "kernel":
         return {"tf": shape, "th": kernel_shape_first(shape)}
     return {"tf": shape}
 

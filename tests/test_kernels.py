@@ -1,96 +1,117 @@
-"""The array functions, against their definitions and against each other."""
+"""Pieces and permutations, against their definitions."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from converters.kernels import (
+    FUNCTIONS,
+    UNDONE_BY,
+    Piece,
     kernel_shape_first,
-    kernel_shape_last,
-    rotate,
-    rows_to_channels_first,
-    rows_to_channels_last,
-    to_channels_first,
-    to_channels_last,
+    moved_pieces,
+    permutation,
+    row_pieces,
 )
 
 SIZES = st.integers(1, 4)
-KERNELS = st.lists(SIZES, min_size=3, max_size=5).map(tuple)
 SEGMENTS = st.lists(st.lists(SIZES, min_size=1, max_size=4).map(tuple), min_size=1, max_size=3).map(tuple)
 
 
-def counted(shape):
+def counted(*shape):
     """Return an array whose values are all different."""
     return np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
 
 
-def test_a_kernel_moves_from_oihw_to_hwio():
+def filled(shape, pieces):
+    """Return an array that pieces fill, each value of it."""
+    result = np.full(shape, np.nan, np.float32)
+    for piece in pieces(result):
+        assert np.shares_memory(piece.target, result)
+        piece.copy()
+    assert not np.isnan(result).any()
+    return result
+
+
+def moved(source, **steps):
+    """Return what moving axes makes of an array."""
+    shape = steps.pop("shape", steps["after"])
+    return filled(shape, lambda target: moved_pieces(target, source, **steps))
+
+
+def test_a_kernel_moves_from_oihw_to_hwio_and_turns():
     """Every value is found where the definition puts it."""
-    kernel = counted((2, 3, 4, 5))
-    moved = to_channels_last(kernel)
-    assert moved.shape == kernel_shape_last(kernel.shape) == (4, 5, 3, 2)
-    assert all(moved[h, w, i, o] == kernel[o, i, h, w] for o, i, h, w in np.ndindex(kernel.shape))
+    kernel = counted(2, 3, 4, 5)
+    found = moved(kernel, before=kernel.shape, order=(2, 3, 1, 0), after=(4, 5, 3, 2), rotate=(0, 1))
+    assert all(found[3 - h, 4 - w, i, o] == kernel[o, i, h, w] for o, i, h, w in np.ndindex(kernel.shape))
+    assert kernel_shape_first(found.shape) == kernel.shape
 
 
-def test_a_kernel_is_rotated_in_space_alone():
-    """The rotation reverses height and width, and leaves inputs and outputs where they are."""
-    kernel = counted((2, 3, 4, 5))
-    turned = rotate(kernel, (2, 3))
-    assert all(turned[o, i, h, w] == kernel[o, i, 3 - h, 4 - w] for o, i, h, w in np.ndindex(kernel.shape))
+def test_values_may_be_counted_anew_before_and_after():
+    """What is stored as (R, C, F) and used as (F, R, C), there and back."""
+    stored = counted(3, 5, 4)
+    used = stored.reshape(4, 3, 5)
+    last = moved(stored, before=(4, 3, 5), order=(1, 2, 0), after=(3, 5, 4), rotate=())
+    assert all(last[r, c, f] == used[f, r, c] for f, r, c in np.ndindex(used.shape))
+    first = moved(last, before=last.shape, order=(2, 0, 1), after=(4, 3, 5), rotate=(), shape=(3, 5, 4))
+    np.testing.assert_array_equal(first, stored)
 
 
 def test_rows_move_from_chw_to_hwc():
     """The row of channel c at height h and width w goes to its place with the channels last."""
-    matrix = counted((2 * 3 * 4 + 2, 5))
-    moved = rows_to_channels_last(matrix, ((2, 3, 4), (2,)))
+    matrix = counted(2 * 3 * 4 + 2, 5)
+    rows = ((2, 3, 4), (2,))
+    found = filled(matrix.shape, lambda target: row_pieces(target, matrix, rows, to_last=True))
     for c, h, w in np.ndindex(2, 3, 4):
-        np.testing.assert_array_equal(moved[(h * 4 + w) * 2 + c], matrix[(c * 3 + h) * 4 + w])
-    np.testing.assert_array_equal(moved[24:], matrix[24:])
+        np.testing.assert_array_equal(found[(h * 4 + w) * 2 + c], matrix[(c * 3 + h) * 4 + w])
+    np.testing.assert_array_equal(found[24:], matrix[24:])
 
 
-def test_a_vector_has_rows_too():
-    """A normalisation behind a Flatten has one value for each of its inputs."""
-    np.testing.assert_array_equal(rows_to_channels_last(np.arange(4), ((2, 2, 1),)), [0, 2, 1, 3])
+def test_rows_may_lie_along_another_axis():
+    """As in a layer with several features, or with a kernel of its own at each place."""
+    array = counted(3, 4, 2)
+    found = filled(array.shape, lambda target: row_pieces(target, array, ((2, 2, 1),), to_last=True, axis=1))
+    np.testing.assert_array_equal(found, array[:, [0, 2, 1, 3]])
 
 
-@given(KERNELS)
-def test_moving_axes_is_undone_by_moving_them_back(shape):
-    """There and back is the same kernel, for one, two and three dimensions, either way round."""
-    kernel = counted(shape)
-    assert to_channels_last(kernel).shape == kernel_shape_last(shape)
-    assert to_channels_first(kernel).shape == kernel_shape_first(shape)
-    np.testing.assert_array_equal(to_channels_first(to_channels_last(kernel)), kernel)
-    np.testing.assert_array_equal(to_channels_last(to_channels_first(kernel)), kernel)
+@given(SEGMENTS, st.integers(0, 1))
+def test_rows_come_back(rows, axis):
+    """Moving the channels last and first again changes nothing, whatever the segments."""
+    count = sum(math.prod(segment) for segment in rows)
+    array = counted(count, 3) if axis == 0 else counted(2, count, 3)
+    last = filled(array.shape, lambda target: row_pieces(target, array, rows, to_last=True, axis=axis))
+    back = filled(array.shape, lambda target: row_pieces(target, last, rows, to_last=False, axis=axis))
+    np.testing.assert_array_equal(back, array)
 
 
-@given(KERNELS)
-def test_rotating_twice_changes_nothing_and_commutes_with_moving(shape):
-    """Layout and kernels are two axes: the order in which they change makes no difference."""
-    kernel, rank = counted(shape), len(shape)
-    first, last = tuple(range(2, rank)), tuple(range(rank - 2))
-    np.testing.assert_array_equal(rotate(rotate(kernel, first), first), kernel)
-    np.testing.assert_array_equal(
-        rotate(to_channels_last(kernel), last), to_channels_last(rotate(kernel, first))
-    )
+def test_a_piece_may_compute_and_leads_back():
+    """The function goes over each value; reversed, the piece undoes it."""
+    source, target = np.array([0.5, 2.0]), np.zeros(2)
+    piece = Piece(target=target, source=source, function="square")
+    piece.copy()
+    assert target.tolist() == [0.25, 4.0]
+    source[:] = 0
+    piece.reversed().copy()
+    assert source.tolist() == [0.5, 2.0]
+    assert set(FUNCTIONS) == set(UNDONE_BY) == set(UNDONE_BY.values())
 
 
-@given(SEGMENTS, SIZES)
-def test_moving_rows_is_undone_by_moving_them_back(rows, units):
-    """There and back is the same matrix, and on the way no row is lost."""
-    matrix = counted((sum(map(math.prod, rows)), units))
-    moved = rows_to_channels_last(matrix, rows)
-    np.testing.assert_array_equal(np.sort(moved, axis=0), matrix)
-    np.testing.assert_array_equal(rows_to_channels_first(moved, rows), matrix)
-
-
-@given(st.lists(SIZES, min_size=2, max_size=4).map(tuple), st.integers(0, 2**32 - 1))
-def test_moved_rows_give_the_same_product_with_the_moved_map(shape, seed):
-    """A dense layer computes the same from the map in the other order."""
-    rng = np.random.default_rng(seed)
-    image, matrix = rng.standard_normal(shape), rng.standard_normal((math.prod(shape), 3))
-    moved = rows_to_channels_last(matrix, (shape,))
-    np.testing.assert_allclose(np.moveaxis(image, 0, -1).ravel() @ moved, image.ravel() @ matrix, atol=1e-12)
+@pytest.mark.parametrize(
+    ("source", "target", "order"),
+    [
+        ("OIHW", "HWIO", (2, 3, 1, 0)),
+        ("OIHW", "HWOI", (2, 3, 0, 1)),
+        ("OIL1", "LIO", (3, 2, 1, 0)),
+        ("L1IO", "LIO", (1, 0, 2, 3)),
+        ("LIO", "L1IO", (0, 1, 2)),
+        ("OIL1", "L1IO", (2, 3, 1, 0)),
+    ],
+)
+def test_axes_are_found_by_name(source, target, order):
+    """An axis of one element that the new array lacks comes first, where it is left out."""
+    assert permutation(source, target) == order

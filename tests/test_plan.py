@@ -16,6 +16,7 @@ from converters.flatten import parse_flatten
 from converters.layouts import TF, TH, Form
 from converters.plan import make_plan
 from converters.rows import parse_rows, rows_text
+from converters.rules import RULES
 from converters.structures import load_structure, match
 from tests.weight_files import counted, keras1, names, write_empty, write_named, write_numbered
 
@@ -321,38 +322,74 @@ class TestFlatten:
         assert rows_text(parse_rows("4x4x5+6")) == "4x4x5+6"
 
 
-REFUSED = [
-    ("keras033_theano_th/gru", "layer 'layer_0' is of a kind that its arrays do not tell"),
-    ("keras033_theano_th/maxout_highway", "layer 'layer_0' is of a kind that its arrays do not tell"),
-    ("keras033_theano_th/vgg_like_prelu", "layer 'layer_4' is of a kind that its arrays do not tell"),
-    ("keras122_theano_th/convlstm2d", "layer 'convlstm2d_1' is of kind ConvLSTM2D"),
-    ("keras122_theano_th/deconv2d_3x5_stride2_valid", "layer 'deconvolution2d_1' is of kind Conv2DTranspose"),
-    ("keras122_theano_th/embedding_lstm", "layer 'lstm_1' is of kind LSTM"),
-    ("keras122_theano_th/local2d", "layer 'locallyconnected2d_1' is of kind LocallyConnected2D"),
-    ("keras122_theano_th/maxout_highway", "layer 'maxoutdense_1' is of kind MaxoutDense"),
-    ("keras122_theano_th/nested_model", "layer 'inner_model' is of a kind that its arrays do not tell"),
-    ("keras122_theano_th/prelu_full", "layer 'prelu_1' is of kind PReLU"),
-    ("keras122_theano_th/srelu", "layer 'srelu_1' is of kind SReLU"),
-    ("keras122_theano_th/timedist_conv2d", "layer 'timedistributed_1' is of kind TimeDistributed"),
-    ("keras224_theano_cf/bilstm", "layer 'bidirectional_1' is of kind Bidirectional"),
-    ("keras224_theano_cf/conv2d_transpose_same", "layer 'conv2d_transpose_1' is of kind Conv2DTranspose"),
-    ("keras224_theano_cf/depthwise_conv2d", "layer 'depthwise_conv2d_1' is of kind DepthwiseConv2D"),
-    ("keras224_theano_cf/separable_conv2d", "layer 'separable_conv2d_1' is of kind SeparableConv2D"),
-    ("keras224_theano_cf/lstm", "layer 'lstm_1' is of kind LSTM"),
+UNKNOWN = [
+    ({"cudnnlstm_1": {"cudnnlstm_1/kernel:0": (4, 20)}}, "cudnnlstm_1", "is of kind CuDNNLSTM"),
+    ({"norm": {"norm_gamma": (4, 4)}}, "norm", "is of a kind that its arrays do not tell"),
+    ({"conv": {"conv_W": (5, 4, 3, 1), "conv_b": (5,)}}, "conv", "is of a kind that its arrays do not tell"),
+    ({"lstm_1": {"lstm_1_Q": (4, 4)}}, "lstm_1", "should be of kind LSTM, but its arrays are not"),
+    ({"a": {"a_W": (3, 5, 6), "a_b": (3, 6)}}, "a", "is of a kind that its arrays do not tell"),
 ]
 
 
-@pytest.mark.parametrize(("sample", "message"), REFUSED)
-def test_kinds_without_a_rule_are_refused_by_name(sample, message):
-    """Nothing that might have to change is passed through in silence."""
-    path = DATA / f"{sample}.weights.h5"
+@pytest.mark.parametrize(("layers", "layer", "message"), UNKNOWN)
+def test_kinds_without_a_rule_are_refused_by_name(layers, layer, message, tmp_path):
+    """Nothing that might have to change is passed through in silence; the user may say what it is."""
+    arrays = {name: {array: counted(*shape) for array, shape in own.items()} for name, own in layers.items()}
+    path = write_named(tmp_path / "weights.h5", arrays)
     with pytest.raises(ConversionError) as refused:
         planned(path, expected=TH)
-    assert str(refused.value).startswith(f"{path}: {message} (")
-    assert str(refused.value).endswith(
-        "; there are rules for Conv1D, Conv2D, Conv3D, Dense, BatchNormalization, Scale, Embedding, "
-        "TimeDistributedDense"
+    shapes = ", ".join(f"{array} {shape}" for array, shape in layers[layer].items())
+    hint = f"; say which it is with --layer {layer}=KIND" if "do not tell" in message else ""
+    known = f"there are rules for {', '.join(RULES)}"
+    assert str(refused.value) == f"{path}: layer {layer!r} {message} ({shapes}){hint}; {known}"
+
+
+def test_the_user_says_what_the_arrays_do_not(tmp_path):
+    """The same kernel is turned in place as a 1-D one and moved as a 2-D one; beside a 2-D one it is that."""
+    layers = {"conv": {"conv_W": counted(5, 4, 3, 1), "conv_b": counted(5)}}
+    path = write_named(tmp_path / "weights.h5", layers)
+    one, two = (
+        make_plan(describe(path, layers={"conv": kind}), target=TF, from_layout="th")
+        for kind in ("Conv1D", "Conv2D")
     )
+    assert actions(one) == {("conv", "kernel"): ((5, 4, 3, 1), ("rotate by 180 degrees",))}
+    assert actions(two)["conv", "kernel"][0] == (3, 1, 4, 5)
+    both = write_named(tmp_path / "both.h5", {**layers, **keras1(other=(6, 5, 3, 3))})
+    assert [part.kind for part in describe(both).parts] == ["Conv2D", "Conv2D"]
+
+
+def test_a_layer_that_is_not_there_cannot_be_told(small):
+    """A slip in a name is not passed over."""
+    with pytest.raises(ArgumentError, match=r"--layer names 'cnv', but no layer has that name$"):
+        describe(small, layers={"cnv": "Conv2D"})
+
+
+def test_both_ways_of_a_bidirectional_have_the_same_rows(tmp_path):
+    """Told once for the layer, the rows of both kernels move, even if as many as the units of one."""
+    layers = keras1(convolution2d_1=(2, 3, 3, 3))
+    gates = {
+        f"{way}_gru_1_{letter}_{gate}": counted(*shape)
+        for way in ("forward", "backward")
+        for gate in "zrh"
+        for letter, shape in (("W", (8, 4)), ("U", (4, 4)), ("b", (4,)))
+    }
+    path = write_named(tmp_path / "weights.h5", {**layers, "both": gates})
+    with pytest.raises(UnknownFlattenError, match="--flatten forward_gru_1=2x2x2"):
+        planned(path)
+    plan = planned(path, flatten={"both": ((2, 2, 2),)})
+    moved = [array.name for array in plan.changed if array.rows]
+    assert moved == [f"{way}_gru_1_W_{gate}" for way in ("forward", "backward") for gate in "zrh"]
+
+
+def test_a_sequence_of_maps_is_refused(tmp_path):
+    """Its parameters have four axes, of which the first may be time."""
+    layers = {**keras1(convolution2d_1=(2, 3, 3, 3)), "prelu_1": {"prelu_1_alphas": counted(4, 2, 3, 3)}}
+    path = write_named(tmp_path / "weights.h5", layers)
+    with pytest.raises(ConversionError, match=r"layer 'prelu_1' \(PReLU\) has prelu_1_alphas \(4, 2, 3, 3\)"):
+        planned(path)
+    layers |= {"convolution3d_1": {"convolution3d_1_W": counted(2, 3, 2, 2, 2)}}
+    path = write_named(tmp_path / "other.h5", layers)
+    assert actions(planned(path))["prelu_1", "alpha"] == ((2, 3, 3, 4), ("channels last",))
 
 
 def test_a_refusal_shows_the_arrays(tmp_path):

@@ -6,6 +6,7 @@ import json
 import re
 
 import h5py
+import numpy as np
 import pytest
 
 from converters.dialects import describe
@@ -130,7 +131,7 @@ def change(file, what):
         file.attrs["layer_names"] = [renamed.get(name, name) for name in file.attrs["layer_names"]]
     elif what == "too many":
         file.create_group("extra").attrs["weight_names"] = names(["extra_W"])
-        file["extra"].create_dataset("extra_W", (3, 4), "f4")
+        file["extra"].create_dataset("extra_W", data=np.zeros((3, 4), "f4"))
         file.attrs["layer_names"] = [*file.attrs["layer_names"], b"extra"]
     elif what == "misshapen":
         replace(file, "res2a_branch2b", "kernel", "_W", (64, 64, 5, 5))
@@ -145,7 +146,7 @@ def change(file, what):
 def replace(file, layer, role, suffix, shape):
     """Put an array of another shape in the place of one."""
     del file[layer][layer + suffix]
-    file[layer].create_dataset(layer + suffix, shape, "f4")
+    file[layer].create_dataset(layer + suffix, data=np.zeros(shape, "f4"))
 
 
 @pytest.mark.parametrize(

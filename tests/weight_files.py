@@ -91,7 +91,7 @@ def write_empty(path, structure, *, layout="th", style="keras1", rename=str, att
             full = {role: name + SUFFIXES[style].get(role, f"_{role}") for role in layer.arrays}
             group.attrs["weight_names"] = names(list(full.values()))
             for role, shape in layer.arrays.items():
-                group.create_dataset(full[role], stored(shape, layout), "f4")
+                hole(group, full[role], stored(shape, layout))
     return path
 
 
@@ -103,8 +103,17 @@ def write_empty_numbered(path, structure, *, layout="th"):
             group = file.create_group(f"layer_{number}")
             group.attrs["nb_params"] = len(layer.arrays)
             for index, shape in enumerate(layer.arrays.values()):
-                group.create_dataset(f"param_{index}", stored(shape, layout), "f4")
+                hole(group, f"param_{index}", stored(shape, layout))
     return path
+
+
+def hole(group, name, shape):
+    """Create a dataset that has its place in the file, where it takes no room on the disk."""
+    space, plist = h5py.h5s.create_simple(shape), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    parent = group.require_group(name.rpartition("/")[0]) if "/" in name else group
+    h5py.h5d.create(parent.id, name.rpartition("/")[2].encode(), h5py.h5t.IEEE_F32LE, space, plist)
 
 
 def stored(shape, layout):

@@ -1,0 +1,241 @@
+"""The arrays of a new file in another dialect: their order, names and places, and what each is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from converters.dialects import Description
+from converters.errors import ConversionError
+from converters.keras3 import cell_path
+from converters.kinds import MODELS, WRAPPERS, snake_case3
+from converters.parts import Array, Layer, Part
+from converters.planned import Output, PlannedArray, Share
+from converters.roles import keras1_suffix
+from converters.rules import GATES, OLD_GATES, RULES
+
+Planned = Mapping[str, PlannedArray]
+
+# What the class of a kind is called where it is not the kind's own name.
+_CLASSES = {"TimeDistributedDense": "Dense", "Model": "Functional"}
+# Kinds that Keras 1 has no layer for.
+_NOT_IN_KERAS1 = frozenset({"Conv3DTranspose", "DepthwiseConv2D", "SeparableConv1D"})
+_NOT_TRAINED = ("moving_mean", "moving_variance")
+
+
+def planned_outputs(description: Description, planned: Planned, to: str) -> tuple[Output, ...]:
+    """Return every array of the new file, in its order.
+
+    Args:
+        description: The old file.
+        planned: What becomes of each of its arrays, by path.
+        to: The new dialect or container.
+
+    Raises:
+        ConversionError: If a layer has no place there.
+    """
+    outputs = tuple(_MAKERS[to](_Writing(description=description, planned=planned)))
+    paths = Counter(output.target_path for output in outputs)
+    if twice := [path for path, count in paths.items() if count > 1]:
+        raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
+    return outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Writing:
+    """What outputs are made from."""
+
+    description: Description
+    planned: Planned
+
+    def refuse(self, layer: Layer | Part, why: str) -> ConversionError:
+        return ConversionError(f"{self.description.path}: layer {layer.name!r} ({layer.kind}) {why}")
+
+    def output(
+        self, layer: Layer, part: Part, role: str, shares: list[Share], *, name: str, path: str
+    ) -> Output:
+        first = shares[0].taken
+        width = sum(share.width for share in shares)
+        shape = (*first.target_shape[:-1], width) if first.target_shape else ()
+        alike = (first.target_shape[:-1], first.dtype)
+        if any((share.taken.target_shape[:-1], share.taken.dtype) != alike for share in shares):
+            raise self.refuse(part, f"has gates of different shapes or types ({role})")
+        return Output(
+            layer=layer.name,
+            owner=part.name,
+            kind=str(part.kind),
+            role=role,
+            name=name,
+            target_path=path,
+            target_shape=shape,
+            dtype=first.dtype,
+            shares=tuple(shares),
+        )
+
+    def packed(self, part: Part) -> Iterator[tuple[str, list[Share]]]:
+        """Yield each role of a layer in Keras 2's order, with its gates side by side."""
+        for role in RULES[str(part.kind)]:
+            arrays = [array for array in part.arrays if array.role == role]
+            if not arrays:
+                continue
+            yield role, [Share(array=self.planned[array.path]) for array in self._in_order(part, arrays)]
+
+    def _in_order(self, part: Part, arrays: Sequence[Array]) -> list[Array]:
+        if arrays[0].gate is None and len(arrays) == 1:
+            return list(arrays)
+        gates = GATES[str(part.kind)]
+        if {array.gate for array in arrays} != set(gates):
+            raise self.refuse(part, f"lacks a gate: it has {', '.join(array.name for array in arrays)}")
+        return sorted(arrays, key=lambda array: gates.index(str(array.gate)))
+
+
+def _keras2_outputs(writing: _Writing) -> Iterator[Output]:
+    for layer in writing.description.weighted:
+        found = [
+            writing.output(
+                layer,
+                part,
+                role,
+                shares,
+                name=(name := f"{_owner(layer, part)}/{role}:0"),
+                path=f"{layer.name}/{name}",
+            )
+            for part in layer.parts
+            for role, shares in writing.packed(part)
+        ]
+        # Keras lists what is trained of all layers in a layer, then the rest.
+        yield from sorted(found, key=lambda output: output.role in _NOT_TRAINED)
+
+
+def _owner(layer: Layer, part: Part) -> str:
+    """Return the name in front of an array's role: a Bidirectional's layers keep theirs behind its own."""
+    own = part.name.rpartition("/")[2]
+    if layer.kind == "Bidirectional":
+        return f"{layer.name}/{own}"
+    return part.name if len(layer.parts) > 1 else layer.name
+
+
+def _plain_outputs(writing: _Writing) -> Iterator[Output]:
+    """Yield the arrays for a container of plain arrays, called ``layer/role``."""
+    for layer in writing.description.weighted:
+        for part in layer.parts:
+            owner = layer.name if len(layer.parts) == 1 else _within(layer, part)
+            for role, shares in writing.packed(part):
+                name = f"{owner}/{role}"
+                yield writing.output(layer, part, role, shares, name=name, path=name)
+
+
+def _within(layer: Layer, part: Part) -> str:
+    return part.name if part.name.startswith(f"{layer.name}/") else f"{layer.name}/{part.name}"
+
+
+def _keras1_outputs(writing: _Writing) -> Iterator[Output]:
+    for layer in writing.description.weighted:
+        found = [output for part in layer.parts for output in _keras1_part(writing, layer, part)]
+        yield from sorted(found, key=lambda output: output.role in _NOT_TRAINED)
+
+
+def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output]:
+    kind = str(part.kind)
+    if kind in _NOT_IN_KERAS1:
+        raise writing.refuse(part, "is of a kind that Keras 1 lacks")
+    missing = [role for role in RULES[kind] if not part.array(role)]
+    if missing and (kind in GATES or kind in ("SimpleRNN", "BatchNormalization")):
+        raise writing.refuse(part, f"has no {missing[0]}, which Keras 1 cannot be without")
+    owner = layer.name if len(layer.parts) == 1 else part.name.rpartition("/")[2]
+    gates: str | list[None] = OLD_GATES.get(kind, [None])
+    for gate in gates:
+        for role in RULES[kind]:
+            if shares := _gate_shares(writing, part, role, gate):
+                name = f"{owner}{keras1_suffix(kind, role, gate)}"
+                full = f"{role}_{gate}" if gate else role
+                yield writing.output(layer, part, full, shares, name=name, path=f"{layer.name}/{name}")
+
+
+def _gate_shares(writing: _Writing, part: Part, role: str, gate: str | None) -> list[Share]:
+    """Return the one array, or stretch of a packed array, that is a role's gate."""
+    arrays = [array for array in part.arrays if array.role == role]
+    if gate is None or not arrays:
+        return [Share(array=writing.planned[array.path]) for array in arrays]
+    own = [array for array in arrays if array.gate == gate]
+    if own:
+        return [Share(array=writing.planned[own[0].path])]
+    planned = writing.planned[arrays[0].path]
+    if role == "bias" and len(planned.shape) > 1:
+        raise writing.refuse(part, "was built with reset_after, which Keras 1 lacks")
+    order = GATES[str(part.kind)]
+    width = planned.shape[-1] // len(order)
+    start = order.index(gate) * width
+    return [Share(array=planned, start=start, stop=start + width)]
+
+
+def _keras3_outputs(writing: _Writing) -> Iterator[Output]:
+    numbers: Counter[str] = Counter()
+    for layer in writing.description.layers:
+        if layer.kind is None and not layer.arrays:
+            continue
+        group = f"layers/{_numbered(_layer_class(writing, layer), numbers)}"
+        for part, place in _places(writing, layer, group):
+            for index, (role, shares) in enumerate(writing.packed(part)):
+                path = f"{place}/{cell_path(str(part.kind))}/{index}"
+                yield writing.output(layer, part, role, shares, name=str(index), path=path)
+
+
+def _layer_class(writing: _Writing, layer: Layer) -> str:
+    if layer.kind is None:
+        inside = layer.parts[0].name if len(layer.parts) > 1 else layer.parts[0].arrays[0].owner
+        text = f"holds arrays of others ({inside!r}), which Keras 3 keeps by the kind of what holds them"
+        known = ", ".join(WRAPPERS)
+        raise writing.refuse(layer, f"{text}; say --layer {layer.name}=KIND, one of {known}")
+    return _CLASSES.get(layer.kind, layer.kind)
+
+
+def _numbered(kind: str, numbers: Counter[str]) -> str:
+    stem = snake_case3(kind)
+    numbers[stem] += 1
+    return stem if numbers[stem] == 1 else f"{stem}_{numbers[stem] - 1}"
+
+
+def _places(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
+    """Yield each layer in a layer with its group."""
+    if layer.kind == "Bidirectional":
+        yield from _two_ways(writing, layer, layer.parts, group)
+    elif layer.kind in MODELS:
+        yield from _nested(writing, layer, f"{group}/layers")
+    elif layer.kind == "TimeDistributed" and len(layer.parts) > 1:
+        yield from _nested(writing, layer, f"{group}/layer/layers")
+    elif layer.kind == "TimeDistributed":
+        yield from ((part, f"{group}/layer") for part in layer.parts)
+    else:
+        yield from ((part, group) for part in layer.parts)
+
+
+def _two_ways(
+    writing: _Writing, layer: Layer, parts: Sequence[Part], group: str
+) -> Iterator[tuple[Part, str]]:
+    if [part.direction for part in parts] != ["forward", "backward"]:
+        raise writing.refuse(layer, "should hold a forward and a backward layer")
+    yield from ((part, f"{group}/{part.direction}_layer") for part in parts)
+
+
+def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
+    numbers: Counter[str] = Counter()
+    waiting = list(layer.parts)
+    while waiting:
+        part = waiting.pop(0)
+        if part.direction == "forward" and waiting and waiting[0].direction == "backward":
+            below = f"{group}/{_numbered('Bidirectional', numbers)}"
+            yield from _two_ways(writing, layer, (part, waiting.pop(0)), below)
+        else:
+            kind = str(part.kind)
+            yield part, f"{group}/{_numbered(_CLASSES.get(kind, kind), numbers)}"
+
+
+_MAKERS: Mapping[str, Callable[[_Writing], Iterator[Output]]] = {
+    "keras1": _keras1_outputs,
+    "keras2": _keras2_outputs,
+    "keras3": _keras3_outputs,
+    "safetensors": _plain_outputs,
+    "npz": _plain_outputs,
+}

@@ -1,0 +1,176 @@
+"""Where each array of a layer lies in the old file and in the new one, and so what has to happen to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converters.errors import ConversionError
+from converters.flatten import Flattened
+from converters.kernels import permutation
+from converters.layouts import Form, Shape
+from converters.parts import Array, Part
+from converters.planned import PlannedArray
+from converters.rules import RULES, Rule, axes_of, is_rotated, old_1d_axes
+from converters.structures import MatchedLayer
+
+Axes = tuple[str, ...]
+_ROWS = (Rule.ROWS, Rule.DEVIATION, Rule.FEATURE_ROWS, Rule.WINDOWS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """What the file is, and what it becomes.
+
+    Attributes:
+        path: The file, for messages.
+        source: Its form.
+        target: The new form.
+        dialect: Its dialect.
+        new_dialect: The new dialect.
+        rows_last: Whether rows that come from a flattened map have the channels last.
+        new_rows_last: The same of the new file.
+        squares: Whether standard deviations become variances.
+    """
+
+    path: Path
+    source: Form
+    target: Form
+    dialect: str
+    new_dialect: str
+    rows_last: bool
+    new_rows_last: bool
+    squares: bool
+
+    @property
+    def rows_move(self) -> bool:
+        """Whether rows move that come from a flattened map."""
+        return self.rows_last != self.new_rows_last
+
+    @property
+    def moves(self) -> bool:
+        """Whether the layout of anything moves."""
+        return self.rows_move or self.source.layout != self.target.layout
+
+
+def place(
+    array: Array,
+    part: Part,
+    *,
+    layer: str,
+    ends: Ends,
+    kind: str,
+    flattened: Flattened | None,
+    pair: MatchedLayer | None,
+) -> PlannedArray:
+    """Return what becomes of an array.
+
+    Args:
+        array: The array.
+        part: The layer that it belongs to.
+        layer: The file's layer.
+        ends: What the file is and becomes.
+        kind: The kind whose rules it follows.
+        flattened: What its layer's rows are, if that is known and asked for.
+        pair: The layer of a known structure that it is.
+
+    Raises:
+        ConversionError: If its shape is none that its rule allows.
+    """
+    rule = RULES[kind][str(array.role)]
+    changes: dict[str, Any] = {"target_shape": array.shape}
+    if rule is Rule.PLACES:
+        changes |= _places(array.shape, ends)
+    elif rule in _ROWS or (rule is Rule.MAP and len(array.shape) == 1):
+        changes |= _rows(rule, flattened, ends)
+    else:
+        changes |= _axes(rule, array, part, ends)
+    return PlannedArray(
+        layer=layer,
+        kind=kind,
+        name=array.name,
+        role=array.full_role,
+        path=array.path,
+        shape=array.shape,
+        dtype=array.dtype,
+        structure_layer=pair.expected.name if pair else None,
+        structure_index=pair.index if pair else None,
+        **changes,
+    )
+
+
+def _rows(rule: Rule, flattened: Flattened | None, ends: Ends) -> dict[str, Any]:
+    function = {"function": "square"} if rule is Rule.DEVIATION and ends.squares else {}
+    windows = rule is Rule.WINDOWS
+    moves = ends.source.layout != ends.target.layout if windows else _row_moves(flattened, ends)
+    last = ends.new_rows_last if ends.rows_move and not windows else ends.target.layout == "tf"
+    if not moves or flattened is None or flattened.rows is None:
+        return function
+    axis = 1 if windows or rule is Rule.FEATURE_ROWS else 0
+    return {**function, "rows": flattened.rows, "rows_to": "last" if last else "first", "rows_axis": axis}
+
+
+def _row_moves(flattened: Flattened | None, ends: Ends) -> bool:
+    """Return whether rows move: a file's own configuration counts more than its version."""
+    if flattened is not None and flattened.source in ("model_config", "record"):
+        return ends.rows_move or ends.source.layout != ends.target.layout
+    return ends.rows_move
+
+
+def _places(shape: Shape, ends: Ends) -> dict[str, Any]:
+    if ends.source.layout == ends.target.layout:
+        return {}
+    rows, columns, filters = shape
+    first = (filters, rows, columns)
+    if ends.target.layout == "tf":
+        return {"before": first, "order": (1, 2, 0), "channels": "last"}
+    return {"order": (2, 0, 1), "after": first, "channels": "first"}
+
+
+def _axes(rule: Rule, array: Array, part: Part, ends: Ends) -> dict[str, Any]:
+    source, target = _axis_names(rule, array, part, ends)
+    if source is None or target is None:
+        return {}
+    order = permutation(source, target)
+    moved = [source[axis] for axis in order]
+    sizes = dict(zip(source, array.shape, strict=True)) | {"1": 1}
+    shape = tuple(sizes[name] for name in target)
+    after = tuple(sizes[name] for name in moved)
+    rotates = is_rotated(rule) and ends.source.kernels != ends.target.kernels
+    spatial = tuple(at for at, name in enumerate(moved) if name.startswith("s") and sizes[name] > 1)
+    stays = order == tuple(range(len(order)))
+    changed_layout = not stays and ends.dialect == ends.new_dialect
+    return {
+        "target_shape": shape,
+        "order": None if stays else order,
+        "after": after if after != shape else None,
+        "channels": {"tf": "last", "th": "first"}[ends.target.layout] if changed_layout else None,
+        "rotate": spatial if rotates else (),
+    }
+
+
+def _axis_names(rule: Rule, array: Array, part: Part, ends: Ends) -> tuple[Axes | None, Axes | None]:
+    """Return the names of an array's axes in the old file and in the new one."""
+    rank = 3 if rule is Rule.CONVOLUTION_1D else len(array.shape)
+    source = axes_of(rule, rank, ends.dialect, ends.source.layout)
+    target = axes_of(rule, rank, ends.new_dialect, ends.target.layout)
+    if rule is Rule.CONVOLUTION_1D and len(array.shape) == 4 and _is_old_1d(array, part, ends.path):
+        source = old_1d_axes()
+        target = source if ends.dialect == ends.new_dialect else target
+    if source is not None and len(source) != len(array.shape):
+        text = f"the {array.full_role} {array.shape} of layer {part.name!r} should have {len(source)} axes"
+        raise ConversionError(f"{ends.path}: {text}")
+    return source, target
+
+
+def _is_old_1d(array: Array, part: Part, path: Path) -> bool:
+    """Return whether a 1-D kernel of Keras 1 is (O, I, L, 1), as up to 1.0.8, not (L, 1, I, O)."""
+    shape, bias = array.shape, part.array("bias")
+    outputs = bias.shape[0] if bias else None
+    old = shape[3] == 1 and outputs in (None, shape[0])
+    new = shape[1] == 1 and outputs in (None, shape[3])
+    if old == new:
+        text = f"the kernel {shape} of layer {part.name!r} is neither clearly (O, I, L, 1) nor (L, 1, I, O)"
+        raise ConversionError(f"{path}: {text}, as Keras 1 writes 1-D convolutions")
+    return old
