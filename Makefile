@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx torture lint bench wheel clean
+.PHONY: demo test test-nginx torture torture-files lint bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
@@ -32,6 +32,10 @@ wheel: $(VENV)/ready
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python tests/check_wheel.py dist
+
+# 10,000 damaged weights files, each converted right or refused; `make test` meets the first 300 of them.
+torture-files: $(VENV)/ready
+	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks import download, start_up
+from benchmarks import conversion, download, start_up
 
 
 def main() -> None:
     """Run the benchmarks one after another; nothing else should be running."""
-    for benchmark in (start_up, download):
+    for benchmark in (start_up, download, conversion):
         for comparison in benchmark.compare():
             print(comparison)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from converters.api import Conversion, Inspection, convert_file, inspect_file, plan_file
     from converters.flatten import parse_flatten
+    from converters.kinds import parse_layers
     from converters.layouts import Form
     from converters.plan import Plan
 
@@ -22,6 +23,7 @@ _HOMES = {
     "convert_file": "converters.api",
     "inspect_file": "converters.api",
     "parse_flatten": "converters.flatten",
+    "parse_layers": "converters.kinds",
     "plan_file": "converters.api",
 }
 
@@ -33,6 +35,7 @@ __all__ = [
     "convert_file",
     "inspect_file",
     "parse_flatten",
+    "parse_layers",
     "plan_file",
 ]
 

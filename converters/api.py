@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.dialects import Description, Layer, describe
+from converters.dialects import Description, describe
 from converters.errors import AlreadyConvertedError, ArgumentError
 from converters.execute import Progress, planned_texts, write
 from converters.facts import Fact, learn_kernels, learn_layout
-from converters.layouts import Form, Layout, Rows, Shape, checked_axis, ends_of
-from converters.plan import Plan, make_plan
+from converters.layouts import TF, Form, Layout, Rows, Shape, checked_axis, ends_of
+from converters.parts import Layer
+from converters.plan import TARGETS, Plan, make_plan
 from converters.record import ConversionRecord
 from converters.structures import Match, find_structure, known_structures, recognise
 
@@ -91,22 +93,37 @@ class Inspection:
 
 def _layer_dict(layer: Layer) -> dict[str, Any]:
     arrays = [
-        {"name": array.name, "role": array.role, "shape": list(array.shape), "dtype": str(array.dtype)}
+        {
+            "name": array.name,
+            "role": array.role and array.full_role,
+            "shape": list(array.shape),
+            "dtype": str(array.dtype),
+        }
         for array in layer.arrays
     ]
-    return {"name": layer.name, "kind": layer.kind, "arrays": arrays}
+    inside = [part for part in layer.parts if part.name != layer.name or part.kind != layer.kind]
+    found = {"name": layer.name, "kind": layer.kind, "arrays": arrays}
+    return found | ({"holds": [{"name": part.name, "kind": part.kind} for part in inside]} if inside else {})
 
 
-def inspect_file(path: str | os.PathLike[str]) -> Inspection:
+def inspect_file(
+    path: str | os.PathLike[str],
+    *,
+    keras_version: str | None = None,
+    layers: Mapping[str, str] | None = None,
+) -> Inspection:
     """Say what a weights file is and holds, without reading its arrays.
 
     Args:
         path: The file.
+        keras_version: The version of Keras that wrote it, if the user says it.
+        layers: The kinds of layers that the user says.
 
     Raises:
         FileFormatError: If it is not a Keras weights file that can be read.
+        ArgumentError: If the user names a layer or a kind that is not there.
     """
-    description = describe(path)
+    description = describe(path, keras_version=checked_version(keras_version), layers=layers)
     found = recognise(description, known_structures())
     layout = learn_layout(description, match=found[1] if found else None)
     return Inspection(
@@ -128,6 +145,9 @@ def plan_file(
     arch: str | None = None,
     flatten: Flatten | None = None,
     registry_form: Form | None = None,
+    to: str | None = None,
+    keras_version: str | None = None,
+    layers: Mapping[str, str] | None = None,
 ) -> Plan:
     """Work out what a conversion would do, without reading an array or writing a file.
 
@@ -144,6 +164,10 @@ def plan_file(
         flatten: For each layer that follows a flattened feature map its (C, H, W), or None for a layer that
             does not.
         registry_form: What a registry says the file is.
+        to: Another dialect or container: ``"keras1"``, ``"keras2"``, ``"keras3"``, ``"safetensors"`` or
+            ``"npz"``. Without a direction, the form is then TensorFlow's, or for Keras 1 the old one.
+        keras_version: The version of Keras that wrote the file, where the file does not say it.
+        layers: The kind of each layer that neither its name nor its arrays tell.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -155,14 +179,16 @@ def plan_file(
     """
     user_layout = checked_axis(from_layout, "from_layout")
     user_kernels = checked_axis(from_kernels, "from_kernels")
-    expected, wanted = _ends(direction, to_layout, to_kernels)
-    description = describe(src)
+    expected, wanted = _ends(direction, to_layout, to_kernels, checked_target(to))
+    description = describe(src, keras_version=checked_version(keras_version), layers=layers)
     match = _match(description, arch)
     layout = learn_layout(
         description, user=user_layout, registry_form=registry_form, expected=expected, match=match
     )
     kernels = learn_kernels(description, layout, user=user_kernels, registry_form=registry_form)
     target = _target(wanted, layout, kernels, description)
+    if to == "keras3" and target.kernels == "th":
+        raise ArgumentError("Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out")
     plan = make_plan(
         description,
         target=target,
@@ -172,6 +198,7 @@ def plan_file(
         expected=expected,
         flatten=_rows(flatten or {}),
         match=match,
+        to=to,
     )
     _refuse_same(plan)
     planned_texts(plan)  # refuses what could not be written down later, before anything is read
@@ -190,15 +217,20 @@ def convert_file(
     arch: str | None = None,
     flatten: Flatten | None = None,
     registry_form: Form | None = None,
+    to: str | None = None,
+    keras_version: str | None = None,
+    layers: Mapping[str, str] | None = None,
     force: bool = False,
+    verify: bool | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
-    """Convert a weights file into another layout, other kernels, or both.
+    """Convert a weights file into another layout, other kernels, another dialect, or all of these.
 
     Args:
         src: The file to convert; it is not touched.
-        dst: The new file; by default beside the old one, ``OLD_tf.h5`` or ``OLD_th.h5``.
-        direction: See :func:`plan_file`, for this and all others up to ``registry_form``.
+        dst: The new file; by default beside the old one, ``OLD_tf.h5`` or ``OLD_th.h5``, or
+            ``OLD_keras2.h5``, ``OLD.weights.h5``, ``OLD.safetensors``, ``OLD.npz``.
+        direction: See :func:`plan_file`, for this and all others up to ``layers``.
         from_layout: The file's layout.
         from_kernels: The file's kernels.
         to_layout: The new layout.
@@ -206,7 +238,11 @@ def convert_file(
         arch: An architecture whose layers the file must have.
         flatten: The feature maps that are flattened, by layer.
         registry_form: What a registry says the file is.
+        to: Another dialect or container.
+        keras_version: The version of Keras that wrote the file.
+        layers: The kinds of layers.
         force: Replace a file that has the new file's name.
+        verify: Read the new file back and compare it with the old one; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
 
     Returns:
@@ -225,25 +261,59 @@ def convert_file(
         arch=arch,
         flatten=flatten,
         registry_form=registry_form,
+        to=to,
+        keras_version=keras_version,
+        layers=layers,
     )
-    target = Path(dst) if dst is not None else default_target(plan.path, plan.target)
-    record = write(plan, target, force=force, progress=progress)
+    target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
+    record = write(plan, target, force=force, progress=progress, verify=verify)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
 
 
-def default_target(source: Path, form: Form) -> Path:
+_ENDINGS = {"keras3": ".weights.h5", "safetensors": ".safetensors", "npz": ".npz"}
+
+
+def default_target(source: Path, form: Form, to: str | None = None) -> Path:
     """Return where a conversion goes if nobody says: ``OLD_tf.h5`` beside ``OLD.h5``.
 
     Args:
         source: The file to convert.
         form: What it becomes; where layout and kernels differ, the name says both.
+        to: The dialect or container that it becomes, if it is another: ``OLD_keras2.h5``,
+            ``OLD.weights.h5``, ``OLD.safetensors``.
     """
     ending = form.layout if form.layout == form.kernels else f"{form.layout}_{form.kernels}_kernels"
+    if to in _ENDINGS:
+        return source.with_name(f"{source.name.removesuffix('.h5').removesuffix('.weights')}{_ENDINGS[to]}")
+    if to is not None:
+        return source.with_name(f"{source.stem}_{to}{'' if form == TF else f'_{ending}'}.h5")
     return source.with_name(f"{source.stem}_{ending}{source.suffix or '.h5'}")
 
 
+def checked_target(to: str | None) -> str | None:
+    """Return a dialect or container that a user gave.
+
+    Raises:
+        ArgumentError: If there is none of that name.
+    """
+    if to is not None and to not in TARGETS:
+        raise ArgumentError(f"to must be one of {', '.join(map(repr, TARGETS))}, not {to!r}")
+    return to
+
+
+def checked_version(version: str | None) -> str | None:
+    """Return a version of Keras that a user gave.
+
+    Raises:
+        ArgumentError: If it is no version.
+    """
+    if version is not None and not re.fullmatch(r"\d+(\.\d+){1,2}\S*", version):
+        raise ArgumentError(f"keras_version must be a version such as 1.0.6, not {version!r}")
+    return version
+
+
 def _ends(
-    direction: str | None, to_layout: str | None, to_kernels: str | None
+    direction: str | None, to_layout: str | None, to_kernels: str | None, to: str | None
 ) -> tuple[Form | None, tuple[Any, Any]]:
     """Return where the direction starts from, and the layout and kernels wanted (None: unchanged)."""
     if direction is not None:
@@ -251,9 +321,10 @@ def _ends(
             raise ArgumentError("give either direction, or to_layout and to_kernels, not both")
         start, end = ends_of(direction)
         return start, (end.layout, end.kernels)
-    if not to_layout and not to_kernels:
-        raise ArgumentError("say what the file is to become: direction, or to_layout and to_kernels")
-    return None, (checked_axis(to_layout, "to_layout"), checked_axis(to_kernels, "to_kernels"))
+    wanted = (checked_axis(to_layout, "to_layout"), checked_axis(to_kernels, "to_kernels"))
+    if wanted == (None, None) and to is None:
+        raise ArgumentError("say what the file is to become: direction, to, or to_layout and to_kernels")
+    return None, wanted if to in (None, "keras1") else (wanted[0] or "tf", wanted[1] or "tf")
 
 
 def _target(
@@ -275,7 +346,7 @@ def _match(description: Description, arch: str | None) -> Match | None:
 
 
 def _refuse_same(plan: Plan) -> None:
-    if plan.source != plan.target:
+    if plan.source != plan.target or plan.to is not None or any(array.changes for array in plan.arrays):
         return
     text = f"{plan.path}: is already in layout {plan.layout} with kernels {plan.kernels}"
     certain = plan.layout.source == plan.kernels.source == "record"

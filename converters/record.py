@@ -8,7 +8,11 @@ All of it lies in attributes of the file's root, each of them text:
 ``zoo_source_sha256``    SHA-256 of the file that was converted, in hex
 ``zoo_source_layout``    what that file was
 ``zoo_source_kernels``   the same for its kernels
+``zoo_source_dialect``   who had written it, if the new file is in another dialect
 ``zoo_converter``        the converter and its version
+``zoo_plan_sha256``      SHA-256 of the plan that was carried out (see :func:`plan_digest`), in hex
+``zoo_verified``         JSON: how many arrays and values of the new file were read back and gave the source
+                         again, and which had to be computed anew for that. Only there if that was done
 ``zoo_flatten``          JSON: the layers that follow a flattened feature map, and its shape (``"512x7x7"``);
                          all others do not. Only there if a conversion has had to know it
 ``zoo_source_backend``   the ``backend`` attribute of the source, if the conversion changed it
@@ -18,19 +22,50 @@ All of it lies in attributes of the file's root, each of them text:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from converters.errors import FileFormatError
 from converters.hdf5 import Node
 from converters.layouts import Form, Rows
+from converters.limits import load_json
 from converters.rows import parse_rows, rows_text
+
+if TYPE_CHECKING:
+    from converters.plan import Plan
 
 PREFIX = "zoo_"
 VERSION = "0.1.0"
 CONVERTER = f"keras-weight-zoo {VERSION}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What was compared.
+
+    Attributes:
+        arrays: The arrays of the new file, all of them.
+        values: The values in them.
+        recomputed: The paths of those that arithmetic made, which was done again.
+    """
+
+    arrays: int
+    values: int
+    recomputed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return one sentence for people."""
+        text = f"{self.arrays:,} arrays, {self.values:,} values: the new file gives the source again"
+        moved = "bit for bit" if not self.recomputed else "bit for bit but for what was computed anew"
+        listed = f" ({', '.join(self.recomputed)})" if self.recomputed else ""
+        return f"{text}, {moved}{listed}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the proof as plain values that JSON can hold."""
+        return {"arrays": self.arrays, "values": self.values, "recomputed": list(self.recomputed)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +76,9 @@ class ConversionRecord:
     source: Form
     source_sha256: str
     converter: str = CONVERTER
+    plan_sha256: str | None = None
+    proof: Proof | None = None
+    source_dialect: str | None = None
     flatten: Mapping[str, Rows] | None = None
     source_backend: str | None = None
     source_config: str | None = None
@@ -53,7 +91,10 @@ class ConversionRecord:
             "zoo_source_sha256": self.source_sha256,
             "zoo_source_layout": self.source.layout,
             "zoo_source_kernels": self.source.kernels,
+            "zoo_source_dialect": self.source_dialect,
             "zoo_converter": self.converter,
+            "zoo_plan_sha256": self.plan_sha256,
+            "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
             "zoo_source_backend": self.source_backend,
             "zoo_source_config": self.source_config,
         }
@@ -79,11 +120,14 @@ def read_record(top: Node) -> ConversionRecord | None:
             source=Form(layout=_axis(top, "zoo_source_layout"), kernels=_axis(top, "zoo_source_kernels")),
             source_sha256=top.text("zoo_source_sha256") or "",
             converter=top.text("zoo_converter") or "",
+            plan_sha256=top.text("zoo_plan_sha256"),
+            proof=_proof(top.text("zoo_verified")),
+            source_dialect=top.text("zoo_source_dialect"),
             flatten=_flatten(top.text("zoo_flatten")),
             source_backend=top.text("zoo_source_backend"),
             source_config=top.text("zoo_source_config"),
         )
-    except (ValueError, AttributeError) as error:
+    except (FileFormatError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileFormatError(
             f"{top.file}: the record of an earlier conversion is damaged ({error})"
         ) from error
@@ -99,4 +143,21 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
 def _flatten(text: str | None) -> dict[str, Rows] | None:
     if text is None:
         return None
-    return {str(name): parse_rows(str(value)) for name, value in json.loads(text).items()}
+    return {str(name): parse_rows(str(value)) for name, value in load_json(text, "zoo_flatten").items()}
+
+
+def _proof(text: str | None) -> Proof | None:
+    if text is None:
+        return None
+    found = load_json(text, "zoo_verified")
+    recomputed = tuple(str(path) for path in found["recomputed"])
+    return Proof(arrays=int(found["arrays"]), values=int(found["values"]), recomputed=recomputed)
+
+
+def plan_digest(plan: Plan) -> str:
+    """Return the SHA-256 of a plan: of all that :meth:`Plan.as_dict` says but the file's path, as JSON.
+
+    Two files of the same layers that are converted in the same way have the same one, wherever they lie.
+    """
+    said = {name: value for name, value in plan.as_dict().items() if name != "path"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

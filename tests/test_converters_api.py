@@ -85,11 +85,23 @@ def test_the_way_back_has_its_name_too(convolution):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "say what the file is to become: direction, or to_layout and to_kernels"),
+        ({}, "say what the file is to become: direction, to, or to_layout and to_kernels"),
         ({"direction": "up"}, "direction must be one of 'th-to-tf', 'tf-to-th', not 'up'"),
         (
             {"direction": "th-to-tf", "to_layout": "th"},
             "give either direction, or to_layout and to_kernels, not both",
+        ),
+        (
+            {"to": "keras4"},
+            "to must be one of 'keras1', 'keras2', 'keras3', 'safetensors', 'npz', not 'keras4'",
+        ),
+        (
+            {"to": "keras3", "to_kernels": "th", "flatten": {"dense_1": (6, 3, 4)}},
+            "Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out",
+        ),
+        (
+            {"direction": "th-to-tf", "keras_version": "new"},
+            "keras_version must be a version such as 1.0.6, not 'new'",
         ),
         ({"to_layout": "TF"}, "to_layout must be 'th' or 'tf', not 'TF'"),
         ({"to_layout": "tf", "to_kernels": "x"}, "to_kernels must be 'th' or 'tf', not 'x'"),
@@ -185,13 +197,17 @@ def test_nothing_is_read_or_written_for_a_plan(tmp_path):
     """A plan of a 553 MB network costs no more than its names and shapes."""
     path = write_empty(tmp_path / "weights.h5", load_structure("vgg16"))
     plan = plan_file(path, direction="th-to-tf")
-    assert (plan.nbytes, path.stat().st_size < 200_000) == (553_430_176, True)
+    assert (plan.nbytes, path.stat().st_blocks * 512 < 1_000_000) == (553_430_176, True)
     assert [item.name for item in tmp_path.iterdir() if item.is_file()] == ["weights.h5"]
 
 
 @pytest.mark.parametrize(
     ("sample", "layer"),
-    [("permute_reshape_dense", "permute_1"), ("nested_model", "inner_model"), ("prelu_full", "prelu_1")],
+    [
+        ("permute_reshape_dense", "permute_1"),
+        ("nested_model", "inner_bn"),
+        ("timedist_conv2d", "timedistributed_1"),
+    ],
 )
 def test_a_whole_model_that_cannot_be_told_in_the_other_layout_is_refused(sample, layer):
     """Before anything is read, with the layer's name."""
@@ -205,7 +221,7 @@ def test_a_whole_model_that_cannot_be_told_in_the_other_layout_is_refused(sample
 
 def layer_of(sample):
     """Return the sample's layer of which the file alone does not tell what is in front of it."""
-    return {"nested_model": "outer_fc"}.get(sample, "dense_1")
+    return {"nested_model": "outer_fc", "timedist_conv2d": "lstm_1"}.get(sample, "dense_1")
 
 
 def test_errors_share_one_root(tmp_path):
@@ -267,7 +283,7 @@ def test_inspecting_says_what_is_not_known(tmp_path):
     found = inspect_file(DATA / "keras224_theano_cf" / "bilstm.weights.h5").as_dict()
     assert (found["layout"], found["kernels"], found["kernels_from"]) == (None, "th", "backend attribute")
     assert (found["keras_version"], found["layers"][0]["kind"]) == ("2.2.4", "Bidirectional")
-    path = write_named(tmp_path / "weights.h5", {"odd": {"odd_alphas": counted(3, 2)}})
+    path = write_named(tmp_path / "weights.h5", {"odd": {"odd_omegas": counted(3, 2)}})
     assert inspect_file(path).as_dict()["layers"][0]["kind"] is None
 
 

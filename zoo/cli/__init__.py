@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from converters.errors import ArgumentError, UnknownNameError, ZooError
+from converters.limits import printable
 from zoo.cli.parser import build_parser
 
 EXIT_DONE = 0
@@ -49,5 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: ZooError, code: int) -> int:
-    print(f"zoo: {error}", file=sys.stderr)  # noqa: T201
+    # Names that came out of a file may be in it, and whatever else that steers a terminal.
+    print(f"zoo: {printable(str(error))}", file=sys.stderr)  # noqa: T201
     return code

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from converters import Form, convert_file, parse_flatten, plan_file
-from zoo.cli import output
+from converters import Form, convert_file, parse_flatten, parse_layers, plan_file
+from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.progress import BytesDone, progress
 from zoo.errors import ArgumentError, FileFormatError
-from zoo.fetching import resolve
-from zoo.registry import architecture, list_models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +29,17 @@ class _Source:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Convert a file, or show the plan, and print where the new file is."""
+    """Convert a file or a folder, or show the plan, and print where the new file is."""
     asked = _asked(arguments)
+    if Path(arguments.source).is_dir():
+        return _convert_tree(arguments, asked)
+    if arguments.jobs is not None:
+        raise ArgumentError(f"--jobs is for folders, and {arguments.source} is none")
     source = _source(arguments)
     if arguments.dry_run:
         plan = plan_file(source.path, **asked, registry_form=source.form)
         output.print_json(plan.as_dict()) if arguments.json else output.print_line(str(plan))
-        return 0
+        return EXIT_DONE
     with BytesDone(progress(), f"converting {source.path.name}") as advance:
         conversion = convert_file(
             source.path,
@@ -45,21 +47,60 @@ def run(arguments: argparse.Namespace) -> int:
             **asked,
             registry_form=source.form,
             force=arguments.force,
+            verify=arguments.verify,
             progress=advance,
         )
     for note in conversion.plan.notes:
         output.note(f"zoo: {note}")
+    proof = conversion.record.proof
+    output.note(f"zoo: verified {proof}" if proof else _unverified(arguments))
     output.print_json(conversion.as_dict()) if arguments.json else output.print_line(str(conversion.target))
-    return 0
+    return EXIT_DONE
+
+
+def _unverified(arguments: argparse.Namespace) -> str:
+    reason = "" if arguments.verify is False else ": the file is large; --verify does it all the same"
+    return f"zoo: not verified{reason}"
+
+
+def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
+    from converters.trees import convert_tree
+
+    if arguments.dry_run:
+        raise ArgumentError("--dry-run is for single files")
+    if arguments.target is None:
+        raise ArgumentError(f"{arguments.source} is a folder: say where the new files go")
+    report = convert_tree(
+        arguments.source,
+        arguments.target,
+        jobs=arguments.jobs,
+        force=arguments.force,
+        verify=arguments.verify,
+        report=lambda result: output.note(f"zoo: {result}"),
+        **asked,
+    )
+    output.print_json(report.as_dict()) if arguments.json else output.print_line(str(report))
+    return EXIT_FAILED if report.count("failed") else EXIT_DONE
 
 
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what the conversion should do, in the library's words."""
     if arguments.arch is not None:
+        from zoo.registry import architecture
+
         architecture(arguments.arch)
-    names = ("direction", "from_layout", "from_kernels", "to_layout", "to_kernels", "arch")
+    names = (
+        "direction",
+        "from_layout",
+        "from_kernels",
+        "to_layout",
+        "to_kernels",
+        "arch",
+        "to",
+        "keras_version",
+    )
     asked = {name: getattr(arguments, name) for name in names}
-    return {**asked, "flatten": parse_flatten(arguments.flatten)}
+    return {**asked, "flatten": parse_flatten(arguments.flatten), "layers": parse_layers(arguments.layers)}
 
 
 def _source(arguments: argparse.Namespace) -> _Source:
@@ -67,6 +108,11 @@ def _source(arguments: argparse.Namespace) -> _Source:
     path = Path(arguments.source)
     if path.exists():
         return _Source(path=path)
+    # What a file on the disk needs none of, and what costs as much as converting a small one: the registry,
+    # YAML, HTTP.
+    from zoo.fetching import resolve
+    from zoo.registry import list_models
+
     if arguments.source not in list_models():
         known = ", ".join(list_models())
         raise FileFormatError(f"{path}: there is no such file, nor a network of this name ({known})")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from converters import Inspection, inspect_file
+from converters import Inspection, inspect_file, parse_layers
 from zoo.cli import output
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Say what a weights file is and what it holds."""
-    inspection = inspect_file(arguments.file)
+    inspection = inspect_file(
+        arguments.file, keras_version=arguments.keras_version, layers=parse_layers(arguments.layers)
+    )
     if arguments.json:
         output.print_json(inspection.as_dict())
         return 0
@@ -33,7 +35,19 @@ def _facts(inspection: Inspection) -> dict[str, str]:
         "kernels": str(inspection.kernels or "unknown"),
         "holds": facts["structure"] or "no structure that the registry knows",
         "converted from": f"sha256:{record['zoo_source_sha256']}" if record else "no conversion recorded",
+        **_proof(inspection),
         "arrays": f"{facts['arrays']:,}, {facts['parameters']:,} parameters",
+    }
+
+
+def _proof(inspection: Inspection) -> dict[str, str]:
+    record = inspection.description.record
+    if record is None:
+        return {}
+    return {
+        "converted by": record.converter,
+        "plan": f"sha256:{record.plan_sha256}" if record.plan_sha256 else "not recorded",
+        "verified": str(record.proof or "no"),
     }
 
 

@@ -19,6 +19,7 @@ _CACHE_ACTIONS = {
     "prune": "remove what nobody can use any more",
     "path": "print the folder",
 }
+_DIALECTS = ("keras1", "keras2", "keras3", "safetensors", "npz")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -118,11 +119,50 @@ def _add_convert(commands: _Commands) -> None:
     for end, meaning in (("from", "of the old file; found out where not given"), ("to", "of the new file")):
         for axis in ("layout", "kernels"):
             parser.add_argument(f"--{end}-{axis}", choices=_FORMS, help=f"{axis} {meaning}")
-    parser.add_argument("source", metavar="OLD", help="a Keras weights file, or a network's name to fetch it")
     parser.add_argument(
-        "target", nargs="?", metavar="NEW", help="default: OLD_tf.h5 or OLD_th.h5, beside OLD"
+        "source",
+        metavar="OLD",
+        help="a Keras weights file, a folder of them, or a network's name to fetch it",
+    )
+    parser.add_argument(
+        "target",
+        nargs="?",
+        metavar="NEW",
+        help="default: OLD_tf.h5 or OLD_th.h5, beside OLD; for a folder, a folder",
+    )
+    parser.add_argument(
+        "--to", choices=_DIALECTS, help="who is to read the new file (default: who wrote the old one)"
     )
     parser.add_argument("--arch", metavar="NAME", help="the network the file holds (default: recognised)")
+    _add_told(parser)
+    parser.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="read NEW back and compare it with OLD before it gets its name (default: below 1 GiB)",
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="files at a time (default: one for each processor)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
+    parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
+    _add_json(parser)
+
+
+def _add_diff(commands: _Commands) -> None:
+    parser = _command(
+        commands,
+        "diff",
+        "compare two weights files as if they were in one form; 1 if they differ",
+        module="diff",
+    )
+    parser.add_argument("first", metavar="A")
+    parser.add_argument("second", metavar="B")
+    _add_told(parser)
+    _add_json(parser)
+
+
+def _add_told(parser: argparse.ArgumentParser) -> None:
+    """Add what a user can tell of a file where it does not say it itself."""
     parser.add_argument(
         "--flatten",
         action="append",
@@ -130,14 +170,26 @@ def _add_convert(commands: _Commands) -> None:
         metavar="LAYER=CxHxW",
         help="the feature map before a dense layer; LAYER=none where there is none",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
-    parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
-    _add_json(parser)
+    _add_kinds(parser)
+
+
+def _add_kinds(parser: argparse.ArgumentParser) -> None:
+    """Add what a user can tell of the layers where the file does not."""
+    parser.add_argument(
+        "--layer",
+        action="append",
+        default=[],
+        dest="layers",
+        metavar="NAME=KIND",
+        help="the kind of a layer (for example LSTM), where the file does not tell it",
+    )
+    parser.add_argument("--keras-version", metavar="X.Y.Z", help="who wrote the file, where it does not say")
 
 
 def _add_inspect(commands: _Commands) -> None:
     parser = _command(commands, "inspect", "say what a weights file is and what it holds", module="inspect")
     parser.add_argument("file", metavar="FILE")
+    _add_kinds(parser)
     _add_json(parser)
 
 
@@ -168,6 +220,7 @@ _COMMANDS = (
     _add_show,
     _add_fetch,
     _add_convert,
+    _add_diff,
     _add_inspect,
     _add_cache,
     _add_trust,

@@ -1,0 +1,297 @@
+"""Comparing two weights files of any layout, kernels and dialect as if they were in one form."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from converters import blocks
+from converters.copying import datasets_of, source_values
+from converters.dialects import Description, describe
+from converters.errors import ArgumentError
+from converters.facts import learn_kernels, learn_layout
+from converters.hdf5 import Source, open_untrusted
+from converters.kernels import Piece, Values
+from converters.layouts import TF, Form, Rows, Shape
+from converters.metadata import DatasetInfo
+from converters.plan import Plan, make_plan
+from converters.planned import Output, PlannedArray
+from converters.structures import known_structures, plain_name, recognise
+from converters.targets import scratch
+
+Status = Literal["equal", "permuted", "different"]
+_Planned = PlannedArray | Output
+_Layers = dict[str, dict[str, _Planned]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerComparison:
+    """How a layer of one file compares with the same layer of the other.
+
+    Attributes:
+        name: Its name in the first file, or in the second if only that has it.
+        status: ``equal`` as the files are, ``permuted`` if equal once both are in one form, or ``different``.
+        values: The values that were compared.
+        differing: How many of them are not equal.
+        largest: The largest absolute difference.
+        relative: The same, by the largest absolute value of the array in the first file.
+        detail: What was permuted, or why there is nothing to compare.
+    """
+
+    name: str
+    status: Status
+    values: int = 0
+    differing: int = 0
+    largest: float = 0.0
+    relative: float = 0.0
+    detail: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values that JSON can hold; a difference that is no number is None."""
+        return {
+            "name": self.name,
+            "status": self.status,
+            "values": self.values,
+            "differing": self.differing,
+            "largest": self.largest if math.isfinite(self.largest) else None,
+            "relative": self.relative if math.isfinite(self.relative) else None,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How two weights files compare, layer by layer."""
+
+    first: Path
+    second: Path
+    layers: tuple[LayerComparison, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether all layers are, once the files are in one form."""
+        return all(layer.status != "different" for layer in self.layers)
+
+    def __str__(self) -> str:
+        """Return one line."""
+        counts = Counter(layer.status for layer in self.layers)
+        found = ", ".join(f"{counts[status]} {status}" for status in ("equal", "permuted", "different"))
+        return f"{'equal' if self.equal else 'different'}: of {len(self.layers)} layers {found}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain values that JSON can hold."""
+        return {
+            "first": str(self.first),
+            "second": str(self.second),
+            "equal": self.equal,
+            "layers": [layer.as_dict() for layer in self.layers],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """One of the two files, open, and its datasets by their paths."""
+
+    source: Source
+    known: Mapping[str, DatasetInfo]
+
+
+def compare_files(
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    *,
+    flatten: Mapping[str, Rows | None] | None = None,
+    layers: Mapping[str, str] | None = None,
+    keras_version: str | None = None,
+) -> Comparison:
+    """Compare two weights files as if they were in one form.
+
+    Layers belong together by their names; or, if the files do not have the same names but the same arrays in
+    the same order, by that order.
+
+    Args:
+        first: A file.
+        second: Another one.
+        flatten: The feature maps that are flattened, by layer, where neither file tells.
+        layers: The kinds of layers that the files do not tell.
+        keras_version: The version of Keras that wrote them, where they do not say it.
+
+    Raises:
+        FileFormatError: If one of them is not a weights file that can be read.
+        ConversionError: If they cannot be brought into one form.
+        ArgumentError: If something is said of a layer that neither of them has.
+    """
+    one = _described(Path(first), layers or {}, keras_version)
+    other = _described(Path(second), layers or {}, keras_version)
+    for name in {**(flatten or {}), **(layers or {})}:
+        if plain_name(name) not in _names(one) | _names(other):
+            raise ArgumentError(f"neither {one.path} nor {other.path} has a layer {name!r} with weights")
+    form, to = _common(one, other)
+    plans = [
+        make_plan(here, target=form, to=to, flatten=_rows(here, there, flatten or {}), match=_match(here))
+        for here, there in ((one, other), (other, one))
+    ]
+    with open_untrusted(one.path) as a, open_untrusted(other.path) as b:
+        sides = (_Side(source=a, known=datasets_of(a.tree)), _Side(source=b, known=datasets_of(b.tree)))
+        pairs = _pairs(*(_by_layer(plan) for plan in plans))
+        compared = tuple(_compare_layer(name, here, there, *sides) for name, here, there in pairs)
+    return Comparison(first=one.path, second=other.path, layers=compared)
+
+
+def _described(path: Path, layers: Mapping[str, str], version: str | None) -> Description:
+    known = _names(describe(path, keras_version=version)) if layers else frozenset()
+    here = {name: kind for name, kind in layers.items() if plain_name(name) in known}
+    return describe(path, keras_version=version, layers=here)
+
+
+def _names(description: Description) -> frozenset[str]:
+    layers = {layer.name for layer in description.weighted}
+    return frozenset(map(plain_name, layers | {part.name for part in description.parts}))
+
+
+def _match(description: Description) -> Any:  # noqa: ANN401 - a Match or None
+    found = recognise(description, known_structures())
+    return found[1] if found else None
+
+
+def _common(one: Description, other: Description) -> tuple[Form, str | None]:
+    """Return the form, and the dialect if it is not that of both files, in which the two are compared."""
+    if one.dialect != other.dialect:
+        return TF, "npz"
+    for description in (one, other):
+        layout = learn_layout(description, match=_match(description))
+        kernels = learn_kernels(description, layout)
+        if layout and kernels:
+            return Form(layout=layout.value, kernels=kernels.value), None
+    return TF, None
+
+
+def _rows(here: Description, there: Description, said: Mapping[str, Rows | None]) -> dict[str, Rows | None]:
+    """Return what the user says of a file's rows, and else what the other file's record does."""
+    names = _names(here)
+    found = {name: rows for name, rows in said.items() if plain_name(name) in names}
+    if here.record is None and there.record is not None and there.record.flatten:
+        told = there.record.flatten.items()
+        found = {**{name: rows for name, rows in told if plain_name(name) in names}, **found}
+    return found
+
+
+def _by_layer(plan: Plan) -> _Layers:
+    """Return a plan's arrays by layer and role; a role that a layer has twice is numbered."""
+    found: _Layers = {}
+    for array in plan.outputs if plan.to else plan.arrays:
+        layer = found.setdefault(array.layer, {})
+        count = sum(name.partition(" ")[0] == array.role for name in layer)
+        layer[f"{array.role} {count + 1}" if count else array.role] = array
+    return found
+
+
+def _pairs(one: _Layers, other: _Layers) -> Iterator[tuple[str, dict[str, _Planned], dict[str, _Planned]]]:
+    """Yield the layers that belong together, with nothing on one side where the other has no such layer."""
+    names = {plain_name(name): name for name in other}
+    if names.keys() == {plain_name(name) for name in one}:
+        yield from ((name, arrays, other[names[plain_name(name)]]) for name, arrays in one.items())
+    elif list(map(_outline, one.values())) == list(map(_outline, other.values())):
+        for (name, arrays), there in zip(one.items(), other.values(), strict=True):
+            yield name, arrays, there
+    else:
+        for name, arrays in one.items():
+            yield name, arrays, other.get(names.pop(plain_name(name), ""), {})
+        yield from ((name, {}, other[name]) for name in names.values())
+
+
+def _outline(arrays: Mapping[str, _Planned]) -> dict[str, Shape]:
+    return {role: array.target_shape for role, array in arrays.items()}
+
+
+def _compare_layer(
+    name: str, here: Mapping[str, _Planned], there: Mapping[str, _Planned], a: _Side, b: _Side
+) -> LayerComparison:
+    empty = LayerComparison(name=name, status="different")
+    if not here or not there:
+        return replace(empty, detail=f"only in the {'first' if here else 'second'} file")
+    for role, other in zip_longest(here, there):
+        if role != other:
+            return replace(
+                empty, detail=f"{', '.join(here)} in the first file, {', '.join(there)} in the second"
+            )
+        if here[role].target_shape != there[role].target_shape:
+            return replace(empty, detail=f"{role} {here[role].target_shape} and {there[role].target_shape}")
+    return _compared(name, [(here[role], there[role]) for role in here], a, b)
+
+
+def _compared(name: str, pairs: list[tuple[_Planned, _Planned]], a: _Side, b: _Side) -> LayerComparison:
+    differing, largest, relative = 0, 0.0, 0.0
+    for here, there in pairs:
+        count, most, scale = _difference(_brought(here, a), _brought(there, b))
+        differing += count
+        largest = max(largest, most)
+        relative = max(relative, most / scale if scale else math.inf if most else 0.0)
+    moved = {
+        f"{array.role} {' and '.join(words)}"
+        for pair in pairs
+        for array in pair
+        if (words := _actions(array))
+    }
+    return LayerComparison(
+        name=name,
+        status="different" if differing else "permuted" if moved else "equal",
+        values=sum(math.prod(here.target_shape) for here, _ in pairs),
+        differing=differing,
+        largest=largest,
+        relative=relative,
+        detail="" if differing else ", ".join(sorted(moved)),
+    )
+
+
+def _actions(array: _Planned) -> tuple[str, ...]:
+    if isinstance(array, PlannedArray):
+        return array.actions
+    words = [word for share in array.shares for word in share.array.actions]
+    return tuple(dict.fromkeys((["packed"] if len(array.shares) > 1 else []) + words))
+
+
+def _brought(array: _Planned, side: _Side) -> Values:
+    """Return an array in the form that both are compared in; a large one lies in a file."""
+    folder = side.source.path.parent
+    values = source_values(array, side.source, side.known, folder)
+    # A view is enough for what is not moved; the outline takes no room, since nothing touches it.
+    outline = np.empty(array.target_shape, array.dtype)
+    pieces = list(array.pieces(values, outline))
+    only = pieces[0] if len(pieces) == 1 else None
+    if only and only.function is None and only.target.size == outline.size and only.source.flags.c_contiguous:
+        return only.source.reshape(array.target_shape)
+    return _filled(array, values, folder)
+
+
+def _filled(array: _Planned, values: Mapping[str, Values], folder: Path) -> Values:
+    count = math.prod(array.target_shape) * array.dtype.itemsize
+    target = scratch(count, folder).view(array.dtype).reshape(array.target_shape)
+    for piece in array.pieces(values, target):
+        blocks.copy(piece)
+    return target
+
+
+def _difference(one: Values, other: Values) -> tuple[int, float, float]:
+    """Return how many values differ, by how much at most, and the largest of the first array."""
+    count, most, scale = 0, 0.0, 0.0
+    for part in blocks.parts(Piece(target=one.reshape(-1), source=other.reshape(-1)), blocks.BLOCK):
+        if not part.target.size:
+            continue
+        a, b = part.target.astype("f8"), part.source.astype("f8")
+        unequal = (a != b) & ~(np.isnan(a) & np.isnan(b))
+        scale = max(scale, float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))))
+        if unequal.any():
+            count += int(np.count_nonzero(unequal))
+            with np.errstate(invalid="ignore"):
+                gaps = np.abs(a - b)[unequal]
+            most = max(most, float(np.max(np.where(np.isnan(gaps), math.inf, gaps))))
+    return count, most, scale

@@ -1,0 +1,127 @@
+"""Copying and comparing blocks: every value once, every bit as it was, whatever the order of the axes."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from converters import blocks
+from converters.kernels import Piece
+
+DTYPES = ("<f2", "<f4", ">f4", "<f8", "<i8", "|u1", "<f16")
+
+
+@st.composite
+def pieces(draw):
+    """Draw a piece whose source is transposed and partly reversed."""
+    shape = tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)))
+    order = tuple(draw(st.permutations(range(len(shape)))))
+    backwards = tuple(axis for axis in range(len(shape)) if draw(st.booleans()))
+    dtype = np.dtype(draw(st.sampled_from(DTYPES)))
+    count = int(np.prod(shape)) * dtype.itemsize
+    source = np.random.default_rng(count).integers(0, 256, count, dtype="u1").view(dtype).reshape(shape)
+    moved = np.flip(source.transpose(order), backwards)
+    return Piece(target=np.zeros(moved.shape, dtype), source=moved)
+
+
+@settings(max_examples=150, deadline=None)
+@given(piece=pieces(), block=st.integers(16, 600), run=st.integers(1, 40))
+def test_blocks_copy_every_bit_once(piece, block, run):
+    """Blocks of any size make the same array as NumPy does at once, NaNs with their payloads included."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", block)
+        patch.setattr(blocks, "_RUN", run)
+        blocks.copy(piece)
+        assert blocks.differing(piece) == blocks.differing(piece.reversed()) == 0
+    assert piece.target.tobytes() == piece.source.tobytes()
+
+
+@settings(max_examples=100, deadline=None)
+@given(piece=pieces(), limit=st.integers(1, 300), data=st.data())
+def test_parts_are_the_whole(piece, limit, data):
+    """A piece cut into parts holds every value in exactly one of them, and none is larger than it may be."""
+    found = list(blocks.parts(piece, limit))
+    assert sum(part.target.size for part in found) == piece.target.size
+    assert all(part.target.nbytes <= limit or part.target.size == 1 for part in found)
+    for part in found:
+        blocks.copy(part)
+    assert piece.target.tobytes() == piece.source.tobytes()
+    index = tuple(data.draw(st.integers(0, size - 1)) for size in piece.target.shape)
+    raw = blocks.bits(piece.target)
+    raw[index] = bytes(16) if raw.dtype.kind == "V" else raw[index] ^ 1
+    changed = piece.target.tobytes() != piece.source.tobytes()
+    assert blocks.differing(piece) == changed
+
+
+@settings(max_examples=150, deadline=None)
+@given(piece=pieces(), block=st.integers(16, 600), run=st.integers(1, 40), written=st.integers(16, 600))
+def test_blocks_are_stored_where_they_belong(piece, block, run, written):
+    """A file gets what a copy in memory would have put there, and nothing beside it is touched."""
+    shape, dtype = piece.target.shape, piece.target.dtype
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
+        for name, value in (("BLOCK", block), ("_RUN", run), ("_WRITTEN", written)):
+            patch.setattr(blocks, name, value)
+        # The target is a slice of a larger array that begins somewhere in the file.
+        whole = (*shape[:-1], shape[-1] + 3)
+        start, count = 7, int(np.prod(whole)) * dtype.itemsize
+        file.write(bytes([85]) * (start + count + 5))
+        file.flush()
+        room = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "u1")
+        target = room[start : start + count].view(dtype).reshape(whole)[..., 2:-1]
+        stored = Piece(target=target, source=piece.source)
+        blocks.store(stored, file.fileno(), room.__array_interface__["data"][0])
+        assert blocks.differing(stored) == 0
+        around = np.full(start + count + 5, 85, "u1")
+        expected = around[start : start + count].view(dtype).reshape(whole)
+        expected[..., 2:-1] = piece.source
+        assert room.tobytes() == around.tobytes()
+
+
+def test_arithmetic_is_done_block_by_block(monkeypatch):
+    """A function of the values is applied on the way, and compared by doing it again."""
+    monkeypatch.setattr(blocks, "BLOCK", 64)
+    source = np.arange(300, dtype="f4").reshape(20, 15)
+    piece = Piece(target=np.empty((15, 20), "f4"), source=source.T, function="square")
+    blocks.copy(piece)
+    np.testing.assert_array_equal(piece.target, source.T**2)
+    assert blocks.differing(piece) == 0
+    piece.target[3, 4] += 1
+    assert blocks.differing(piece) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [
+        ((4096, 512, 3, 3), (2, 3, 1, 0)),
+        ((3, 3, 512, 4096), (3, 2, 0, 1)),
+        ((512, 7, 7, 4096), (1, 2, 0, 3)),
+        ((50_000_000,), (0,)),
+        ((1, 1, 9000, 9000), (3, 2, 0, 1)),
+    ],
+)
+def test_blocks_are_long_on_both_sides(shape, order):
+    """A block of a large array is no larger than a cache and reads and writes at least a whole line."""
+    base = np.lib.stride_tricks.as_strided(np.zeros(1, "f4"), shape, np.cumprod((4, *shape[:0:-1]))[::-1])
+    target_shape = tuple(shape[axis] for axis in order)
+    target = np.lib.stride_tricks.as_strided(
+        np.zeros(1, "f4"), target_shape, np.cumprod((4, *target_shape[:0:-1]))[::-1]
+    )
+    piece = Piece(target=target, source=base.transpose(order))
+    sizes = blocks._block_shape(piece, blocks._RUN)
+    assert blocks.BLOCK // 8 <= np.prod(sizes) * 4 <= 2 * blocks.BLOCK
+    assert all(_run(view, sizes) >= 64 for view in (piece.target, piece.source))
+
+
+def _run(view, sizes):
+    """Return how many bytes of a block lie side by side in a view."""
+    run = view.dtype.itemsize
+    for axis in sorted(range(view.ndim), key=lambda axis: view.strides[axis]):
+        if view.shape[axis] > 1 and view.strides[axis] > run:
+            break
+        run *= sizes[axis]
+    return run
