@@ -24,7 +24,7 @@ PART = 1 << 25
 _RUN = 128
 """Values that should lie side by side in a block, on either side of a copy: fewer waste what each line of the
 cache and each page of memory brings along, more need more lines than the innermost cache has."""
-_WRITTEN = 1 << 16
+_WRITTEN = 1 << 15
 """Bytes that should be written to a file at a time."""
 
 

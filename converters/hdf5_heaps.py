@@ -144,7 +144,10 @@ class LocalHeap:
             if at + 16 > len(self._data) or not left:
                 raise BrokenRuleError("has a damaged heap of names")
             left -= 1
-            (at,) = struct.unpack_from("<Q", self._data, at)
+            following, size = struct.unpack_from("<QQ", self._data, at)
+            if at + size > len(self._data):
+                raise BrokenRuleError("has a damaged heap of names")
+            at = following
 
     def name(self, offset: int) -> bytes:
         """Return the name at an offset.
@@ -169,6 +172,8 @@ def old_links(blocks: Blocks, tree: int, heap: int) -> Iterator[tuple[bytes, int
             raise BrokenRuleError("has a damaged node")
         data = blocks.read(node + 8, 40 * count, "node of a group") if count else b""
         for name, address, cached, _, _ in struct.iter_unpack("<QQII16s", data):
+            if cached > 2:
+                raise BrokenRuleError("has a damaged node")
             yield names.name(name), address, cached
 
 

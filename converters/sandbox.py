@@ -40,6 +40,8 @@ _ENVIRONMENT = {
     "HDF5_PLUGIN_PATH": os.devnull,
     "HDF5_USE_FILE_LOCKING": "FALSE",
 }
+# Where libraries are found that do not come with h5py, as on clusters: needed before anything untrusted is.
+_KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class SandboxError(Exception):
@@ -150,7 +152,7 @@ class Sandbox:
             stderr=subprocess.DEVNULL,
             pass_fds=(self._file["handle"],),
             cwd="/",
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT | {name: os.environ[name] for name in _KEPT if name in os.environ},
         )
 
     def _receive(self, child: subprocess.Popen[bytes], count: int, end: float) -> bytes:
