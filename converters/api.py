@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.dialects import Description, describe
-from converters.errors import AlreadyConvertedError, ArgumentError
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
 from converters.execute import Progress, planned_texts, write
 from converters.facts import Fact, learn_kernels, learn_layout
 from converters.layouts import TF, Form, Layout, Rows, Shape, checked_axis, ends_of
@@ -181,6 +181,9 @@ def plan_file(
     user_kernels = checked_axis(from_kernels, "from_kernels")
     expected, wanted = _ends(direction, to_layout, to_kernels, checked_target(to))
     description = describe(src, keras_version=checked_version(keras_version), layers=layers)
+    if to is None and description.dialect == "keras3":
+        text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
+        raise ConversionError(f"{description.path}: {text}; --to (to=) writes them as another dialect")
     match = _match(description, arch)
     layout = learn_layout(
         description, user=user_layout, registry_form=registry_form, expected=expected, match=match

@@ -159,7 +159,7 @@ def test_other_sizes_before_dense_layers(name, classes, expected):
         ("vgg16", {"num_classes": 0, "pooling": "max"}, (None, 512)),
         ("googlenet", {"aux_heads": False}, (None, 1000)),
         ("googlenet", {"num_classes": 0}, (None, 3, 5, 1024)),
-        ("densenet121", {"num_classes": 1}, (None, 1)),
+        ("densenet121", {"num_classes": 2}, (None, 2)),
     ],
 )
 def test_other_sizes_pool_globally(name, arguments, shape):
