@@ -325,7 +325,7 @@ def test_keras_3_has_one_form_only(tmp_path):
     with pytest.raises(ConversionError) as caught:
         convert_file(new, tmp_path / "other.weights.h5", direction="tf-to-th")
     assert str(caught.value) == (
-        f"{new}: Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert;"
-        " --to (to=) writes them as another dialect"
+        f"{new}: Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to"
+        " convert; --to (to=) writes them as another dialect"
     )
     assert not (tmp_path / "other.weights.h5").exists()
