@@ -1,4 +1,4 @@
-"""Commands in turn, as whole processes, and their ratio pair by pair.
+"""Two things in turn and their ratio pair by pair: commands as whole processes, or calls in one process.
 
 A machine's speed drifts; the ratio of two neighbouring runs drifts less. So they alternate, and the median
 of their ratios is what is quoted.
@@ -19,32 +19,35 @@ from statistics import median
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Seconds of two commands, run in turn.
+    """Figures of two things, measured in turn.
 
     Attributes:
         claim: What was compared with what.
-        ours: Seconds of each counted run.
-        theirs: Seconds of the peer's run that followed.
+        ours: Ours, each time it was counted.
+        theirs: The peer's that followed.
         at_most: The ratio that is claimed, or ``None`` where the figure is only reported.
+        unit: Of the figures.
     """
 
     claim: str
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
     at_most: float | None
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
-        """Median over the pairs of our seconds by the peer's."""
+        """Median over the pairs of our figure by the peer's."""
         return median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
     def __str__(self) -> str:
         """Return one line: the claim, both medians, the ratio and whether the claim holds."""
-        seconds = f"{median(self.ours):.3f} s / {median(self.theirs):.3f} s = {self.ratio:.2f}"
+        both = f"{median(self.ours):.3f} {self.unit} / {median(self.theirs):.3f} {self.unit}"
+        figures = f"{both} = {self.ratio:.2f}"
         if self.at_most is None:
-            return f"{self.claim}: {seconds}"
+            return f"{self.claim}: {figures}"
         verdict = "holds" if self.ratio <= self.at_most else "FAILS"
-        return f"{self.claim}: {seconds} (claimed: at most {self.at_most:g}: {verdict})"
+        return f"{self.claim}: {figures} (claimed: at most {self.at_most:.3g}: {verdict})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +84,53 @@ class Peak:
 
 
 def alternate(
-    claim: str, ours: Sequence[str], theirs: Sequence[str], *, rounds: int, at_most: float | None = None
+    claim: str,
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    *,
+    rounds: int,
+    at_most: float | None = None,
+    told: bool = False,
 ) -> Comparison:
     """Run two commands in turn, once uncounted and then ``rounds`` times.
+
+    Args:
+        claim: What is compared with what.
+        ours: Our command.
+        theirs: The peer's.
+        rounds: How often each is counted.
+        at_most: The ratio that is claimed.
+        told: Whether a command itself prints its seconds on its last line; otherwise its whole run counts.
 
     Raises:
         subprocess.CalledProcessError: One of them failed; a figure for it would mean nothing.
     """
-    runs = take_turns({"ours": partial(run, ours), "theirs": partial(run, theirs)}, rounds=rounds)
+    ways = {"ours": partial(run, ours, told=told), "theirs": partial(run, theirs, told=told)}
+    runs = take_turns(ways, rounds=rounds)
     return comparison(claim, runs["ours"], runs["theirs"], at_most)
+
+
+def alternate_calls(
+    claim: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    rounds: int,
+    at_most: float | None = None,
+) -> Comparison:
+    """Call two functions in turn, twice uncounted (they compile) and then ``rounds`` times."""
+    pairs = [(_seconds_of(ours), _seconds_of(theirs)) for _ in range(rounds + 2)][2:]
+    mine, peers = zip(*pairs, strict=True)
+    return Comparison(claim=claim, ours=mine, theirs=peers, at_most=at_most)
+
+
+def last_number(command: Sequence[str]) -> float:
+    """Run a command and return the number that it prints last.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    return run(command, told=True).seconds
 
 
 def take_turns(commands: Mapping[str, Callable[[], Run]], *, rounds: int) -> dict[str, tuple[Run, ...]]:
@@ -141,3 +182,9 @@ def run(command: Sequence[str], *, told: bool = False) -> Run:
             sys.stderr.write(errors.read().decode())
             raise subprocess.CalledProcessError(process.returncode, list(command))
     return Run(seconds=float(printed.split()[-1]) if told else seconds, peak_bytes=usage.ru_maxrss * 1024)
+
+
+def _seconds_of(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +22,26 @@ BLOCK = 1 << 18
 """Bytes of a block: it and its twin fit into a core's own cache with room to spare."""
 PART = 1 << 25
 """Bytes that are handed to a thread at a time."""
+ALIGNMENT = 64
+"""Bytes: the longest vector registers of processors, and so where TensorFlow's own tensors start."""
 _RUN = 128
 """Values that should lie side by side in a block, on either side of a copy: fewer waste what each line of the
 cache and each page of memory brings along, more need more lines than the innermost cache has."""
 _WRITTEN = 1 << 15
 """Bytes that should be written to a file at a time."""
+
+
+def aligned_empty(shape: Shape, dtype: np.dtype[Any]) -> Values:
+    """Return an uninitialised array that frameworks can take as it is: it starts at a multiple of 64 bytes.
+
+    Args:
+        shape: Its shape.
+        dtype: Its type, a plain number.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def bits(values: Values) -> Values:

@@ -53,14 +53,32 @@ def arrays(plan: Plan) -> Iterator[tuple[PlannedArray, Values]]:
         FileFormatError: If an array cannot be read.
         ConversionError: If the file is no longer what was planned for.
     """
+    with reader(plan) as read:
+        for array in plan.arrays:
+            yield array, read(array)
+
+
+@contextmanager
+def reader(plan: Plan) -> Iterator[Callable[[PlannedArray], Values]]:
+    """Open a file to read arrays of its plan in their target form, whichever and whenever they are wanted.
+
+    Args:
+        plan: The plan.
+
+    Yields:
+        A function that reads one array into memory that nobody else holds and whose address frameworks can
+        take as it is; what it raises is what :func:`arrays` does.
+    """
     with open_untrusted(plan.path, known=plan.description.stamp) as source:
         known = datasets_of(source.tree)
-        for array in plan.arrays:
-            target = np.empty(array.target_shape, array.dtype)
-            values = source_values(array, source, known, plan.path.parent)
-            for piece in array.pieces(values, target):
+
+        def read(array: PlannedArray) -> Values:
+            target = blocks.aligned_empty(array.target_shape, array.dtype)
+            for piece in array.pieces(source_values(array, source, known, plan.path.parent), target):
                 blocks.copy(piece)
-            yield array, target
+            return target
+
+        yield read
 
 
 def write(

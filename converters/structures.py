@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +158,21 @@ def load_structure(source: str | os.PathLike[str]) -> Structure:
         FileFormatError: If the file is not a structure.
     """
     path = Path(source)
-    if path.suffix != ".json":
-        path = structures_folder() / f"{source}.json"
-        if not path.is_file():
-            raise UnknownNameError(_unknown(str(source), structure_names()))
+    if path.suffix == ".json":
+        return _read_structure(path)
+    path = structures_folder() / f"{source}.json"
+    if not path.is_file():
+        raise UnknownNameError(_unknown(str(source), structure_names()))
+    return _known_structure(path)
+
+
+@cache
+def _known_structure(path: Path) -> Structure:
+    # The files of this distribution do not change while it runs, and are asked for again and again.
+    return _read_structure(path)
+
+
+def _read_structure(path: Path) -> Structure:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         layers = tuple(_layer(entry) for entry in data["layers"])

@@ -13,7 +13,6 @@ from converters.structures import StructureLayer, load_structure
 from zoo.architectures import FAMILIES, builder, keras_name
 from zoo.architectures.drawing import AutoNames, Pen
 from zoo.architectures.googlenet import _normalise
-from zoo.errors import ArgumentError
 from zoo.loading import Wish, draw
 from zoo.records import Architecture, Graph
 from zoo.registry import load_registry
@@ -45,9 +44,9 @@ class Facts:
 
 
 def drawn(network: Architecture, graph: Graph, **changes) -> keras.Model:
-    """Return a model of the published size whose kernels are zeros."""
+    """Return a model of the published size whose arrays are zeros."""
     wish = Wish(**({"height": network.input.height, "width": network.input.width} | changes))
-    return draw(network, graph, wish, random=False)
+    return draw(network, graph, wish, lambda layer, role: "zeros")
 
 
 @cache
@@ -68,8 +67,8 @@ def facts(name: str, graph_name: str) -> Facts:
 
 
 def pen(data_format: str = "channels_last") -> Pen:
-    """Return a pen whose kernels are zeros."""
-    return Pen(data_format=data_format, epsilon=1e-3, kernel_initializer="zeros")
+    """Return a pen whose arrays are zeros."""
+    return Pen(data_format=data_format, epsilon=1e-3)
 
 
 def arrays_of(layer: keras.Layer) -> dict[str, tuple[int, ...]]:
@@ -183,7 +182,7 @@ def test_inception_v3_of_2017_is_that_of_keras_applications():
     network = NETWORKS["inception_v3"]
     keras.utils.set_random_seed(7)
     wish = Wish(height=299, width=299)
-    ours = draw(network, network.graphs["v2017"], wish, random=True)
+    ours = draw(network, network.graphs["v2017"], wish)
     theirs = keras.applications.InceptionV3(weights=None)
     for kind in (keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.Dense):
         pairs = [
@@ -236,16 +235,6 @@ def test_flattened_rows_run_over_channels_fastest_in_either_order():
     first = keras.Input((4, 2, 3))
     model = keras.Model(first, pen("channels_first").flatten(first, "flatten_1"))
     assert np.array_equal(model(values.transpose(0, 3, 1, 2)), values.reshape(1, -1))
-
-
-def test_a_pen_says_why_the_size_is_wrong():
-    """The reason that the pen was given becomes the error; without one there is none."""
-    pen().check_size()
-    refusing = Pen(
-        data_format="channels_last", epsilon=None, kernel_initializer="zeros", wrong_size="too large"
-    )
-    with pytest.raises(ArgumentError, match=r"^too large$"):
-        refusing.check_size()
 
 
 def test_automatic_names_count_each_kind_for_itself():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +18,11 @@ from weight_files import write_empty, write_empty_numbered
 
 import converters
 import zoo
+from converters.blocks import aligned_empty
 from converters.structures import Structure, load_structure
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
+from zoo.loading import _tensor
 from zoo.practice.files import write
 from zoo.practice.server import not_found
 from zoo.registry import load_registry
@@ -416,6 +421,54 @@ def test_every_dialect_of_a_network_has_the_same_values(identifier, practice_fil
     assert [layer.name for layer in model.layers] == [layer.name for layer in expected.layers]
     for own, other in zip(model.weights, expected.weights, strict=True):
         assert np.array_equal(own, other)
+
+
+# Whose memory the values are in.
+
+
+def test_values_live_as_long_as_the_model_and_no_longer():
+    """TensorFlow takes the array itself: it is kept while a variable needs it, and given back after that."""
+    values = aligned_empty((64, 1000), np.dtype(np.float32))
+    values[...] = expected = np.random.default_rng(1).normal(size=values.shape).astype(np.float32)
+    watched = weakref.ref(values)
+    variable = keras.Variable(_tensor(values, "float32"))
+    del values
+    gc.collect()
+    assert watched() is not None
+    assert np.array_equal(variable.numpy(), expected)
+    variable.assign_add(np.ones_like(expected))
+    assert np.array_equal(variable.numpy(), expected + 1)
+    del variable
+    gc.collect()
+    assert watched() is None
+
+
+def test_values_that_lie_anywhere_are_taken_too():
+    """An array that starts between two multiples of 64 bytes, as folded ones may."""
+    values = aligned_empty((7, 5), np.dtype(np.float32)).reshape(-1)[1:31].reshape(6, 5)
+    values[...] = expected = np.arange(30, dtype=np.float32).reshape(6, 5)
+    assert values.ctypes.data % 64
+    tensor = _tensor(values, "float32")
+    values[...] = -1
+    assert np.array_equal(tensor, expected)
+
+
+def test_models_of_one_file_share_nothing(practice_file):
+    """Training one leaves the other, the file, and arrays that were taken out before as they were."""
+    path = practice_file("googlenet")
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    trained, other = (zoo.load("googlenet", weights=path, aux_heads=False) for _ in range(2))
+    before, taken = [one.numpy() for one in other.weights], [one.numpy() for one in trained.weights]
+    expected = [array.copy() for array in taken]
+    trained.run_eagerly = True
+    noise = np.random.default_rng(2).normal(0, 50, (2, 224, 224, 3)).astype(np.float32)
+    trained.fit(noise, np.argmin(trained(noise), axis=1), verbose=0)
+    for array, own, kept, untouched in zip(trained.weights, taken, expected, other.weights, strict=True):
+        assert np.array_equal(own, kept), array.path
+        assert np.array_equal(untouched, kept), array.path
+    assert any(not np.array_equal(one, kept) for one, kept in zip(trained.weights, expected, strict=True))
+    assert all(np.array_equal(one, kept) for one, kept in zip(before, expected, strict=True))
+    assert hashlib.sha256(path.read_bytes()).digest() == digest
 
 
 # Weights sets, from a server.

@@ -44,14 +44,15 @@ def outputs_of(model: keras.Model, network: Architecture, image: np.ndarray) -> 
     layers = [model.get_layer(head.layer.replace("/", "__")) for head in heads]
     features = [layer for layer in model.layers if len(layer.output.shape) == 4][-1]
     necks = [layer.input for layer in layers]
-    values = keras.Model(model.input, [features.output, *necks, *model.outputs])(image)
+    outputs = keras.Model(model.input, [features.output, *necks, *model.outputs])(image)
+    values = [keras.ops.convert_to_numpy(output) for output in outputs]
     space = (2, 3) if model.input_shape[1] == 3 else (1, 2)
-    computed = {"pooled": np.asarray(values[0]).mean(space)}
+    computed = {"pooled": values[0].mean(space)}
     for place, (head, layer) in enumerate(zip(heads, layers, strict=True)):
         suffix = "" if head is heads[-1] else f"_{head.name}"
         kernel, bias = layer.get_weights()
-        computed[f"logits{suffix}"] = np.asarray(values[1 + place]) @ kernel + bias
-        computed[f"probs{suffix}"] = np.asarray(values[1 + len(heads) + place])
+        computed[f"logits{suffix}"] = values[1 + place] @ kernel + bias
+        computed[f"probs{suffix}"] = values[1 + len(heads) + place]
     return computed
 
 

@@ -42,7 +42,9 @@ def test_what_is_a_path(weights, expected):
 def test_scale_layers_are_folded_in_float32(practice_file):
     """Slope and offset of both layers in one, exactly as float32 arithmetic gives them."""
     path = practice_file("densenet121")
-    read = {role: values for _, role, values in opened("densenet121", path).arrays(["conv2_1_x1_bn"])}
+    weights = opened("densenet121", path)
+    with weights.open() as take:
+        read = {role: take("conv2_1_x1_bn", role) for role in weights.roles["conv2_1_x1_bn"]}
     with h5py.File(path) as file:
         norm, scale = file["conv2_1_x1_bn"], file["conv2_1_x1_scale"]
         slope, offset = scale["conv2_1_x1_scale_gamma"][()], scale["conv2_1_x1_scale_beta"][()]
@@ -53,18 +55,24 @@ def test_scale_layers_are_folded_in_float32(practice_file):
     assert read == {}
 
 
-def test_only_the_layers_that_are_asked_for_are_read(practice_file):
-    """Their arrays come as TensorFlow takes them."""
+def test_arrays_are_read_in_any_order(practice_file):
+    """They come as TensorFlow takes them, with the shape that was told before."""
     path = practice_file("densenet121")
-    arrays = list(opened("densenet121", path).arrays(["conv1", "fc6"]))
-    assert [(layer, role, values.shape) for layer, role, values in arrays] == [
-        ("conv1", "kernel", (7, 7, 3, 64)),
+    weights = opened("densenet121", path)
+    with weights.open() as take:
+        arrays = [
+            (layer, role, take(layer, role)) for layer in ("fc6", "conv1") for role in weights.roles[layer]
+        ]
+    shapes = [(layer, role, values.shape) for layer, role, values in arrays]
+    assert shapes == [
         ("fc6", "kernel", (1024, 1000)),
         ("fc6", "bias", (1000,)),
+        ("conv1", "kernel", (7, 7, 3, 64)),
     ]
+    assert shapes == [(layer, role, weights.shape(layer, role)) for layer, role, _ in shapes]
     with h5py.File(path) as file:
         stored = file["conv1/conv1_W"][()]
-    assert np.array_equal(arrays[0][2], stored[:, :, ::-1, ::-1].transpose(2, 3, 1, 0))
+    assert np.array_equal(arrays[2][2], stored[:, :, ::-1, ::-1].transpose(2, 3, 1, 0))
 
 
 def test_layers_are_those_of_the_file(tmp_path):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Real
+from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
+from converters.blocks import ALIGNMENT, aligned_empty
 from converters.structures import load_structure
 from zoo import head as heads
 from zoo.architectures import builder, keras_name
-from zoo.architectures.drawing import DataFormat, Drawing, Pen, Tensor
+from zoo.architectures.drawing import DEFAULTS, DataFormat, Drawing, Initial, Pen, Tensor, default
 from zoo.errors import ArgumentError, StructureMismatchError
+from zoo.prefix import draw_preprocessing
 from zoo.reading import Weights, choose_weights
 from zoo.records import Architecture, Graph, Head, Kernels
 from zoo.registry import architecture
-
-_INITIALIZER = "glorot_uniform"
 
 
 def load(
@@ -33,6 +38,7 @@ def load(
     freeze: int | str | None = None,
     aux_heads: bool = True,
     data_format: DataFormat | None = None,
+    include_preprocessing: bool = False,
     compile: bool = True,
 ) -> keras.Model:
     """Return a network as a Keras model, with its published weights and ready for ``model.fit``.
@@ -58,6 +64,8 @@ def load(
             ``"backbone"``: all but the classifiers' own layers.
         aux_heads: ``False`` leaves GoogLeNet with its last output alone.
         data_format: ``channels_last`` or ``channels_first``; ``None`` is Keras' own setting.
+        include_preprocessing: Put what :func:`zoo.preprocess_input` does into the model, as Keras layers: it
+            takes RGB images of its size with values 0 to 255 as they are, and so does a saved copy.
         compile: Compile with SGD (learning rate 1e-3, Nesterov momentum 0.9) and the loss ``crossentropy``,
             which takes one-hot labels and whole numbers. With several outputs each has its loss, all of them
             count the same, and ``fit`` takes a list of labels or a dict by output name. Without a head there
@@ -81,6 +89,7 @@ def load(
         pooling=pooling,
         dropout=dropout,
         aux_heads=aux_heads,
+        include_preprocessing=include_preprocessing,
     )
     _check_heads(wish)
     graph, opened = network.default_graph, None
@@ -90,9 +99,8 @@ def load(
         raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
     # All that can be wrong with the arguments comes to light before anything is fetched.
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
-    model = draw(network, graph, wish, random=opened is None)
-    if opened is not None:
-        _fill(model, opened(), wish)
+    _check_flattened(network, graph, wish)
+    model = draw(network, graph, wish) if opened is None else _read(network, opened(), wish)
     heads.freeze(model, is_frozen)
     if compile and wish.classes != 0:
         heads.compile_for_finetuning(model)
@@ -111,6 +119,7 @@ class Wish:
         dropout: Rate before each classifier, 0 for the published one.
         aux_heads: Whether auxiliary heads are drawn.
         data_format: Where the channels are.
+        include_preprocessing: Whether the model takes images as they are.
     """
 
     classes: int | None = None
@@ -120,6 +129,7 @@ class Wish:
     dropout: float = 0.0
     aux_heads: bool = True
     data_format: DataFormat = "channels_last"
+    include_preprocessing: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -168,8 +178,9 @@ def _check_heads(wish: Wish) -> None:
         raise ArgumentError(f"dropout={dropout!r}: must be a number from 0 up to, but not including, 1")
     if dropout and classes == 0:
         raise ArgumentError(f"dropout={dropout!r}: num_classes=0 leaves no classifier to put it before")
-    if not isinstance(wish.aux_heads, bool):
-        raise ArgumentError(f"aux_heads={wish.aux_heads!r}: must be True or False")
+    for name in ("aux_heads", "include_preprocessing"):
+        if not isinstance(getattr(wish, name), bool):
+            raise ArgumentError(f"{name}={getattr(wish, name)!r}: must be True or False")
 
 
 def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str) -> tuple[int, int]:
@@ -188,48 +199,40 @@ def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str
     return int(height), int(width)
 
 
-def draw(network: Architecture, graph: Graph, wish: Wish, *, random: bool) -> keras.Model:
+def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = default) -> keras.Model:
     """Draw a network with its heads.
 
     Args:
         network: The network.
         graph: Which of its graphs.
         wish: What model to draw.
-        random: Whether all kernels are drawn at random; otherwise those of fresh heads are and the others are
-            zeros, to be read from a file.
+        initial: What each array starts from; those of fresh heads start from Keras' defaults.
 
     Returns:
         A model that is not compiled.
-
-    Raises:
-        ArgumentError: The size of the images does not suit the dense layers.
     """
-    pen = _pen(network, graph, wish, _INITIALIZER if random else "zeros")
-    images = keras.Input(wish.shape, name=_input_name(graph))
+    pen = Pen(data_format=wish.data_format, epsilon=graph.batch_norm_epsilon, initial=initial)
+    fresh = Pen(data_format=wish.data_format, epsilon=graph.batch_norm_epsilon)
+    inputs = keras.Input(wish.shape, name=_input_name(graph))
+    images = inputs
+    if wish.include_preprocessing:
+        images = draw_preprocessing(inputs, network.preprocessing, pen.channel_axis)
     asked = wish.heads(graph)
     drawing = builder(network.family)(pen, images, graph.config, [head.name for head in asked])
-    head_pen = pen if wish.classes is None else _pen(network, graph, wish, _INITIALIZER)
+    head_pen = pen if wish.classes is None else fresh
     classes = network.classes if wish.classes is None else int(wish.classes)
     outputs = [
         heads.attach(head_pen, drawing.necks[head.name], head, classes, dropout=float(wish.dropout))
         for head in asked
     ]
     outputs = outputs or [_headless_output(pen, drawing, wish.pooling)]
-    model = keras.Model(images, outputs if len(outputs) > 1 else outputs[0], name=network.name)
+    model = keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=network.name)
     for layer in model.layers:
-        if hasattr(layer, "kernel_initializer"):
-            # What a copy made from the configuration starts from; zeros only spared this one the work.
-            layer.kernel_initializer = keras.initializers.get(_INITIALIZER)
+        for role, initializer in DEFAULTS.items():
+            if hasattr(layer, f"{role}_initializer"):
+                # What a copy made from the configuration starts from; the values given here are this one's.
+                setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
     return model
-
-
-def _pen(network: Architecture, graph: Graph, wish: Wish, initializer: str) -> Pen:
-    return Pen(
-        data_format=wish.data_format,
-        epsilon=graph.batch_norm_epsilon,
-        kernel_initializer=initializer,
-        wrong_size=_wrong_size(network, graph, wish),
-    )
 
 
 def _wrong_size(network: Architecture, graph: Graph, wish: Wish) -> str | None:
@@ -246,6 +249,21 @@ def _wrong_size(network: Architecture, graph: Graph, wish: Wish) -> str | None:
     return f"input_shape={wish.shape}: {network.name}: {what} {size} images only; {advice} from {smallest}"
 
 
+def _check_flattened(network: Architecture, graph: Graph, wish: Wish) -> None:
+    """Check that the images suit the dense layers on flattened maps, if any will be drawn.
+
+    Raises:
+        ArgumentError: They do not.
+    """
+    asked = wish.heads(graph)
+    # Of several heads only the auxiliary ones stand on flattened maps: the main one pools.
+    standing = asked if len(graph.heads) == 1 else asked[:-1]
+    flattens = any(layer.flatten for layer in load_structure(graph.structures[0]).layers)
+    reason = _wrong_size(network, graph, wish)
+    if standing and flattens and reason is not None:
+        raise ArgumentError(reason)
+
+
 def _input_name(graph: Graph) -> str:
     """Return the published name of the input, if it has one."""
     first = load_structure(graph.structures[0]).layers[0]
@@ -260,33 +278,96 @@ def _headless_output(pen: Pen, drawing: Drawing, pooling: str | None) -> Tensor:
     return drawing.features
 
 
-def _fill(model: keras.Model, source: Weights, wish: Wish) -> None:
-    """Read every weight of a model but those of fresh heads, each exactly once.
+def _read(network: Architecture, source: Weights, wish: Wish) -> keras.Model:
+    """Draw a model whose weights, but those of fresh heads, are a file's, each read exactly once.
 
     Raises:
         StructureMismatchError: The file lacks a layer, or an array would be left over. Nothing is used then.
     """
     fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
-    variables = {
-        (layer.name, variable.name): variable
+    with source.open() as read:
+        given = _Given(source.roles, read)
+        with _uncollected():
+            model = draw(network, source.graph, wish, given)
+    shapes = {
+        (layer.name, variable.name): tuple(variable.shape)
         for layer in model.layers
         for variable in layer.weights
         if layer.name not in fresh
     }
-    drawn = {layer for layer, _ in variables}
+    drawn = {layer for layer, _ in shapes}
     _check_held(source, drawn)
-    for name, role, values in source.arrays([name for name in source.layers if keras_name(name) in drawn]):
-        variable = variables.pop((keras_name(name), role), None)
-        if variable is None or tuple(variable.shape) != values.shape:
-            expected = "no such array" if variable is None else f"shape {tuple(variable.shape)}"
-            text = f"layer {name!r}: {role} has shape {values.shape}, {model.name} has {expected}"
-            raise StructureMismatchError(f"{source.path}: {text}")
-        variable.assign(values)
-    if variables:
-        layer, role = next(iter(variables))
+    for name in (name for name in source.layers if keras_name(name) in drawn):
+        for role in source.roles[name]:
+            shape = shapes.pop((keras_name(name), role), None)
+            if shape is None or (name, role) in given.misshapen:
+                expected = "no such array" if shape is None else f"shape {shape}"
+                text = f"layer {name!r}: {role} has shape {source.shape(name, role)}, {model.name} has"
+                raise StructureMismatchError(f"{source.path}: {text} {expected}")
+    if shapes:
+        layer, role = next(iter(shapes))
         raise StructureMismatchError(
             f"{source.path}: layer {layer!r}: {role} is missing, {model.name} has one"
         )
+    return model
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave cyclic garbage where it is while many objects that will stay are made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Given:
+    """Initialisers that give a file's arrays.
+
+    One that the file lacks or that has another shape starts from Keras' default: that the file is not the
+    model's is told when the whole model is known.
+
+    Attributes:
+        misshapen: Layers and roles whose shape in the file was not the one that was asked for.
+    """
+
+    def __init__(
+        self, roles: Mapping[str, Collection[str]], read: Callable[[str, str], NDArray[np.float32]]
+    ) -> None:
+        self.misshapen: set[tuple[str, str]] = set()
+        self._roles = roles
+        self._read = read
+
+    def __call__(self, layer: str, role: str) -> Any:  # noqa: ANN401 - a name or a function
+        """Return the initialiser of an array."""
+        if role not in self._roles.get(layer, ()):
+            return default(layer, role)
+
+        def initializer(shape: Sequence[int], dtype: Any = None) -> Tensor:  # noqa: ANN401
+            values = self._read(layer, role)
+            if values.shape != tuple(shape):
+                self.misshapen.add((layer, role))
+                values = np.zeros(shape, np.float32)
+            return _tensor(values, dtype)
+
+        return initializer
+
+
+def _tensor(values: NDArray[np.float32], dtype: Any) -> Tensor:  # noqa: ANN401 - Keras' own type of types
+    """Return an array that nobody else holds as the backend's tensor."""
+    if keras.backend.backend() != "tensorflow" or keras.backend.standardize_dtype(dtype) != "float32":
+        return keras.ops.convert_to_tensor(values, dtype)
+    import tensorflow as tf
+
+    if values.ctypes.data % ALIGNMENT:
+        aligned = aligned_empty(values.shape, values.dtype)
+        aligned[...] = values
+        values = aligned
+    # TensorFlow would copy the array twice; this is the array itself.
+    return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
 
 
 def _check_held(source: Weights, drawn: set[str]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zoo.errors import ArgumentError
 from zoo.fetching import fetch_class_index
-from zoo.records import Architecture
+from zoo.records import Architecture, Preprocessing
 from zoo.registry import architecture
 
 DataFormat = Literal["channels_first", "channels_last"]
@@ -43,7 +43,22 @@ def preprocess_input(
         UnknownNameError: There is no such architecture.
         ArgumentError: The images have another shape, or are not numbers.
     """
-    recipe = architecture(name).preprocessing
+    return apply_recipe(architecture(name).preprocessing, images, data_format)
+
+
+def apply_recipe(
+    recipe: Preprocessing, images: ArrayLike, data_format: DataFormat = "channels_last"
+) -> NDArray[np.float32]:
+    """Do what :func:`preprocess_input` does, by a recipe.
+
+    Args:
+        recipe: What is to be done.
+        images: As there.
+        data_format: As there.
+
+    Raises:
+        ArgumentError: The images have another shape, or are not numbers.
+    """
     axis = _channel_axis(data_format)
     # A copy in float32 before anything is subtracted: uint8 would wrap around.
     prepared = np.array(_checked(np.asarray(images), axis), dtype=np.float32, order="C")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
-from converters.execute import arrays as converted
+from converters.execute import reader
 from converters.layouts import TF, Form
 from converters.plan import Plan, make_plan
+from converters.planned import PlannedArray
 from converters.structures import Match, Structure, load_structure, match, plain_name
 from zoo import fields
+from zoo.download.progress import Progress
 from zoo.fetching import resolve
 from zoo.records import Architecture, Graph, Kernels, WeightsFile
 from zoo.registry import weights_files
@@ -51,42 +54,53 @@ class Weights:
     names: Mapping[str, str]
     scales: Mapping[str, str]
 
-    @property
+    @cached_property
     def layers(self) -> frozenset[str]:
         """Published names of the layers that the file holds, ``Scale`` layers counted as part of others."""
-        held = {self.names[str(array.structure_layer)] for array in self.plan.arrays}
-        return frozenset(held.difference(self.scales.values()))
+        return frozenset(self.roles)
 
-    def arrays(self, layers: Collection[str]) -> Iterator[tuple[str, str, Values]]:
-        """Read the arrays of some layers, one at a time.
+    @cached_property
+    def roles(self) -> Mapping[str, tuple[str, ...]]:
+        """For each of ``layers``, the roles of its arrays."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, role in self._arrays:
+            found[name] = (*found.get(name, ()), role)
+        scales = set(self.scales.values())
+        return {name: roles for name, roles in found.items() if name not in scales}
+
+    def shape(self, layer: str, role: str) -> tuple[int, ...]:
+        """Return the shape of an array as it is read."""
+        return self._arrays[layer, role].target_shape
+
+    @cached_property
+    def _arrays(self) -> Mapping[tuple[str, str], PlannedArray]:
+        return {(self.names[str(one.structure_layer)], one.role): one for one in self.plan.arrays}
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str, str], Values]]:
+        """Open the file to read arrays of its layers, one at a time and in any order.
 
         A ``Scale`` layer belongs to the batch normalisation before it and is folded into it: with the offset
         and slope of both, gamma = g_s * g_b and beta = g_s * b_b + b_s, computed in float32.
 
-        Args:
-            layers: Published names of the layers to read, among ``self.layers``.
-
         Yields:
-            Published name of the layer, role of the array, float32 values as TensorFlow takes them.
+            A function from the published name of one of ``layers`` and the role of an array to its values:
+            float32, as TensorFlow takes them.
         """
-        folded = {layer: self.scales[layer] for layer in layers if layer in self.scales}
-        wanted = {*layers, *folded.values()}
-        vectors: dict[tuple[str, str], Values] = {}
-        for name, role, values in self._read(wanted):
-            if name in folded.values() or (name in folded and role in ("gamma", "beta")):
-                vectors[name, role] = values
-            else:
-                yield name, role, values
-        for layer, scale in folded.items():
-            slope = vectors[scale, "gamma"]
-            yield layer, "gamma", slope * vectors[layer, "gamma"]
-            yield layer, "beta", slope * vectors[layer, "beta"] + vectors[scale, "beta"]
+        arrays = self._arrays
+        with reader(self.plan) as read_planned:
 
-    def _read(self, layers: Collection[str]) -> Iterator[tuple[str, str, Values]]:
-        """Yield the arrays of these layers as the file has them, but for layout and kernels."""
-        chosen = [array for array in self.plan.arrays if self.names[str(array.structure_layer)] in layers]
-        for array, values in converted(replace(self.plan, arrays=tuple(chosen))):
-            yield self.names[str(array.structure_layer)], array.role, values.astype(np.float32, copy=False)
+            def stored(layer: str, role: str) -> Values:
+                return read_planned(arrays[layer, role]).astype(np.float32, copy=False)
+
+            def read(layer: str, role: str) -> Values:
+                scale = self.scales.get(layer)
+                if scale is None or role not in ("gamma", "beta"):
+                    return stored(layer, role)
+                values = stored(scale, "gamma") * stored(layer, role)
+                return values if role == "gamma" else values + stored(scale, "beta")
+
+            yield read
 
 
 def choose_weights(
@@ -95,6 +109,7 @@ def choose_weights(
     kernels: Kernels | None = None,
     *,
     headless: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[Graph, Callable[[], Weights]]:
     """Choose which weights of a network to read, fetching nothing yet.
 
@@ -103,6 +118,7 @@ def choose_weights(
         weights: Name of one of its weights sets, or the path of a file.
         kernels: How the convolution kernels of the file at that path are stored, if the user knows.
         headless: Whether the classifiers are not wanted, so that a file without them is enough.
+        progress: Told about the download, if there is one.
 
     Returns:
         The graph that the weights belong to, and a function that fetches them if need be and works out how to
@@ -128,12 +144,14 @@ def choose_weights(
     reduced = weights_files(network, name, top=False)
     top = not (reduced and (headless or not complete))
     graph = network.graph_of((complete or reduced)[0].structure)
-    return graph, partial(_fetched, network, graph, name, top=top)
+    return graph, partial(_fetched, network, graph, name, top=top, progress=progress)
 
 
-def _fetched(network: Architecture, graph: Graph, weights_set: str, *, top: bool) -> Weights:
+def _fetched(
+    network: Architecture, graph: Graph, weights_set: str, *, top: bool, progress: Progress | None
+) -> Weights:
     # A file for Theano is read as it is: converting it first would only cost time and room.
-    found = resolve(network.name, weights=weights_set, top=top, convert=False)
+    found = resolve(network.name, weights=weights_set, top=top, convert=False, progress=progress)
     for note in found.notes:
         _LOG.warning("%s", note)
     return _opened(found.path, (graph,), registered=found.file)

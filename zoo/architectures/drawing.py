@@ -8,19 +8,35 @@ published networks (as much on either side); for odd sizes with stride 1 the two
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import keras
 
 from zoo.architectures import keras_name
-from zoo.errors import ArgumentError
 
 DataFormat = Literal["channels_first", "channels_last"]
 Size = int | tuple[int, int]
 Tensor: TypeAlias = Any
 """A symbolic tensor; Keras does not say of which type."""
+Initial = Callable[[str, str], Any]
+"""From a layer's published name and an array's role to what Keras takes for an initialiser."""
+
+DEFAULTS: Mapping[str, str] = {
+    "kernel": "glorot_uniform",
+    "bias": "zeros",
+    "gamma": "ones",
+    "beta": "zeros",
+    "moving_mean": "zeros",
+    "moving_variance": "ones",
+}
+"""What an array of each role starts from where nothing is known of it."""
+
+
+def default(layer: str, role: str) -> str:
+    """Return the name of the initialiser that Keras itself takes for a role, whatever the layer."""
+    return DEFAULTS[role]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,38 +110,25 @@ class AutoNames:
 
 
 class Pen:
-    """Draws named layers in one channel order, with one epsilon and one initialiser of kernels."""
+    """Draws named layers in one channel order, with one epsilon and one source of first values."""
 
-    def __init__(
-        self,
-        *,
-        data_format: DataFormat,
-        epsilon: float | None,
-        kernel_initializer: str,
-        wrong_size: str | None = None,
-    ) -> None:
+    def __init__(self, *, data_format: DataFormat, epsilon: float | None, initial: Initial = default) -> None:
         """Choose what all layers of a network have in common.
 
         Args:
             data_format: Channel order of images and feature maps.
             epsilon: Added to the variance by batch normalisation; ``None`` for a network without it.
-            kernel_initializer: Name of Keras' initialiser for kernels.
-            wrong_size: Why dense layers on a flattened map do not suit these images; ``None`` if they do.
+            initial: What each array starts from. It is asked when a layer is drawn, and what it gives is
+                called when Keras makes the variable, so that no value is made only to be overwritten.
         """
         self.data_format = data_format
         self.channel_axis = 1 if data_format == "channels_first" else 3
         self.epsilon = epsilon
-        self.kernel_initializer = kernel_initializer
-        self.wrong_size = wrong_size
+        self._initial = initial
 
-    def check_size(self) -> None:
-        """Check that dense layers on a flattened map can be drawn for images of this size.
-
-        Raises:
-            ArgumentError: They can not.
-        """
-        if self.wrong_size is not None:
-            raise ArgumentError(self.wrong_size)
+    def _initializers(self, name: str, *roles: str) -> dict[str, Any]:
+        """Return the initialisers of a layer's arrays, under the names that Keras' layers take them."""
+        return {f"{role}_initializer": self._initial(name, role) for role in roles}
 
     def conv(
         self,
@@ -147,15 +150,19 @@ class Pen:
             padding=padding,
             use_bias=bias,
             activation=activation,
-            kernel_initializer=self.kernel_initializer,
             data_format=self.data_format,
             name=keras_name(name),
+            **self._initializers(name, "kernel", "bias"),
         )(x)
 
     def batch_norm(self, x: Tensor, name: str, *, scale: bool = True) -> Tensor:
         """Draw batch normalisation over the channels; without ``scale`` it has no gamma."""
         return keras.layers.BatchNormalization(
-            axis=self.channel_axis, epsilon=self.epsilon, scale=scale, name=keras_name(name)
+            axis=self.channel_axis,
+            epsilon=self.epsilon,
+            scale=scale,
+            name=keras_name(name),
+            **self._initializers(name, "gamma", "beta", "moving_mean", "moving_variance"),
         )(x)
 
     def relu(self, x: Tensor, name: str) -> Tensor:
@@ -209,7 +216,10 @@ class Pen:
     def dense(self, x: Tensor, name: str, units: int, *, activation: str | None = None) -> Tensor:
         """Draw a dense layer."""
         return keras.layers.Dense(
-            units, activation=activation, kernel_initializer=self.kernel_initializer, name=keras_name(name)
+            units,
+            activation=activation,
+            name=keras_name(name),
+            **self._initializers(name, "kernel", "bias"),
         )(x)
 
     def dropout(self, x: Tensor, name: str, rate: float) -> Tensor:

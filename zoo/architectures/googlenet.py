@@ -89,7 +89,6 @@ def _module(pen: Pen, x: Tensor, name: str, filters: Sequence[int], output: str)
 
 def _auxiliary_neck(pen: Pen, x: Tensor, head: str, number: int) -> Neck:
     """Draw what stands between a feature map halfway up and an auxiliary classifier."""
-    pen.check_size()
     x = pen.average_pool(x, f"{head}/ave_pool", 5, strides=3)
     x = pen.conv(x, f"{head}/conv", 128, 1, activation="relu")
     x = pen.flatten(x, f"flatten_{number}")

@@ -36,7 +36,6 @@ def draw(pen: Pen, images: Tensor, config: Mapping[str, Any], heads: Collection[
 
 def _neck(pen: Pen, names: AutoNames, features: Tensor, config: Mapping[str, Any]) -> Neck:
     """Draw the dense layers; the dropout behind the last one is left to the head."""
-    pen.check_size()
     rate = config["dropout"]
     x = pen.flatten(features, names.next("flatten"))
     *hidden, last = config["dense"]

@@ -1,0 +1,137 @@
+"""Preprocessing inside the model: raw pixels in, the same numbers out, and a copy that opens anywhere."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.errors import ArgumentError
+from zoo.prefix import draw_preprocessing
+from zoo.preprocessing import apply_recipe
+from zoo.registry import load_registry
+
+REGISTRY = load_registry(())
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """Free what Keras holds of the last model."""
+    yield
+    keras.backend.clear_session()
+
+
+def pixels(*shape: int) -> np.ndarray:
+    """Return whole numbers from 0 to 255 as pictures have them."""
+    return np.random.default_rng(6).integers(0, 256, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("recipe", REGISTRY.preprocessing.values(), ids=REGISTRY.preprocessing)
+def test_every_recipe_does_what_preprocess_input_does(recipe, data_format):
+    """uint8 and float pixels become the same as in NumPy, within float32's rounding."""
+    first = data_format == "channels_first"
+    raw = pixels(2, 3, 5, 7) if first else pixels(2, 5, 7, 3)
+    inputs = keras.Input(raw.shape[1:])
+    model = keras.Model(inputs, draw_preprocessing(inputs, recipe, 1 if first else 3))
+    expected = apply_recipe(recipe, raw, data_format)
+    for given in (raw, raw.astype(np.float32)):
+        assert np.abs(model(given) - expected).max() <= 1e-6 * np.abs(expected).max()
+
+
+REOPEN = """
+import sys
+import keras, numpy
+model = keras.saving.load_model(sys.argv[1])
+numpy.save(sys.argv[3], numpy.asarray(model(numpy.load(sys.argv[2]))))
+assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "converters")]
+"""
+
+
+def test_a_saved_model_takes_raw_pixels_where_this_package_is_not(tmp_path):
+    """Opened by Keras alone, it gives for raw pixels what the plain model gives for prepared ones."""
+    raw = pixels(1, 32, 32, 3)
+    model = zoo.load(
+        "resnet50", weights=None, num_classes=3, input_shape=(32, 32, 3), include_preprocessing=True
+    )
+    plain = zoo.load("resnet50", weights=None, num_classes=3, input_shape=(32, 32, 3))
+    plain.set_weights(model.get_weights())
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "raw.npy", raw)
+    arguments = [str(tmp_path / name) for name in ("model.keras", "raw.npy", "out.npy")]
+    subprocess.run([sys.executable, "-c", REOPEN, *arguments], check=True, cwd=tmp_path)
+    expected = np.asarray(plain(zoo.preprocess_input("resnet50", raw)))
+    assert np.abs(np.load(tmp_path / "out.npy") - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("value", [1, None, "caffe"])
+def test_include_preprocessing_that_is_no_flag(value):
+    """It is yes or no: the recipe is the network's."""
+    with pytest.raises(ArgumentError) as caught:
+        zoo.load("resnet50", weights=None, include_preprocessing=value)
+    assert str(caught.value) == f"include_preprocessing={value!r}: must be True or False"
+
+
+def small(*shapes: tuple[int, ...]) -> keras.Model:
+    """Return a model with a weight, for inputs of these shapes."""
+    inputs = [keras.Input(shape, name=f"images_{place}") for place, shape in enumerate(shapes)]
+    outputs = [keras.layers.Dense(2, name=f"dense_{place}")(one) for place, one in enumerate(inputs)]
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="small")
+
+
+def test_any_model_gets_a_prefix():
+    """The new model has weights of its own, the names of the old one, and the order told by the shape."""
+    model = small((4, 5, 3))
+    prefixed = zoo.with_preprocessing(model, "vgg16")
+    raw = pixels(2, 4, 5, 3)
+    expected = np.asarray(model(zoo.preprocess_input("vgg16", raw))[0])
+    assert np.allclose(prefixed(raw)[0], expected, rtol=1e-5, atol=1e-4)
+    assert prefixed.get_layer("dense_0") is not model.get_layer("dense_0")
+    assert [layer.name for layer in prefixed.layers] == ["images_0", "preprocessing", "dense_0"]
+    first = zoo.with_preprocessing(small((3, 4, 5)), "inception_v3")
+    assert first.get_layer("preprocessing").axis == (1,)
+    recipe = REGISTRY.preprocessing["torch"]
+    assert zoo.with_preprocessing(small((3, 4, 3)), recipe, data_format="channels_first").input_shape == (
+        None,
+        3,
+        4,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shapes", "arguments", "expected"),
+    [
+        (
+            [(4, 5, 1)],
+            {},
+            "model 'small' takes (None, 4, 5, 1): must take one batch of RGB images",
+        ),
+        ([(3,)], {}, "model 'small' takes (None, 3): must take one batch of RGB images"),
+        (
+            [(4, 4, 3), (4, 4, 3)],
+            {},
+            "model 'small' takes (None, 4, 4, 3) and (None, 4, 4, 3): must take one batch of RGB images",
+        ),
+        (
+            [(4, 4, 3)],
+            {"data_format": "channels_first"},
+            "model 'small' takes (None, 4, 4, 3): must take one batch of RGB images",
+        ),
+        (
+            [(4, 4, 3)],
+            {"data_format": "tf"},
+            "data_format='tf': must be 'channels_first', 'channels_last' or None (by the shape)",
+        ),
+    ],
+)
+def test_models_that_take_no_images(shapes, arguments, expected):
+    """The message says what the model takes."""
+    with pytest.raises(ArgumentError) as caught:
+        zoo.with_preprocessing(small(*shapes), "vgg16", **arguments)
+    assert str(caught.value) == expected
