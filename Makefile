@@ -1,9 +1,10 @@
 # `make demo` and `make test` are all that a fresh machine needs: Python 3.11 or newer, make, the package index.
 PYTHON ?= python3
 VENV ?= .venv
+BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx torture torture-files lint bench wheel clean
+.PHONY: demo test test-nginx test-backends torture torture-files lint bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -18,6 +19,11 @@ test-nginx: $(VENV)/ready
 # The same tests of kills and races that `make test` runs for a few rounds.
 torture: $(VENV)/ready
 	ZOO_TORTURE_ROUNDS=100 ZOO_TORTURE_PROCESSES=32 $(BIN)/python -m pytest tests/test_torture.py
+
+# All networks on Keras' other backends, in an environment of its own: JAX and PyTorch take gigabytes.
+test-backends: $(BACKENDS)/ready
+	KERAS_BACKEND=jax $(BACKENDS)/bin/python -m pytest tests/backends
+	KERAS_BACKEND=torch $(BACKENDS)/bin/python -m pytest tests/backends
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -38,9 +44,14 @@ torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(BACKENDS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(BACKENDS)
+	$(BACKENDS)/bin/pip install --quiet --editable '.[backends]'
 	touch $@
