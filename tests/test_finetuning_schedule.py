@@ -1,0 +1,93 @@
+"""The tables: what the tutorials say, and which strategy suits how many pictures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from zoo.errors import ArgumentError, UnknownNameError
+from zoo.finetuning.schedule import PHASES, batch_size, check_strategy, choose_strategy
+from zoo.registry import load_registry
+
+
+@pytest.mark.parametrize(
+    ("pictures", "classes", "strategy", "reason"),
+    [
+        (999, 2, "svm", "999 pictures are under 1,000: a linear SVM has the least to overfit with"),
+        (
+            1000,
+            2,
+            "freeze-pretrain-finetune",
+            "1,000 pictures, 500 a class: the new layers first, then everything slowly",
+        ),
+        (
+            3000,
+            10,
+            "freeze-pretrain-finetune",
+            "3,000 pictures, 300 a class: the new layers first, then everything slowly",
+        ),
+        (
+            4000,
+            2,
+            "last-layers",
+            "4,000 pictures, 2,000 a class: enough to train all but the first layers",
+        ),
+        (50000, 1000, "all", "50,000 pictures are 50,000 or more: enough to train every layer"),
+    ],
+)
+def test_the_number_of_pictures_chooses(pictures, classes, strategy, reason):
+    """The limits are those of the tutorials, and the reason is told."""
+    choice = choose_strategy(pictures, classes)
+    assert (choice.strategy, choice.reason) == (strategy, reason)
+
+
+def test_the_learning_rates_are_those_of_the_tutorials():
+    """1e-3 for what is new, ten times less where good weights are touched after that."""
+    rates = {name: [phase.learning_rate for phase in phases] for name, phases in PHASES.items()}
+    assert rates == {
+        "svm": [],
+        "head": [1e-3],
+        "last-layers": [1e-3],
+        "freeze-pretrain-finetune": [1e-3, 1e-4],
+        "all": [1e-3],
+    }
+
+
+def test_batches_are_sixteen_and_eight_for_densenet():
+    """Every family of the registry has its number; the user's own counts more."""
+    sizes = {
+        network.family: batch_size(network.family, None)
+        for network in load_registry(()).architectures.values()
+    }
+    assert sizes.pop("densenet") == 8
+    assert set(sizes.values()) == {16}
+    assert batch_size(None, None) == 16
+    assert batch_size("densenet", 4) == 4
+
+
+@pytest.mark.parametrize("asked", [0, -1, True, 2.5])
+def test_a_batch_is_a_count(asked):
+    """Anything else is refused."""
+    with pytest.raises(ArgumentError) as caught:
+        batch_size(None, asked)
+    assert str(caught.value) == f"batch_size={asked!r}: must be a whole number from 1"
+
+
+def test_an_unknown_strategy_is_refused():
+    """All are listed and the nearest is offered."""
+    with pytest.raises(UnknownNameError) as caught:
+        check_strategy("last-layer")
+    assert str(caught.value) == (
+        "strategy='last-layer': must be one of svm, head, last-layers, freeze-pretrain-finetune, all, auto; "
+        "did you mean last-layers?"
+    )
+
+
+def test_the_tables_need_no_keras():
+    """The command line reads them for its help."""
+    code = (
+        "import sys, zoo.finetuning.schedule; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,110 @@
+"""Features on disk: kept by what they are of, never those of a picture that was not seen, never too many."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from zoo.finetuning import shelves
+from zoo.finetuning.shelves import looked_up, shelf_path, trim
+
+ROWS = np.arange(24, dtype=np.float32).reshape(6, 4)
+NAMES = [f"picture {place}" for place in range(6)]
+
+
+class Computer:
+    """Gives rows of a table and takes down which."""
+
+    def __init__(self, unsure=(), start=0):
+        self.asked = []
+        self.unsure = unsure
+        self.rows = ROWS[start:]
+
+    def __call__(self, places):
+        """Return rows; those of pictures that it is unsure of are zero."""
+        self.asked += places.tolist()
+        sure = np.array([place not in self.unsure for place in places], np.bool_)
+        return self.rows[places] * sure[:, np.newaxis], sure
+
+
+def test_rows_are_computed_once(tmp_path):
+    """The second time none is asked for."""
+    shelf = shelf_path(tmp_path, "net", "0" * 64)
+    compute = Computer()
+    assert np.array_equal(looked_up(shelf, NAMES[:4], compute), ROWS[:4])
+    assert np.array_equal(looked_up(shelf, NAMES, compute), ROWS)
+    assert compute.asked == [0, 1, 2, 3, 4, 5]
+    assert [path.name for path in tmp_path.iterdir()] == ["net-0000000000000000.npz"]
+
+
+@pytest.mark.parametrize("unsure", [(2,), (0, 1, 2, 3, 4, 5)])
+def test_what_is_not_sure_is_given_and_not_kept(tmp_path, unsure):
+    """A picture that could not be read once is looked at again the next time."""
+    shelf = shelf_path(tmp_path, "net", "0" * 64)
+    found = looked_up(shelf, NAMES, Computer(unsure))
+    assert not found[list(unsure)].any()
+    compute = Computer()
+    assert np.array_equal(looked_up(shelf, NAMES, compute), ROWS)
+    assert compute.asked == list(unsure)
+
+
+def test_of_two_copies_of_a_picture_the_sure_one_is_kept(tmp_path):
+    """The other one's row is its own all the same."""
+    shelf = shelf_path(tmp_path, "net", "0" * 64)
+    names = ["same", "same"]
+    assert np.array_equal(looked_up(shelf, names, Computer([1])), [ROWS[0], np.zeros(4)])
+    compute = Computer()
+    assert np.array_equal(looked_up(shelf, names, compute), [ROWS[0], ROWS[0]])
+    assert compute.asked == []
+
+
+def shelf_of(folder, number, size, age):
+    """Make a shelf of some bytes that was used some seconds ago."""
+    path = shelf_path(folder, "net", f"{number:016x}")
+    path.write_bytes(b"x" * size)
+    os.utime(path, (1e9 - age, 1e9 - age))
+    return path
+
+
+def test_the_longest_unused_shelves_are_deleted(tmp_path):
+    """As many as are too many; files that are no shelves stay."""
+    for number, age in enumerate([10, 30, 20, 40]):
+        shelf_of(tmp_path, number, 100, age)
+    half = tmp_path / ".net-00000000000000aa.npz.0123abcd"
+    half.write_bytes(b"x" * 100)
+    os.utime(half, (1, 1))
+    (tmp_path / "features.npz").write_bytes(b"x" * 1000)
+    trim(tmp_path, 250)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["features.npz", "net-0000000000000000.npz", "net-0000000000000002.npz"]
+
+
+def test_a_shelf_that_is_read_is_used(tmp_path, monkeypatch):
+    """It stays, and the one that was written later goes."""
+    monkeypatch.setattr(shelves, "LIMIT", 2000)
+    first, second, third = (shelf_path(tmp_path, "net", f"{number:016x}") for number in range(3))
+    for shelf, age in ((first, 20), (second, 10)):
+        looked_up(shelf, NAMES, Computer())
+        os.utime(shelf, (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(shelves, "LIMIT", 2 * first.stat().st_size)
+    looked_up(first, NAMES, Computer())
+    looked_up(third, NAMES, Computer())
+    assert sorted(tmp_path.iterdir()) == [first, third]
+
+
+def test_a_shelf_that_would_take_too_much_keeps_what_was_asked_for_last(tmp_path, monkeypatch):
+    """And nothing at all if that is too much too."""
+    monkeypatch.setattr(shelves, "LIMIT", ROWS[:4].nbytes)
+    monkeypatch.setattr(shelves, "trim", lambda folder, limit: None)
+    shelf = shelf_path(tmp_path, "net", "0" * 64)
+    looked_up(shelf, NAMES[:3], Computer())
+    looked_up(shelf, NAMES[2:], Computer(start=2))
+    compute = Computer()
+    assert np.array_equal(looked_up(shelf, NAMES[2:], compute), ROWS[2:])
+    assert compute.asked == []
+    assert np.array_equal(looked_up(shelf, NAMES, compute), ROWS)
+    assert compute.asked == [0, 1]
+    with np.load(shelf) as file:
+        assert file["digests"].tolist() == NAMES[2:]

@@ -1,0 +1,61 @@
+"""What is known of a model that is to be fine-tuned: its layers, which network it is, its preprocessing."""
+
+from __future__ import annotations
+
+import keras
+
+from converters.structures import load_structure
+from zoo.architectures import keras_name
+from zoo.errors import ArgumentError
+from zoo.records import Graph, Preprocessing
+from zoo.registry import get_registry
+
+_PREPROCESSING_LAYER = "preprocessing"  # what zoo.load(include_preprocessing=True) draws
+
+
+def all_layers(model: keras.Model) -> list[keras.Layer]:
+    """Return the layers of a model, and in place of a model inside it the layers of that one."""
+    found: list[keras.Layer] = []
+    for layer in model.layers:
+        found += all_layers(layer) if isinstance(layer, keras.Model) else [layer]
+    return found
+
+
+def published_graph(model: keras.Model) -> Graph | None:
+    """Return the graph of the registry that a model is, by its name and those of its convolutions.
+
+    A name alone is not enough: ``keras.applications.DenseNet121`` is called ``densenet121`` too and is
+    another network, with another preprocessing.
+    """
+    network = get_registry().architectures.get(model.name)
+    drawn = {layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+    for graph in network.graphs.values() if network else ():
+        published = load_structure(graph.structures[0]).layers
+        if drawn and drawn <= {keras_name(layer.name) for layer in published}:
+            return graph
+    return None
+
+
+def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
+    """Return what is done to images before a model gets them.
+
+    Raises:
+        ArgumentError: The registry has no such recipe, or no network of the model's name.
+    """
+    if any(layer.name == _PREPROCESSING_LAYER for layer in model.layers) or asked == "none":
+        return None
+    registry = get_registry()
+    if asked == "auto":
+        if published_graph(model) is not None:
+            return registry.architectures[model.name].preprocessing
+        reason = "has not the layers of the network of that name"
+        if model.name not in registry.architectures:
+            reason = "is not in the registry"
+        raise ArgumentError(
+            f"model {model.name!r} {reason}: say which preprocessing it was trained with, "
+            f"preprocessing='none' or one of {', '.join(registry.preprocessing)}"
+        )
+    if asked not in registry.preprocessing:
+        known = ", ".join(registry.preprocessing)
+        raise ArgumentError(f"preprocessing={asked!r}: must be auto, none or one of {known}")
+    return registry.preprocessing[asked]

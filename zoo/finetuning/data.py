@@ -1,0 +1,877 @@
+"""Labelled pictures from wherever they are: folders, a CSV file, arrays, or whatever yields batches.
+
+Every picture is read once before anything is trained. One that cannot be used is left out and named then,
+not in the middle of an epoch.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.checksums import hash_file
+from zoo.errors import ArgumentError
+from zoo.pictures import (
+    ENDINGS,
+    Picture,
+    PictureError,
+    bits_of,
+    eight_bits,
+    inspect_picture,
+    read_picture,
+    resize,
+    visible_files,
+)
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+MEMORY = 1 << 30
+"""Bytes of decoded pictures that are kept in memory; pictures beyond that are read anew in each epoch."""
+
+SPLITS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
+"""Names of folders that hold parts of a data set and not classes."""
+
+FILE_COLUMNS = ("file", "filename", "path", "image", "img", "picture")
+LABEL_COLUMNS = ("label", "class", "classname", "category", "target")
+
+_CHANNELS = (1, 3, 4)
+_UNREADABLE_GREY = 128
+_THREADS = min(8, os.cpu_count() or 1)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something about the data that the user should know.
+
+    Attributes:
+        file: The file, folder or class that it is about.
+        problem: What it is.
+        used: Whether it is used all the same.
+    """
+
+    file: str
+    problem: str
+    used: bool
+
+
+class Source(Protocol):
+    """Where pictures come from, by number.
+
+    Attributes:
+        unreadable: Pictures that failed to be read although they had been read before.
+    """
+
+    unreadable: set[int]
+
+    def read(self, index: int, size: Size) -> Picture:
+        """Return a picture at a size, uint8 of shape (height, width, 3).
+
+        Raises:
+            PictureError: It can no longer be read.
+        """
+
+    def digest(self, index: int) -> str:
+        """Return what tells this picture's content from any other's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Labelled pictures.
+
+    Attributes:
+        classes: Names of the classes, sorted unless they were given.
+        labels: Class of each picture as a place in ``classes``, shape (N,).
+        names: A file, or ``picture 17``, for each picture.
+        problems: What was left out and what was done to pictures to make them usable.
+        numbered: Whether whole numbers, as labels, are places in ``classes``, not names of classes.
+        source: Where the pictures are read from.
+        places: Number of each picture in the source, shape (N,).
+    """
+
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    numbered: bool = False
+    source: Source = field(repr=False)
+    places: NDArray[np.int64] = field(repr=False)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.labels)
+
+    @property
+    def readable(self) -> NDArray[np.bool_]:
+        """Whether each picture could be read whenever it was asked for, shape (N,).
+
+        Known of the pictures, not of this part of them: all that is divided from the same source sees it.
+        """
+        return np.array([int(place) not in self.source.unreadable for place in self.places], np.bool_)
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Names of the pictures that could be read once and no longer."""
+        return tuple(self.names[index] for index in np.flatnonzero(~self.readable))
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of pictures of each class, shape (classes,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
+        """Return some pictures at a size.
+
+        Args:
+            indices: Which, n of them.
+            height: In pixels.
+            width: In pixels.
+
+        Returns:
+            RGB, shape (n, height, width, 3). A picture that can no longer be read is grey all over.
+        """
+        return self.read(indices, (height, width))[0]
+
+    def read(
+        self, indices: Sequence[int] | NDArray[np.int64], size: Size
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return some pictures at a size, and whether each could be read.
+
+        One that failed once is not tried again, so that it counts the same in every epoch.
+
+        Args:
+            indices: Which, n of them.
+            size: Height and width in pixels.
+
+        Returns:
+            RGB, shape (n, height, width, 3), and (n,).
+        """
+        images = np.full((len(indices), *size, 3), _UNREADABLE_GREY, np.uint8)
+        readable = np.ones(len(indices), np.bool_)
+        for row, index in enumerate(indices):
+            picture = self._read(int(self.places[index]), size)
+            if picture is None:
+                readable[row] = False
+            else:
+                images[row] = picture
+        return images, readable
+
+    def _read(self, place: int, size: Size) -> Picture | None:
+        unreadable = self.source.unreadable
+        if place in unreadable:
+            return None
+        try:
+            return self.source.read(place, size)
+        except PictureError as error:
+            unreadable.add(place)
+            _LOG.warning("%s; it counts for nothing from now on", error)
+            return None
+
+    def digests(self) -> list[str]:
+        """Return what tells each picture's content from any other's."""
+        return [self.source.digest(int(place)) for place in self.places]
+
+    def subset(self, indices: NDArray[np.int64]) -> Pictures:
+        """Return some of the pictures, with all classes and problems."""
+        return replace(
+            self,
+            labels=self.labels[indices],
+            names=tuple(self.names[index] for index in indices),
+            places=self.places[indices],
+        )
+
+
+class _Memory:
+    """Decoded pictures, as many as there is room for."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, Size], Picture] = {}
+        self._bytes = 0
+
+    def get(self, index: int, size: Size) -> Picture | None:
+        """Return a picture that was kept."""
+        return self._kept.get((index, size))
+
+    def keep(self, index: int, size: Size, picture: Picture) -> None:
+        """Keep a picture if there is room."""
+        if self._bytes + picture.nbytes <= MEMORY and (index, size) not in self._kept:
+            self._kept[index, size] = picture
+            self._bytes += picture.nbytes
+
+
+class _Files:
+    """Pictures in files."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.unreadable: set[int] = set()
+        self._paths = paths
+        self._digests: dict[int, str] = {}
+        self._memory = _Memory()
+
+    def inspect(self, index: int, size: Size | None) -> tuple[str, ...]:
+        """Read a picture for the first time; return what had to be done to it.
+
+        Raises:
+            PictureError: It cannot be read.
+        """
+        path = self._paths[index]
+        picture, notes = inspect_picture(path)
+        self._digests[index] = hash_file(path, ["sha256"])["sha256"]
+        if size is not None:
+            self._memory.keep(index, size, resize(picture, *size))
+        return notes
+
+    def read(self, index: int, size: Size) -> Picture:
+        """Return a picture at a size."""
+        picture = self._memory.get(index, size)
+        if picture is None:
+            picture = resize(read_picture(self._paths[index]), *size)
+            self._memory.keep(index, size, picture)
+        return picture
+
+    def digest(self, index: int) -> str:
+        """Return the SHA-256 of the file as it was when first read."""
+        return self._digests[index]
+
+
+class _Arrays:
+    """Pictures in memory."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.unreadable: set[int] = set()
+        self._pictures = pictures
+        self._digests: dict[int, str] = {}
+        self._memory = _Memory()
+
+    def read(self, index: int, size: Size) -> Picture:
+        """Return a picture at a size."""
+        if self._pictures[index].shape[:2] == size:
+            return self._pictures[index]
+        picture = self._memory.get(index, size)
+        if picture is None:
+            picture = resize(self._pictures[index], *size)
+            self._memory.keep(index, size, picture)
+        return picture
+
+    def digest(self, index: int) -> str:
+        """Return the SHA-256 of the shape and the pixels."""
+        if index not in self._digests:
+            picture = self._pictures[index]
+            content = str(picture.shape).encode() + picture.tobytes()
+            self._digests[index] = hashlib.sha256(content).hexdigest()
+        return self._digests[index]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """Which classes pictures are to have.
+
+    Attributes:
+        names: All of them; ``None``: those that the labels name.
+        numbered: Whether whole numbers, as labels, are places in ``names``.
+        trained: Whether they are those of the training pictures, and not what the user said.
+    """
+
+    names: tuple[str, ...] | None = None
+    numbered: bool = False
+    trained: bool = False
+
+
+def _given(classes: Sequence[str] | None) -> _Wanted:
+    """Return the classes that the user named, if any."""
+    return _Wanted() if classes is None else _Wanted(names=tuple(classes), numbered=True)
+
+
+def as_pictures(
+    data: object, *, like: Pictures | None = None, size: Size | None = None, labelled: bool = True
+) -> Pictures:
+    """Return labelled pictures from anything that holds some.
+
+    Args:
+        data: A folder with a folder per class; a CSV file; ``(images, labels)``; a ``tf.data`` dataset, a
+            PyTorch loader or another iterable of such pairs; or :class:`Pictures`.
+        like: The pictures to train on, where these are to validate with: they get the same classes in the
+            same order, by name. Whole numbers name classes too, unless ``like`` was made with names for them.
+        size: Height and width at which they will be asked for, if that is known.
+        labelled: Whether the classes matter; if not, a folder may hold pictures as they come.
+
+    Raises:
+        ArgumentError: There are no pictures in it, only one class, or a class that ``like`` has not.
+    """
+    if like is None:
+        return _read(data, _Wanted(), size, labelled=labelled)
+    wanted = _Wanted(names=like.classes, numbered=like.numbered, trained=True)
+    return replace(_read(data, wanted, size, labelled=labelled), numbered=like.numbered)
+
+
+def _read(data: object, wanted: _Wanted, size: Size | None, *, labelled: bool) -> Pictures:
+    if isinstance(data, Pictures):
+        return _with_classes(data, wanted)
+    if isinstance(data, str | os.PathLike):
+        path = Path(data)
+        if path.is_file():
+            return _table(path, wanted, size)
+        if not labelled and path.is_dir():
+            return _unlabelled(path, size)
+        return _folder(path, wanted, size)
+    if isinstance(data, tuple | list) and len(data) == 2 and not _is_two_batches(data):
+        return _array(data[0], data[1], wanted)
+    if isinstance(data, Iterable):
+        return _loader(data, wanted)
+    expected = "a folder, a CSV file, (images, labels), or an iterable of such pairs"
+    raise ArgumentError(f"data={data!r}: must be {expected}")
+
+
+def _is_two_batches(data: Sequence[Any]) -> bool:
+    """Tell a list of two pairs, as a loader yields them, from ``[images, labels]``."""
+    return isinstance(data, list) and all(isinstance(item, tuple) and len(item) == 2 for item in data)
+
+
+def from_folder(
+    folder: str | os.PathLike[str], *, classes: Sequence[str] | None = None, size: Size | None = None
+) -> Pictures:
+    """Return the pictures of a folder that has a folder per class, ``FOLDER/CLASS/**/*.jpg``.
+
+    The folders of runs are left out, wherever they lie in it.
+
+    Args:
+        folder: The folder.
+        classes: The classes there are, in the order that they are to have; ``None``: the folders, sorted.
+        size: Height and width at which they will be asked for, if that is known.
+
+    Raises:
+        ArgumentError: There is no such folder, no pictures in it, only one class, or a class that is not
+            among ``classes``.
+    """
+    return _folder(Path(folder), _given(classes), size)
+
+
+def _folder(root: Path, wanted: _Wanted, size: Size | None) -> Pictures:
+    if not root.is_dir():
+        raise ArgumentError(f"{root}: there is no such folder or file")
+    files, problems = _files_in(root)
+    runs = {problem.file for problem in problems}
+    folders = sorted(
+        path
+        for path in root.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and str(path) not in runs
+    )
+    _check_folders(root, folders)
+    listed: list[tuple[Path, str]] = []
+    for path in files:
+        label, picture = _folder_in(root, path), path.suffix.lower() in ENDINGS
+        if label and picture:
+            listed.append((path, label))
+        elif label or picture:
+            reason = "not a picture, by the end of its name" if label else "not in the folder of a class"
+            problems.append(Problem(file=str(path), problem=reason, used=False))
+    expected = [one.name for one in folders]
+    return _from_files(root, listed, expected=expected, problems=problems, wanted=wanted, size=size)
+
+
+def _files_in(root: Path) -> tuple[list[Path], list[Problem]]:
+    """Return the files below a folder but those of runs, and the folders of runs as what is left out."""
+    files = visible_files(root)
+    runs = {path.parent for path in files if path.name == "run.json"}
+    runs |= {path.parent.parent for path in files if path.parts[-2:] == ("checkpoint", "plan.json")}
+    runs.discard(root)  # the user asks for what is in it
+    problems = [
+        Problem(file=str(run), problem="the folder of a run, not of pictures", used=False)
+        for run in sorted(runs)
+    ]
+    return [path for path in files if runs.isdisjoint(path.parents)], problems
+
+
+def _unlabelled(root: Path, size: Size | None) -> Pictures:
+    """Return all pictures below a folder; the class of each is the folder there that it lies in, if any."""
+    files, problems = _files_in(root)
+    listed = [(path, _folder_in(root, path)) for path in files if path.suffix.lower() in ENDINGS]
+    wanted = _Wanted(names=tuple(sorted({label for _, label in listed})) or ("",))
+    return _from_files(root, listed, expected=(), problems=problems, wanted=wanted, size=size, least=1)
+
+
+def _folder_in(root: Path, path: Path) -> str:
+    folders = path.relative_to(root).parent.parts
+    return folders[0] if folders else ""
+
+
+def _check_folders(root: Path, folders: Sequence[Path]) -> None:
+    names = [path.name for path in folders]
+    if not names:
+        loose = sum(path.suffix.lower() in ENDINGS for path in root.iterdir())
+        found = f"; the {loose} pictures in it have no class" if loose else ""
+        raise ArgumentError(f"{root}: has no folders; make one for each class, {root}/CLASS/*.jpg{found}")
+    if len(names) > 1 and SPLITS.issuperset(name.lower() for name in names):
+        advice = f"give them as train='{root / names[0]}', valid=... (--train, --valid)"
+        raise ArgumentError(f"{root}: its folders {', '.join(names)} are no classes; {advice}")
+
+
+def from_csv(
+    path: str | os.PathLike[str], *, classes: Sequence[str] | None = None, size: Size | None = None
+) -> Pictures:
+    """Return the pictures that a CSV file lists, with the class of each.
+
+    Args:
+        path: A CSV file in UTF-8 whose first line names its columns: one of ``file``, ``filename``, ``path``,
+            ``image``, ``img``, ``picture`` and one of ``label``, ``class``, ``classname``, ``category``,
+            ``target``. Files are meant relative to the folder that it lies in; one that is not there is
+            looked for in the folder there that is called like its class.
+        classes: The classes there are, in the order that they are to have; ``None``: the labels, sorted.
+        size: Height and width at which they will be asked for, if that is known.
+
+    Raises:
+        ArgumentError: It is no such file, lacks a column, lists no pictures, only one class, or a class that
+            is not among ``classes``.
+    """
+    return _table(Path(path), _given(classes), size)
+
+
+def _table(table: Path, wanted: _Wanted, size: Size | None) -> Pictures:
+    try:
+        listed, problems = _lines(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+        expected = "must be a table in UTF-8, with a line for each picture"
+        raise ArgumentError(f"{table}: cannot be read as a CSV file: {reason}; {expected}") from error
+    expected_classes = [label for _, label in listed]
+    return _from_files(table, listed, expected=expected_classes, problems=problems, wanted=wanted, size=size)
+
+
+def _lines(table: Path) -> tuple[list[tuple[Path, str]], list[Problem]]:
+    """Return the files that a table lists, each with its label, and the lines that list none."""
+    listed: list[tuple[Path, str]] = []
+    problems: list[Problem] = []
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        names = rows.fieldnames or ()
+        if any("\0" in name for name in names):
+            raise csv.Error("it holds binary data")
+        file_column = _column(table, names, FILE_COLUMNS)
+        label_column = _column(table, names, LABEL_COLUMNS)
+        for row in rows:
+            name, label = (row[file_column] or "").strip(), (row[label_column] or "").strip()
+            if name and label:
+                listed.append((_listed(table.parent, name, label), label))
+            else:
+                place = f"{table}, line {rows.line_num}"
+                problems.append(Problem(file=place, problem="lacks a file or a label", used=False))
+    return listed, problems
+
+
+def _listed(folder: Path, name: str, label: str) -> Path:
+    """Return the file that is meant: some tables leave out the folder of the class."""
+    path, within = folder / name, folder / label / name
+    return within if not _is_there(path) and _is_there(within) else path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, say: reading it tells
+        return False
+
+
+def _column(table: Path, names: Sequence[str], known: Sequence[str]) -> str:
+    for name in names:
+        if name.strip().lower() in known:
+            return name
+    has = f"its first line names {', '.join(names)}" if names else "it is empty"
+    raise ArgumentError(f"{table}: needs a column {' or '.join(known)}; {has}")
+
+
+def _from_files(
+    where: Path,
+    listed: Sequence[tuple[Path, str]],
+    *,
+    expected: Sequence[str],
+    problems: list[Problem],
+    wanted: _Wanted,
+    size: Size | None,
+    least: int = 2,
+) -> Pictures:
+    paths, labels = [path for path, _ in listed], [label for _, label in listed]
+    source = _Files(paths)
+    usable = []
+    for index, (name, found) in enumerate(zip(paths, _inspected(source, len(paths), size), strict=True)):
+        if isinstance(found, PictureError):
+            reason = str(found).removeprefix(f"{name}: ")
+            problems.append(Problem(file=str(name), problem=reason, used=False))
+        else:
+            usable.append(index)
+            problems += [Problem(file=str(name), problem=note, used=True) for note in found]
+    known = sorted({labels[index] for index in usable})
+    problems += [
+        Problem(file=name, problem="this class has no pictures that can be read", used=False)
+        for name in sorted(set(expected).difference(known))
+    ]
+    return _assembled(
+        where,
+        [(str(paths[index]), labels[index]) for index in usable],
+        wanted=wanted,
+        found=known,
+        problems=problems,
+        source=source,
+        places=usable,
+        least=least,
+    )
+
+
+_Inspection = tuple[str, ...] | PictureError
+"""What was done to a picture, or why it cannot be used."""
+
+
+def _inspected(source: _Files, count: int, size: Size | None) -> list[_Inspection]:
+    """Read all pictures once, several at a time."""
+
+    def inspect(index: int) -> _Inspection:
+        try:
+            return source.inspect(index, size)
+        except PictureError as error:
+            return error
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
+        # Pillow warns of odd metadata and of large pictures; neither keeps a picture from being used.
+        warnings.simplefilter("ignore")
+        return list(pool.map(inspect, range(count)))
+
+
+def from_arrays(
+    images: Any,  # noqa: ANN401 - anything that NumPy takes
+    labels: Any,  # noqa: ANN401
+    *,
+    classes: Sequence[str] | None = None,
+) -> Pictures:
+    """Return pictures from arrays.
+
+    Args:
+        images: Values 0 to 255, of shape (N, H, W, 3), (N, 3, H, W), (N, H, W, 1), (N, H, W, 4) or (N, H, W);
+            or a list of N such pictures of different sizes.
+        labels: Whole numbers, names, or one-hot rows; N of them.
+        classes: Names of the classes. Whole numbers are places in it; ``None`` takes the sorted labels, whole
+            numbers too, as names.
+
+    Raises:
+        ArgumentError: The two do not belong together, the values are not on the scale 0 to 255, or there is
+            only one class.
+    """
+    return _array(images, labels, _given(classes))
+
+
+def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN401
+    pictures = _plain_pictures(images)
+    labels = _plain_labels(np.asarray(labels))
+    if len(labels) != len(pictures):
+        raise ArgumentError(f"there are {len(pictures)} images and {len(labels)} labels")
+    numbered = wanted.numbered and np.issubdtype(labels.dtype, np.integer)
+    named = _numbered_names(labels, wanted.names or ()) if numbered else _names(labels)
+    names = [f"picture {place}" for place in range(len(named))]
+    assembled = _assembled(
+        "the arrays",
+        list(zip(names, named, strict=True)),
+        wanted=wanted,
+        found=sorted(set(named), key=_natural),
+        problems=(),
+        source=_Arrays(pictures),
+        places=range(len(names)),
+    )
+    return replace(assembled, numbered=numbered)
+
+
+def from_loader(loader: Iterable[Any], *, classes: Sequence[str] | None = None) -> Pictures:
+    """Return the pictures that a ``tf.data`` dataset, a PyTorch loader or another iterable yields.
+
+    It is read once to its end, and what it yields is held in memory as uint8.
+
+    Args:
+        loader: Yields pairs of images and labels, in batches or one by one, raw: values 0 to 255, neither
+            normalised nor augmented.
+        classes: As :func:`from_arrays` takes them.
+
+    Raises:
+        ArgumentError: It yields something else or has no end, or what :func:`from_arrays` refuses.
+    """
+    return _loader(loader, _given(classes))
+
+
+def _loader(loader: Iterable[Any], wanted: _Wanted) -> Pictures:
+    cardinality: Callable[[], Any] | None = getattr(loader, "cardinality", None)
+    if cardinality is not None and int(cardinality()) == -1:
+        raise ArgumentError("the data set has no end: leave out its repeat(), or end it with take(n)")
+    images: list[NDArray[Any]] = []
+    labels: list[Any] = []
+    for item in loader:
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise ArgumentError(f"the loader yields {type(item).__name__}: must be pairs (images, labels)")
+        some, their = np.asarray(item[0]), np.asarray(item[1])
+        batched = _is_batch(some, their)
+        if batched and their.shape[:1] != some.shape[:1]:
+            raise ArgumentError(f"a batch has {len(some)} images and labels of shape {their.shape}")
+        images += list(some) if batched else [some]
+        labels += list(their) if batched else [their]
+    if not images:
+        raise ArgumentError("the loader yields nothing")
+    if len(shapes := sorted({np.shape(label) for label in labels})) > 1:
+        raise ArgumentError(f"the loader yields labels of different shapes: {', '.join(map(str, shapes))}")
+    return _array(images, np.stack(labels), wanted)
+
+
+def _is_batch(images: NDArray[Any], labels: NDArray[Any]) -> bool:
+    """Tell grey pictures (N, H, W) with N labels from one picture with channels and its label."""
+    if images.ndim != 3 or labels.ndim == 0:
+        return images.ndim == 4
+    return len(images) == len(labels) and (labels.ndim == 2 or images.shape[-1] not in _CHANNELS)
+
+
+def _plain_pictures(images: Any) -> list[Picture]:  # noqa: ANN401
+    arrays = [np.asarray(image) for image in images]
+    if not arrays:
+        raise ArgumentError("there are no images")
+    _check_floats(arrays)
+    deep = [array.max() for array in arrays if array.dtype == np.uint16 and array.size]
+    bits = bits_of(float(max(deep, default=0)))
+    return [_plain_picture(array, bits) for array in arrays]
+
+
+def _check_floats(arrays: Sequence[NDArray[Any]]) -> None:
+    floats = {
+        place: array
+        for place, array in enumerate(arrays)
+        if np.issubdtype(array.dtype, np.floating) and array.size
+    }
+    if not floats:
+        return
+    low = float(np.min([array.min() for array in floats.values()]))
+    high = float(np.max([array.max() for array in floats.values()]))
+    _check_scale(low, high)
+    for place, array in floats.items():
+        # All of it black or nearly: that may be. Fractions of one grey level in all of it: hardly.
+        if array.max() <= 1 and not np.array_equal(array, np.round(array)):
+            raise ArgumentError(
+                f"picture {place} has values from {array.min():g} to {array.max():g}, others up to {high:g}: "
+                "must be 0 to 255; multiply it by 255"
+            )
+
+
+def _check_scale(low: float, high: float) -> None:
+    advice = "give raw images; preprocessing is done here, as each network needs it"
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 255:
+        raise ArgumentError(f"the images have values from {low:g} to {high:g}: must be 0 to 255; {advice}")
+    if high <= 1:
+        raise ArgumentError(
+            f"the images have values from {low:g} to {high:g}: must be 0 to 255; multiply them by 255"
+        )
+
+
+def _plain_picture(array: NDArray[Any], bits: int) -> Picture:
+    """Return one picture as uint8 of shape (H, W, 3); ``bits`` is how many those of 16 bits use."""
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    if array.ndim == 3 and array.shape[-1] not in _CHANNELS and array.shape[0] in _CHANNELS:
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] not in _CHANNELS or 0 in array.shape:
+        raise ArgumentError(f"an image has shape {array.shape}: must be (H, W, 3), (3, H, W) or (H, W)")
+    array = _eight_bit(array, bits)
+    if array.shape[-1] == 4:
+        alpha = array[..., 3:].astype(np.float32) / 255
+        array = np.round(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    return np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else np.ascontiguousarray(array)
+
+
+def _eight_bit(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return eight_bits(array, bits)
+    if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
+        raise ArgumentError(f"the images are {array.dtype}: must be integers or floats from 0 to 255")
+    _check_scale_of_integers(array)
+    return np.round(array).astype(np.uint8)
+
+
+def _check_scale_of_integers(array: NDArray[Any]) -> None:
+    if array.min() < 0 or array.max() > 255:
+        raise ArgumentError(f"an image has values from {array.min():g} to {array.max():g}: must be 0 to 255")
+
+
+def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers or names, shape (N,)."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # as keras.datasets has them
+    if labels.ndim == 2 and np.array_equal(np.sort(labels, axis=1)[:, -2:], [[0, 1]] * len(labels)):
+        labels = labels.argmax(axis=1)
+    if labels.ndim != 1:
+        raise ArgumentError(f"the labels have shape {labels.shape}: must be (N,), or (N, classes) one-hot")
+    if labels.dtype == np.bool_:
+        return labels.astype(np.int64)
+    if np.issubdtype(labels.dtype, np.floating):
+        if not np.array_equal(labels, np.round(labels)):
+            raise ArgumentError("the labels are no whole numbers, names or one-hot rows")
+        return labels.astype(np.int64)
+    return labels
+
+
+def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
+    """Return the name of each picture's class from its place among them."""
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise ArgumentError(
+            f"the labels go from {labels.min()} to {labels.max()}: there are {len(classes)} classes, "
+            f"0 to {len(classes) - 1}"
+        )
+    return [classes[label] for label in labels]
+
+
+def _names(labels: NDArray[Any]) -> list[str]:
+    return [label.decode() if isinstance(label, bytes) else str(label) for label in labels.tolist()]
+
+
+def _natural(name: str) -> tuple[int, int, str]:
+    """Return a key that sorts -1 before 2 and 2 before 10, and numbers before names."""
+    return (0, int(name), name) if name.removeprefix("-").isdecimal() else (1, 0, name)
+
+
+def _assembled(
+    where: object,
+    listed: Sequence[tuple[str, str]],
+    *,
+    wanted: _Wanted,
+    found: Sequence[str],
+    problems: Sequence[Problem],
+    source: Source,
+    places: Sequence[int],
+    least: int = 2,
+) -> Pictures:
+    names, labels = [name for name, _ in listed], [label for _, label in listed]
+    classes = tuple(found) if wanted.names is None else wanted.names
+    known = {name: place for place, name in enumerate(classes)}
+    if not labels:
+        told = f"; {problems[0].file}: {problems[0].problem}" if problems else ""
+        raise ArgumentError(f"{where}: has no pictures that can be used{told}")
+    if unknown := sorted(set(labels).difference(known)):
+        whose = "which the training pictures have not; they have" if wanted.trained else "which is none of"
+        raise ArgumentError(f"{where}: has the class {unknown[0]!r}, {whose} {', '.join(classes)}")
+    if len(classes) < least:
+        raise ArgumentError(f"{where}: has one class, {classes[0]!r}; there must be two to tell apart")
+    return Pictures(
+        classes=classes,
+        labels=np.array([known[label] for label in labels], np.int64),
+        names=tuple(names),
+        problems=tuple(problems),
+        source=source,
+        places=np.asarray(places, np.int64),
+    )
+
+
+def _with_classes(pictures: Pictures, wanted: _Wanted) -> Pictures:
+    """Return the same pictures with the classes that others have."""
+    if wanted.names in (None, pictures.classes):
+        return pictures
+    labels = [pictures.classes[label] for label in pictures.labels]
+    return _assembled(
+        "the pictures",
+        list(zip(pictures.names, labels, strict=True)),
+        wanted=wanted,
+        found=(),
+        problems=pictures.problems,
+        source=pictures.source,
+        places=pictures.places.tolist(),
+    )
+
+
+def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
+    """Divide pictures into some to train on and some to validate with, class by class.
+
+    Of each class the share is validated with, but at least one picture and never all; a class of one picture
+    is only trained on. A picture that a class has several times is on one side: to validate with what was
+    trained on would flatter.
+
+    Args:
+        pictures: All pictures.
+        share: Share to validate with, between 0 and 1.
+        seed: Of the draw.
+
+    Returns:
+        Pictures to train on, and others to validate with, each in the order they had.
+
+    Raises:
+        ArgumentError: The share is not between 0 and 1, or no class has two different pictures.
+    """
+    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < 1:
+        raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
+    chosen = np.zeros(len(pictures), np.bool_)
+    problems: list[Problem] = []
+    digests = np.array(pictures.digests())
+    for place, name in enumerate(pictures.classes):
+        members = np.flatnonzero(pictures.labels == place)
+        groups = _groups(members, digests)
+        problems += _repeated(pictures, groups)
+        if len(groups) == 1:
+            reason = "this class has one picture: nothing validates it"
+            problems.append(Problem(file=name, problem=reason, used=True))
+        elif groups:
+            chosen[_held_out(groups, share, np.random.default_rng([seed, place]))] = True
+    if not chosen.any():
+        raise ArgumentError("no class has two pictures, one to train on and one to validate with")
+    told = replace(pictures, problems=(*pictures.problems, *problems))
+    return told.subset(np.flatnonzero(~chosen)), told.subset(np.flatnonzero(chosen))
+
+
+def _groups(members: NDArray[np.int64], digests: NDArray[np.str_]) -> dict[int, list[int]]:
+    """Return the members by the first that is the same picture."""
+    firsts: dict[str, int] = {}
+    groups: dict[int, list[int]] = {}
+    for member in members.tolist():
+        first = firsts.setdefault(str(digests[member]), member)
+        groups.setdefault(first, []).append(member)
+    return groups
+
+
+def _repeated(pictures: Pictures, groups: dict[int, list[int]]) -> list[Problem]:
+    return [
+        Problem(
+            file=pictures.names[first],
+            problem=f"is there {len(group)} times in its class; all of them on one side of the split",
+            used=True,
+        )
+        for first, group in groups.items()
+        if len(group) > 1
+    ]
+
+
+def _held_out(groups: dict[int, list[int]], share: float, draw: np.random.Generator) -> list[int]:
+    """Return members to validate with: whole groups, drawn, as near to the share as they come below it."""
+    total = sum(map(len, groups.values()))
+    count = min(max(1, round(share * total)), total - 1)
+    chosen: list[int] = []
+    for first in draw.permutation(np.array(list(groups), np.int64)).tolist():
+        if len(chosen) + len(groups[first]) <= count:
+            chosen += groups[first]
+    return chosen or min(groups.values(), key=len)
+
+
+def divided(train: Pictures, valid: Pictures) -> tuple[Problem, ...]:
+    """Return what is wrong with a division that the user made: classes without pictures, the same twice."""
+    problems = [
+        Problem(file=name, problem="this class has no pictures to validate with", used=True)
+        for name, count in zip(train.classes, valid.counts, strict=True)
+        if not count
+    ]
+    learned = set(train.digests())
+    problems += [
+        Problem(file=name, problem="the same picture is among those that are trained on", used=True)
+        for name, digest in zip(valid.names, valid.digests(), strict=True)
+        if digest in learned
+    ]
+    return tuple(problems)

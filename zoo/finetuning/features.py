@@ -1,0 +1,334 @@
+"""Bottleneck features: what a network makes of pictures just before it classifies them.
+
+A backbone that is frozen gives the same features in every epoch. They are computed once, kept on disk under
+what they depend on, and trained on in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.architectures.drawing import DataFormat, Tensor
+from zoo.errors import ArgumentError, ZooError
+from zoo.finetuning.batches import Batches, PictureBatches, Preparation, replicas_of
+from zoo.finetuning.data import Pictures, Size
+from zoo.finetuning.digests import ModelDigest, digest_model
+from zoo.finetuning.shelves import looked_up, shelf_path
+from zoo.fusion import fuse
+from zoo.records import Preprocessing
+from zoo.rewiring import Operation, ends, wiring
+
+Features = NDArray[np.float32]
+
+_BODY = "_body"  # what the name of a model without its classifier ends in
+_LEAST_DEVIATION = 0.1  # of the usual one
+_ROUNDING = 1e-6  # of a feature's mean: what varies less is rounding
+_TINY, _HUGE = 1e-6, 1e15  # keras.layers.Normalization divides by 1e-7 at least, and squares
+_LOG = logging.getLogger(__name__)
+
+
+class FeaturesError(ZooError):
+    """A network gives features that nothing can be learned from; the message says which and what to try."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """A model taken apart.
+
+    Attributes:
+        model: The model with its main output alone.
+        body: From images to what the classifier takes, (N, features).
+        classifier: The dense layer that gives the classes.
+        dropout: Rate of the dropout right before it; 0 without.
+    """
+
+    model: keras.Model
+    body: keras.Model
+    classifier: keras.layers.Dense
+    dropout: float
+
+
+def dissect(model: keras.Model) -> Anatomy:
+    """Take a model apart before its main classifier, that of its last output.
+
+    Args:
+        model: A functional or ``Sequential`` model that ends in a dense layer with softmax.
+
+    Raises:
+        ArgumentError: It is not such a model.
+    """
+    graph = wiring(model)
+    output = graph.outputs[-1]
+    step = graph.origin(output)
+    is_softmax = False
+    while _is_passed_over(step.operation):
+        is_softmax = is_softmax or _is_softmax(step.operation)
+        step = graph.origin(step.inputs[0])
+    classifier = step.operation
+    if not isinstance(classifier, keras.layers.Dense) or len(step.inputs[0].shape) != 2:
+        raise ArgumentError(
+            f"model {model.name!r} ends in {classifier.name!r}, not in a dense layer that gives classes; "
+            "zoo.load(..., num_classes=N) and zoo.replace_head put one on"
+        )
+    own = classifier.activation
+    if not (own is keras.activations.linear if is_softmax else _is_softmax(classifier)):
+        raise ArgumentError(
+            f"model {model.name!r} gives no probabilities: {classifier.name!r} needs a softmax, its own or a "
+            "layer behind it"
+        )
+    neck, rate = step.inputs[0], 0.0
+    before = graph.origin(neck)
+    if isinstance(before.operation, keras.layers.Dropout):
+        neck, rate = before.inputs[0], float(before.operation.rate)
+    inputs, _ = ends(model)
+    with scope(model):
+        whole = model if len(graph.outputs) == 1 else keras.Model(inputs, output, name=model.name)
+        body = keras.Model(inputs, neck, name=f"{model.name}{_BODY}")
+    return Anatomy(model=whole, body=body, classifier=classifier, dropout=rate)
+
+
+def _is_passed_over(operation: Operation) -> bool:
+    """Tell whether a layer can stand between the classifier and the output."""
+    if isinstance(operation, keras.layers.Activation):
+        return operation.activation in (keras.activations.softmax, keras.activations.linear)
+    return isinstance(operation, keras.layers.Softmax)
+
+
+def _is_softmax(layer: keras.Layer) -> bool:
+    if isinstance(layer, keras.layers.Softmax):
+        return True
+    return bool(layer.activation is keras.activations.softmax)
+
+
+def scope(model: keras.Model) -> AbstractContextManager[Any]:
+    """Return what layers that join a model have to be made in: its ``tf.distribute`` strategy's scope."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return nullcontext() if strategy is None else strategy.scope()
+
+
+def predicted(model: keras.Model, batches: Batches) -> NDArray[np.float32]:
+    """Return what a model gives for all rows, in their order, on however many devices it is.
+
+    Args:
+        model: Gives one output.
+        batches: Their order is that of the rows; shared out among the model's devices from now on.
+
+    Returns:
+        Shape (N, outputs), float32.
+    """
+    batches.replicas = replicas_of(model)
+    with scope(model):
+        found = np.asarray(model.predict(batches.inputs(), verbose=0), np.float32)
+    return found if batches.replicas == 1 else found[batches.own]
+
+
+def image_size(model: keras.Model) -> Size:
+    """Return height and width of the images that a model takes.
+
+    Raises:
+        ArgumentError: It takes something else than images, or images of any size.
+    """
+    shape = tuple(model.input_shape)
+    if len(shape) == 4 and 3 in (shape[1], shape[3]) and None not in shape[1:]:
+        return (shape[1], shape[2]) if shape[3] == 3 else (shape[2], shape[3])
+    raise ArgumentError(f"model {model.name!r} takes {shape}: must take RGB images of one size")
+
+
+def preparation_for(model: keras.Model, recipe: Preprocessing | None) -> Preparation:
+    """Return what has to be done to pictures before a model gets them.
+
+    Args:
+        model: Takes images of one size.
+        recipe: What it was trained with; ``None`` leaves values from 0 to 255.
+
+    Raises:
+        ArgumentError: It takes something else.
+    """
+    height, width = image_size(model)
+    order: DataFormat = "channels_last" if model.input_shape[3] == 3 else "channels_first"
+    return Preparation(height=height, width=width, data_format=order, recipe=recipe)
+
+
+def extract(
+    body: keras.Model,
+    pictures: Pictures,
+    preparation: Preparation,
+    *,
+    batch_size: int = 32,
+    cache: Path | None = None,
+    fused: bool = False,
+) -> Features:
+    """Return what a model makes of pictures.
+
+    Args:
+        body: From images to features (N, F).
+        pictures: The pictures.
+        preparation: What is done to them before the model gets them.
+        batch_size: How many go through it at once.
+        cache: Folder in which features are looked up and kept, by the model's graph and weights, the
+            preparation, and the content of each picture. It can be deleted at any time; it holds
+            :data:`~zoo.finetuning.shelves.LIMIT` bytes at most.
+        fused: Whether batch normalisation is folded into the convolutions for it: faster, equal but for
+            rounding.
+
+    Returns:
+        Shape (N, F), float32.
+
+    Raises:
+        ArgumentError: The model gives feature maps.
+        FeaturesError: It gives something else than numbers.
+    """
+    if len(body.output_shape) != 2:
+        raise ArgumentError(
+            f"model {body.name!r} gives feature maps of shape {body.output_shape}: pool them, with "
+            "zoo.load(..., num_classes=0, pooling='avg')"
+        )
+
+    def compute(indices: NDArray[np.int64]) -> tuple[Features, NDArray[np.bool_]]:
+        chosen = pictures.subset(indices)
+        with scope(body):
+            model = fuse(body) if fused else body
+        found = predicted(model, PictureBatches(chosen, preparation, batch_size=batch_size))
+        _check_numbers(body, found, chosen)
+        return found, chosen.readable
+
+    if cache is None:
+        return compute(np.arange(len(pictures)))[0]
+    digest = digest_model(body)
+    if digest.untold:
+        what = ", ".join(digest.untold)
+        _LOG.warning("model %r: the features are not kept: %s does not say what it does", _name(body), what)
+        return compute(np.arange(len(pictures)))[0]
+    shelf = shelf_path(cache, body.name, _with_preparation(digest, preparation, fused=fused))
+    return looked_up(shelf, pictures.digests(), compute)
+
+
+def _check_numbers(body: keras.Model, features: Features, pictures: Pictures) -> None:
+    damaged = ~np.isfinite(features).all(axis=1)
+    if damaged.any():
+        raise FeaturesError(
+            f"model {_name(body)!r} gives features that are not numbers for {damaged.sum()} of "
+            f"{len(pictures)} pictures, {pictures.names[int(damaged.argmax())]!r} among them: its weights "
+            "are damaged, or too large for its type of numbers; load them anew, in float32"
+        )
+
+
+def _name(body: keras.Model) -> str:
+    return str(body.name).removesuffix(_BODY)
+
+
+def model_digest(body: keras.Model, preparation: Preparation, *, fused: bool = False) -> str:
+    """Return a digest of all that features depend on besides the pictures."""
+    return _with_preparation(digest_model(body), preparation, fused=fused)
+
+
+def _with_preparation(digest: ModelDigest, preparation: Preparation, *, fused: bool) -> str:
+    facts = {"model": digest.value, "preparation": asdict(preparation), "fused": fused}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Mean and deviation of features.
+
+    A classifier learns from standardised features, so that one learning rate suits every network; the two are
+    folded into its weights afterwards, so that it takes the features as they are.
+
+    Attributes:
+        mean: Shape (F,).
+        deviation: Shape (F,), above zero.
+        varies: Whether any feature differs between pictures, by more than rounding.
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    varies: bool = True
+
+    @classmethod
+    def of(cls, features: Features) -> Scale:
+        """Return the scale of features (N, F).
+
+        What hardly varies here may vary in other pictures: no deviation is taken to be below a tenth of the
+        usual one (root mean square), or such a feature would drown all others there.
+        """
+        mean = features.mean(axis=0, dtype=np.float64)
+        deviation = features.std(axis=0, dtype=np.float64)
+        usual = float(np.sqrt(np.mean(deviation**2)))
+        rounding = _ROUNDING * np.abs(mean)
+        least = np.maximum(max(_LEAST_DEVIATION * usual, float(np.finfo(np.float32).tiny)), rounding)
+        varies = bool(np.any(deviation > rounding))
+        return cls(mean=mean, deviation=np.maximum(deviation, least), varies=varies)
+
+    def standardise(self, features: Features) -> Features:
+        """Return features (N, F) with mean 0 and deviation 1."""
+        return ((features - self.mean) / self.deviation).astype(np.float32)
+
+    def layer(self) -> Callable[[Tensor], Tensor]:
+        """Return a layer, or two, that do the same."""
+        lift = self._lift()
+        normalise: Callable[[Tensor], Tensor] = keras.layers.Normalization(
+            mean=(self.mean * lift).tolist(),
+            variance=((self.deviation * lift) ** 2).tolist(),
+            name="standardised",
+        )
+        if lift == 1:
+            return normalise
+        rescale = keras.layers.Rescaling(lift, name="rescaled")
+        return lambda features: normalise(rescale(features))
+
+    def _lift(self) -> float:
+        """Return what brings features to a size that Keras' layer can work with: a power of 2, so exactly."""
+        if self.deviation.min() >= _TINY and self.deviation.max() <= _HUGE:
+            return 1.0
+        return float(2.0 ** -np.floor(np.log2(self.deviation.max())))
+
+    def fold(self, weights: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """Return what a dense layer needs to take raw features.
+
+        Args:
+            weights: Kernel (F, C) and bias (C,) of a layer that takes standardised ones.
+        """
+        kernel = weights[0] / self.deviation[:, np.newaxis]
+        bias = weights[1] - self.mean @ kernel
+        return [kernel.astype(np.float32), bias.astype(np.float32)]
+
+    def unfold(self, weights: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """Return what a dense layer needs to take standardised features; the inverse of :meth:`fold`."""
+        kernel = weights[0].astype(np.float64)
+        bias = weights[1] + self.mean @ kernel
+        kernel = kernel * self.deviation[:, np.newaxis]
+        return [kernel.astype(np.float32), bias.astype(np.float32)]
+
+
+def save_features(path: Path, features: Features, pictures: Pictures) -> None:
+    """Write features to an ``.npz`` file: ``features``, ``labels``, ``files``, ``classes``.
+
+    Args:
+        path: The file to write; one that is there is replaced.
+        features: Shape (N, F).
+        pictures: What they are features of.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            features=features,
+            labels=pictures.labels,
+            files=_texts(pictures.names),
+            classes=_texts(pictures.classes),
+        )
+
+
+def _texts(names: Iterable[str]) -> NDArray[np.str_]:
+    return np.array([name.encode("utf-8", "replace").decode() for name in names], dtype=np.str_)

@@ -1,0 +1,580 @@
+"""What all strategies share: the data, the settings, the run folder, and the result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo import head as heads
+from zoo.cache import default_home
+from zoo.errors import ArgumentError
+from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
+from zoo.finetuning.backbone import all_layers, recipe_for
+from zoo.finetuning.batches import Batches, FeatureBatches, PictureBatches, balanced_weights
+from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
+from zoo.finetuning.data import Pictures, Problem, as_pictures, divided
+from zoo.finetuning.features import (
+    Anatomy,
+    Features,
+    dissect,
+    extract,
+    image_size,
+    model_digest,
+    predicted,
+    preparation_for,
+    scope,
+)
+from zoo.finetuning.optimizer import factors_by_layer
+from zoo.finetuning.options import Options, Settings
+from zoo.finetuning.report import write_report
+from zoo.finetuning.run_folder import (
+    FORMAT,
+    Epoch,
+    RunFolder,
+    write_history,
+    write_json,
+    write_predictions,
+)
+from zoo.finetuning.schedule import PHASES, Phase, batch_size
+from zoo.finetuning.tensorboard import Logs
+from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
+from zoo.prefix import with_preprocessing
+from zoo.registry import get_registry
+from zoo.rewiring import ends
+
+Data = Any
+"""A folder, a CSV file, (images, labels), a loader, or ``Pictures``."""
+
+FEATURES_FOLDER = "_features"
+"""Below the cache's home."""
+
+INCLUDED = "included"
+"""The preprocessing of a model that takes images as they are."""
+
+_TWO_LAYERS = frozenset({"freeze-pretrain-finetune"})
+"""Strategies that put other layers in the place of the model's own classifier."""
+_THUMBNAIL = 160  # pixels
+_NAMING = frozenset({"name", "shared_object_id"})  # keys of Keras' configurations
+_TOLD = 10  # problems that are told one by one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of a strategy.
+
+    Attributes:
+        strategy: Its name.
+        reason: Why it was chosen, where ``auto`` did that.
+        model: The model, compiled to go on with; its outputs are in the order of ``classes``.
+        classes: Their names.
+        accuracy: Share of the validation pictures named rightly.
+        log_loss: Cross-entropy on them.
+        history: The epochs of all phases.
+        predictions: Probabilities of the validation pictures, shape (N, classes).
+        valid: The validation pictures; ``None`` where the result was read from its folder.
+        problems: What was left out of the data, and what the user should know.
+        seconds: It took; those before an interruption are not in it.
+        out: The run folder.
+        report: The report in it.
+    """
+
+    strategy: str
+    reason: str | None
+    model: keras.Model = field(repr=False)
+    classes: tuple[str, ...]
+    accuracy: float
+    log_loss: float
+    history: tuple[Epoch, ...] = field(repr=False)
+    predictions: NDArray[np.float32] = field(repr=False)
+    valid: Pictures | None = field(repr=False)
+    problems: tuple[Problem, ...] = field(repr=False)
+    seconds: float
+    out: Path | None
+    report: Path | None
+
+
+class Job:
+    """One run of a strategy.
+
+    Attributes:
+        strategy: Its name.
+        settings: The options.
+        anatomy: The model, taken apart.
+        train: Pictures to train on.
+        valid: Pictures to validate with.
+    """
+
+    def __init__(
+        self, strategy: str, settings: Settings, anatomy: Anatomy, train: Pictures, valid: Pictures
+    ) -> None:
+        self.strategy = strategy
+        self.settings = settings
+        self.anatomy = anatomy
+        self.train, self.valid = train, valid
+        told = (*train.problems, *valid.problems, *divided(train, valid))
+        self.problems = tuple(dict.fromkeys(told))  # both parts of one folder tell the same
+        self._recipe = recipe_for(anatomy.model, settings.preprocessing)
+        self._preparation = preparation_for(anatomy.body, self._recipe)
+        self._folder = None if settings.out is None else RunFolder(path=Path(settings.out))
+        self._batch_size = _batch_size(anatomy.model, settings.batch_size)
+        self._logs = None if self._folder is None else Logs(self._folder.logs)
+        self._epochs: tuple[Epoch, ...] = ()
+        self._phases: list[dict[str, Any]] = []
+        self._started = time.perf_counter()
+
+    @classmethod
+    def start(
+        cls, strategy: str, model: keras.Model, train: Data, valid: Data, options: Options, **more: object
+    ) -> Job:
+        """Check everything that can be checked before anything is computed, and make the run folder.
+
+        Args:
+            strategy: Its name.
+            model: What to train.
+            train: Pictures to train on.
+            valid: Pictures to validate with.
+            options: As the user gave them.
+            more: What else decides what the run does.
+
+        Raises:
+            TypeError: There is no such option.
+            ZooError: Something is not allowed or cannot be used.
+        """
+        settings = Settings(**options)
+        anatomy = dissect(model)
+        size = image_size(anatomy.body)
+        learned = as_pictures(train, size=size)
+        held_out = as_pictures(valid, like=learned, size=size)
+        outputs = anatomy.classifier.units
+        if outputs != len(learned.classes):
+            raise ArgumentError(
+                f"model {model.name!r} has {outputs} outputs: the pictures have {len(learned.classes)} "
+                f"classes; zoo.load(..., num_classes={len(learned.classes)}) makes one that fits"
+            )
+        job = cls(strategy, settings, anatomy, learned, held_out)
+        job._factors([anatomy.classifier.name, hidden_name(anatomy)])
+        job._check_augmentation()
+        if strategy not in _TWO_LAYERS:
+            check_bias(anatomy)
+        job.say(
+            f"{strategy}: {counted(len(learned), 'picture')} of {len(learned.classes)} classes to train on, "
+            f"{len(held_out)} to validate with"
+        )
+        job._say_problems()
+        if job._folder is not None:
+            job._folder.open(job._plan(more), resume=settings.resume)
+        return job
+
+    def _check_augmentation(self) -> None:
+        """Check that what changes pictures can run where they are read, which is TensorFlow.
+
+        Raises:
+            ArgumentError: Keras' layers run on another backend.
+        """
+        over_pictures = any(phase.trained != "classifier" for phase in PHASES[self.strategy])
+        backend = keras.backend.backend()
+        if over_pictures and self.settings.augmentation is not False and backend != "tensorflow":
+            raise ArgumentError(
+                f"augmentation={self.settings.augmentation!r}: needs TensorFlow, but Keras runs on "
+                f"{backend}; say augmentation=False, or set KERAS_BACKEND=tensorflow"
+            )
+
+    def _say_problems(self) -> None:
+        """Tell what was noticed about the data: classes each by name, of many files the first few."""
+        of_classes = [one for one in self.problems if one.file in self.train.classes or not one.used]
+        others = len(self.problems) - len(of_classes)
+        for one in of_classes[:_TOLD]:
+            self.say(f"{one.file}: {one.problem}{'' if one.used else '; left out'}")
+        if len(of_classes) > _TOLD:
+            self.say(f"... and {len(of_classes) - _TOLD} more; Result.problems and run.json have all")
+        if others:
+            what = counted(others, "remark")
+            self.say(f"{what} about pictures that are used, in Result.problems and run.json")
+
+    @property
+    def scope(self) -> AbstractContextManager[Any]:
+        """What new layers have to be made in."""
+        return scope(self.anatomy.body)
+
+    def say(self, text: str) -> None:
+        """Tell the user something."""
+        if self.settings.report is not None:
+            self.settings.report(text)
+
+    def features(self, pictures: Pictures, *, keep: bool = True) -> Features:
+        """Return bottleneck features of pictures, (N, F); those that no later run will want are not kept."""
+        start = time.perf_counter()
+        found = extract(
+            self.anatomy.body,
+            pictures,
+            self._preparation,
+            cache=_cache(self.settings.cache) if keep else None,
+            fused=self.settings.fused,
+        )
+        self.say(
+            f"{found.shape[1]} features of {len(pictures)} pictures in {time.perf_counter() - start:.1f} s"
+        )
+        return found
+
+    def phases(self, table: Sequence[Phase]) -> tuple[Phase, ...]:
+        """Return the phases of a strategy as the user wants them."""
+        settings = self.settings
+        over_pictures = any(phase.trained != "classifier" for phase in table)
+        faster = (settings.learning_rate or table[0].learning_rate) / table[0].learning_rate
+        changed = []
+        for phase in table:
+            counted = phase.trained != "classifier" or not over_pictures
+            changed.append(
+                replace(
+                    phase,
+                    learning_rate=phase.learning_rate * faster,
+                    epochs=settings.epochs if settings.epochs and counted else phase.epochs,
+                    patience=settings.patience or phase.patience,
+                    freeze_batch_norm=_either(settings.freeze_batch_norm, phase.freeze_batch_norm),
+                )
+            )
+        return tuple(changed)
+
+    def fit_features(
+        self, classifier: Classifier, features: Features, held_out: Features, phase: Phase
+    ) -> None:
+        """Train a classifier on features of the pictures to train on.
+
+        Args:
+            classifier: The layers.
+            features: Of the pictures to train on, (N, F).
+            held_out: Of those to validate with, (M, F).
+            phase: Says how.
+        """
+        with self.scope:
+            inputs = keras.Input(features.shape[1:])
+            model = keras.Model(inputs, classifier.draw(inputs))
+            compile_for_phase(model, phase, self._factors(classifier.names))
+        batches = FeatureBatches(
+            features, self.train.labels, counts=self.train.readable, **self._training_options()
+        )
+        valid = FeatureBatches(
+            held_out, self.valid.labels, counts=self.valid.readable, batch_size=self._batch_size
+        )
+        still = [layer.name for layer in all_layers(self.anatomy.body) if layer.weights]
+        self._fit(model, batches, valid, phase, frozen=still, is_fresh=True)
+
+    def fit_pictures(
+        self, classifier: Classifier, phase: Phase, frozen: Callable[[str], bool], *, is_fresh: bool
+    ) -> None:
+        """Train a classifier and layers of the backbone on pictures.
+
+        Args:
+            classifier: The layers.
+            phase: Says how.
+            frozen: Tells by its name whether a layer of the backbone stays as it is.
+            is_fresh: Whether the classifier has learned nothing yet.
+        """
+        body, layers = self.anatomy.body, all_layers(self.anatomy.body)
+        body.trainable = True  # a model that is frozen as a whole lets none of its layers learn
+        for layer in layers:
+            is_norm = isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = not (frozen(layer.name) or (is_norm and phase.freeze_batch_norm))
+        with self.scope:
+            model = keras.Model(body.input, classifier.draw(body.output))
+            compile_for_phase(model, phase, self._factors(classifier.names))
+        batches = PictureBatches(
+            self.train,
+            self._preparation,
+            augment=_augment(self.settings.augmentation),
+            **self._training_options(),
+        )
+        valid = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
+        still = [layer.name for layer in layers if layer.weights and not layer.trainable]
+        self._fit(model, batches, valid, phase, frozen=still, is_fresh=is_fresh)
+
+    def _fit(
+        self,
+        model: keras.Model,
+        batches: Batches,
+        valid: Batches,
+        phase: Phase,
+        *,
+        frozen: Sequence[str],
+        is_fresh: bool,
+    ) -> None:
+        self.say(f"phase {phase.name}: up to {phase.epochs} epochs, learning rate {phase.learning_rate:g}")
+        before, is_first = self._epochs, not self._phases
+        outcome = train(
+            model,
+            batches,
+            valid,
+            phase,
+            seed=self.settings.seed,
+            folder=self._folder.checkpoint / phase.name if self._folder else None,
+            on_epoch=lambda epochs: self._keep_epochs((*before, *epochs)),
+            verbose=self.settings.verbose,
+        )
+        if is_first and not outcome.best and (outcome.diverged or is_fresh):
+            raise TrainingError(_said_of_nothing(phase, outcome))
+        self._phases.append(_phase_record(phase, outcome, frozen))
+        self._epochs = (*before, *outcome.epochs)
+        self.say(_said_of(phase, outcome))
+
+    def _keep_epochs(self, epochs: tuple[Epoch, ...]) -> None:
+        """Take down the epochs so far, the last of them new."""
+        self._epochs = epochs
+
+        if self._folder is not None:
+            write_history(self._folder.history, self._epochs)
+        if self._logs is not None:
+            self._logs.add(epochs[-1])
+
+    def record_fit(self, learned: NDArray[np.float32], held_out: NDArray[np.float32], seconds: float) -> None:
+        """Take down what was fitted without epochs.
+
+        Args:
+            learned: Probabilities of the pictures to train on, (N, classes).
+            held_out: Probabilities of those to validate with.
+            seconds: It took.
+        """
+        loss, accuracy = scores(learned, self.train.labels)
+        val_loss, val_accuracy = scores(held_out, self.valid.labels)
+        epoch = Epoch(
+            phase=self.strategy,
+            epoch=1,
+            loss=loss,
+            accuracy=accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            learning_rate=None,
+            seconds=seconds,
+        )
+        self._phases.append({"name": self.strategy, "epochs": 1, "learning_rate": None, "frozen": "backbone"})
+        self._keep_epochs((epoch,))
+
+    def finish(self, model: keras.Model) -> Result:
+        """Look at the validation pictures with the trained model, write the run folder, return the result.
+
+        Args:
+            model: The trained model, which takes preprocessed images.
+        """
+        batches = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
+        probabilities = predicted(model, batches)
+        judged = self._judged()
+        log_loss, accuracy = scores(probabilities[judged], self.valid.labels[judged])
+        if self.settings.include_preprocessing and self._recipe is not None:
+            with self.scope:
+                model = with_preprocessing(model, self._recipe)
+        with self.scope:
+            heads.compile_for_finetuning(model)
+        result = Result(
+            strategy=self.strategy,
+            reason=self.settings.about.get("reason"),
+            model=model,
+            classes=self.train.classes,
+            accuracy=accuracy,
+            log_loss=log_loss,
+            history=self._epochs,
+            predictions=probabilities[judged],
+            valid=self.valid.subset(np.flatnonzero(judged)),
+            problems=self.problems + self._lost(),
+            seconds=time.perf_counter() - self._started,
+            out=None if self._folder is None else self._folder.path,
+            report=None,
+        )
+        what = counted(int(judged.sum()), "validation picture")
+        self.say(f"{accuracy:.1%} of {what} named rightly, log loss {log_loss:.3f}")
+        return result if self._folder is None else self._written(result, self._folder)
+
+    def _judged(self) -> NDArray[np.bool_]:
+        """Return which validation pictures can be judged by, (N,).
+
+        Raises:
+            TrainingError: None of them could be read any more.
+        """
+        readable = self.valid.readable
+        if not readable.any():
+            raise TrainingError(
+                f"none of the validation pictures can be read any more; {self.valid.names[0]}"
+            )
+        return readable
+
+    def _lost(self) -> tuple[Problem, ...]:
+        """Return the pictures that could be read at first and no longer."""
+        names = (*self.train.unreadable, *self.valid.unreadable)
+        what = "could no longer be read; it counted for nothing from then on"
+        return tuple(Problem(file=name, problem=what, used=False) for name in dict.fromkeys(names))
+
+    def _written(self, result: Result, folder: RunFolder) -> Result:
+        temporary = folder.path / ".new.keras"
+        # Not compiled: Keras warns when it opens a file whose optimizer has not taken a step.
+        keras.Model(*ends(result.model), name=result.model.name).save(temporary)
+        temporary.replace(folder.model)
+        write_history(folder.history, result.history)
+        valid = result.valid or self.valid
+        write_predictions(folder.predictions, valid, result.predictions, result.classes)
+        write_json(folder.record, self._record(result))
+        report = write_report(folder.path, lambda row: valid.batch([row], _THUMBNAIL, _THUMBNAIL)[0])
+        if self._logs is not None:
+            self._logs.close()
+        shutil.rmtree(folder.checkpoint)
+        return replace(result, report=report)
+
+    def _record(self, result: Result) -> dict[str, Any]:
+        preparation, settings = self._preparation, self.settings
+        about = dict(settings.about)
+        takes = INCLUDED if settings.include_preprocessing or self._recipe is None else self._recipe.name
+        return {
+            "format": FORMAT,
+            "status": "finished",
+            "network": self.anatomy.model.name,
+            "weights": about.pop("weights", None),
+            "strategy": self.strategy,
+            "reason": about.pop("reason", None),
+            "classes": list(result.classes),
+            "input": [preparation.height, preparation.width, 3],
+            "fit": "stretch",
+            "preprocessing": takes,
+            "data_format": preparation.data_format,
+            "seed": settings.seed,
+            "arguments": about.pop("arguments", None) or self._arguments(),
+            "phases": self._phases,
+            "data": {
+                "train": len(self.train),
+                "valid": len(result.predictions),
+                "report": [asdict(problem) for problem in result.problems],
+            },
+            "result": {"accuracy": result.accuracy, "loss": result.log_loss, "log_loss": result.log_loss},
+            "seconds": result.seconds,
+            **about,
+        }
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return the options as JSON, but those that say where and how the run is shown."""
+        shown = {"out", "resume", "verbose", "report", "about", "cache"}
+        chosen = {one.name: getattr(self.settings, one.name) for one in fields(self.settings)}
+        arguments = {name: value for name, value in chosen.items() if name not in shown}
+        factors = self.settings.learning_rate_factors or {}
+        arguments["learning_rate_factors"] = {group: float(factor) for group, factor in factors.items()}
+        if isinstance(self.settings.augmentation, keras.Layer):
+            arguments["augmentation"] = keras.saving.serialize_keras_object(self.settings.augmentation)
+        return arguments
+
+    def _plan(self, more: Mapping[str, object]) -> dict[str, Any]:
+        """Return all that decides what the run does."""
+        return {
+            "strategy": self.strategy,
+            "network": self.anatomy.model.name,
+            "input": [self._preparation.height, self._preparation.width, 3],
+            "classes": list(self.train.classes),
+            "weights before": model_digest(self.anatomy.body, self._preparation),
+            "dropout": self.anatomy.dropout,
+            "pictures to train on": _digest(self.train),
+            "pictures to validate with": _digest(self.valid),
+            **_without_names(self._arguments()),
+            **more,
+        }
+
+    def _training_options(self) -> dict[str, Any]:
+        weights = None
+        if self.settings.class_weights:
+            weights = balanced_weights(self.train.labels, len(self.train.classes))
+        return {"batch_size": self._batch_size, "seed": self.settings.seed, "class_weights": weights}
+
+    def _factors(self, head: Sequence[str]) -> dict[str, float]:
+        # Of all layers, whichever of them a phase trains: a group without layers is a mistake, not a phase.
+        backbone = [layer.name for layer in all_layers(self.anatomy.body) if layer.weights]
+        return factors_by_layer(self.settings.learning_rate_factors, [*backbone, *head], head)
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things in words: ``1 epoch``, ``3 epochs``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def scores(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Return cross-entropy and accuracy.
+
+    Args:
+        probabilities: Shape (N, classes).
+        labels: Shape (N,).
+    """
+    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    # As Keras does: no certainty is rewarded or punished without limit.
+    loss = -np.log(np.clip(right, 1e-7, 1.0)).mean()
+    return float(loss), float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def _without_names(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a configuration without the names of its layers, which Keras makes up anew in each process."""
+    if isinstance(value, Mapping):
+        return {key: _without_names(one) for key, one in value.items() if key not in _NAMING}
+    return [_without_names(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _batch_size(model: keras.Model, asked: int | None) -> int:
+    known = get_registry().architectures.get(model.name)
+    return batch_size(known.family if known else None, asked)
+
+
+def _either(asked: bool | None, usual: bool) -> bool:
+    return usual if asked is None else asked
+
+
+def _cache(asked: bool | str | os.PathLike[str]) -> Path | None:
+    if isinstance(asked, bool):
+        return default_home() / FEATURES_FOLDER if asked else None
+    return Path(asked)
+
+
+def _augment(asked: bool | keras.Layer) -> Augment | None:
+    if isinstance(asked, bool):
+        return seeded(default_augmentation()) if asked else None
+    return seeded(asked)
+
+
+def _digest(pictures: Pictures) -> str:
+    text = "\n".join(
+        f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _phase_record(phase: Phase, outcome: Outcome, frozen: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": phase.name,
+        "epochs": len(outcome.epochs),
+        "best_epoch": outcome.best,
+        "learning_rate": phase.learning_rate,
+        "frozen": list(frozen),
+    }
+
+
+def _said_of_nothing(phase: Phase, outcome: Outcome) -> str:
+    count, rate = len(outcome.epochs), phase.learning_rate
+    what = "the loss is not a number" if outcome.diverged else "nothing was learned: no epoch was better"
+    than = "" if outcome.diverged else " than the start"
+    return (
+        f"phase {phase.name}: {what}{than} after {counted(count, 'epoch')}; "
+        f"try a smaller learning rate than {rate:g}, {rate / 10:g} for example"
+    )
+
+
+def _said_of(phase: Phase, outcome: Outcome) -> str:
+    count = counted(len(outcome.epochs), "epoch")
+    if outcome.best == 0:
+        why = "the loss was no longer a number" if outcome.diverged else "no epoch was better"
+        advice = f"a smaller learning rate than {phase.learning_rate:g} may help"
+        return f"phase {phase.name}: {count}; {why}, so the weights stay as they were; {advice}"
+    best = outcome.epochs[outcome.best - 1]
+    return (
+        f"phase {phase.name}: {count}, best {outcome.best}: "
+        f"validation loss {best.val_loss:.3f}, accuracy {best.val_accuracy:.1%}"
+    )

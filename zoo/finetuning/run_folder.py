@@ -1,0 +1,219 @@
+"""The folder of a run: what was done, with what, and what came of it.
+
+::
+
+    RUN/model.keras       the model
+    RUN/run.json          network, weights, strategy, classes, preprocessing, arguments, data, result
+    RUN/history.csv       one line for each epoch
+    RUN/predictions.csv   one line for each validation picture, with a column of probability for each class
+    RUN/logs/             for TensorBoard
+    RUN/checkpoint/       while it runs: what ``--resume`` needs
+
+A file under its name is whole: it is written under another one first.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.errors import ArgumentError
+from zoo.finetuning.data import Pictures
+
+FORMAT = 1
+HISTORY_COLUMNS = (
+    "phase",
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What came of one epoch.
+
+    Attributes:
+        phase: Of the strategy.
+        epoch: From 1 in each phase.
+        loss: Cross-entropy on the training pictures, weighted and regularised as it was minimised.
+        accuracy: Share of the training pictures named rightly.
+        val_loss: On the validation pictures.
+        val_accuracy: On the validation pictures.
+        learning_rate: Of the optimizer; ``None`` where none took steps.
+        seconds: It took.
+    """
+
+    phase: str
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """Paths in the folder of a run."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """The model."""
+        return self.path / "model.keras"
+
+    @property
+    def record(self) -> Path:
+        """What was done."""
+        return self.path / "run.json"
+
+    @property
+    def history(self) -> Path:
+        """The epochs."""
+        return self.path / "history.csv"
+
+    @property
+    def predictions(self) -> Path:
+        """The validation pictures."""
+        return self.path / "predictions.csv"
+
+    @property
+    def logs(self) -> Path:
+        """What TensorBoard reads."""
+        return self.path / "logs"
+
+    @property
+    def checkpoint(self) -> Path:
+        """What an interrupted run left."""
+        return self.path / "checkpoint"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end, the report and all."""
+        return self.record.is_file() and not self._started.is_file()
+
+    @property
+    def _started(self) -> Path:
+        return self.checkpoint / "plan.json"
+
+    def open(self, plan: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the folder for a new run, or check that it holds this one.
+
+        Args:
+            plan: All that decides what the run does; JSON.
+            resume: Whether an interrupted run is to go on.
+
+        Raises:
+            ArgumentError: There is something in it and nothing is to go on, or it is another run.
+        """
+        if self._started.is_file() and resume:
+            self._check_same(json.loads(self._started.read_text("utf-8")), json.loads(json.dumps(plan)))
+            return
+        if self.is_finished or self._started.is_file():
+            state = "a finished run" if self.is_finished else "an interrupted run"
+            advice = "name another folder" if self.is_finished else "--resume goes on with it"
+            raise ArgumentError(f"{self.path}: holds {state}; {advice}, or delete it")
+        try:
+            if self.path.exists() and not self._is_free():
+                raise ArgumentError(f"{self.path}: is not an empty folder; name one that is new or empty")
+            self.checkpoint.mkdir(parents=True, exist_ok=True)
+            write_json(self._started, plan)
+        except OSError as error:
+            raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def _is_free(self) -> bool:
+        """Whether a run may start here: nothing is in it, or what one left that was killed as it started."""
+        if not self.path.is_dir():
+            return False
+        held = list(self.path.iterdir())
+        return held in ([], [self.checkpoint]) and not any(self.checkpoint.glob("[!.]*"))
+
+    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        for name in sorted({*before, *now}):
+            if before.get(name) != now.get(name):
+                raise ArgumentError(
+                    f"{self.path}: the run was started with {_shown(name, before.get(name))}, not "
+                    f"{_shown(name, now.get(name))}; resume it with the same arguments and pictures"
+                )
+
+
+def _shown(name: str, value: object) -> str:
+    return f"{name}={value!r}"
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON."""
+    _replace(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_history(path: Path, epochs: Iterable[Epoch]) -> None:
+    """Write one line for each epoch; what there is none of is an empty cell."""
+    rows = [asdict(epoch) for epoch in epochs]
+    _write_rows(path, HISTORY_COLUMNS, [[row[name] for name in HISTORY_COLUMNS] for row in rows])
+
+
+def read_history(path: Path) -> tuple[Epoch, ...]:
+    """Return what :func:`write_history` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple(_epoch(row) for row in csv.DictReader(file))
+
+
+def _epoch(row: Mapping[str, str]) -> Epoch:
+    numbers = {name: float(row[name]) if row[name] else None for name in HISTORY_COLUMNS[2:]}
+    return Epoch(phase=row["phase"], epoch=int(row["epoch"]), **numbers)  # type: ignore[arg-type]
+
+
+def write_predictions(
+    path: Path, pictures: Pictures, probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> None:
+    """Write one line for each picture: file, label, predicted, and a probability for each class.
+
+    Args:
+        path: The file to write.
+        pictures: The pictures.
+        probabilities: Shape (N, classes).
+        classes: Their names.
+    """
+    best = probabilities.argmax(axis=1)
+    rows = [
+        [name, classes[label], classes[found], *(f"{value:.6g}" for value in row)]
+        for name, label, found, row in zip(pictures.names, pictures.labels, best, probabilities, strict=True)
+    ]
+    _write_rows(path, ("file", "label", "predicted", *classes), rows)
+
+
+def read_probabilities(path: Path) -> NDArray[np.float32]:
+    """Return the probabilities that :func:`write_predictions` wrote, shape (N, classes)."""
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = list(csv.reader(file))[1:]
+    return np.array([[float(value) for value in row[3:]] for row in rows], np.float32)
+
+
+def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    temporary.replace(path)
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    # A name of a file that is not UTF-8 becomes an escape, which JSON has too.
+    temporary.write_text(text, "utf-8", errors="backslashreplace")
+    temporary.replace(path)

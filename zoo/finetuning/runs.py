@@ -1,0 +1,349 @@
+"""From the name of a network and pictures to a fine-tuned model, in one call."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Unpack
+
+import keras
+import numpy as np
+
+from converters.structures import load_structure
+from zoo import devices as several
+from zoo.architectures import keras_name
+from zoo.architectures.drawing import DataFormat
+from zoo.cache import default_home
+from zoo.checksums import hash_file
+from zoo.download.progress import Progress
+from zoo.errors import ArgumentError
+from zoo.finetuning import strategies
+from zoo.finetuning.data import Pictures, Problem, Size, as_pictures, split
+from zoo.finetuning.features import Features, dissect, extract, preparation_for
+from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
+from zoo.finetuning.options import Options, Report
+from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
+from zoo.finetuning.schedule import Choice, check_strategy, choose_strategy
+from zoo.head import compile_for_finetuning, is_whole
+from zoo.loading import load
+from zoo.reading import choose_weights, is_path
+from zoo.records import Architecture
+from zoo.registry import architecture
+
+VALIDATION_SHARE = 0.2
+
+Weights = str | os.PathLike[str] | None
+
+_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
+    "svm": strategies.svm,
+    "head": strategies.head,
+    "last-layers": strategies.last_layers,
+    "freeze-pretrain-finetune": strategies.freeze_pretrain_finetune,
+    "all": strategies.train_all,
+}
+_ANY_CLASSES = 2  # of a classifier that is left off
+_FRESH = frozenset({"last-layers", "all"})
+"""Strategies that are told that the classifier is new."""
+
+
+def finetune(
+    name: str,
+    data: Data = None,
+    *,
+    strategy: str = "auto",
+    train: Data = None,
+    valid: Data = None,
+    validation_share: float = VALIDATION_SHARE,
+    input_size: int | tuple[int, int] | None = None,
+    weights: Weights = "imagenet",
+    dropout: float = 0.0,
+    data_format: DataFormat | None = None,
+    devices: str | int | None = None,
+    last: int | str | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[Options],
+) -> Result:
+    """Load a network with as many classes as there are, and fine-tune it.
+
+    Args:
+        name: Name of an architecture, for example ``resnet101``.
+        data: Pictures that are divided into some to train on and some to validate with, class by class: a
+            folder with a folder per class, a CSV file, ``(images, labels)``, a ``tf.data`` dataset, a PyTorch
+            loader, or :class:`~zoo.finetuning.data.Pictures`.
+        strategy: ``svm``, ``head``, ``last-layers``, ``freeze-pretrain-finetune``, ``all``, or ``auto``,
+            which chooses by the number of pictures.
+        train: Pictures to train on, in place of ``data`` and beside ``valid``.
+        valid: Pictures to validate with.
+        validation_share: Share of ``data`` to validate with.
+        input_size: Side of the images in pixels, or (H, W); ``None`` is the published size. VGG stands
+            without its dense layers at any other.
+        weights: As for :func:`zoo.load`.
+        dropout: As for :func:`zoo.load`.
+        data_format: As for :func:`zoo.load`.
+        devices: ``"all"`` trains on all devices, a number on so many; ``None`` on the one Keras takes.
+        last: For ``last-layers``: which.
+        progress: Told about the download of the weights, if there is one.
+        options: See :class:`~zoo.finetuning.options.Options`. The seed becomes that of Keras, NumPy and
+            Python too.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        UnknownNameError: There is no such architecture, weights set, strategy or layer.
+        ArgumentError: An argument is not allowed.
+        TrainingError: Nothing was learned.
+        ZooError: The weights cannot be had, or the data cannot be used.
+    """
+    check_strategy(strategy)
+    network = architecture(name)
+    size = _size(network, input_size)
+    finished = _finished(options, name, strategy)
+    if finished is not None:
+        return finished
+    seed = options.get("seed", 0)
+    learned, held_out = _divided(data, train, valid, share=validation_share, seed=seed, size=size)
+    choice = _chosen(strategy, learned)
+    if last is not None and choice.strategy != "last-layers":
+        raise ArgumentError(f"last={last!r}: is for the strategy last-layers, not {choice.strategy}")
+    if choice.reason:
+        _say(options, f"strategy {choice.strategy}: {choice.reason}")
+    source = provenance(network, weights, size, progress)
+    # So that what has no weights of its own starts the same way each time.
+    keras.utils.set_random_seed(seed)
+    with several.scope(devices):
+        model = load_classifier(
+            name,
+            len(learned.classes),
+            size=size,
+            weights=weights,
+            dropout=dropout,
+            data_format=data_format,
+        )
+        about = {
+            **options.get("about", {}),
+            "weights": source,
+            "reason": choice.reason or None,
+        }
+        more: dict[str, Any] = {"fresh_head": True} if choice.strategy in _FRESH else {}
+        if choice.strategy == "last-layers":
+            more["last"] = last
+        chosen: dict[str, Any] = {**options, "about": about}
+        return _FUNCTIONS[choice.strategy](model, learned, held_out, **more, **chosen)
+
+
+def features(
+    name: str,
+    data: Data,
+    *,
+    input_size: int | tuple[int, int] | None = None,
+    weights: Weights = "imagenet",
+    devices: str | int | None = None,
+    cache: bool = True,
+    fused: bool = False,
+    progress: Progress | None = None,
+    report: Report | None = None,
+) -> tuple[Features, Pictures]:
+    """Return the bottleneck features of labelled pictures.
+
+    Args:
+        name: Name of an architecture.
+        data: As for :func:`finetune`; pictures of one class or of none will do.
+        input_size: As for :func:`finetune`.
+        weights: As for :func:`zoo.load`.
+        devices: As for :func:`finetune`.
+        cache: Whether features are looked up and kept in the zoo's cache.
+        fused: As for :class:`~zoo.finetuning.options.Options`.
+        progress: As for :func:`finetune`.
+        report: Called with one line of text for each step.
+
+    Returns:
+        What the main classifier would take, (N, F), and the pictures, in the same order.
+
+    Raises:
+        ZooError: As :func:`finetune`.
+    """
+    network = architecture(name)
+    size = _size(network, input_size)
+    pictures = as_pictures(data, size=size, labelled=False)
+    if report is not None:
+        report(f"{len(pictures)} pictures of {len(pictures.classes)} classes")
+    provenance(network, weights, size, progress)
+    with several.scope(devices):
+        model = load_classifier(name, _ANY_CLASSES, size=size, weights=weights)
+        body = dissect(model).body
+        preparation = preparation_for(body, network.preprocessing)
+        folder = default_home() / FEATURES_FOLDER if cache else None
+        return extract(body, pictures, preparation, cache=folder, fused=fused), pictures
+
+
+def load_classifier(
+    name: str,
+    classes: int,
+    *,
+    size: Size,
+    weights: Weights = "imagenet",
+    dropout: float = 0.0,
+    data_format: DataFormat | None = None,
+) -> keras.Model:
+    """Load a network with one fresh classifier for images of any size.
+
+    Where dense layers below the classifier fix the size (VGG), the classifier stands on the average of the
+    last feature map at any other.
+
+    Args:
+        name: Name of an architecture.
+        classes: How many there are.
+        size: Height and width of the images in pixels.
+        weights: As for :func:`zoo.load`.
+        dropout: As for :func:`zoo.load`.
+        data_format: As for :func:`zoo.load`.
+
+    Returns:
+        A model with one output, (N, classes), that is not compiled.
+    """
+    order = data_format or keras.config.image_data_format()
+    shape = (3, *size) if order == "channels_first" else (*size, 3)
+    network = architecture(name)
+    if _fits(network, size):
+        return load(
+            name,
+            num_classes=classes,
+            weights=weights,
+            input_shape=shape,
+            dropout=dropout,
+            aux_heads=False,
+            data_format=order,
+            compile=False,
+        )
+    body = load(
+        name,
+        num_classes=0,
+        pooling="avg",
+        weights=weights,
+        input_shape=shape,
+        aux_heads=False,
+        data_format=order,
+        compile=False,
+    )
+    x = keras.layers.Dropout(dropout, name="dropout")(body.output) if dropout else body.output
+    head = keras_name(network.default_graph.heads[-1].layer)
+    dense = keras.layers.Dense(classes, activation="softmax", name=head)
+    return keras.Model(body.input, dense(x), name=name)
+
+
+def _fits(network: Architecture, size: Size) -> bool:
+    """Tell whether a network takes images of a size with all layers below its main classifier."""
+    graph = network.default_graph
+    # Of several heads only the auxiliary ones stand on flattened maps: the main one pools.
+    flattens = len(graph.heads) == 1 and any(
+        layer.flatten for layer in load_structure(graph.structures[0]).layers
+    )
+    return not flattens or size == (network.input.height, network.input.width)
+
+
+def provenance(
+    network: Architecture, weights: Weights, size: Size, progress: Progress | None = None
+) -> dict[str, str] | None:
+    """Return the name and the SHA-256 of the file that :func:`load_classifier` reads; ``None`` without one.
+
+    Args:
+        network: The network.
+        weights: As for :func:`zoo.load`.
+        size: Height and width of the images in pixels.
+        progress: Told about the download, which takes place now if there has to be one.
+    """
+    if weights is None:
+        return None
+    if is_path(weights):
+        path = Path(weights)
+    else:
+        headless = not _fits(network, size)
+        path = choose_weights(network, weights, headless=headless, progress=progress)[1]().path
+    # In the cache a file's name is its id and the first digits of its digest.
+    identifier = path.name if is_path(weights) else path.stem.rpartition("-")[0]
+    return {"id": identifier, "sha256": hash_file(path, ["sha256"])["sha256"]}
+
+
+def _size(network: Architecture, asked: int | tuple[int, int] | None) -> Size:
+    if asked is None:
+        return network.input.height, network.input.width
+    sides = (asked, asked) if is_whole(asked) else asked
+    if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(is_whole(side) for side in sides):
+        raise ArgumentError(f"input_size={asked!r}: must be a number of pixels, or height and width")
+    if min(sides) < network.input.min_size:
+        raise ArgumentError(
+            f"input_size={asked!r}: {network.name} takes images from {network.input.min_size} pixels upwards"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _divided(
+    data: Data, train: Data, valid: Data, *, share: float, seed: int, size: Size
+) -> tuple[Pictures, Pictures]:
+    if data is not None and train is None and valid is None:
+        return split(as_pictures(data, size=size), share, seed)
+    if data is None and train is not None and valid is not None:
+        learned = as_pictures(train, size=size)
+        return learned, as_pictures(valid, like=learned, size=size)
+    raise ArgumentError(
+        "give PICTURES (data), to be divided, or --train and --valid (train, valid), which are"
+    )
+
+
+def _chosen(strategy: str, pictures: Pictures) -> Choice:
+    if strategy == "auto":
+        return choose_strategy(len(pictures), len(pictures.classes))
+    return Choice(strategy=strategy, reason="")
+
+
+def _say(options: Options, text: str) -> None:
+    report = options.get("report")
+    if report is not None:
+        report(text)
+
+
+def _finished(options: Options, name: str, strategy: str) -> Result | None:
+    """Return the result of a run that is to be resumed and has come to its end.
+
+    Raises:
+        ArgumentError: It was another network's or strategy's.
+    """
+    out = options.get("out")
+    if out is None or not options.get("resume"):
+        return None
+    folder = RunFolder(path=Path(out))
+    if not folder.is_finished:
+        return None
+    result = read_result(folder)
+    was = {"network": result.model.name, "strategy": result.strategy}
+    for key, asked in (("network", name), ("strategy", strategy)):
+        if asked not in (was[key], "auto"):
+            raise ArgumentError(f"{out}: holds a finished run with {key}={was[key]!r}, not {asked!r}")
+    _say(options, f"{out}: this run is finished; nothing is left to do")
+    return result
+
+
+def read_result(folder: RunFolder) -> Result:
+    """Return the result of a finished run from its folder."""
+    record = json.loads(folder.record.read_text("utf-8"))
+    model = keras.saving.load_model(folder.model)
+    compile_for_finetuning(model)
+    report = folder.path / "report.html"
+    return Result(
+        strategy=record["strategy"],
+        reason=record["reason"],
+        model=model,
+        classes=tuple(record["classes"]),
+        accuracy=record["result"]["accuracy"],
+        log_loss=record["result"]["log_loss"],
+        history=read_history(folder.history),
+        predictions=np.asarray(read_probabilities(folder.predictions)),
+        valid=None,
+        problems=tuple(Problem(**problem) for problem in record["data"]["report"]),
+        seconds=record["seconds"],
+        out=folder.path,
+        report=report if report.is_file() else None,
+    )

@@ -1,0 +1,289 @@
+"""The ways of fine-tuning that the tutorials teach, each one function.
+
+================================  =============================  ==========================================
+strategy                          suits                          comes from
+================================  =============================  ==========================================
+:func:`svm`                       under about 1,000 pictures     Donahue et al., DeCAF, 2013; Razavian et
+                                                                 al., CNN Features off-the-shelf, 2014
+:func:`head`                      the same, or a first look      the softmax cut off and one's own put on:
+                                                                 Caffe's fine-tuning example, 2014
+:func:`last_layers`               a few thousand a class         Yosinski et al., How transferable are
+                                                                 features in deep neural networks?, 2014
+:func:`freeze_pretrain_finetune`  a few hundred a class          F. Chollet, Building powerful image
+                                                                 classification models using very little
+                                                                 data, 2016
+:func:`train_all`                 very many, or pictures that    Girshick et al., Rich feature hierarchies,
+                                  look nothing like ImageNet's   2013
+================================  =============================  ==========================================
+
+``svm``, ``head`` and the first phase of ``freeze_pretrain_finetune`` leave the backbone as it is: its
+features are computed once and trained on, without augmentation, which would have to compute them anew in each
+epoch. The other phases run the backbone on pictures that are changed at random. In all of them the new
+classifier sees standardised features while it learns, so that one learning rate suits every network; mean and
+deviation are folded into its weights in the end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Unpack
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.structures import load_structure
+from zoo import head as heads
+from zoo.architectures import keras_name
+from zoo.errors import ArgumentError, UnknownNameError
+from zoo.fields import did_you_mean
+from zoo.finetuning.backbone import all_layers, published_graph
+from zoo.finetuning.classifier import Classifier, softmax, two_layers
+from zoo.finetuning.features import Scale
+from zoo.finetuning.job import Data, Job, Result
+from zoo.finetuning.options import Options
+from zoo.finetuning.schedule import FIRST_LAYERS, PHASES, SVM_COST
+from zoo.finetuning.support_vectors import check_machine, decision_weights
+
+_STATISTICS = 2_000  # pictures that mean and deviation of the features are taken from
+
+
+def svm(
+    model: keras.Model, train: Data, valid: Data, *, cost: float = SVM_COST, **options: Unpack[Options]
+) -> Result:
+    """Fit a linear support vector machine to bottleneck features.
+
+    For under about 1,000 pictures: few numbers to learn, a wide margin, nothing to overfit with. The model
+    that comes out is the backbone with a dense layer that computes the machine's decision values; the softmax
+    over them ranks the classes but is not calibrated.
+
+    Args:
+        model: From ``zoo.load(name, num_classes=N)``, or any model that ends in a dense layer of N classes.
+        train: Pictures to train on: a folder with a folder per class, a CSV file, ``(images, labels)``, a
+            ``tf.data`` dataset, a PyTorch loader, or :class:`~zoo.finetuning.data.Pictures`.
+        valid: Pictures to validate with, in any of these forms.
+        cost: Of a picture on the wrong side of the margin (scikit-learn's C).
+        options: See :class:`~zoo.finetuning.options.Options`.
+
+    Returns:
+        What came of it; its ``model`` is the given one with the new classifier.
+
+    Raises:
+        ArgumentError: An argument is not allowed, or scikit-learn is not installed.
+        ZooError: The data cannot be used.
+    """
+    check_machine(cost)
+    job = Job.start("svm", model, train, valid, options, cost=cost)
+    start = time.perf_counter()
+    features, held_out = job.features(job.train), job.features(job.valid)
+    classifier = softmax(job.anatomy, Scale.of(features), job.settings.seed)
+    readable = job.train.readable
+    weights = decision_weights(
+        classifier.scale.standardise(features)[readable],
+        job.train.labels[readable],
+        len(job.train.classes),
+        cost=cost,
+        balanced=job.settings.class_weights,
+        seed=job.settings.seed,
+    )
+    classifier.output.set_weights(weights)
+    kernel, bias = classifier.folded
+    learned, judged = (_softmax(rows @ kernel + bias) for rows in (features, held_out))
+    job.record_fit(learned, judged, time.perf_counter() - start)
+    return job.finish(_keep(job, classifier))
+
+
+def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options]) -> Result:
+    """Train a new softmax alone, on bottleneck features.
+
+    For few pictures too, and for a first look: seconds after the features are there. It tells how far the
+    network as it is tells the classes apart.
+
+    Args:
+        model: As for :func:`svm`.
+        train: As for :func:`svm`.
+        valid: As for :func:`svm`.
+        options: See :class:`~zoo.finetuning.options.Options`.
+
+    Returns:
+        What came of it; its ``model`` is the given one with the new classifier.
+
+    Raises:
+        ZooError: As :func:`svm`; and TrainingError where nothing was learned.
+    """
+    job = Job.start("head", model, train, valid, options)
+    features, held_out = job.features(job.train), job.features(job.valid)
+    classifier = softmax(job.anatomy, Scale.of(features), job.settings.seed)
+    (phase,) = job.phases(PHASES[job.strategy])
+    job.fit_features(classifier, features, held_out, phase)
+    return job.finish(_keep(job, classifier))
+
+
+def freeze_pretrain_finetune(
+    model: keras.Model, train: Data, valid: Data, **options: Unpack[Options]
+) -> Result:
+    """Train two small dense layers on the frozen backbone, then everything at a tenth of the learning rate.
+
+    For a few hundred pictures a class. The new layers learn first, so that what they do not know yet does not
+    spoil what the backbone knows; then the whole network goes on slowly, on pictures changed at random. Batch
+    normalisation keeps its statistics.
+
+    Args:
+        model: As for :func:`svm`; its classifier is replaced by the two layers.
+        train: As for :func:`svm`.
+        valid: As for :func:`svm`.
+        options: See :class:`~zoo.finetuning.options.Options`.
+
+    Returns:
+        What came of it; its ``model`` is a new one on the given one's backbone.
+
+    Raises:
+        ZooError: As :func:`head`.
+    """
+    job = Job.start("freeze-pretrain-finetune", model, train, valid, options)
+    pretrain, finetune = job.phases(PHASES[job.strategy])
+    features, held_out = job.features(job.train), job.features(job.valid)
+    classifier = two_layers(job.anatomy, Scale.of(features), job.settings.seed)
+    job.fit_features(classifier, features, held_out, pretrain)
+    job.fit_pictures(classifier, finetune, lambda name: False, is_fresh=False)
+    body = job.anatomy.body
+    with job.scope:
+        whole = keras.Model(body.input, classifier.draw_folded(body.output), name=model.name)
+    return job.finish(whole)
+
+
+def last_layers(
+    model: keras.Model,
+    train: Data,
+    valid: Data,
+    *,
+    last: int | str | None = None,
+    fresh_head: bool = False,
+    **options: Unpack[Options],
+) -> Result:
+    """Train the last layers of a network, the classifier among them, on pictures changed at random.
+
+    For a few thousand pictures a class: the first layers see edges and colours, which are the same in all
+    pictures, and stay as they are. Batch normalisation keeps its statistics.
+
+    Args:
+        model: As for :func:`svm`.
+        train: As for :func:`svm`.
+        valid: As for :func:`svm`.
+        last: Which layers to train. A number: so many of the last entries of the published list, those
+            without weights counted. A layer's name: from it on. ``None``: all but the first ten.
+        fresh_head: Whether the classifier starts anew; otherwise from what it is.
+        options: See :class:`~zoo.finetuning.options.Options`.
+
+    Returns:
+        What came of it; its ``model`` is the given one.
+
+    Raises:
+        UnknownNameError: There is no layer of this name.
+        ZooError: As :func:`head`.
+    """
+    frozen = first_layers(model, last)
+    job = Job.start("last-layers", model, train, valid, options, last=last, fresh_head=fresh_head)
+    return _train_pictures(job, frozen, fresh_head=fresh_head)
+
+
+def train_all(
+    model: keras.Model,
+    train: Data,
+    valid: Data,
+    *,
+    fresh_head: bool = False,
+    **options: Unpack[Options],
+) -> Result:
+    """Train every layer, starting from what the network knows, on pictures changed at random.
+
+    For very many pictures, or such that look nothing like ImageNet's (X-rays, handwriting), for which its
+    features are of little use.
+
+    Args:
+        model: As for :func:`svm`.
+        train: As for :func:`svm`.
+        valid: As for :func:`svm`.
+        fresh_head: Whether the classifier starts anew; otherwise from what it is.
+        options: See :class:`~zoo.finetuning.options.Options`.
+
+    Returns:
+        What came of it; its ``model`` is the given one.
+
+    Raises:
+        ZooError: As :func:`head`.
+    """
+    job = Job.start("all", model, train, valid, options, fresh_head=fresh_head)
+    return _train_pictures(job, lambda name: False, fresh_head=fresh_head)
+
+
+def _train_pictures(job: Job, frozen: Callable[[str], bool], *, fresh_head: bool) -> Result:
+    (phase,) = job.phases(PHASES[job.strategy])
+    classifier = softmax(job.anatomy, _scale_of_some(job), job.settings.seed)
+    if not fresh_head:
+        own = job.anatomy.classifier.get_weights()
+        classifier.output.set_weights(classifier.scale.unfold(own))
+    job.fit_pictures(classifier, phase, frozen, is_fresh=fresh_head)
+    return job.finish(_keep(job, classifier))
+
+
+def _scale_of_some(job: Job) -> Scale:
+    """Return the scale of the features of pictures to train on, of so many as tell it well."""
+    count = len(job.train)
+    chosen = np.random.default_rng(job.settings.seed).permutation(count)[:_STATISTICS]
+    return Scale.of(job.features(job.train.subset(np.sort(chosen)), keep=False))
+
+
+def _keep(job: Job, classifier: Classifier) -> keras.Model:
+    """Give a model's own classifier what was learned."""
+    job.anatomy.classifier.set_weights(classifier.folded)
+    return job.anatomy.model
+
+
+def _softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def first_layers(model: keras.Model, last: int | str | None) -> Callable[[str], bool]:
+    """Return a function that tells by its name whether a layer comes before the last ones.
+
+    Args:
+        model: For a network of the registry, told by its name, the published list of layers counts;
+            otherwise the model's own.
+        last: As for :func:`last_layers`.
+
+    Raises:
+        ArgumentError: There are not so many layers.
+        UnknownNameError: There is no layer of this name.
+    """
+    graph = published_graph(model)
+    if graph is None:
+        return _first_of([layer.name for layer in all_layers(model)], last)
+    structures = [load_structure(name) for name in graph.structures]
+    published = [keras_name(layer.name) for layer in structures[0].layers]
+    if not isinstance(last, str):
+        return _first_of(published, last)
+    known = [keras_name(layer.name) for structure in structures for layer in structure.layers]
+    if keras_name(last) not in known:
+        raise UnknownNameError(f"last={last!r}: there is no such layer{did_you_mean(last, known)}")
+    before = heads.frozen_layers(last, graph, structures)
+    *lower, _ = [name for name in published if before(name)]
+    return lambda name: name in lower
+
+
+def _first_of(names: Sequence[str], last: int | str | None) -> Callable[[str], bool]:
+    if last is None:
+        lower = names[:FIRST_LAYERS]
+    elif isinstance(last, str):
+        if last not in names:
+            raise UnknownNameError(f"last={last!r}: there is no such layer{did_you_mean(last, names)}")
+        lower = names[: names.index(last)]
+    else:
+        if not heads.is_whole(last) or not 1 <= last <= len(names):
+            allowed = f"a number of layers from 1 to {len(names)}, a layer's name or None"
+            raise ArgumentError(f"last={last!r}: must be {allowed}")
+        lower = names[: len(names) - last]
+    return lambda name: name in lower

@@ -1,0 +1,298 @@
+"""One phase of training: early stopping, the best weights in the end, and going on after an interruption."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.architectures.drawing import Tensor
+from zoo.errors import ZooError
+from zoo.finetuning.augmentation import reseed
+from zoo.finetuning.batches import Batches, replicas_of
+from zoo.finetuning.features import scope
+from zoo.finetuning.optimizer import GroupedSGD
+from zoo.finetuning.run_folder import Epoch, write_json
+from zoo.finetuning.schedule import MOMENTUM, Phase
+
+
+class TrainingError(ZooError):
+    """Training came to nothing; the message says in which phase and what to try."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a phase.
+
+    Attributes:
+        epochs: All of them, those before an interruption too.
+        best: Number of the epoch whose weights the model has now; 0: none was better than the start.
+        diverged: Whether it ended because the loss was no longer a number.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best: int
+    diverged: bool
+
+
+class RowAccuracy(keras.metrics.SparseCategoricalAccuracy):  # type: ignore[misc]
+    """Share of rows named rightly: all count the same, but those of weight 0, which count for nothing."""
+
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
+        """Take a batch in."""
+        counts = None if sample_weight is None else keras.ops.sign(sample_weight)
+        super().update_state(y_true, y_pred, counts)
+
+
+def compile_for_phase(model: keras.Model, phase: Phase, factors: Mapping[str, float]) -> None:
+    """Compile a model for a phase: Nesterov's momentum, cross-entropy on whole-number labels, accuracy.
+
+    Args:
+        model: Gives probabilities, (N, classes).
+        phase: Says the learning rate.
+        factors: Of the learning rate, by layer.
+    """
+    optimizer = GroupedSGD(phase.learning_rate, momentum=MOMENTUM, nesterov=True, factors=factors)
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(),
+        weighted_metrics=[RowAccuracy(name="accuracy")],
+    )
+
+
+def train(
+    model: keras.Model,
+    batches: Batches,
+    valid: Batches,
+    phase: Phase,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    on_epoch: Callable[[tuple[Epoch, ...]], object] = lambda epochs: None,
+    verbose: int = 0,
+) -> Outcome:
+    """Train a model until the loss on the validation pictures no longer falls, and give it its best weights.
+
+    On several devices the losses are those on one: the batches are made so that they can be shared out.
+
+    Args:
+        model: Compiled for the phase. What it starts with is the best there is until an epoch is better.
+        batches: To train on.
+        valid: To validate with.
+        phase: Says how long.
+        seed: Of what layers draw at random.
+        folder: Where to keep what is needed to go on after an interruption; what is in it is gone on from.
+        on_epoch: Called after each epoch with all of the phase so far, those before an interruption too.
+        verbose: As for Keras' ``fit``; its progress goes to standard error.
+    """
+    batches.replicas = valid.replicas = replicas_of(model)
+    watch = _Watch(batches, phase, seed=seed, folder=folder, on_epoch=on_epoch)
+    with scope(model), redirect_stdout(sys.stderr):
+        watch.prepare(model, valid)
+        if not watch.is_over:
+            model.fit(
+                batches.dataset(),
+                validation_data=valid.dataset(judged=True),
+                shuffle=False,  # the batches are, and Keras warns that it cannot
+                initial_epoch=len(watch.epochs),
+                epochs=phase.epochs,
+                callbacks=[watch, *watch.helpers],
+                verbose=verbose,
+            )
+        return watch.finish(model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _State:
+    """What is known after an epoch; JSON.
+
+    Attributes:
+        epochs: So far.
+        best: Number of the best one, 0 for the start.
+        best_loss: Its loss on the validation pictures.
+        is_over: Whether there is no epoch to come.
+        diverged: Whether the last loss was no number.
+    """
+
+    epochs: tuple[Epoch, ...] = ()
+    best: int = 0
+    best_loss: float = math.inf
+    is_over: bool = False
+    diverged: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> _State:
+        read = json.loads(path.read_text("utf-8"))
+        return cls(**{**read, "epochs": tuple(Epoch(**epoch) for epoch in read["epochs"])})
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Watches the epochs of a phase."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        phase: Phase,
+        *,
+        seed: int,
+        folder: Path | None,
+        on_epoch: Callable[[tuple[Epoch, ...]], object],
+    ) -> None:
+        super().__init__()
+        self._batches, self._phase, self._seed = batches, phase, seed
+        self._folder, self._on_epoch = folder, on_epoch
+        self._state = _State(is_over=phase.epochs == 0)
+        self._best_weights: list[np.ndarray[Any, Any]] = []
+        self._start = 0.0
+        self._before_last = _BeforeLast(len(batches))
+
+    @property
+    def helpers(self) -> list[keras.callbacks.Callback]:
+        """What has to be called back too. On one device it is nothing: being called costs each batch time."""
+        return [self._before_last] if self._batches.replicas > 1 else []
+
+    @property
+    def epochs(self) -> tuple[Epoch, ...]:
+        """The epochs so far."""
+        return self._state.epochs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no epoch to come."""
+        return self._state.is_over
+
+    def prepare(self, model: keras.Model, valid: Batches) -> None:
+        """Start, or go on from what is in the folder."""
+        self._best_weights = model.get_weights()
+        if self._folder is not None and self._state_file.is_file():
+            self._go_on(model)
+            return
+        self._state = _State(
+            best_loss=_number(
+                model.evaluate(valid.dataset(judged=True), verbose=0, return_dict=True)["loss"]
+            ),
+            is_over=self._state.is_over,
+        )
+
+    def _go_on(self, model: keras.Model) -> None:
+        self._state = state = _State.read(self._state_file)
+        model.optimizer.build(model.trainable_variables)
+        if state.best:
+            model.load_weights(self._weights_file(state.best))
+            self._best_weights = model.get_weights()
+        if not state.is_over:
+            model.load_weights(self._weights_file(len(state.epochs)))
+
+    def finish(self, model: keras.Model) -> Outcome:
+        """Give the model its best weights."""
+        model.set_weights(self._best_weights)
+        state = self._state
+        return Outcome(epochs=state.epochs, best=state.best, diverged=state.diverged)
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        """Let all that is drawn at random be that of the epoch."""
+        self._batches.epoch = epoch + 1
+        reseed(self.model, self._seed, epoch + 1)
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Take the epoch down, keep its weights, and end the phase if it is time."""
+        done = self._taken_down(epoch + 1, logs or {})
+        self._state = state = self._after(done)
+        if state.best == done.epoch:
+            self._best_weights = self.model.get_weights()
+        if self._folder is not None:
+            self._keep()
+        if state.is_over:
+            self.model.stop_training = True
+        self._on_epoch(state.epochs)
+
+    def _taken_down(self, number: int, logs: Mapping[str, float]) -> Epoch:
+        names = ("accuracy", "val_loss", "val_accuracy")
+        return Epoch(
+            phase=self._phase.name,
+            epoch=number,
+            loss=self._before_last.loss(self._batches, logs["loss"]),
+            **{name: float(logs[name]) for name in names},
+            learning_rate=self._phase.learning_rate,
+            seconds=time.perf_counter() - self._start,
+        )
+
+    def _after(self, done: Epoch) -> _State:
+        before = self._state
+        is_better = done.val_loss < before.best_loss
+        best = done.epoch if is_better else before.best
+        diverged = not (math.isfinite(done.loss) and math.isfinite(done.val_loss))
+        waited_enough = done.epoch - best >= self._phase.patience
+        return _State(
+            epochs=(*before.epochs, done),
+            best=best,
+            best_loss=done.val_loss if is_better else before.best_loss,
+            is_over=diverged or waited_enough or done.epoch >= self._phase.epochs,
+            diverged=diverged,
+        )
+
+    def _keep(self) -> None:
+        """Write the weights and the optimizer's variables, then the state that needs them."""
+        assert self._folder is not None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        needed = {self._weights_file(number) for number in (len(self.epochs), self._state.best) if number}
+        self.model.save_weights(self._weights_file(len(self.epochs)), overwrite=True)
+        write_json(self._state_file, asdict(self._state))
+        for path in set(self._folder.glob("epoch-*.weights.h5")) - needed:
+            path.unlink()
+
+    @property
+    def _state_file(self) -> Path:
+        assert self._folder is not None
+        return self._folder / "state.json"
+
+    def _weights_file(self, epoch: int) -> Path:
+        assert self._folder is not None
+        return self._folder / f"epoch-{epoch:04d}.weights.h5"
+
+
+class _BeforeLast(keras.callbacks.Callback):  # type: ignore[misc]
+    """Remembers the loss of an epoch as it was before its last batch.
+
+    Keras weighs the loss of each batch by its rows, with those that only fill it up. The last batch may have
+    more of these than the others, and so count for too much.
+    """
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self._place = batches - 2
+        self._loss = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Remember it."""
+        if batch == self._place:
+            self._loss = float((logs or {})["loss"])
+
+    def loss(self, batches: Batches, told: float) -> float:
+        """Return the loss of an epoch in which rows that only fill up count for nothing.
+
+        Args:
+            batches: What was trained on.
+            told: The loss that Keras tells.
+        """
+        sizes, filled = batches.sizes, batches.filled_sizes
+        before, last = filled[:-1].sum(), filled[-1]
+        if batches.replicas == 1 or not before:
+            return float(told)
+        of_last = (float(told) * (before + last) - self._loss * before) / last
+        return float((self._loss * sizes[:-1].sum() + of_last * sizes[-1]) / sizes.sum())
+
+
+def _number(loss: float) -> float:
+    """Return a loss to compare with: what is no number is worse than any."""
+    return float(loss) if math.isfinite(loss) else math.inf
