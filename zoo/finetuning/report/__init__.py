@@ -1,0 +1,77 @@
+"""From a run folder to a page that says what was done and how well it went: ``report.html``, and PNGs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.finetuning.report import charts
+from zoo.finetuning.report.numbers import class_scores, confusion
+from zoo.finetuning.report.page import page
+from zoo.finetuning.report.record import Prediction, read_record
+from zoo.finetuning.report.scene import Scene, save_png
+from zoo.pictures import Picture, PictureError, read_picture
+
+__all__ = ["write_report"]
+
+_WORST = 24  # mistakes that are shown
+
+
+def write_report(run_folder: Path, picture: Callable[[int], Picture] | None = None) -> Path:
+    """Write ``report.html`` into a run folder, and its pictures as PNG files.
+
+    The page stands alone: no script, nothing loaded from elsewhere, thumbnails inside. ``curves.png``,
+    ``confusion.png``, ``classes.png`` and ``mistakes.png`` are what it shows; where there is nothing to show,
+    such as mistakes of a model that made none, there is no such file.
+
+    Args:
+        run_folder: Holds ``run.json``, ``history.csv`` and ``predictions.csv``.
+        picture: Returns the picture of a row of ``predictions.csv``, counted from 0, as uint8 (H, W, 3);
+            asked for those that are in no file. By default these are shown as empty tiles.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ArgumentError: The folder lacks one of the three files.
+        FileFormatError: One of the three has not the form it was written in.
+    """
+    record = read_record(run_folder)
+    labels = [one.label for one in record.predictions]
+    counts = confusion(labels, [one.predicted for one in record.predictions], len(record.classes))
+    scores = class_scores(counts)
+    worst = [(one, _picture(one, picture)) for one in record.mistakes[:_WORST]]
+    scenes = {
+        "curves": charts.curves(record.history, record.phases) if len(record.history) > 1 else None,
+        "confusion": charts.confusion_matrix(counts, record.classes),
+        "classes": charts.class_bars(scores, record.classes),
+        "mistakes": charts.contact_sheet(_tiles(worst), record.classes) if worst else None,
+    }
+    for name, scene in scenes.items():
+        _save(scene, run_folder / f"{name}.png")
+    path = run_folder / "report.html"
+    # What is not UTF-8 in a file name is written as an escape that can be read.
+    path.write_text(page(record, counts, scores, worst, scenes), "utf-8", errors="backslashreplace")
+    return path
+
+
+def _save(scene: Scene | None, path: Path) -> None:
+    if scene is None:
+        path.unlink(missing_ok=True)  # of an earlier report
+    else:
+        save_png(scene, path)
+
+
+def _picture(one: Prediction, picture: Callable[[int], Picture] | None) -> Picture | None:
+    """Return the picture that a prediction is of, or ``None`` if it is to be had no more."""
+    path = Path(one.file)
+    try:
+        if path.is_file():  # as it is, not as the network got it
+            return read_picture(path)
+        return None if picture is None else picture(one.row)
+    except PictureError:  # changed since; the page says that there is no picture
+        return None
+
+
+def _tiles(worst: list[tuple[Prediction, Picture | None]]) -> list[tuple[Prediction, Picture]]:
+    return [(one, charts.empty_tile() if picture is None else picture) for one, picture in worst]
