@@ -7,7 +7,7 @@
     model = zoo.load("resnet101", num_classes=10)     # a Keras model, ready to fine-tune
 
 Nothing heavy is imported before it is used: the names below are resolved on first access, and of these only
-:func:`zoo.load` imports Keras.
+those that make or change a model import Keras.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ from converters.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.fetching import fetch
+    from zoo.fusion import fuse
+    from zoo.head import extend_head, replace_head
     from zoo.loading import load
+    from zoo.predicting import predict
+    from zoo.prefix import with_preprocessing
     from zoo.preprocessing import decode_predictions, preprocess_input
     from zoo.registry import architecture as spec
     from zoo.registry import list_models
+    from zoo.scales import feature_maps
 
 __version__ = "0.1.0"
 
@@ -30,25 +35,40 @@ __all__ = [
     "ZooError",
     "__version__",
     "decode_predictions",
+    "extend_head",
+    "feature_maps",
     "fetch",
+    "finetuning",
+    "fuse",
     "list_models",
     "load",
+    "predict",
     "preprocess_input",
+    "replace_head",
     "spec",
+    "with_preprocessing",
 ]
 
 _HOMES = {
     "decode_predictions": ("zoo.preprocessing", "decode_predictions"),
+    "extend_head": ("zoo.head", "extend_head"),
+    "feature_maps": ("zoo.scales", "feature_maps"),
     "fetch": ("zoo.fetching", "fetch"),
+    "fuse": ("zoo.fusion", "fuse"),
     "list_models": ("zoo.registry", "list_models"),
     "load": ("zoo.loading", "load"),
+    "predict": ("zoo.predicting", "predict"),
     "preprocess_input": ("zoo.preprocessing", "preprocess_input"),
+    "replace_head": ("zoo.head", "replace_head"),
     "spec": ("zoo.registry", "architecture"),
+    "with_preprocessing": ("zoo.prefix", "with_preprocessing"),
 }
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything
     """Import a public name when it is first asked for."""
+    if name == "finetuning":
+        return import_module("zoo.finetuning")
     if name not in _HOMES:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     module, attribute = _HOMES[name]

@@ -39,17 +39,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, EXIT_USAGE)
     except ZooError as error:
         return _fail(error, EXIT_FAILED)
+    except BrokenPipeError:
+        return _unheard()
+    except OSError as error:
+        return _fail(f"{error.filename or arguments.module}: {error.strerror or error}", EXIT_FAILED)
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (`zoo list | head`): nothing is wrong, but Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
     return code
 
 
-def _fail(error: ZooError, code: int) -> int:
+def _unheard() -> int:
+    # The reader has gone (`zoo list | head`): nothing is wrong, but Python would complain again at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_DONE
+
+
+def _fail(error: ZooError | str, code: int) -> int:
     # Names that came out of a file may be in it, and whatever else that steers a terminal.
     print(f"zoo: {printable(str(error))}", file=sys.stderr)  # noqa: T201
     return code

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.keras_import import import_keras
 from zoo.demo import demo
 
 ENOUGH = 0.5
@@ -14,8 +14,7 @@ ENOUGH = 0.5
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the main job on the practice zoo; fail if what was learned is hardly better than guessing."""
-    # TensorFlow writes about itself to standard error while it starts; what the user sets still counts.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_keras()
     result = demo(arguments.name, report=output.note if arguments.json else output.print_line)
     if arguments.json:
         output.print_json(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from zoo import __version__
+from zoo.finetuning.schedule import STRATEGIES
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -193,6 +195,104 @@ def _add_inspect(commands: _Commands) -> None:
     _add_json(parser)
 
 
+def _add_predict(commands: _Commands) -> None:
+    parser = _command(commands, "predict", "name what pictures show", module="predict")
+    parser.add_argument("source", metavar="NAME|RUN", help="a network's name, or the folder of a run")
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a picture, or a folder of them")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="classes to name (default: 5)")
+    parser.add_argument(
+        "--weights", default="imagenet", metavar="SET|FILE", help="of a network (default: imagenet)"
+    )
+    _add_json(parser)
+
+
+def _add_finetune(commands: _Commands) -> None:
+    parser = _command(
+        commands, "finetune", "teach a network classes of your own, from pictures", module="finetune"
+    )
+    _add_name(parser)
+    parser.add_argument(
+        "data", nargs="?", metavar="PICTURES", help="a folder with a folder per class, or a CSV file"
+    )
+    _add_options(parser, _FINETUNE)
+    parser.add_argument(
+        "--learning-rate-factor",
+        action="append",
+        default=[],
+        metavar="GROUP=FACTOR",
+        help="multiplies the learning rate of head, backbone, a layer or a pattern; may be repeated",
+    )
+    parser.add_argument(
+        "--no-class-weights", dest="class_weights", action="store_false", help="each picture counts the same"
+    )
+    parser.add_argument(
+        "--freeze-batch-norm",
+        action=argparse.BooleanOptionalAction,
+        help="whether batch normalisation stays in inference mode (default: but for the strategy all)",
+    )
+    parser.add_argument(
+        "--include-preprocessing", action="store_true", help="the saved model takes values from 0 to 255"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in RUN")
+    _add_network_options(parser)
+    _add_json(parser)
+
+
+def _add_features(commands: _Commands) -> None:
+    parser = _command(commands, "features", "write the bottleneck features of pictures", module="features")
+    _add_name(parser)
+    parser.add_argument("data", metavar="PICTURES", help="a folder with a folder per class, or a CSV file")
+    parser.add_argument("--out", required=True, metavar="FILE.npz", help="features, labels, files, classes")
+    _add_network_options(parser)
+    _add_json(parser)
+
+
+_FINETUNE: Mapping[str, Mapping[str, Any]] = {
+    "--out": {"required": True, "metavar": "RUN", "help": "folder for the model, its record and the report"},
+    "--strategy": {
+        "default": "auto",
+        "choices": (*STRATEGIES, "auto"),
+        "help": "default: by the number of pictures",
+    },
+    "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing PICTURES"},
+    "--valid": {"metavar": "PICTURES", "help": "to validate with, beside --train"},
+    "--validation-share": {"type": float, "default": 0.2, "metavar": "SHARE", "help": "default: 0.2"},
+    "--epochs": {
+        "type": int,
+        "metavar": "N",
+        "help": "at most (default: 10 over pictures, 50 over features)",
+    },
+    "--batch-size": {"type": int, "metavar": "N", "help": "default: 16, for DenseNet 8"},
+    "--learning-rate": {"type": float, "metavar": "RATE", "help": "default: 0.001, then a tenth"},
+    "--patience": {"type": int, "metavar": "N", "help": "epochs without a smaller validation loss"},
+    "--seed": {"type": int, "default": 0, "metavar": "N", "help": "default: 0"},
+    "--dropout": {"type": float, "default": 0.0, "metavar": "RATE", "help": "before the classifier"},
+    "--last": {"metavar": "N|LAYER", "help": "for last-layers: how many, or from which on"},
+    "--augmentation": {
+        "default": "all",
+        "choices": ("all", "no-flip", "none"),
+        "help": "changes at random in training (default: all)",
+    },
+}
+"""What ``zoo finetune`` takes, by option."""
+
+
+def _add_options(parser: argparse.ArgumentParser, options: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, how in options.items():
+        parser.add_argument(name, **how)
+
+
+def _add_network_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input-size", type=int, metavar="PIXELS", help="side of the images (default: as published)"
+    )
+    parser.add_argument(
+        "--weights", default="imagenet", metavar="SET|FILE", help="default: imagenet; none: random"
+    )
+    parser.add_argument("--devices", metavar="all|N", help="train on several (default: one)")
+    parser.add_argument("--fused", action="store_true", help="faster features, equal but for rounding")
+
+
 def _add_demo(commands: _Commands) -> None:
     parser = _command(
         commands, "demo", "do the main job end to end, offline, on practice values", module="demo"
@@ -225,5 +325,8 @@ _COMMANDS = (
     _add_cache,
     _add_trust,
     _add_mirror,
+    _add_predict,
+    _add_finetune,
+    _add_features,
     _add_demo,
 )

@@ -1,0 +1,51 @@
+"""``zoo features``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from zoo.cli import EXIT_DONE, output
+from zoo.cli.finetune import devices_named, weights_named
+from zoo.cli.keras_import import import_keras
+from zoo.cli.progress import progress
+from zoo.errors import ArgumentError
+from zoo.registry import architecture
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the bottleneck features of pictures and print the path of the file, alone."""
+    architecture(arguments.name)  # a misspelt name is told before Keras is imported
+    path = Path(arguments.out)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
+        raise ArgumentError(f"--out {path}: {what}; name a file to write, features.npz for example")
+    import_keras()
+    from zoo.finetuning.features import save_features
+    from zoo.finetuning.runs import features
+
+    found, pictures = features(
+        arguments.name,
+        arguments.data,
+        input_size=arguments.input_size,
+        weights=weights_named(arguments.weights),
+        devices=devices_named(arguments.devices),
+        fused=arguments.fused,
+        progress=progress(),
+        report=output.note,
+    )
+    save_features(path, found, pictures)
+    for problem in pictures.problems:
+        output.note(f"zoo: {problem.file}: {problem.problem}")
+    if arguments.json:
+        output.print_json(
+            {
+                "path": str(path),
+                "pictures": len(pictures),
+                "features": found.shape[1],
+                "classes": [name for name in pictures.classes if name],
+            }
+        )
+    else:
+        output.print_line(str(path))
+    return EXIT_DONE

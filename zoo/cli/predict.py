@@ -1,0 +1,67 @@
+"""``zoo predict``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from converters.limits import printable
+from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.keras_import import import_keras
+from zoo.cli.progress import progress
+
+if TYPE_CHECKING:
+    from zoo.predicting import Predicted
+
+_WIDTH = 30
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Name what pictures show; fail if one of them could not be read."""
+    import_keras()
+    from zoo.predicting import predict_each
+
+    found = []
+    for one in predict_each(
+        arguments.source,
+        arguments.pictures,
+        top=arguments.top,
+        weights=arguments.weights,
+        progress=progress(),
+    ):
+        found.append(one)
+        if one.problem is not None:
+            output.note(f"zoo: {one.problem}")
+        elif not arguments.json:
+            _print(one)
+    if arguments.json:
+        output.print_json([_plain(one) for one in found])
+    return EXIT_FAILED if any(one.problem is not None for one in found) else EXIT_DONE
+
+
+def _plain(one: Predicted) -> dict[str, Any]:
+    guesses = [
+        {"id": guess.id, "name": guess.name, "probability": guess.probability} for guess in one.guesses
+    ]
+    return {"file": str(one.file), "classes": guesses, "problem": one.problem}
+
+
+def _print(one: Predicted) -> None:
+    output.print_line(printable(str(one.file)))
+    names = [printable(guess.name) for guess in one.guesses]
+    width = max(map(len, names))
+    for name, guess in zip(names, one.guesses, strict=True):
+        line = f"  {name:<{width}} {guess.probability:>7.2%}  {bar(guess.probability)}"
+        output.print_line(line.rstrip())
+
+
+def bar(share: float) -> str:
+    """Return a bar of up to 30 characters, in eighths of one where the terminal can show them."""
+    try:
+        _EIGHTHS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#" * round(share * _WIDTH)
+    whole, rest = divmod(round(share * _WIDTH * 8), 8)
+    return (_EIGHTHS[8] * whole + _EIGHTHS[rest]).rstrip()
