@@ -1,15 +1,28 @@
-"""``python -m benchmarks``: run every benchmark and print one line for each claim."""
+"""``python -m benchmarks [NAME ...]``: run benchmarks, all by default, and print one line for each claim."""
 
 from __future__ import annotations
 
-from benchmarks import conversion, download, start_up
+import sys
+
+from benchmarks import conversion, download, features, loading, start_up, strategies, training
+
+BENCHMARKS = {
+    "start_up": start_up,
+    "download": download,
+    "conversion": conversion,
+    "loading": loading,
+    "training": training,
+    "features": features,
+    "strategies": strategies,
+}
+"""What there is to run, by the name to ask for it."""
 
 
 def main() -> None:
     """Run the benchmarks one after another; nothing else should be running."""
-    for benchmark in (start_up, download, conversion):
-        for comparison in benchmark.compare():
-            print(comparison)
+    for name in sys.argv[1:] or BENCHMARKS:
+        for line in BENCHMARKS[name].compare():
+            print(line, flush=True)
 
 
 main()
