@@ -58,6 +58,7 @@ def test_models_within_models_learn(make, strategy):
     """Every strategy takes them, and the result gives what was judged."""
     model = make()
     more = {"fresh_head": True} if strategy == "all" else {}
+    more |= {} if strategy == "svm" else {"learning_rate": 5e-3, "patience": 2, "epochs": 6}
     result = STRATEGIES[strategy](model, *divided_digits(), **OPTIONS, **more)
     assert result.accuracy > 0.5
     images = result.valid.batch(range(10), SIDE, SIDE).astype(np.float32)

@@ -69,6 +69,10 @@ def test_a_finished_run_is_not_done_again(arguments, capsys):
     again = capsys.readouterr()
     assert again.out == first
     assert "this run is finished; nothing is left to do" in again.err
+    assert main(["finetune", *arguments, "--strategy", "svm", "--resume"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"zoo: {arguments[-1]}: holds a finished run with strategy='head', not 'svm'"
+    )
     assert main(["finetune", *arguments, "--strategy", "head"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"zoo: {arguments[-1]}: holds a finished run; name another folder, or delete it"

@@ -141,7 +141,10 @@ def predict_each(
         raise ArgumentError(f"top={top!r}: must be a whole number from 1")
     if _is_run(source):
         return _predicted(cache(partial(_from_run, Path(source), int(top))), files)
-    network = architecture(str(source))
+    try:
+        network = architecture(str(source))
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error} There is no folder of this name either.") from error
     if top > network.classes:
         raise ArgumentError(f"top={top!r}: must be a whole number from 1 to {network.classes}")
     return _predicted(cache(partial(_from_network, network, int(top), weights, progress)), files)

@@ -1,0 +1,130 @@
+"""What ``zoo finetune``, ``zoo features`` and ``zoo predict`` do around the work itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from zoo.cli import finetune, main
+from zoo.cli import keras_import as keras_import_module
+
+
+@pytest.fixture
+def no_keras(monkeypatch):
+    """Fail a test in which Keras would be imported."""
+
+    def refuse():
+        raise AssertionError("Keras was about to be imported")
+
+    for name in ("finetune", "features"):
+        module = __import__(f"zoo.cli.{name}", fromlist=["import_keras"])
+        monkeypatch.setattr(module, "import_keras", refuse)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["finetune", "resnet5", "photos", "--out", "run"], "zoo: no architecture is called 'resnet5'"),
+        (["features", "resnet5", "photos", "--out", "f.npz"], "zoo: no architecture is called 'resnet5'"),
+        (
+            ["finetune", "resnet50", "photos", "--out", "run", "--learning-rate-factor", "head"],
+            "zoo: --learning-rate-factor head: must be GROUP=FACTOR, head=10 for example",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("no_keras")
+def test_mistakes_are_told_before_keras_is_imported(arguments, message, capsys):
+    """Which takes seconds."""
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("out", "problem"),
+    [(".", "is a folder"), ("nowhere/f.npz", "lies in a folder that is not there")],
+)
+@pytest.mark.usefixtures("no_keras")
+def test_features_need_a_file_to_be_written_to(out, problem, tmp_path, monkeypatch, capsys):
+    """That is known before anything is computed."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["features", "resnet50", "photos", "--out", out]) == 2
+    expected = f"zoo: --out {out}: {problem}; name a file to write, features.npz for example\n"
+    assert capsys.readouterr().err == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_system_error_is_one_line(monkeypatch, capsys):
+    """With the name of the file and the reason, and exit code 1."""
+
+    def fail(*_):
+        raise PermissionError(13, "Permission denied", "/lab/run1/model.keras")
+
+    monkeypatch.setattr(finetune, "import_keras", lambda: None)
+    monkeypatch.setattr(finetune, "_finetuned", fail)
+    assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 1
+    assert capsys.readouterr().err == "zoo: /lab/run1/model.keras: Permission denied\n"
+
+
+def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
+    """Exit code 130, as for every command."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finetune, "import_keras", lambda: None)
+    monkeypatch.setattr(finetune, "_finetuned", interrupt)
+    assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "zoo: the same command with --resume goes on from the last whole epoch in run1",
+        "zoo: interrupted",
+    ]
+
+
+def test_neither_a_network_nor_a_run_can_be_asked(tmp_path, monkeypatch, capsys):
+    """The message says so of both."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.jpg").touch()
+    assert main(["predict", "run9", "cat.jpg"]) == 2
+    assert capsys.readouterr().err == (
+        "zoo: no architecture is called 'run9'. `zoo list` shows all. "
+        "There is no folder of this name either.\n"
+    )
+
+
+def imported(folder=None, **variables):
+    """Import Keras as the command line does, in a process of its own; return its standard error and code."""
+    kept = {name: value for name, value in os.environ.items() if name != keras_import_module.LEVEL}
+    if folder is not None:
+        kept["PYTHONPATH"] = str(folder)
+    program = "from zoo.cli.keras_import import import_keras; import_keras()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=kept | variables, stderr=subprocess.PIPE, text=True, check=False
+    )
+    return done.stderr, done.returncode
+
+
+def test_keras_is_imported_without_what_tensorflow_says_of_itself():
+    """Nothing is on standard error."""
+    assert imported() == ("", 0)
+
+
+@pytest.fixture
+def noisy_keras(tmp_path):
+    """Return a folder with a package that goes by the name of Keras, writes two lines and may fail."""
+    (tmp_path / "keras.py").write_text(
+        "import os\nos.write(2, b'noise\\n')\nif os.environ.get('FAIL'):\n    raise ImportError('broken')\n"
+    )
+    return tmp_path
+
+
+def test_what_was_written_is_shown_where_it_matters(noisy_keras):
+    """If the import fails, or the user has said how much TensorFlow shall tell."""
+    assert imported(noisy_keras) == ("", 0)
+    assert imported(noisy_keras, TF_CPP_MIN_LOG_LEVEL="0") == ("noise\n", 0)
+    told, code = imported(noisy_keras, FAIL="1")
+    assert code == 1
+    assert told.startswith("noise\n")
+    assert told.endswith("ImportError: broken\n")
