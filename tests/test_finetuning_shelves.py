@@ -39,6 +39,24 @@ def test_rows_are_computed_once(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["net-0000000000000000.npz"]
 
 
+def test_what_was_computed_before_an_interruption_is_kept(tmp_path, monkeypatch):
+    """Of many pictures a piece at a time is put on the shelf."""
+    monkeypatch.setattr(shelves, "PIECE", 2)
+    shelf = shelf_path(tmp_path, "net", "0" * 64)
+    compute = Computer()
+
+    def interrupted(places):
+        if len(compute.asked) == 4:
+            raise KeyboardInterrupt
+        return compute(places)
+
+    with pytest.raises(KeyboardInterrupt):
+        looked_up(shelf, NAMES, interrupted)
+    rest = Computer()
+    assert np.array_equal(looked_up(shelf, NAMES, rest), ROWS)
+    assert (compute.asked, rest.asked) == ([0, 1, 2, 3], [4, 5])
+
+
 @pytest.mark.parametrize("unsure", [(2,), (0, 1, 2, 3, 4, 5)])
 def test_what_is_not_sure_is_given_and_not_kept(tmp_path, unsure):
     """A picture that could not be read once is looked at again the next time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from zoo.cli import EXIT_DONE, output
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         weights=weights_named(arguments.weights),
         devices=devices_named(arguments.devices),
         fused=arguments.fused,
+        verbose=1 if sys.stderr.isatty() else 2,
         progress=progress(),
         report=output.note,
     )

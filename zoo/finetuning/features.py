@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,19 +118,20 @@ def scope(model: keras.Model) -> AbstractContextManager[Any]:
     return nullcontext() if strategy is None else strategy.scope()
 
 
-def predicted(model: keras.Model, batches: Batches) -> NDArray[np.float32]:
+def predicted(model: keras.Model, batches: Batches, *, verbose: int = 0) -> NDArray[np.float32]:
     """Return what a model gives for all rows, in their order, on however many devices it is.
 
     Args:
         model: Gives one output.
         batches: Their order is that of the rows; shared out among the model's devices from now on.
+        verbose: As for Keras' ``predict``; its progress goes to standard error.
 
     Returns:
         Shape (N, outputs), float32.
     """
     batches.replicas = replicas_of(model)
-    with scope(model):
-        found = np.asarray(model.predict(batches.inputs(), verbose=0), np.float32)
+    with scope(model), redirect_stdout(sys.stderr):
+        found = np.asarray(model.predict(batches.inputs(), verbose=verbose), np.float32)
     return found if batches.replicas == 1 else found[batches.own]
 
 
@@ -168,6 +170,7 @@ def extract(
     batch_size: int = 32,
     cache: Path | None = None,
     fused: bool = False,
+    verbose: int = 0,
 ) -> Features:
     """Return what a model makes of pictures.
 
@@ -181,6 +184,7 @@ def extract(
             :data:`~zoo.finetuning.shelves.LIMIT` bytes at most.
         fused: Whether batch normalisation is folded into the convolutions for it: faster, equal but for
             rounding.
+        verbose: As for Keras' ``predict``.
 
     Returns:
         Shape (N, F), float32.
@@ -195,11 +199,12 @@ def extract(
             "zoo.load(..., num_classes=0, pooling='avg')"
         )
 
+    with scope(body):
+        model = fuse(body) if fused else body
+
     def compute(indices: NDArray[np.int64]) -> tuple[Features, NDArray[np.bool_]]:
         chosen = pictures.subset(indices)
-        with scope(body):
-            model = fuse(body) if fused else body
-        found = predicted(model, PictureBatches(chosen, preparation, batch_size=batch_size))
+        found = predicted(model, PictureBatches(chosen, preparation, batch_size=batch_size), verbose=verbose)
         _check_numbers(body, found, chosen)
         return found, chosen.readable
 

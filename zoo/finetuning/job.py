@@ -221,6 +221,7 @@ class Job:
             self._preparation,
             cache=_cache(self.settings.cache) if keep else None,
             fused=self.settings.fused,
+            verbose=self.settings.verbose,
         )
         self.say(
             f"{found.shape[1]} features of {len(pictures)} pictures in {time.perf_counter() - start:.1f} s"
@@ -366,7 +367,7 @@ class Job:
             model: The trained model, which takes preprocessed images.
         """
         batches = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
-        probabilities = predicted(model, batches)
+        probabilities = predicted(model, batches, verbose=self.settings.verbose)
         judged = self._judged()
         log_loss, accuracy = scores(probabilities[judged], self.valid.labels[judged])
         if self.settings.include_preprocessing and self._recipe is not None:

@@ -143,6 +143,7 @@ def features(
     devices: str | int | None = None,
     cache: bool = True,
     fused: bool = False,
+    verbose: int = 0,
     progress: Progress | None = None,
     report: Report | None = None,
 ) -> tuple[Features, Pictures]:
@@ -156,6 +157,7 @@ def features(
         devices: As for :func:`finetune`.
         cache: Whether features are looked up and kept in the zoo's cache.
         fused: As for :class:`~zoo.finetuning.options.Options`.
+        verbose: As for Keras' ``predict``.
         progress: As for :func:`finetune`.
         report: Called with one line of text for each step.
 
@@ -176,7 +178,7 @@ def features(
         body = dissect(model).body
         preparation = preparation_for(body, network.preprocessing)
         folder = default_home() / FEATURES_FOLDER if cache else None
-        return extract(body, pictures, preparation, cache=folder, fused=fused), pictures
+        return extract(body, pictures, preparation, cache=folder, fused=fused, verbose=verbose), pictures
 
 
 def load_classifier(

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Features = NDArray[np.float32]
 Compute = Callable[[NDArray[np.int64]], tuple[Features, NDArray[np.bool_]]]
 
+PIECE = 4_096
+"""Pictures after which what is computed is put on the shelf: as much is lost where somebody interrupts."""
+
 LIMIT = 4 << 30
 """Bytes that all shelves of a folder may take; those that nobody has asked for the longest are deleted."""
 
@@ -45,10 +48,11 @@ def looked_up(shelf: Path, digests: Sequence[str], compute: Compute) -> Features
     kept = _read(shelf)
     missing = np.array([place for place, digest in enumerate(digests) if digest not in kept], np.int64)
     fresh: dict[int, Features] = {}
-    if missing.size:
-        computed, are_sure = compute(missing)
-        fresh = dict(zip(missing.tolist(), computed, strict=True))
-        added = {digests[place]: fresh[place] for place in missing[are_sure].tolist()}
+    for begin in range(0, missing.size, PIECE):
+        places = missing[begin : begin + PIECE]
+        computed, are_sure = compute(places)
+        fresh |= dict(zip(places.tolist(), computed, strict=True))
+        added = {digests[place]: fresh[place] for place in places[are_sure].tolist()}
         if added:
             kept |= added
             _write(
