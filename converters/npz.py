@@ -23,7 +23,7 @@ import numpy as np
 
 from converters.plan import Plan
 from converters.safetensors import describe
-from converters.targets import Place
+from converters.targets import Place, padded
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -37,7 +37,6 @@ _UTF8 = 0x800
 # 1 January 1980, the first day that a zip archive knows: the same input gives the same file.
 _DATE = 0x21
 _FULL = 0xFFFFFFFF
-_ALIGNMENT = 64
 _PADDING_ID = 0x5A4F
 _BLOCK = 1 << 22
 DESCRIPTION = "zoo"
@@ -123,7 +122,7 @@ def _member(name: str, at: int, size: int) -> _Member:
     """Return a member whose header begins at a byte, and whose data begins at a multiple of 64."""
     encoded = name.encode()
     begin = at + _LOCAL.size + len(encoded) + _SIZES64.size + 4
-    data = -(-begin // _ALIGNMENT) * _ALIGNMENT
+    data = padded(begin)
     return _Member(name=encoded, header=at, data=data, size=size)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from converters.errors import ConversionError
 from converters.plan import Plan
-from converters.targets import Place
+from converters.targets import Place, padded
 
 # What the format calls the types that Keras stores weights in.
 _TYPES = {
@@ -26,7 +26,6 @@ _TYPES = {
     **{"int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8"},
 }
 _RECORD_ROOM = 1 << 14
-_ALIGNMENT = 64
 
 
 def create(plan: Plan, path: Path) -> dict[str, Place]:
@@ -43,7 +42,7 @@ def create(plan: Plan, path: Path) -> dict[str, Place]:
         ConversionError: If an array is of a type that the format lacks.
     """
     header = _header(plan, {})
-    length = _padded(8 + len(header) + _RECORD_ROOM + 80 * len(plan.flatten or {})) - 8
+    length = padded(8 + len(header) + _RECORD_ROOM + 80 * len(plan.flatten or {})) - 8
     places = {}
     at = 8 + length
     for output in plan.outputs:
@@ -115,7 +114,3 @@ def describe(plan: Plan) -> str:
         },
         separators=(",", ":"),
     )
-
-
-def _padded(length: int) -> int:
-    return -(-length // _ALIGNMENT) * _ALIGNMENT

@@ -27,6 +27,8 @@ _IN_MEMORY = 1 << 24
 _HASHED = 1 << 26
 """Bytes that are hashed at a time."""
 _SUFFIX = ".part"
+_ALIGNMENT = 64
+"""Bytes: values begin at multiples of it in files that are laid out here, for whoever maps them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,11 @@ class Place:
         end = self.offset + math.prod(self.shape) * self.dtype.itemsize
         array: Values = data[self.offset : end].view(self.dtype).reshape(self.shape)
         return array
+
+
+def padded(length: int) -> int:
+    """Return the next place at which values may begin: a multiple of 64 bytes."""
+    return -(-length // _ALIGNMENT) * _ALIGNMENT
 
 
 @contextmanager

@@ -214,6 +214,20 @@ def test_features_are_computed_once(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_is_on_the_shelf_needs_no_network(tmp_path, monkeypatch):
+    """Where nothing is left to compute, batch normalisation is not folded either."""
+    from zoo.finetuning import features
+
+    body, pictures = dissect(small_network()).body, some_digits(4)
+    first = extract(body, pictures, RAW, cache=tmp_path, fused=True)
+
+    def refuse(model):
+        raise AssertionError("nothing was left to compute")
+
+    monkeypatch.setattr(features, "fuse", refuse)
+    assert np.array_equal(extract(body, pictures, RAW, cache=tmp_path, fused=True), first)
+
+
 @pytest.mark.parametrize("size", [1e-30, 1e-9, 1e-3, 1.0, 1e18])
 def test_features_of_any_size_are_standardised_alike(size):
     """The layers of the graph and the folded weights agree, down to what float32 can hold."""

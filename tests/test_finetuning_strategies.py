@@ -15,6 +15,7 @@ from zoo import finetuning
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning import strategies
 from zoo.finetuning.data import as_pictures, from_arrays, from_folder, split
+from zoo.finetuning.digests import digest_model
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.finetuning.runs import read_result
 from zoo.finetuning.schedule import PHASES
@@ -505,6 +506,22 @@ def test_a_folder_in_which_nothing_has_begun_may_be_used(tmp_path, left):
     for name in left:
         (out / name).touch() if name.endswith("new") else (out / name).mkdir()
     assert run("svm", out=out).report == out / "report.html"
+
+
+def test_the_weights_of_a_backbone_are_hashed_once(tmp_path, monkeypatch):
+    """For the plan of the run and for the features of both parts."""
+    from zoo.finetuning import features, job
+
+    hashed = []
+
+    def digest(model):
+        hashed.append(model.name)
+        return digest_model(model)
+
+    for module in (features, job):
+        monkeypatch.setattr(module, "digest_model", digest)
+    run("head", epochs=1, out=tmp_path / "run", cache=tmp_path / "cache")
+    assert hashed == ["small_body"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from zoo.cli import EXIT_DONE, output
-from zoo.cli.finetune import devices_named, weights_named
+from zoo.cli.finetune import number_or_name, weights_named
 from zoo.cli.keras_import import import_keras
-from zoo.cli.progress import progress
+from zoo.cli.progress import keras_verbosity, progress
 from zoo.errors import ArgumentError
 from zoo.registry import architecture
 
@@ -30,9 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.data,
         input_size=arguments.input_size,
         weights=weights_named(arguments.weights),
-        devices=devices_named(arguments.devices),
+        devices=number_or_name(arguments.devices),
         fused=arguments.fused,
-        verbose=1 if sys.stderr.isatty() else 2,
+        verbose=keras_verbosity(),
         progress=progress(),
         report=output.note,
     )

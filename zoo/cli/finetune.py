@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.keras_import import import_keras
-from zoo.cli.progress import progress
+from zoo.cli.progress import keras_verbosity, progress
 from zoo.errors import ArgumentError
 from zoo.registry import architecture
 
@@ -50,8 +49,8 @@ def _finetuned(arguments: argparse.Namespace, factors: dict[str, float]) -> Resu
         input_size=arguments.input_size,
         weights=weights_named(arguments.weights),
         dropout=arguments.dropout,
-        devices=devices_named(arguments.devices),
-        last=last_named(arguments.last),
+        devices=number_or_name(arguments.devices),
+        last=number_or_name(arguments.last),
         out=arguments.out,
         resume=arguments.resume,
         epochs=arguments.epochs,
@@ -66,7 +65,7 @@ def _finetuned(arguments: argparse.Namespace, factors: dict[str, float]) -> Resu
         include_preprocessing=arguments.include_preprocessing,
         fused=arguments.fused,
         progress=progress(),
-        verbose=1 if sys.stderr.isatty() else 2,
+        verbose=keras_verbosity(),
         report=output.note,
         about={"arguments": _typed(arguments)},
     )
@@ -102,13 +101,8 @@ def weights_named(text: str) -> str | None:
     return None if text == "none" else text
 
 
-def devices_named(text: str | None) -> str | int | None:
-    """Return ``all`` or a number of devices."""
-    return int(text) if text is not None and text.isdecimal() else text
-
-
-def last_named(text: str | None) -> str | int | None:
-    """Return a layer's name or a number of layers."""
+def number_or_name(text: str | None) -> str | int | None:
+    """Return a number of devices or layers as one; ``all``, or a layer's name, as typed."""
     return int(text) if text is not None and text.isdecimal() else text
 
 

@@ -22,6 +22,11 @@ def progress() -> Progress:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
+def keras_verbosity() -> int:
+    """Return the same for Keras' own progress: its bar on a terminal, a line at the end elsewhere."""
+    return 1 if sys.stderr.isatty() else 2
+
+
 class Bar:
     """Draws a bar while a step lasts."""
 

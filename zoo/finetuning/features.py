@@ -6,6 +6,7 @@ what they depend on, and trained on in its place.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -25,12 +26,10 @@ from zoo.errors import ArgumentError, ZooError
 from zoo.finetuning.batches import Batches, PictureBatches, Preparation, replicas_of
 from zoo.finetuning.data import Pictures, Size
 from zoo.finetuning.digests import ModelDigest, digest_model
-from zoo.finetuning.shelves import looked_up, shelf_path
+from zoo.finetuning.shelves import Features, looked_up, shelf_path
 from zoo.fusion import fuse
 from zoo.records import Preprocessing
 from zoo.rewiring import Operation, ends, wiring
-
-Features = NDArray[np.float32]
 
 _BODY = "_body"  # what the name of a model without its classifier ends in
 _LEAST_DEVIATION = 0.1  # of the usual one
@@ -171,6 +170,7 @@ def extract(
     cache: Path | None = None,
     fused: bool = False,
     verbose: int = 0,
+    digest: ModelDigest | None = None,
 ) -> Features:
     """Return what a model makes of pictures.
 
@@ -185,6 +185,7 @@ def extract(
         fused: Whether batch normalisation is folded into the convolutions for it: faster, equal but for
             rounding.
         verbose: As for Keras' ``predict``.
+        digest: That of ``body``, if it is known already: all its weights are hashed for it.
 
     Returns:
         Shape (N, F), float32.
@@ -199,23 +200,27 @@ def extract(
             "zoo.load(..., num_classes=0, pooling='avg')"
         )
 
-    with scope(body):
-        model = fuse(body) if fused else body
+    @functools.cache
+    def network() -> keras.Model:
+        with scope(body):
+            return fuse(body) if fused else body
 
     def compute(indices: NDArray[np.int64]) -> tuple[Features, NDArray[np.bool_]]:
         chosen = pictures.subset(indices)
-        found = predicted(model, PictureBatches(chosen, preparation, batch_size=batch_size), verbose=verbose)
+        found = predicted(
+            network(), PictureBatches(chosen, preparation, batch_size=batch_size), verbose=verbose
+        )
         _check_numbers(body, found, chosen)
         return found, chosen.readable
 
     if cache is None:
         return compute(np.arange(len(pictures)))[0]
-    digest = digest_model(body)
+    digest = digest or digest_model(body)
     if digest.untold:
         what = ", ".join(digest.untold)
         _LOG.warning("model %r: the features are not kept: %s does not say what it does", _name(body), what)
         return compute(np.arange(len(pictures)))[0]
-    shelf = shelf_path(cache, body.name, _with_preparation(digest, preparation, fused=fused))
+    shelf = shelf_path(cache, body.name, features_digest(digest, preparation, fused=fused))
     return looked_up(shelf, pictures.digests(), compute)
 
 
@@ -233,12 +238,8 @@ def _name(body: keras.Model) -> str:
     return str(body.name).removesuffix(_BODY)
 
 
-def model_digest(body: keras.Model, preparation: Preparation, *, fused: bool = False) -> str:
+def features_digest(digest: ModelDigest, preparation: Preparation, *, fused: bool = False) -> str:
     """Return a digest of all that features depend on besides the pictures."""
-    return _with_preparation(digest_model(body), preparation, fused=fused)
-
-
-def _with_preparation(digest: ModelDigest, preparation: Preparation, *, fused: bool) -> str:
     facts = {"model": digest.value, "preparation": asdict(preparation), "fused": fused}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

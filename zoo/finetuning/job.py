@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -24,13 +25,13 @@ from zoo.finetuning.backbone import all_layers, recipe_for
 from zoo.finetuning.batches import Batches, FeatureBatches, PictureBatches, balanced_weights
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
 from zoo.finetuning.data import Pictures, Problem, as_pictures, divided
+from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.features import (
     Anatomy,
-    Features,
     dissect,
     extract,
+    features_digest,
     image_size,
-    model_digest,
     predicted,
     preparation_for,
     scope,
@@ -47,6 +48,7 @@ from zoo.finetuning.run_folder import (
     write_predictions,
 )
 from zoo.finetuning.schedule import PHASES, Phase, batch_size
+from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
 from zoo.prefix import with_preprocessing
@@ -207,6 +209,11 @@ class Job:
         """What new layers have to be made in."""
         return scope(self.anatomy.body)
 
+    @functools.cached_property
+    def _body_before(self) -> ModelDigest:
+        """What tells the backbone from any other, while no phase has trained it: all weights are hashed."""
+        return digest_model(self.anatomy.body)
+
     def say(self, text: str) -> None:
         """Tell the user something."""
         if self.settings.report is not None:
@@ -215,13 +222,15 @@ class Job:
     def features(self, pictures: Pictures, *, keep: bool = True) -> Features:
         """Return bottleneck features of pictures, (N, F); those that no later run will want are not kept."""
         start = time.perf_counter()
+        cache = _cache(self.settings.cache) if keep else None
         found = extract(
             self.anatomy.body,
             pictures,
             self._preparation,
-            cache=_cache(self.settings.cache) if keep else None,
+            cache=cache,
             fused=self.settings.fused,
             verbose=self.settings.verbose,
+            digest=None if cache is None else self._body_before,
         )
         self.say(
             f"{found.shape[1]} features of {len(pictures)} pictures in {time.perf_counter() - start:.1f} s"
@@ -369,7 +378,8 @@ class Job:
         batches = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
         probabilities = predicted(model, batches, verbose=self.settings.verbose)
         judged = self._judged()
-        log_loss, accuracy = scores(probabilities[judged], self.valid.labels[judged])
+        probabilities, valid = probabilities[judged], self.valid.subset(np.flatnonzero(judged))
+        log_loss, accuracy = scores(probabilities, valid.labels)
         if self.settings.include_preprocessing and self._recipe is not None:
             with self.scope:
                 model = with_preprocessing(model, self._recipe)
@@ -383,16 +393,16 @@ class Job:
             accuracy=accuracy,
             log_loss=log_loss,
             history=self._epochs,
-            predictions=probabilities[judged],
-            valid=self.valid.subset(np.flatnonzero(judged)),
+            predictions=probabilities,
+            valid=valid,
             problems=self.problems + self._lost(),
             seconds=time.perf_counter() - self._started,
             out=None if self._folder is None else self._folder.path,
             report=None,
         )
-        what = counted(int(judged.sum()), "validation picture")
+        what = counted(len(valid), "validation picture")
         self.say(f"{accuracy:.1%} of {what} named rightly, log loss {log_loss:.3f}")
-        return result if self._folder is None else self._written(result, self._folder)
+        return result if self._folder is None else self._written(result, valid, self._folder)
 
     def _judged(self) -> NDArray[np.bool_]:
         """Return which validation pictures can be judged by, (N,).
@@ -413,13 +423,12 @@ class Job:
         what = "could no longer be read; it counted for nothing from then on"
         return tuple(Problem(file=name, problem=what, used=False) for name in dict.fromkeys(names))
 
-    def _written(self, result: Result, folder: RunFolder) -> Result:
+    def _written(self, result: Result, valid: Pictures, folder: RunFolder) -> Result:
         temporary = folder.path / ".new.keras"
         # Not compiled: Keras warns when it opens a file whose optimizer has not taken a step.
         keras.Model(*ends(result.model), name=result.model.name).save(temporary)
         temporary.replace(folder.model)
         write_history(folder.history, result.history)
-        valid = result.valid or self.valid
         write_predictions(folder.predictions, valid, result.predictions, result.classes)
         write_json(folder.record, self._record(result))
         report = write_report(folder.path, lambda row: valid.batch([row], _THUMBNAIL, _THUMBNAIL)[0])
@@ -475,7 +484,7 @@ class Job:
             "network": self.anatomy.model.name,
             "input": [self._preparation.height, self._preparation.width, 3],
             "classes": list(self.train.classes),
-            "weights before": model_digest(self.anatomy.body, self._preparation),
+            "weights before": features_digest(self._body_before, self._preparation),
             "dropout": self.anatomy.dropout,
             "pictures to train on": _digest(self.train),
             "pictures to validate with": _digest(self.valid),

@@ -21,11 +21,12 @@ from zoo.download.progress import Progress
 from zoo.errors import ArgumentError
 from zoo.finetuning import strategies
 from zoo.finetuning.data import Pictures, Problem, Size, as_pictures, split
-from zoo.finetuning.features import Features, dissect, extract, preparation_for
+from zoo.finetuning.features import dissect, extract, preparation_for
 from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.options import Options, Report
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.finetuning.schedule import Choice, check_strategy, choose_strategy
+from zoo.finetuning.shelves import Features
 from zoo.head import compile_for_finetuning, is_whole
 from zoo.loading import load
 from zoo.reading import choose_weights, is_path
