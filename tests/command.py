@@ -17,8 +17,8 @@ class Command:
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
-    def __call__(self, *argv: str) -> tuple[int, str, str]:
+    def __call__(self, *argv: object) -> tuple[int, str, str]:
         """Return exit code, standard output and standard error."""
-        code = main(argv)
+        code = main([str(one) for one in argv])
         printed = self._capsys.readouterr()
         return code, printed.out, printed.err

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import Command
 from tests.guard import loopback_only
 from zoo.practice.files import write_published
 from zoo.records import Layout
@@ -38,6 +39,12 @@ def _loopback_only() -> Iterator[None]:
     """Keep every test on this machine."""
     with loopback_only():
         yield
+
+
+@pytest.fixture
+def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return the command line, run in this process."""
+    return Command(capsys)
 
 
 class _PracticeFiles:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
+from zoo import practice
+from zoo.practice import overlay
 from zoo.practice.server import (
     Answer,
     PracticeServer,
@@ -190,3 +195,18 @@ def sign_in_page(server: FaultyServer, request: Request, answer: Answer) -> Answ
             page("Sign in", '<form action="/v3/signin/identifier"><input type="email"></form>')
         )
     return answer
+
+
+@contextmanager
+def practice_hosts(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """Lead the registry to hosts of a practice zoo, and yield them; they are honest until given a fault."""
+    servers: list[FaultyServer] = []
+
+    def server(files: dict[str, Path]) -> FaultyServer:
+        servers.append(FaultyServer(files))
+        return servers[-1]
+
+    monkeypatch.setattr(overlay, "PracticeServer", server)
+    with practice.serve(published) as served:
+        monkeypatch.setenv("ZOO_REGISTRY", str(served.registry))
+        yield servers[0]

@@ -14,28 +14,20 @@ import pytest
 
 from converters import inspect_file
 from tests import hosts
-from tests.hosts import FaultyServer
+from tests.command import Command
+from tests.hosts import practice_hosts
 from zoo import practice
 from zoo.cli import main
 from zoo.demo import DemoResult
-from zoo.practice import overlay
 from zoo.registry import architecture, list_models
 
 SAMPLE = Path(__file__).parent / "data" / "dialects" / "keras122_theano_th" / "slash_names.weights.h5"
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs the command line and gives exit code, standard output and error."""
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return the command line: it gives exit code, standard output and error."""
+    return Command(capsys)
 
 
 @pytest.fixture(scope="module")
@@ -52,44 +44,36 @@ def served(
     published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[hosts.Fault | None], None]]:
     """Return a function that makes the hosts misbehave; the registry leads to them."""
-    servers: list[FaultyServer] = []
-
-    def server(files: dict[str, Path]) -> FaultyServer:
-        servers.append(FaultyServer(files))
-        return servers[-1]
-
-    monkeypatch.setattr(overlay, "PracticeServer", server)
-    with practice.serve(published) as served_zoo:
-        monkeypatch.setenv("ZOO_REGISTRY", str(served_zoo.registry))
+    with practice_hosts(published, monkeypatch) as server:
 
         def misbehave(fault: hosts.Fault | None) -> None:
-            servers[0].fault = fault
+            server.fault = fault
 
         yield misbehave
 
 
-def test_list_names_every_network(run: Run) -> None:
+def test_list_names_every_network(run: Command) -> None:
     """`zoo list` has a line for each network under a heading."""
     code, out, err = run("list")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()[1:]] == list_models()
 
 
-def test_list_json_is_an_array_of_what_matches(run: Run) -> None:
+def test_list_json_is_an_array_of_what_matches(run: Command) -> None:
     """`zoo list PATTERN --json` prints an array."""
     code, out, _ = run("list", "*resnet*", "--json")
     assert code == 0
     assert [entry["name"] for entry in json.loads(out)] == ["resnet50", "resnet101", "resnet152"]
 
 
-def test_list_says_when_nothing_matches(run: Run) -> None:
+def test_list_says_when_nothing_matches(run: Command) -> None:
     """A pattern without a match is no failure, and standard output stays empty."""
     assert run("list", "*mobile*") == (0, "", "zoo: no network matches '*mobile*'; `zoo list` shows all\n")
     assert run("list", "*mobile*", "--json") == (0, "[]\n", "")
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_show_tells_every_file(run: Run, name: str) -> None:
+def test_show_tells_every_file(run: Command, name: str) -> None:
     """`zoo show` names each weights file, and as JSON gives the whole record."""
     code, out, _ = run("show", name)
     assert code == 0
@@ -102,7 +86,7 @@ def test_show_tells_every_file(run: Run, name: str) -> None:
     assert shown["preprocessing"]["mean"] == list(architecture(name).preprocessing.mean)
 
 
-def test_unknown_name_is_wrong_usage(run: Run) -> None:
+def test_unknown_name_is_wrong_usage(run: Command) -> None:
     """A name that is not in the registry is answered with the nearest ones and exit code 2."""
     code, out, err = run("show", "resnet51")
     assert (code, out) == (2, "")
@@ -120,7 +104,7 @@ def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None
     assert "not allowed with argument --th-to-tf" in capsys.readouterr().err
 
 
-def test_a_broken_registry_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_registry_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake in an overlay is reported with file and path, exit code 1."""
     registry = tmp_path / "mine.yaml"
     registry.write_text("architectures: {vgg16: {classes: many}}\n")
@@ -131,7 +115,7 @@ def test_a_broken_registry_is_one_line(run: Run, tmp_path: Path, monkeypatch: py
     assert err.count("\n") == 1
 
 
-def test_fetch_prints_the_path_alone(run: Run, served: Callable[[hosts.Fault | None], None]) -> None:
+def test_fetch_prints_the_path_alone(run: Command, served: Callable[[hosts.Fault | None], None]) -> None:
     """A file that was published for Theano alone comes converted, and a second fetch needs no host."""
     code, out, err = run("fetch", "densenet161", "--backend", "tf")
     path = Path(out.removesuffix("\n"))
@@ -166,7 +150,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fetch_fails_clearly(
-    run: Run,
+    run: Command,
     served: Callable[[hosts.Fault | None], None],
     fault: str,
     tmp_path: Path,
@@ -183,7 +167,7 @@ def test_fetch_fails_clearly(
 
 
 def test_fetch_takes_a_file_by_hand(
-    run: Run, served: Callable[[hosts.Fault | None], None], published: Path
+    run: Command, served: Callable[[hosts.Fault | None], None], published: Path
 ) -> None:
     """`--from FILE` goes through the same checks and ends in the same place."""
     served(hosts.missing)
@@ -193,7 +177,7 @@ def test_fetch_takes_a_file_by_hand(
     assert Path(out.strip()).read_bytes() == file.read_bytes()
 
 
-def test_convert_prints_the_new_file(run: Run, tmp_path: Path) -> None:
+def test_convert_prints_the_new_file(run: Command, tmp_path: Path) -> None:
     """The new file lies beside the old one, and is named on standard output alone."""
     old = tmp_path / "old.h5"
     shutil.copy(SAMPLE, old)
@@ -205,7 +189,7 @@ def test_convert_prints_the_new_file(run: Run, tmp_path: Path) -> None:
     assert run("convert", "--th-to-tf", "--force", str(old))[0] == 0
 
 
-def test_convert_knows_all_four_forms(run: Run, tmp_path: Path) -> None:
+def test_convert_knows_all_four_forms(run: Command, tmp_path: Path) -> None:
     """Layout and kernels are given one by one."""
     new = tmp_path / "new.h5"
     forms = ["--from-layout", "th", "--from-kernels", "tf", "--to-layout", "tf", "--to-kernels", "th"]
@@ -218,7 +202,7 @@ def test_convert_knows_all_four_forms(run: Run, tmp_path: Path) -> None:
     ]
 
 
-def test_convert_dry_run_writes_nothing(run: Run, tmp_path: Path) -> None:
+def test_convert_dry_run_writes_nothing(run: Command, tmp_path: Path) -> None:
     """The plan is shown, and no file appears."""
     new = tmp_path / "new.h5"
     code, out, _ = run("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(new))
@@ -230,7 +214,7 @@ def test_convert_dry_run_writes_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def test_convert_takes_a_name(
-    run: Run,
+    run: Command,
     served: Callable[[hosts.Fault | None], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -242,14 +226,14 @@ def test_convert_takes_a_name(
     assert inspect_file(tmp_path / "densenet161_tf.h5").structure == "densenet161"
 
 
-def test_convert_names_what_is_missing(run: Run) -> None:
+def test_convert_names_what_is_missing(run: Command) -> None:
     """Neither a file nor a network: both are said."""
     code, out, err = run("convert", "--th-to-tf", "nowhere.h5")
     assert (code, out) == (1, "")
     assert err.startswith("zoo: nowhere.h5: there is no such file, nor a network of this name (vgg16, ")
 
 
-def test_inspect_tells_what_a_file_is(run: Run) -> None:
+def test_inspect_tells_what_a_file_is(run: Command) -> None:
     """`zoo inspect` says dialect, form and arrays; as JSON too."""
     code, out, _ = run("inspect", str(SAMPLE))
     assert code == 0
@@ -261,7 +245,7 @@ def test_inspect_tells_what_a_file_is(run: Run) -> None:
     assert told["parameters"] == 128
 
 
-def test_demo_fails_below_one_half(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_fails_below_one_half(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """An accuracy near chance is a failure, a good one is not."""
 
     def demo(name: str, report: Callable[[str], object]) -> DemoResult:
@@ -285,7 +269,7 @@ def test_demo_fails_below_one_half(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert (code, err) == (1, "zoo: an accuracy of 49.9% is below 50%: something is broken\n")
 
 
-def test_interruption_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends with exit code 130 and no traceback."""
 
     def interrupt(arguments: object) -> int:

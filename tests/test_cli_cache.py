@@ -16,12 +16,6 @@ BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 
 
 @pytest.fixture
-def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return the command line."""
-    return Command(capsys)
-
-
-@pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return the cache's folder."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))

@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 import pytest
 
+from tests.command import Command
 from tests.weight_files import keras1, write_named
-from zoo.cli import main
 
 MAP = "--flatten=fc=6x3x4"
 PROOF = "zoo: verified 6 arrays, 827 values: the new file gives the source again, bit for bit"
@@ -26,13 +26,8 @@ def source(tmp_path):
 
 @pytest.fixture
 def run(capsys):
-    """Return a function that runs a command and returns its exit code, output and errors."""
-
-    def call(*argv):
-        code = main([str(arg) for arg in argv])
-        return code, *capsys.readouterr()
-
-    return call
+    """Return the command line: it gives exit code, output and errors."""
+    return Command(capsys)
 
 
 def test_convert_says_what_it_proved(run, source, tmp_path):

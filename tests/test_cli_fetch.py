@@ -21,12 +21,6 @@ from zoo.registry import architecture, list_models
 NAMES = ("vgg16", "resnet50", "googlenet")
 
 
-@pytest.fixture
-def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return the command line."""
-    return Command(capsys)
-
-
 class Library:
     """Plays the fetching: gives each network a file of its own, or a refusal."""
 

@@ -13,17 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.command import Command
-from tests.hosts import FaultyServer, missing
+from tests.hosts import FaultyServer, missing, practice_hosts
 from zoo import practice
-from zoo.practice import overlay
 
 FILE = "practice-densenet121-th-flyyufelix"
-
-
-@pytest.fixture
-def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return the command line."""
-    return Command(capsys)
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +31,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def hosts(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
     """Lead the registry to practice hosts, and return them."""
-    servers: list[FaultyServer] = []
-
-    def server(files: dict[str, Path]) -> FaultyServer:
-        servers.append(FaultyServer(files))
-        return servers[-1]
-
-    monkeypatch.setattr(overlay, "PracticeServer", server)
-    with practice.serve(published) as served:
-        monkeypatch.setenv("ZOO_REGISTRY", str(served.registry))
-        yield servers[0]
+    with practice_hosts(published, monkeypatch) as server:
+        yield server
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import h5py
 import numpy as np
 import pytest
 
@@ -19,22 +18,13 @@ from tests.dialect_samples import (
     told,
     worst,
 )
+from tests.weight_files import arrays
 
 # One file of a whole model for each family of layers: their configurations tell what weights alone do not.
 MODELS = [
     f"keras122_theano_th/{name}"
     for name in ("conv2d_flatten_dense_dense", "local2d", "timedist_conv2d", "bilstm_concat", "prelu_full")
 ] + [f"keras224_theano_cf/{name}" for name in ("separable_conv2d", "conv3d_transpose", "gru_reset_after")]
-
-
-def arrays(path):
-    """Return every array of a file by its path."""
-    found = {}
-    with h5py.File(path, "r") as file:
-        file.visititems(
-            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-        )
-    return found
 
 
 def test_all_samples_are_there():

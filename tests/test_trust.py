@@ -24,12 +24,6 @@ PUBLISHED = "190946f7fb4e45e4c78c2e320cbb8f6b10f145b09aca98ab06f34f8b20ec8746"
 
 
 @pytest.fixture
-def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return the command line."""
-    return Command(capsys)
-
-
-@pytest.fixture
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cache:
     """Return the empty cache that the environment names."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))

@@ -16,19 +16,9 @@ from converters import convert_file, inspect_file
 from converters.dialects import describe
 from converters.errors import ConversionError
 from tests.dialect_samples import DATA, told
-from tests.weight_files import counted, write_named, write_numbered
+from tests.weight_files import arrays, counted, write_named, write_numbered
 
 LSTM = "keras122_theano_th/lstm_consume_cpu"
-
-
-def arrays(path):
-    """Return every array of an HDF5 file by its path."""
-    found = {}
-    with h5py.File(path, "r") as file:
-        file.visititems(
-            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-        )
-    return found
 
 
 @pytest.fixture

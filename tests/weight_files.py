@@ -119,3 +119,13 @@ def hole(group, name, shape):
 def stored(shape, layout):
     """Return the shape that an array of the tf form has in a layout."""
     return (shape[3], shape[2], shape[0], shape[1]) if layout == "th" and len(shape) == 4 else shape
+
+
+def arrays(path):
+    """Return every array of an HDF5 file by its path."""
+    found = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return found
