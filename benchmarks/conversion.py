@@ -17,7 +17,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from benchmarks.timing import Comparison, Peak, Run, comparison, run, take_turns
+from benchmarks.timing import Comparison, Peak, Run, alternate_calls, comparison, run, take_turns
+from converters.hdf5 import open_untrusted
 from zoo.practice.files import write_published
 
 _ROUNDS = 7
@@ -62,6 +63,7 @@ def compare() -> Iterator[Comparison | Peak]:
         yield from _large(vgg, folder)
         yield _beside_keras(vgg, folder)
         yield _small_arrays(dense, folder)
+        yield _metadata(dense)
         yield from _sizes(vgg, folder)
 
 
@@ -107,6 +109,27 @@ def _small_arrays(dense: Path, folder: Path) -> Comparison:
     )
     claim = "zoo convert DenseNet-161 (1,128 arrays) / python -c 'import h5py'"
     return comparison(claim, runs["zoo"], runs["h5py"], 6.0)
+
+
+def _metadata(dense: Path) -> Comparison:
+    """Compare reading all that a file says of its arrays, but not their values."""
+
+    def strictly() -> None:
+        with open_untrusted(dense):
+            pass
+
+    def note(_: str, item: h5py.Group | h5py.Dataset) -> None:
+        dict(item.attrs)
+        if isinstance(item, h5py.Dataset):
+            assert item.dtype, item.shape
+
+    def with_h5py() -> None:
+        with h5py.File(dense) as file:
+            dict(file.attrs)
+            file.visititems(note)
+
+    claim = "metadata of DenseNet-161 (1,128 arrays), our reader / h5py"
+    return alternate_calls(claim, strictly, with_h5py, rounds=_ROUNDS)
 
 
 def _sizes(vgg: Path, folder: Path) -> Iterator[Comparison | Peak]:
