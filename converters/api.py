@@ -13,13 +13,12 @@ from converters.dialects import Description, describe
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
 from converters.execute import Progress, planned_texts, write
 from converters.facts import Fact, learn_kernels, learn_layout
-from converters.layouts import TF, Form, Layout, Rows, Shape, checked_axis, ends_of
+from converters.flatten import Flatten
+from converters.layouts import TF, Form, Layout, checked_axis, ends_of
 from converters.parts import Layer
 from converters.plan import TARGETS, Plan, make_plan
 from converters.record import ConversionRecord
 from converters.structures import Match, find_structure, known_structures, recognise
-
-Flatten = Mapping[str, Shape | Rows | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +198,7 @@ def plan_file(
         from_kernels=user_kernels,
         registry_form=registry_form,
         expected=expected,
-        flatten=_rows(flatten or {}),
+        flatten=flatten,
         match=match,
         to=to,
     )
@@ -355,20 +354,3 @@ def _refuse_same(plan: Plan) -> None:
     certain = plan.layout.source == plan.kernels.source == "record"
     hint = "" if certain else "; if that is wrong, say what it is with --from-layout and --from-kernels"
     raise AlreadyConvertedError(text + hint)
-
-
-def _rows(flatten: Flatten) -> dict[str, Rows | None]:
-    """Return feature maps as segments of rows: (C, H, W) is one of them."""
-    found: dict[str, Rows | None] = {}
-    for layer, value in flatten.items():
-        if value is None:
-            found[layer] = None
-        elif all(isinstance(size, int) and size > 0 for size in value) and value:
-            found[layer] = (tuple(value),)  # type: ignore[arg-type]
-        elif value and all(isinstance(segment, tuple | list) and segment for segment in value):
-            found[layer] = tuple(tuple(segment) for segment in value)  # type: ignore[arg-type]
-        else:
-            raise ArgumentError(
-                f"flatten of {layer!r} must be (channels, height, width) or None, not {value!r}"
-            )
-    return found

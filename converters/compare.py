@@ -18,13 +18,15 @@ from converters.copying import datasets_of, source_values
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError
 from converters.facts import learn_kernels, learn_layout
+from converters.flatten import Flatten
 from converters.hdf5 import Source, open_untrusted
 from converters.kernels import Piece, Values
-from converters.layouts import TF, Form, Rows, Shape
+from converters.layouts import TF, Form, Shape
 from converters.metadata import DatasetInfo
+from converters.parts import plain_name
 from converters.plan import Plan, make_plan
 from converters.planned import Output, PlannedArray
-from converters.structures import known_structures, plain_name, recognise
+from converters.structures import known_structures, recognise
 from converters.targets import scratch
 
 Status = Literal["equal", "permuted", "different"]
@@ -108,7 +110,7 @@ def compare_files(
     first: str | os.PathLike[str],
     second: str | os.PathLike[str],
     *,
-    flatten: Mapping[str, Rows | None] | None = None,
+    flatten: Flatten | None = None,
     layers: Mapping[str, str] | None = None,
     keras_version: str | None = None,
 ) -> Comparison:
@@ -174,14 +176,17 @@ def _common(one: Description, other: Description) -> tuple[Form, str | None]:
     return TF, None
 
 
-def _rows(here: Description, there: Description, said: Mapping[str, Rows | None]) -> dict[str, Rows | None]:
+def _rows(here: Description, there: Description, said: Flatten) -> Flatten:
     """Return what the user says of a file's rows, and else what the other file's record does."""
     names = _names(here)
-    found = {name: rows for name, rows in said.items() if plain_name(name) in names}
-    if here.record is None and there.record is not None and there.record.flatten:
-        told = there.record.flatten.items()
-        found = {**{name: rows for name, rows in told if plain_name(name) in names}, **found}
-    return found
+    recorded = there.record.network if there.record and not here.record else None
+    told: Flatten = {
+        part.name: part.flattened.text
+        for layer in (recorded.layers if recorded else ())
+        for part in layer.parts
+        if part.flattened and part.flattened.rows
+    }
+    return {name: rows for name, rows in {**told, **said}.items() if plain_name(name) in names}
 
 
 def _by_layer(plan: Plan) -> _Layers:

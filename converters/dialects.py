@@ -14,13 +14,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from converters.errors import FileFormatError
+from converters.errors import ArgumentError, FileFormatError
 from converters.hdf5 import Node, Stamp, open_untrusted, root
-from converters.keras3 import keras3_layers
+from converters.keras3 import in_order, is_in_order, keras3_layers, order_of_config
 from converters.limits import load_json
+from converters.network import Network
 from converters.parts import (
     Array,
     Layer,
@@ -30,6 +32,7 @@ from converters.parts import (
     layer_of,
     named_array,
     numbered_parts,
+    plain_name,
     settled,
 )
 from converters.record import ConversionRecord, read_record
@@ -46,7 +49,7 @@ class Description:
         path: The file.
         dialect: Who wrote it.
         keras_version: As the user or the file says it, or None.
-        version_said: Whether the user alone says it.
+        version_said: Whether the user alone says it, now or at an earlier conversion.
         backend: The ``backend`` attribute of Keras 2, or None.
         root: The group the weights lie in: ``""``, or ``"model_weights"`` in a file of a whole model.
         layers: All layers in the file's order, those without arrays too.
@@ -56,6 +59,7 @@ class Description:
         whole_model: Whether the file holds a whole model.
         optimizer: Whether it holds the state of an optimizer.
         nbytes: The file's size in bytes.
+        ordered: Whether the layers are in the network's order; a file of Keras 3 may not tell it.
         stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
     """
 
@@ -72,6 +76,7 @@ class Description:
     optimizer: bool
     nbytes: int
     version_said: bool = False
+    ordered: bool = True
     stamp: Stamp | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -83,6 +88,11 @@ class Description:
     def parts(self) -> tuple[Part, ...]:
         """The layers with arrays that are no wrappers or models, in the file's order."""
         return tuple(part for layer in self.layers for part in layer.parts)
+
+    @cached_property
+    def parts_by_layer(self) -> Mapping[str, tuple[Part, ...]]:
+        """The layers with arrays that are no wrappers or models, by the name of the file's layer."""
+        return {layer.name: layer.parts for layer in self.weighted}
 
     @property
     def parameters(self) -> int:
@@ -100,71 +110,167 @@ def describe(
     *,
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
+    order: Sequence[str] | None = None,
 ) -> Description:
     """Describe a weights file of any version of Keras without reading its arrays.
 
     Args:
         path: The file.
-        keras_version: The version that wrote it, if the user says it; counts more than the file's own word.
+        keras_version: The version that wrote it, if the user says it; counts more than the file's own word,
+            but must be one of the same dialect.
         layers: The kinds of layers that the user says, by their names.
+        order: The names of the layers with arrays in the network's order, if the user says it: files of
+            Keras 3 do not.
 
     Returns:
         Its layers, arrays and attributes.
 
     Raises:
         FileFormatError: If it is not such a file; the message says what it is, or what is missing.
-        ArgumentError: If the user names a layer or a kind that is not there.
+        ArgumentError: If the user names a layer or a kind that is not there, or a version that cannot be.
     """
+    said = _Said(version=keras_version, layers=layers or {}, order=order)
     with open_untrusted(path) as source:
         config = source.texts.get("config.json")
-        description = _describe(root(source), Path(path), keras_version, layers or {}, config)
+        description = _describe(root(source), Path(path), said, config)
         return replace(description, stamp=source.stamp)
 
 
-def _describe(
-    top: Node, path: Path, said: str | None, user: Mapping[str, str], config_text: str | None = None
-) -> Description:
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """What the user says of a file."""
+
+    version: str | None
+    layers: Mapping[str, str]
+    order: Sequence[str] | None
+
+
+def _describe(top: Node, path: Path, said: _Said, config_text: str | None = None) -> Description:
     inside = "model_weights" if top.has("model_weights") and top.names("layer_names") is None else ""
     weights = top.group(inside) if inside else top
     text = config_text if config_text is not None else top.text("model_config")
     config = _model_config(text, top)
+    record = read_record(top)
+    network = record.network if record else None
     own_version = top.text("keras_version") or weights.text("keras_version")
-    version = said or own_version
     backend = top.text("backend") or weights.text("backend")
-    dialect, raw = _layers(weights, version, backend)
-    kinds = LayerKinds(user, config)
+    kinds = LayerKinds(said.layers, config, network)
+    dialect, raw = _layers(weights, _Versions(own=own_version, said=said.version, backend=backend), kinds)
+    _check_version(path, said.version, dialect, own_version)
+    ordered = True
+    if dialect == "keras3":
+        raw, ordered = _in_order(path, raw, said.order, network, config)
+    elif said.order is not None:
+        raise ArgumentError(f"{path}: tells the order of its layers itself; leave order out")
     layers = settled([layer_of(layer, kinds, dialect) for layer in raw])
     kinds.check(path, layers)
     return Description(
         path=path,
         dialect=dialect,
-        keras_version=version,
+        keras_version=said.version or own_version or (network.keras_version if network else None),
         backend=backend,
         root=inside,
         layers=layers,
         model_config=config,
         config_text=None if config is None or config_text is not None else text,
-        record=read_record(top),
+        record=record,
         whole_model=bool(inside) or config_text is not None,
         optimizer=top.has("optimizer_weights") or top.has("optimizer"),
         nbytes=path.stat().st_size,
-        version_said=own_version is None and said is not None,
+        version_said=own_version is None,
+        ordered=ordered,
     )
 
 
-def _layers(weights: Node, version: str | None, backend: str | None) -> tuple[Dialect, list[Raw]]:
+# What a version of Keras that wrote a file of each dialect begins with; Keras 3 still writes .h5 files too.
+_VERSIONS: Mapping[Dialect, tuple[str, ...]] = {
+    "keras0": ("0.",),
+    "keras1": ("1.",),
+    "keras2": ("2.", "3."),
+    "keras3": ("3.",),
+}
+
+
+def _check_version(path: Path, said: str | None, dialect: Dialect, own: str | None) -> None:
+    """Raise if the user says a version that the file contradicts.
+
+    Raises:
+        ArgumentError: With what the file is.
+    """
+    if said is None:
+        return
+    possible = _VERSIONS[dialect] if own is None else (f"{own.partition('.')[0]}.",)
+    if not said.startswith(possible):
+        versions = " or ".join(f"{start}x" for start in possible)
+        text = f"keras_version {said} cannot be: the file is one of Keras {versions}"
+        raise ArgumentError(f"{path}: {text}; leave it out, or say the version that wrote the file")
+
+
+def _in_order(
+    path: Path, raw: list[Raw], said: Sequence[str] | None, network: Network | None, config: object
+) -> tuple[list[Raw], bool]:
+    """Return the layers of a file of Keras 3 in the network's order where that is known, and whether it is.
+
+    Raises:
+        ArgumentError: If the user's order has not exactly the layers of the file.
+        FileFormatError: If that of the record has not.
+    """
+    if said is not None:
+        return _in_said_order(path, raw, said), True
+    if network is not None:
+        return _in_recorded_order(path, raw, network), True
+    ordered = in_order(raw, order_of_config(config))
+    return (raw, is_in_order(raw)) if ordered is None else (ordered, True)
+
+
+def _in_said_order(path: Path, raw: list[Raw], said: Sequence[str]) -> list[Raw]:
+    ordered = in_order(raw, {name: said for name in said})
+    if ordered is None or len(set(said)) != len(said):
+        every = [layer.name for layer in raw] + [part.name for layer in raw for part in layer.parts or ()]
+        missing = [name for name in every if plain_name(name) not in {plain_name(one) for one in said}]
+        what = f"order does not name {missing[0]!r}" if missing else "order names a layer twice"
+        raise ArgumentError(f"{path}: {what}; it lists each layer with weights once, inner ones too")
+    return ordered
+
+
+def _in_recorded_order(path: Path, raw: list[Raw], network: Network) -> list[Raw]:
+    """Return the layers of a file of Keras 3 as the record has them, those without arrays too."""
+    ordered = in_order(raw, {layer.name: [part.name for part in layer.parts] for layer in network.layers})
+    known = {plain_name(layer.name): layer for layer in ordered or ()}
+    weighted = {plain_name(layer.name) for layer in network.layers if layer.parts}
+    if ordered is None or weighted != known.keys():
+        text = "the record of an earlier conversion is damaged (its layers are not those of the file)"
+        raise FileFormatError(f"{path}: {text}")
+    return [
+        replace(known[name], name=layer.name)
+        if (name := plain_name(layer.name)) in known
+        else Raw(name=layer.name, arrays=())
+        for layer in network.layers
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Versions:
+    """What tells the version of Keras that wrote a file: the file, the user, the ``backend`` attribute."""
+
+    own: str | None
+    said: str | None
+    backend: str | None
+
+
+def _layers(weights: Node, versions: _Versions, kinds: LayerKinds) -> tuple[Dialect, list[Raw]]:
     names = weights.names("layer_names")
     if names is not None:
         _refuse_twice(names, "layer", weights)
         raw = [Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in names]
-        return _named_dialect(version, backend, raw), raw
+        return _named_dialect(versions, raw), raw
     count = weights.attribute("nb_layers")
     if isinstance(count, int):
         return "keras0", [_numbered_layer(weights, f"layer_{number}") for number in range(count)]
     if weights.has("graph"):
         return "keras0", _graph_layers(weights)
     if weights.has("layers") or weights.has("_layer_checkpoint_dependencies"):
-        return "keras3", list(keras3_layers(weights))
+        return "keras3", list(keras3_layers(weights, kinds))
     raise FileFormatError(f"{weights.file}: not a Keras weights file: {_what_instead(weights)}")
 
 
@@ -216,11 +322,14 @@ def _path(group: Node, name: str) -> str:
     return f"{group.name}/{name}".lstrip("/")
 
 
-def _named_dialect(version: str | None, backend: str | None, layers: Sequence[Raw]) -> Dialect:
-    if version is not None:
-        return "keras1" if version.startswith("1.") else "keras2"
-    names = (array.name for layer in layers for array in layer.arrays)
-    return "keras2" if backend or any(is_keras2_name(name) for name in names) else "keras1"
+def _named_dialect(versions: _Versions, layers: Sequence[Raw]) -> Dialect:
+    if versions.own is not None:
+        return "keras1" if versions.own.startswith("1.") else "keras2"
+    names = [array.name for layer in layers for array in layer.arrays]
+    if versions.backend or any(is_keras2_name(name) for name in names):
+        return "keras2"
+    telling = any(array.role for layer in layers for array in layer.arrays)
+    return "keras2" if not telling and (versions.said or "").startswith(_VERSIONS["keras2"]) else "keras1"
 
 
 def _model_config(text: str | None, top: Node) -> Mapping[str, Any] | None:

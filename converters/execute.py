@@ -227,35 +227,44 @@ def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
         ConversionError: If the model's configuration cannot be told in the new layout.
     """
     description = plan.description
-    flatten = description.record.flatten if description.record else None
-    if plan.flatten is not None:
-        flatten = plan.kept_flatten
-    record = ConversionRecord(form=plan.target, source=plan.source, source_sha256="", flatten=flatten)
+    record = ConversionRecord(
+        form=plan.target,
+        source=plan.source,
+        source_sha256="",
+        network=plan.network,
+        source_dialect=None if plan.to is None else description.dialect,
+    )
     if plan.to is not None:
-        return {}, replace(record, source_dialect=description.dialect)
-    backend, (config, undo) = _new_backend(plan), _new_config(plan)
-    record = replace(record, source_backend=description.backend if backend else None, source_config=undo)
+        return {}, record
+    backend, backends = _new_backend(plan)
+    config, configs = _new_config(plan)
     texts = {"backend": backend, "model_config": config}
+    record = replace(record, backends=backends, configs=configs)
     return {name: text for name, text in texts.items() if text is not None}, record
 
 
-def _new_backend(plan: Plan) -> str | None:
-    """Return the backend that the new kernels belong to, or None if the attribute may stay."""
+def _new_backend(plan: Plan) -> tuple[str | None, dict[str, str]]:
+    """Return the backend that the new kernels belong to, or None if it stays, and that of either kernels."""
     description = plan.description
+    known = dict(description.record.backends) if description.record else {}
     if description.backend is None or kernels_of_backend(description) == plan.target.kernels:
-        return None
-    before = description.record.source_backend if description.record else None
-    if before and description.record and description.record.source.kernels == plan.target.kernels:
-        return before
-    return _BACKEND_OF[plan.target.kernels]
+        return None, known
+    known = {plan.source.kernels: description.backend, **known}
+    return known.get(plan.target.kernels, _BACKEND_OF[plan.target.kernels]), known
 
 
-def _new_config(plan: Plan) -> tuple[str | None, str | None]:
-    """Return the configuration in the new layout, and the old one if undoing would not give it back."""
+def _new_config(plan: Plan) -> tuple[str | None, dict[str, str]]:
+    """Return the configuration in the new layout, or None if it stays, and that in either layout.
+
+    The old one is only kept if undoing the change would not give it back.
+    """
     description = plan.description
+    known = dict(description.record.configs) if description.record else {}
     if description.config_text is None or plan.source.layout == plan.target.layout:
-        return None, None
-    record = description.record
-    if record and record.source_config and record.source.layout == plan.target.layout:
-        return record.source_config, None
-    return converted_config(description.config_text, plan.source.layout, plan.target.layout, str(plan.path))
+        return None, known
+    if plan.target.layout in known:
+        return known[plan.target.layout], known
+    new, undo = converted_config(
+        description.config_text, plan.source.layout, plan.target.layout, str(plan.path)
+    )
+    return new, {**known, plan.source.layout: undo} if undo is not None else known

@@ -1,106 +1,180 @@
-"""Which layers follow a flattened feature map, and of what shape: only there do rows move with the layout.
+"""Which layers follow a flattened feature map, and of what shape: a fact about the network.
 
 The first of these that tells is believed: the user, the record of an earlier conversion, the structure that
 the file holds, the configuration of a whole model, and what the order of the layers proves. Whatever is left
-may follow a flattened map or not, which no shape can tell, and is refused.
+may follow a flattened map or not, which no shape can tell. Whether rows move, and so whether it has to be
+known, is a matter of the two ends of a conversion, never of who told it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from converters.dialects import Description
-from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
-from converters.layouts import Layout, Rows
+from converters.errors import ArgumentError
+from converters.layouts import Layout, Rows, Shape
 from converters.model_config import flattened_inputs
-from converters.parts import Part
-from converters.rows import parse_rows, row_count, rows_text
+from converters.parts import Part, plain_name
+from converters.rows import Flattened, parse_flattened, row_count
 from converters.rules import RULES, Rule
-from converters.structures import Match, plain_name
+from converters.structures import Match
+
+Flatten = Mapping[str, Shape | Rows | str | None]
+"""What a user says of rows: the (C, H, W) of a layer's map, several of them, a text, or None for no map."""
+_ROW_RULES = frozenset({Rule.ROWS, Rule.DEVIATION, Rule.FEATURE_ROWS, Rule.WINDOWS})
+# Kinds with one value for each of their inputs, if what comes in is a vector.
+_ACTIVATIONS = frozenset({"PReLU", "ParametricSoftplus", "SReLU"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flattened:
-    """What a layer's rows are.
-
-    Attributes:
-        rows: The flattened maps in the order of the rows, channels first; None if no map was flattened.
-        source: Who told: ``user``, ``record``, ``structure``, ``model_config``, ``keras version`` or
-            ``order``.
-    """
-
-    rows: Rows | None
-    source: str
-
-
-def parse_flatten(texts: list[str] | tuple[str, ...]) -> dict[str, Rows | None]:
+def parse_flatten(texts: Sequence[str]) -> dict[str, Rows | str | None]:
     """Return what ``--flatten`` arguments mean.
 
     Args:
         texts: Each ``LAYER=CxHxW``, or ``LAYER=none`` for a layer that follows no flattened map; a
-            concatenation of a flattened map with 6 other values is ``LAYER=CxHxW+6``.
+            concatenation of a flattened map with 6 other values is ``LAYER=CxHxW+6``, and a map that a
+            Reshape has made a vector of is ``LAYER=CxHxW:reshape``, which is returned as this text.
 
     Raises:
         ArgumentError: If a text has another form.
     """
-    parsed: dict[str, Rows | None] = {}
+    parsed: dict[str, Rows | str | None] = {}
     for text in texts:
         layer, equals, value = text.rpartition("=")
         if not equals or not layer:
             raise ArgumentError(f"--flatten takes LAYER=CxHxW or LAYER=none, not {text!r}")
-        parsed[layer] = None if value.lower() == "none" else parse_rows(value)
+        said = parse_flattened(value, "user")
+        parsed[layer] = said.text if said.reshaped else said.rows
     return parsed
 
 
-def flattened_layers(
+def said_flattened(flatten: Flatten) -> dict[str, Flattened]:
+    """Return what a user says of rows, by layer.
+
+    Raises:
+        ArgumentError: If something is neither a shape, nor several, nor a text, nor None.
+    """
+    return {layer: _said(layer, value) for layer, value in flatten.items()}
+
+
+def _said(layer: str, value: Shape | Rows | str | None) -> Flattened:
+    if value is None:
+        return Flattened(rows=None, source="user")
+    if isinstance(value, str):
+        return parse_flattened(value, "user")
+    several = value and all(isinstance(segment, tuple | list) for segment in value)
+    rows = cast(Rows, tuple(tuple(segment) for segment in cast(Rows, value if several else (value,))))
+    if not all(segment and all(isinstance(size, int) and size > 0 for size in segment) for segment in rows):
+        raise ArgumentError(f"flatten of {layer!r} must be (channels, height, width) or None, not {value!r}")
+    return Flattened(rows=rows, source="user")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """A layer with rows of which nobody tells whether they come from a flattened map.
+
+    Attributes:
+        part: The layer.
+        rows: How many it has.
+        channels: The channels of the convolution before it, 0 if that is not known.
+    """
+
+    part: Part
+    rows: int
+    channels: int
+
+    @property
+    def windows(self) -> bool:
+        """Whether they are those of the windows of a locally connected layer."""
+        return has_windows(self.part)
+
+
+def learn_flattened(
     description: Description,
     layout: Layout,
     *,
-    user: Mapping[str, Rows | None] | None = None,
+    user: Mapping[str, Flattened] | None = None,
     match: Match | None = None,
-    moved_by_version: bool = True,
-) -> dict[str, Flattened]:
-    """Return what the rows of every layer with rows are, for a conversion that may move them.
+) -> tuple[dict[str, Flattened], list[Unknown]]:
+    """Return what the rows of layers are, as far as anything tells, and the layers of which nothing does.
 
     Args:
         description: The file.
         layout: Its layout.
         user: What the user says, by layer.
         match: The structure that the file holds.
-        moved_by_version: Whether rows stay in a file of a version whose Flatten puts the channels last by
-            itself. False if the new file's version does not.
 
     Raises:
-        ArgumentError: If the user names a layer that the file lacks, or a shape that does not fit its rows.
-        UnknownFlattenError: If a layer is left of which nobody tells; the message says what would fit.
+        ArgumentError: If the user names a layer that the file lacks or that has no rows, or a shape that does
+            not fit its rows.
     """
     by_user = _by_user(description, user or {})
-    _check_rows(description, by_user)
-    by_config = _by_config(description, layout)
-    sources: tuple[dict[str, Flattened], ...]
-    if flattens_last(description) and moved_by_version:
-        # Here a user's map does not say that its rows move: only the file and its record can. Windows of a
-        # locally connected layer are no matter of Flatten.
-        windows = {part.name for part in description.parts if _has_windows(part)}
-        said = {name: found for name, found in by_user.items() if name in windows}
-        sources = (said, _by_record(description), by_config, _by_version(description, windows))
-    elif flattens_last(description):
-        sources = (by_user, _by_record(description))
-    else:
-        sources = (by_user, _by_record(description), _by_match(match), by_config)
     told: dict[str, Flattened] = {}
-    for source in sources:
+    for source in (
+        by_user,
+        _by_record(description),
+        _by_match(match),
+        _by_config(description, layout),
+    ):
         told = {**source, **told}
-    left = _by_order(description, layout, told)
-    _check_rows(description, told)
-    if left:
-        raise UnknownFlattenError(_question(description, left))
-    return _with_vectors(description, told)
+    told = {name: found for name, found in told.items() if name in by_user or _fits(description, name, found)}
+    unknown = _by_order(description, layout, told)
+    told = _with_vectors(description, told)
+    return told, [*unknown, *_vectors_left(description, layout, told)]
 
 
-def _has_windows(part: Part) -> bool:
+def _fits(description: Description, name: str, found: Flattened) -> bool:
+    """Return whether a map has as many values as a layer has rows; one that has not tells nothing."""
+    counts = {_row_count_of(part) for part in description.parts if part.name == name and _has_rows(part)}
+    return found.rows is None or counts == {row_count(found.rows)}
+
+
+def question(description: Description, unknown: Sequence[Unknown]) -> str:
+    """Return what has to be asked about layers of which nobody tells; the message says what would fit."""
+    lines = [f"{description.path}: it cannot be told from the file what is in front of"]
+    for left in unknown:
+        after = f", after a convolution with {left.channels} channels" if left.channels else ""
+        what = "values in each window of a map" if left.windows else "rows"
+        lines.append(f"  {left.part.name} ({left.rows} {what}{after}): {_offer(left)}")
+    return "\n".join([*lines, *_ADVICE])
+
+
+_ADVICE = (
+    "Rows that come from a flattened feature map move with the layout. Give the map's channels, height and",
+    "width (those shown are only one possibility), or none if nothing is flattened there, or only the output",
+    "of a 1-D convolution.",
+)
+
+
+def _offer(left: Unknown) -> str:
+    name, rows, channels = left.part.name, left.rows, left.channels
+    none = "" if left.windows else f"--flatten {name}=none"
+    joint = f" or {none}" if none else ""
+    if not channels:
+        place = " of its window" if left.windows else ""
+        return f"--flatten {name}=CHANNELSxHEIGHTxWIDTH{place}{joint}"
+    if rows % channels:
+        return f"no map of {channels} channels fits; {none}"
+    area = rows // channels
+    height = next(side for side in range(int(area**0.5), 0, -1) if area % side == 0)
+    return f"--flatten {name}={channels}x{height}x{area // height}{joint}"
+
+
+def flattens_last(description: Description) -> bool:
+    """Return whether Flatten puts the channels last by itself: by default from Keras 2.2, and in tf.keras."""
+    new = description.version >= (2, 2) or (description.keras_version or "").endswith("-tf")
+    return description.dialect == "keras3" or (description.dialect == "keras2" and new)
+
+
+def has_windows(part: Part) -> bool:
+    """Return whether a layer's kernel holds flattened windows of a feature map."""
     return RULES.get(str(part.kind), {}).get("kernel") is Rule.WINDOWS
+
+
+def _has_rows(part: Part) -> bool:
+    rules = set(RULES.get(str(part.kind), {}).values())
+    return bool(rules & _ROW_RULES) or part.kind in _ACTIVATIONS or part.kind == "Highway"
 
 
 def _rows_axis(part: Part) -> int:
@@ -113,24 +187,49 @@ def _row_count_of(part: Part) -> int:
     return (part.array("kernel") or part.arrays[0]).shape[_rows_axis(part)]
 
 
-def _by_user(description: Description, user: Mapping[str, Rows | None]) -> dict[str, Flattened]:
-    names = {plain_name(layer.name): part.name for layer in description.weighted for part in layer.parts[:1]}
-    names |= {plain_name(part.name): part.name for part in description.parts}
+def _by_user(description: Description, user: Mapping[str, Flattened]) -> dict[str, Flattened]:
+    parts = {plain_name(layer.name): part for layer in description.weighted for part in layer.parts[:1]}
+    parts |= {plain_name(part.name): part for part in description.parts}
     told = {}
-    for name, rows in user.items():
-        if plain_name(name) not in names:
+    for name, said in user.items():
+        if plain_name(name) not in parts:
             raise ArgumentError(
                 f"{description.path}: flatten names {name!r}, but no layer with weights has that name"
             )
-        told[names[plain_name(name)]] = Flattened(rows=rows, source="user")
+        part = parts[plain_name(name)]
+        _check_said(description, part, said)
+        told[part.name] = said
     return told
 
 
+def _check_said(description: Description, part: Part, said: Flattened) -> None:
+    """Raise unless what the user says of a layer may be so."""
+    if said.rows is None:
+        return
+    name = f"{description.path}: layer {part.name!r}"
+    if not _has_rows(part):
+        raise ArgumentError(f"{name} is of kind {part.kind}, which has no rows: flatten says nothing of it")
+    if (has := _row_count_of(part)) != row_count(said.rows):
+        text = f"flatten {said.text} (user) gives {row_count(said.rows)} rows"
+        raise ArgumentError(f"{name} has {has} rows, but {text}")
+    if said.reshaped and has_windows(part):
+        raise ArgumentError(f"{name} has windows, which nothing reshapes; say flatten without ':reshape'")
+
+
 def _by_record(description: Description) -> dict[str, Flattened]:
-    if description.record is None or description.record.flatten is None:
-        return {}
-    known = description.record.flatten
-    return {part.name: Flattened(rows=known.get(part.name), source="record") for part in description.parts}
+    network = description.record.network if description.record else None
+    layers = network.by_name() if network else {}
+    return {
+        part.name: facts.flattened
+        for layer in layers.values()
+        for facts in layer.parts
+        for part in _parts_of(description, layer.name, facts.name)
+        if facts.flattened is not None
+    }
+
+
+def _parts_of(description: Description, layer: str, name: str) -> list[Part]:
+    return [part for part in description.parts_by_layer.get(layer, ()) if part.name == name]
 
 
 def _by_match(match: Match | None) -> dict[str, Flattened]:
@@ -153,22 +252,8 @@ def _by_config(description: Description, layout: Layout) -> dict[str, Flattened]
         for part in layer.parts:
             name = part.name if part.name in inputs else layer.name
             if name in inputs:
-                found[part.name] = Flattened(rows=inputs[name], source="model_config")
+                found[part.name] = inputs[name]
     return found
-
-
-def flattens_last(description: Description) -> bool:
-    """Return whether Flatten puts the channels last by itself: by default from Keras 2.2, and in tf.keras."""
-    new = description.version >= (2, 2) or (description.keras_version or "").endswith("-tf")
-    return description.dialect == "keras3" or (description.dialect == "keras2" and new)
-
-
-def _by_version(description: Description, but: Collection[str]) -> dict[str, Flattened]:
-    return {
-        part.name: Flattened(rows=None, source="keras version")
-        for part in description.parts
-        if part.name not in but
-    }
 
 
 _CONVOLUTIONS = frozenset(
@@ -179,42 +264,105 @@ _CONVOLUTIONS = frozenset(
 )
 # Layers whose kernels have one row for each input.
 _WITH_ROWS = frozenset({"Dense", "MaxoutDense", "Highway", "SimpleRNN", "LSTM", "GRU"})
+_FEWEST = 4
+"""Rows that a map of two channels and two places gives: fewer come from none whose rows could move."""
 
 
-def _by_order(
-    description: Description, layout: Layout, told: dict[str, Flattened]
-) -> list[tuple[Part, int, int]]:
-    """Add what the order of the layers proves, and return the rest: layer, rows, channels before it."""
-    channels: list[int] = []
-    units: set[int] = set()
-    left = []
+def _by_order(description: Description, layout: Layout, told: dict[str, Flattened]) -> list[Unknown]:
+    """Add what the order of the layers proves, and return the rest.
+
+    A matrix after convolutions has rows of its own if it has as many as the vector before it has values, or
+    as the convolution before it has channels. Both may happen by chance: if a layer before it, which is or
+    may be behind a flattened map, has as many rows, both may be fed by that map; and if the channels of
+    another convolution fit into the rows, the map may be that one's.
+    """
+    order = _Order(description=description, layout=layout)
     before: Part | None = None
     for part in description.parts:
-        kernel = part.array("kernel")
         if part.direction == "backward" and before is not None:
             # Both layers of a Bidirectional have the same inputs.
             if before.name in told:
                 told.setdefault(part.name, told[before.name])
             continue
         before = part
-        if _has_windows(part) and part.name not in told:
-            left.append((part, _row_count_of(part), channels[-1] if channels else 0))
+        if order.asks(part, told.get(part.name)):
+            order.unknown.append(order.as_unknown(part))
+        elif part.kind in _WITH_ROWS and part.array("kernel"):
+            told.setdefault(part.name, Flattened(rows=None, source="order"))
+        order.pass_by(part, told.get(part.name))
+    return order.unknown
+
+
+class _Order:
+    """What is known at a layer from those before it."""
+
+    def __init__(self, *, description: Description, layout: Layout) -> None:
+        self._description = description
+        self._layout = layout
+        self._maps = any(part.kind in _CONVOLUTIONS for part in description.parts)
+        self._channels: list[int] = []
+        self._units: set[int] = set()
+        self._flattened: set[int] = set()
+        self.unknown: list[Unknown] = []
+
+    def asks(self, part: Part, said: Flattened | None) -> bool:
+        """Return whether a layer may or may not follow a flattened map."""
+        if said is not None:
+            return False
+        if has_windows(part):
+            return True
+        return part.kind in _WITH_ROWS and bool(part.array("kernel")) and self._may_follow_map(part)
+
+    def _may_follow_map(self, part: Part) -> bool:
+        rows = _row_count_of(part)
+        if rows < _FEWEST or not self._maps:
+            return False
+        if not self._description.ordered or rows in self._flattened:
+            return True
+        if not self._channels or rows in self._units or rows < min(self._channels):
+            return False
+        return rows != self._channels[-1] or any(
+            channels > 1 and rows > channels and rows % channels == 0 for channels in self._channels
+        )
+
+    def as_unknown(self, part: Part) -> Unknown:
+        channels = self._channels[-1] if self._channels and self._description.ordered else 0
+        return Unknown(part=part, rows=_row_count_of(part), channels=channels)
+
+    def pass_by(self, part: Part, said: Flattened | None) -> None:
+        """Go on to the next layer."""
         if part.kind in _CONVOLUTIONS:
-            channels.append(_channels(part, description, layout))
-            units = set()
-        elif kernel is not None and part.kind in _WITH_ROWS:
-            rows = _row_count_of(part)
-            if (
-                part.name not in told
-                and channels
-                and rows not in (*units, channels[-1])
-                and rows >= min(channels)
-            ):
-                left.append((part, rows, channels[-1]))
-            else:
-                told.setdefault(part.name, Flattened(rows=None, source="order"))
-            units = _units(part)
+            self._channels.append(_channels(part, self._description, self._layout))
+            self._units = set()
+        elif part.kind in _WITH_ROWS and part.array("kernel"):
+            if said is None or said.rows is not None:
+                self._flattened.add(_row_count_of(part))
+            self._units = _units(part)
+
+
+def _vectors_left(description: Description, layout: Layout, told: Mapping[str, Flattened]) -> list[Unknown]:
+    """Return activations with one value for each input that fit neither the layer before nor the one behind.
+
+    Where they are behind a convolution, they are behind a Flatten too.
+    """
+    left = []
+    sizes: set[int] = set()
+    channels = 0
+    for part in description.parts:
+        if part.kind in _CONVOLUTIONS:
+            channels = _channels(part, description, layout)
+            sizes = {channels}
+        elif part.kind in _WITH_ROWS and part.array("kernel"):
+            sizes |= _units(part)
+        elif channels and part.name not in told and _values(part) not in (None, *sizes):
+            left.append(Unknown(part=part, rows=_row_count_of(part), channels=channels))
     return left
+
+
+def _values(part: Part) -> int | None:
+    """Return how many values an activation has, one for each of its inputs; None for any other layer."""
+    shape = part.arrays[0].shape
+    return shape[0] if part.kind in _ACTIVATIONS and len(shape) == 1 else None
 
 
 def _channels(part: Part, description: Description, layout: Layout) -> int:
@@ -223,7 +371,7 @@ def _channels(part: Part, description: Description, layout: Layout) -> int:
         gates = 4 if part.kind == "ConvLSTM2D" and bias.gate is None else 1
         return bias.shape[-1] // gates
     kernel = part.array("pointwise_kernel") or part.arrays[0]
-    first = layout == "th" and description.dialect in ("keras0", "keras1") and not _has_windows(part)
+    first = layout == "th" and description.dialect in ("keras0", "keras1") and not has_windows(part)
     if part.kind == "DepthwiseConv2D":
         return kernel.shape[-1] * kernel.shape[-2]
     transposed = str(part.kind).endswith("Transpose") and description.dialect in ("keras2", "keras3")
@@ -237,22 +385,6 @@ def _units(part: Part) -> set[int]:
         return {recurrent.shape[0], 2 * recurrent.shape[0]}
     kernel = part.array("kernel")
     return set() if kernel is None else {kernel.shape[-1]}
-
-
-def _check_rows(description: Description, told: Mapping[str, Flattened]) -> None:
-    for part in description.parts:
-        found = told.get(part.name)
-        if found is None or found.rows is None:
-            continue
-        has = _row_count_of(part)
-        if row_count(found.rows) != has:
-            text = f"flatten {rows_text(found.rows)} ({found.source}) gives {row_count(found.rows)} rows"
-            raise ArgumentError(f"{description.path}: layer {part.name!r} has {has} rows, but {text}")
-        if part.kind == "Highway":
-            text = (
-                "is a Highway behind a flattened map: it gives its inputs on, so its rows cannot move alone"
-            )
-            raise ConversionError(f"{description.path}: layer {part.name!r} {text}")
 
 
 def _with_vectors(description: Description, told: dict[str, Flattened]) -> dict[str, Flattened]:
@@ -280,32 +412,3 @@ def _vectors_before(dense: Part, waiting: list[Part], told: Mapping[str, Flatten
         for part in waiting
         if part.name not in told and part.arrays[0].shape[0] == rows and len(found.rows[0]) > 1
     }
-
-
-_ADVICE = (
-    "Rows that come from a flattened feature map move with the layout. Give the map's channels, height and",
-    "width (those shown are only one possibility), or none if nothing is flattened there, or only the output",
-    "of a 1-D convolution.",
-)
-
-
-def _question(description: Description, left: list[tuple[Part, int, int]]) -> str:
-    lines = [f"{description.path}: it cannot be told from the file what is in front of"]
-    for part, rows, channels in left:
-        after = f", after a convolution with {channels} channels" if channels else ""
-        what = "in each window of a map" if _has_windows(part) else "rows"
-        count = f"{rows} values {what}" if _has_windows(part) else f"{rows} {what}"
-        lines.append(f"  {part.name} ({count}{after}): {_offer(part, rows, channels)}")
-    return "\n".join([*lines, *_ADVICE])
-
-
-def _offer(part: Part, rows: int, channels: int) -> str:
-    none = "" if _has_windows(part) else f"--flatten {part.name}=none"
-    joint = f" or {none}" if none else ""
-    if not channels:
-        return f"--flatten {part.name}=CHANNELSxHEIGHTxWIDTH of its window{joint}"
-    if rows % channels:
-        return f"no map of {channels} channels fits; {none}"
-    area = rows // channels
-    height = next(side for side in range(int(area**0.5), 0, -1) if area % side == 0)
-    return f"--flatten {part.name}={channels}x{height}x{area // height}{joint}"

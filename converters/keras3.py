@@ -5,17 +5,22 @@ in the order of the model's layers; ``vars`` holds a layer's arrays by number, a
 layer's name. Inside wrappers lie ``layer``, or ``forward_layer`` and ``backward_layer``, inside recurrent
 layers ``cell``, and inside models ``layers`` again.
 
+The groups are read in alphabetical order, so nothing in a ``.weights.h5`` tells whether a convolution comes
+before or behind a dense layer. A ``.keras`` archive has the order in its configuration.
+
 Source: _save_state() and _save_container_state() in keras/src/saving/saving_lib.py, Keras 3.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from converters.hdf5 import Node
 from converters.kinds import kind_of_group
-from converters.parts import Array, Part, Raw
+from converters.parts import Array, LayerKinds, Part, Raw, own_name, plain_name
 from converters.rules import RULES
 
 _RECURRENT = frozenset({"SimpleRNN", "LSTM", "GRU", "ConvLSTM2D"})
@@ -26,11 +31,12 @@ def cell_path(kind: str) -> str:
     return "cell/vars" if kind in _RECURRENT else "vars"
 
 
-def keras3_layers(weights: Node) -> Iterator[Raw]:
+def keras3_layers(weights: Node, kinds: LayerKinds) -> Iterator[Raw]:
     """Yield the layers of a file of Keras 3, classes in alphabetical order, each class in the model's order.
 
     Args:
         weights: The file's root.
+        kinds: What is said of its layers.
 
     Raises:
         FileFormatError: If a group does not hold what Keras puts there.
@@ -38,7 +44,7 @@ def keras3_layers(weights: Node) -> Iterator[Raw]:
     top = "layers" if weights.has("layers") else "_layer_checkpoint_dependencies"
     for name in sorted(weights.group(top).children(), key=_natural):
         group = weights.group(f"{top}/{name}")
-        parts = tuple(_parts(group, name))
+        parts = tuple(_parts(group, name, kinds))
         yield Raw(
             name=_layer_name(group, name),
             arrays=tuple(array for part in parts for array in part.arrays),
@@ -47,34 +53,42 @@ def keras3_layers(weights: Node) -> Iterator[Raw]:
         )
 
 
-def _parts(group: Node, name: str) -> Iterator[Part]:
+def _parts(group: Node, name: str, kinds: LayerKinds, layer: str = "") -> Iterator[Part]:
     """Yield the layers with arrays at and below a group that is called after a class."""
-    yield from _parts_of_kind(group, _layer_name(group, name), kind_of_group(name))
+    own = _layer_name(group, name)
+    layer = layer or own
+    yield from _parts_of_kind(group, own, kind_of_group(name), kinds, layer)
     for inner in ("layer", "forward_layer", "backward_layer"):
         if group.has(inner):
             # Only the inner layer's own name, if Keras gave it, tells its kind.
             below = group.group(inner)
-            own = _layer_name(below, inner)
-            stem = own.removeprefix("forward_").removeprefix("backward_")
-            yield from _parts_of_kind(below, own, kind_of_group(stem))
+            name = _layer_name(below, inner)
+            stem = name.removeprefix("forward_").removeprefix("backward_")
+            yield from _parts_of_kind(below, name, kinds.inside(own) or kind_of_group(stem), kinds, layer)
 
 
-def _parts_of_kind(group: Node, name: str, kind: str | None) -> Iterator[Part]:
+def _parts_of_kind(group: Node, name: str, kind: str | None, kinds: LayerKinds, layer: str) -> Iterator[Part]:
+    facts = kinds.part(layer, name)
+    kind = kind or (facts.kind if facts else None)
     for place in ("vars", "cell/vars"):
-        if group.has(place.partition("/")[0]) and (arrays := tuple(_arrays(group, place, kind))):
+        if not group.has(place.partition("/")[0]):
+            continue
+        if arrays := tuple(_arrays(group, place, kind, facts.roles if facts else None)):
             yield Part(name=name, kind=kind, arrays=arrays)
     if group.has("layers"):
         below = group.group("layers")
         for child in sorted(below.children(), key=_natural):
-            yield from _parts(below.group(child), child)
+            yield from _parts(below.group(child), child, kinds, layer)
 
 
-def _arrays(group: Node, place: str, kind: str | None) -> Iterator[Array]:
+def _arrays(group: Node, place: str, kind: str | None, roles: Sequence[str] | None) -> Iterator[Array]:
     variables = group.group(place)
     names = sorted(variables.children(), key=_natural)
     datasets = [variables.dataset(name) for name in names]
     ranks = [len(dataset.shape) for dataset in datasets]
-    for name, dataset, role in zip(names, datasets, _roles(kind, place, ranks), strict=True):
+    known = roles is not None and len(roles) == len(names)
+    found = roles if roles is not None and known else _roles(kind, place, ranks)
+    for name, dataset, role in zip(names, datasets, found, strict=True):
         path = f"{variables.name}/{name}"
         yield Array(name=path, role=role, path=path, shape=tuple(dataset.shape), dtype=dataset.dtype)
 
@@ -101,3 +115,79 @@ def _layer_name(group: Node, name: str) -> str:
 def _natural(name: str) -> tuple[str, int]:
     found = re.fullmatch(r"(.*?)_?(\d+)", name)
     return (found.group(1), int(found.group(2))) if found else (name, 0)
+
+
+# The names of a network's layers in its order, each with those of the layers inside it.
+Order = Mapping[str, Sequence[str]]
+
+
+def order_of_config(config: object) -> Order:
+    """Return the order of a model's layers that its configuration tells."""
+    return {
+        name: [inner for inside in (entry, *_wrapped(entry)) for inner in _all_names(inside)]
+        for entry in _entries(config)
+        if (name := _name_of(entry))
+    }
+
+
+def _all_names(config: object) -> Iterator[str]:
+    """Yield the names of the layers inside a model, and of those inside them."""
+    for entry in _entries(config):
+        yield _name_of(entry)
+        for inside in (entry, *_wrapped(entry)):
+            yield from _all_names(inside)
+
+
+def _entries(config: object) -> list[Any]:
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    return layers if isinstance(layers, list) else []
+
+
+def _wrapped(entry: object) -> list[object]:
+    inner = entry.get("config") if isinstance(entry, dict) else None
+    return [inner["layer"]] if isinstance(inner, dict) and "layer" in inner else []
+
+
+def _name_of(entry: object) -> str:
+    inner = entry.get("config") if isinstance(entry, dict) else None
+    return str(inner.get("name", "")) if isinstance(inner, dict) else ""
+
+
+def in_order(layers: Sequence[Raw], order: Order) -> list[Raw] | None:
+    """Return layers in a network's order, or None if that does not have them all.
+
+    Args:
+        layers: The layers of a file of Keras 3.
+        order: The order; names that the file has not are of no matter.
+    """
+    places = {plain_name(name): place for place, name in enumerate(order)}
+    inside = {plain_name(name): [own_name(part) for part in parts] for name, parts in order.items()}
+    ordered = []
+    for layer in layers:
+        found = _with_order(layer, inside.get(plain_name(layer.name)))
+        if found is None:
+            return None
+        ordered.append(found)
+    return sorted(ordered, key=lambda layer: places[plain_name(layer.name)])
+
+
+def _with_order(layer: Raw, inside: Sequence[str] | None) -> Raw | None:
+    """Return a layer with the layers inside it in their order, or None if that is not told."""
+    if inside is None:
+        return None
+    # The two of a Bidirectional have an order of their own.
+    if len(layer.parts or ()) < 2 or all(part.direction for part in layer.parts or ()):
+        return layer
+    places = {name: place for place, name in enumerate(inside)}
+    if any(own_name(part.name) not in places for part in layer.parts or ()):
+        return None
+    parts = tuple(sorted(layer.parts or (), key=lambda part: places[own_name(part.name)]))
+    return replace(layer, parts=parts, arrays=tuple(array for part in parts for array in part.arrays))
+
+
+def is_in_order(layers: Sequence[Raw]) -> bool:
+    """Return whether a file of Keras 3 tells the order of its layers: where all are of one class."""
+    stems = {_natural(layer.arrays[0].path.split("/")[1])[0] for layer in layers if layer.arrays}
+    inside = [part for layer in layers if len(layer.parts or ()) > 1 for part in layer.parts or ()]
+    return len(stems) < 2 and all(part.direction for part in inside)

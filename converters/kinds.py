@@ -79,10 +79,12 @@ def automatic_stem(name: str) -> str | None:
     """Return what is numbered in a name that Keras gave by itself (``convolution2d`` of ``convolution2d_7``).
 
     Returns:
-        None if the name is no automatic one.
+        None if the name is no automatic one. The first layer of a class has no number in tf.keras and Keras 3
+        (``conv2d``, then ``conv2d_1``), so the bare name counts like a numbered one.
     """
     found = _NUMBERED.fullmatch(name)
-    return found.group(1) if found and found.group(1) in _BY_NAME else None
+    stem = found.group(1) if found else name
+    return stem if stem in _BY_NAME else None
 
 
 def kind_of_name(name: str) -> str | None:
@@ -93,7 +95,7 @@ def kind_of_name(name: str) -> str | None:
 
 def kind_of_group(name: str) -> str | None:
     """Return the kind that the name of a group in a file of Keras 3 tells (``conv2d``, ``conv2d_1``)."""
-    return _BY_NAME.get(name) or kind_of_name(name)
+    return kind_of_name(name)
 
 
 def parse_layers(texts: Sequence[str]) -> dict[str, str]:

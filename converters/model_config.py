@@ -15,12 +15,13 @@ import copy
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from converters.errors import ConversionError
 from converters.kinds import kind_of_class
 from converters.layouts import Layout, Rows, Shape
+from converters.rows import Flattened
 
 _ORDERS: Mapping[Layout, tuple[str, str]] = {"th": ("th", "channels_first"), "tf": ("tf", "channels_last")}
 _ORDER_KEYS = ("dim_ordering", "data_format")
@@ -36,10 +37,12 @@ class Feature:
     Attributes:
         shape: Its sizes, None where a size is open.
         rows: For a vector, the maps that were flattened into it, channels first; None if there were none.
+        reshaped: Whether the values were taken as they lie, by a Reshape or a Flatten of another order.
     """
 
     shape: tuple[int | None, ...]
     rows: Rows | None = None
+    reshaped: bool = False
 
     @property
     def is_map(self) -> bool:
@@ -91,7 +94,7 @@ class _UnknownError(Exception):
     """A layer's output cannot be followed."""
 
 
-def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Rows | None]:
+def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Flattened]:
     """Return what the rows of dense and normalisation layers were flattened from, where it can be followed.
 
     Args:
@@ -99,23 +102,27 @@ def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Row
         layout: The layout that it is in.
 
     Returns:
-        The flattened maps by layer, channels first, or None where no map was flattened or its rows do not
-        move.
+        The facts by layer.
     """
-    found: dict[str, Rows | None] = {}
+    found: dict[str, Flattened] = {}
     doubtful: set[str] = set()
     for step in _flow(config, layout):
-        if step.node.kind == "LocallyConnected2D":
-            rows = _window(step)
-        elif step.node.kind in _WITH_ROWS and not step.maps:
-            rows = step.first.rows
-        elif step.node.kind in ("BatchNormalization", "Scale"):
-            rows = None
-        else:
-            continue
-        if found.setdefault(step.node.name, rows) != rows:
+        rows = _rows_of(step)
+        if rows is not None and found.setdefault(step.node.name, rows) != rows:
             doubtful.add(step.node.name)
     return {name: rows for name, rows in found.items() if name not in doubtful}
+
+
+def _rows_of(step: _Step) -> Flattened | None:
+    """Return what the rows of a layer are, or None if it has none."""
+    if step.node.kind == "LocallyConnected2D":
+        window = _window(step)
+        return None if window is None else Flattened(rows=window, source="model_config")
+    if step.node.kind in _WITH_ROWS and not step.maps:
+        return Flattened(rows=step.first.rows, source="model_config", reshaped=step.first.reshaped)
+    if step.node.kind in ("BatchNormalization", "Scale"):
+        return Flattened(rows=None, source="model_config")
+    return None
 
 
 # Layers that have one row, or one value, for each of their inputs; wrappers have those of what they wrap.
@@ -438,27 +445,37 @@ def _sequence(step: _Step) -> Feature:
 
 
 def _flattened(step: _Step) -> Feature:
+    """Return what a Flatten gives, which takes values as they lie if it is told another order than its own.
+
+    One that is told the order of its network, as from Keras 2.2 on, puts the channels last by itself there;
+    one that is told nothing is of an older version, where every Flatten takes values as they lie.
+    """
+    told = step.node.config.get("data_format")
+    other = bool(told) and told != _ORDERS[step.layout][1]
+    if other and step.maps and step.layout == "tf":
+        raise _UnknownError
+    return _as_vector(step, reshaped=other)
+
+
+def _as_vector(step: _Step, *, reshaped: bool) -> Feature:
     shape = step.first.shape
     size = None if None in shape else math.prod(n for n in shape if n is not None)
-    # A Flatten that is told the order of its own network (Keras 2.2 on) always ends with the channels last:
-    # it is told the new order after a conversion, and the rows stay. One that is told nothing takes the
-    # values as they lie.
-    told = step.node.config.get("data_format")
-    if not step.maps or told == _ORDERS[step.layout][1]:
+    if not step.maps:
         return Feature(shape=(size,))
-    if size is None or (told and step.layout == "tf"):
+    if size is None:
         raise _UnknownError
     channels, space = step.split(shape)
     if set(space) == {1}:
         return Feature(shape=(size,))
-    return Feature(shape=(size,), rows=(tuple(n for n in (channels, *space) if n is not None),))
+    rows = (tuple(n for n in (channels, *space) if n is not None),)
+    return Feature(shape=(size,), rows=rows, reshaped=reshaped)
 
 
 def _reshaped(step: _Step) -> Feature:
-    """Return what a Reshape gives where that is a vector: then it does what Flatten does."""
+    """Return what a Reshape gives where that is a vector: then it takes values as they lie."""
     if len(step.get("target_shape", "dims")) != 1:
         raise _UnknownError
-    return _flattened(step)
+    return _as_vector(step, reshaped=True)
 
 
 def _dense(step: _Step) -> Feature:
@@ -489,9 +506,9 @@ def _timewise(step: _Step) -> Feature:
     layer = step.node.config["layer"]
     kind = kind_of_class(str(layer["class_name"]))
     node = _Node(name=step.node.name, kind=kind, config=layer["config"], uses=())
-    once = tuple(Feature(shape=feature.shape[1:], rows=feature.rows) for feature in step.inputs)
+    once = tuple(replace(feature, shape=feature.shape[1:]) for feature in step.inputs)
     result = _output(_Step(node=node, inputs=once, layout=step.layout, ranks=step.ranks))
-    return Feature(shape=(step.first.shape[0], *result.shape), rows=result.rows)
+    return replace(result, shape=(step.first.shape[0], *result.shape))
 
 
 def _embedded(step: _Step) -> Feature:
@@ -514,7 +531,9 @@ def _concatenated(step: _Step) -> Feature:
     sizes = [feature.shape[axis] for feature in step.inputs]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
     shape = (*step.first.shape[:axis], total, *step.first.shape[axis + 1 :])
-    return Feature(shape=shape, rows=_joined_rows(step.inputs) if rank == 2 else None)
+    if rank != 2:
+        return Feature(shape=shape)
+    return Feature(shape=shape, rows=_joined_rows(step.inputs), reshaped=_joined_order(step.inputs))
 
 
 def _joined_rows(vectors: Sequence[Feature]) -> Rows | None:
@@ -527,6 +546,14 @@ def _joined_rows(vectors: Sequence[Feature]) -> Rows | None:
             raise _UnknownError
         rows += vector.rows or ((int(vector.shape[0] or 0),),)
     return tuple(rows)
+
+
+def _joined_order(vectors: Sequence[Feature]) -> bool:
+    """Return whether the values of all maps were taken as they lie; False if those of none were."""
+    orders = {vector.reshaped for vector in vectors if vector.rows}
+    if len(orders) > 1:
+        raise _UnknownError
+    return orders == {True}
 
 
 def _merge(step: _Step) -> Feature:

@@ -11,7 +11,6 @@ import numpy as np
 
 from converters.errors import ArgumentError
 from converters.kinds import (
-    MODELS,
     WRAPPERS,
     infer_kind,
     kind_of_class,
@@ -20,6 +19,7 @@ from converters.kinds import (
     split_kind,
 )
 from converters.layouts import Shape
+from converters.network import LayerFacts, Network, PartFacts
 from converters.roles import naming_of, numbered_layers, own_role
 
 _DIRECTIONS = ("forward_", "backward_")
@@ -122,29 +122,57 @@ class Raw:
 
 
 class LayerKinds:
-    """What the user and a model's configuration say of layers' kinds."""
+    """What the user, a model's configuration and the record of a conversion say of layers.
 
-    def __init__(self, user: Mapping[str, str] | None, config: Mapping[str, Any] | None) -> None:
+    The user counts more than the configuration, and that more than the record.
+    """
+
+    def __init__(
+        self,
+        user: Mapping[str, str] | None,
+        config: Mapping[str, Any] | None,
+        network: Network | None = None,
+    ) -> None:
         self._kinds: dict[str, str] = {}
         self._inner: dict[str, str] = {}
+        self._parts: dict[tuple[str, str], PartFacts] = {}
         self.user = dict(user or {})
+        for layer in network.layers if network else ():
+            self._put_facts(layer)
         for name, kind, inner in _classes(config):
             self._put(name, kind, inner)
         for name, text in self.user.items():
             self._put(name, *split_kind(text, name))
 
     def _put(self, name: str, kind: str, inner: str | None) -> None:
-        self._kinds[name] = kind
+        self._kinds[plain_name(name)] = kind
         if inner:
-            self._inner[name] = inner
+            self._inner[plain_name(name)] = inner
+
+    def _put_facts(self, layer: LayerFacts) -> None:
+        if layer.kind is not None:
+            self._put(layer.name, layer.kind, layer.parts[0].kind if len(layer.parts) == 1 else None)
+        for part in layer.parts:
+            self._parts[plain_name(layer.name), own_name(part.name)] = part
 
     def of(self, name: str) -> str | None:
         """Return the kind that is said of a layer, or that its automatic name tells."""
-        return self._kinds.get(name) or kind_of_name(name)
+        return self._kinds.get(plain_name(name)) or kind_of_name(name)
 
     def inside(self, name: str) -> str | None:
         """Return the kind of the layer in a wrapper."""
-        return self._inner.get(name)
+        found = self._inner.get(plain_name(name))
+        return None if found in WRAPPERS else found
+
+    def part(self, layer: str, name: str) -> PartFacts | None:
+        """Return what the record says of a layer inside a layer, or of the layer itself."""
+        return self._parts.get((plain_name(layer), own_name(name)))
+
+    def is_doubtful(self, layer: str, name: str) -> bool:
+        """Return whether a kind in the record was taken from shapes that another kind shares."""
+        facts = self.part(layer, name)
+        said = {plain_name(layer), own_name(name)} & {plain_name(known) for known in self.user}
+        return facts is not None and facts.doubtful and not said
 
     def check(self, path: object, layers: Sequence[Layer]) -> None:
         """Raise if the user names a layer that the file lacks.
@@ -153,8 +181,19 @@ class LayerKinds:
             ArgumentError: With the name.
         """
         names = {layer.name for layer in layers}.union(part.name for layer in layers for part in layer.parts)
-        if unknown := [name for name in self.user if name not in names]:
+        known = {plain_name(name) for name in names}
+        if unknown := [name for name in self.user if plain_name(name) not in known]:
             raise ArgumentError(f"{path}: --layer names {unknown[0]!r}, but no layer has that name")
+
+
+def plain_name(name: str) -> str:
+    """Return a layer's published name for either way to write it: ``__`` stands for ``/`` in Keras models."""
+    return name.replace("__", "/")
+
+
+def own_name(name: str) -> str:
+    """Return a layer's name without those of the layers that it lies in."""
+    return plain_name(name).rpartition("/")[2]
 
 
 def _classes(config: object) -> Iterator[tuple[str, str, str | None]]:
@@ -187,7 +226,9 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
     parts = raw.parts or _cut(raw, kind)
     if kind is None and len(parts) == 2 and [part.direction for part in parts] == ["forward", "backward"]:
         kind = "Bidirectional"
-    found = tuple(_with_kind(part, raw.name, kind, kinds, dialect) for part in parts)
+    found = tuple(
+        _with_facts(_with_kind(part, raw.name, kind, kinds, dialect), raw.name, kinds) for part in parts
+    )
     if kind is None and len(found) == 1 and raw.arrays[0].owner in ("", raw.name):
         kind = found[0].kind
     arrays = {array.path: array for part in found for array in part.arrays}
@@ -211,13 +252,22 @@ def _cut(raw: Raw, kind: str | None) -> tuple[Part, ...]:
     )
 
 
+def _with_facts(part: Part, layer: str, kinds: LayerKinds) -> Part:
+    """Return a layer in a layer under the name that the record has for it, and with the record's doubts."""
+    facts = kinds.part(layer, part.name)
+    if facts is None:
+        return part
+    return replace(part, name=facts.name, inferred=part.inferred or kinds.is_doubtful(layer, part.name))
+
+
 def _with_kind(part: Part, layer: str, kind: str | None, kinds: LayerKinds, dialect: str) -> Part:
     owner = part.arrays[0].owner or part.name
     base = owner.rpartition("/")[2]
     for word in _DIRECTIONS:
         base = base.removeprefix(word)
     own = kind if kind is not None and kind not in WRAPPERS else None
-    found = own or part.kind or (kinds.inside(layer) if kind not in MODELS else None)
+    facts = kinds.part(layer, part.name) if part.name != layer else None
+    found = own or part.kind or kinds.inside(layer) or (facts.kind if facts else None)
     if found is None and owner != layer:
         found = kinds.of(owner) or kinds.of(base)
         found = None if found in WRAPPERS else found

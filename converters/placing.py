@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.dialects import Description
 from converters.errors import ConversionError
-from converters.flatten import Flattened
 from converters.kernels import permutation
 from converters.layouts import Form, Shape
 from converters.parts import Array, Part
 from converters.planned import PlannedArray
+from converters.rows import Flattened
 from converters.rules import RULES, Rule, axes_of, is_rotated, old_1d_axes
 from converters.structures import MatchedLayer
 
@@ -29,9 +30,10 @@ class Ends:
         target: The new form.
         dialect: Its dialect.
         new_dialect: The new dialect.
-        rows_last: Whether rows that come from a flattened map have the channels last.
-        new_rows_last: The same of the new file.
+        flattens_last: Whether Flatten puts the channels last by itself in the version that wrote the file.
+        new_flattens_last: The same of the version that reads the new file.
         squares: Whether standard deviations become variances.
+        old_1d: Whether Keras 1 keeps 1-D kernels in its older form; None if the shapes have to tell.
     """
 
     path: Path
@@ -39,19 +41,27 @@ class Ends:
     target: Form
     dialect: str
     new_dialect: str
-    rows_last: bool
-    new_rows_last: bool
+    flattens_last: bool
+    new_flattens_last: bool
     squares: bool
+    old_1d: bool | None = None
+
+    def rows_move(self, *, reshaped: bool = False) -> bool:
+        """Return whether rows move that come from a flattened, or reshaped, map."""
+        return self.rows_last(reshaped=reshaped) != self.new_rows_last(reshaped=reshaped)
+
+    def rows_last(self, *, reshaped: bool) -> bool:
+        """Return whether such rows have the channels last in the file."""
+        return self.source.layout == "tf" or (self.flattens_last and not reshaped)
+
+    def new_rows_last(self, *, reshaped: bool) -> bool:
+        """Return whether such rows have the channels last in the new file."""
+        return self.target.layout == "tf" or (self.new_flattens_last and not reshaped)
 
     @property
-    def rows_move(self) -> bool:
-        """Whether rows move that come from a flattened map."""
-        return self.rows_last != self.new_rows_last
-
-    @property
-    def moves(self) -> bool:
-        """Whether the layout of anything moves."""
-        return self.rows_move or self.source.layout != self.target.layout
+    def layout_moves(self) -> bool:
+        """Whether the layout changes."""
+        return self.source.layout != self.target.layout
 
 
 def place(
@@ -102,24 +112,19 @@ def place(
 
 def _rows(rule: Rule, flattened: Flattened | None, ends: Ends) -> dict[str, Any]:
     function = {"function": "square"} if rule is Rule.DEVIATION and ends.squares else {}
-    windows = rule is Rule.WINDOWS
-    moves = ends.source.layout != ends.target.layout if windows else _row_moves(flattened, ends)
-    last = ends.new_rows_last if ends.rows_move and not windows else ends.target.layout == "tf"
-    if not moves or flattened is None or flattened.rows is None:
+    if flattened is None or flattened.rows is None:
         return function
-    axis = 1 if windows or rule is Rule.FEATURE_ROWS else 0
-    return {**function, "rows": flattened.rows, "rows_to": "last" if last else "first", "rows_axis": axis}
-
-
-def _row_moves(flattened: Flattened | None, ends: Ends) -> bool:
-    """Return whether rows move: a file's own configuration counts more than its version."""
-    if flattened is not None and flattened.source in ("model_config", "record"):
-        return ends.rows_move or ends.source.layout != ends.target.layout
-    return ends.rows_move
+    # Windows are flattened by the layer itself, as they lie in its layout.
+    reshaped = flattened.reshaped or rule is Rule.WINDOWS
+    if not ends.rows_move(reshaped=reshaped):
+        return function
+    to = "last" if ends.new_rows_last(reshaped=reshaped) else "first"
+    axis = 1 if rule in (Rule.WINDOWS, Rule.FEATURE_ROWS) else 0
+    return {**function, "rows": flattened.rows, "rows_to": to, "rows_axis": axis}
 
 
 def _places(shape: Shape, ends: Ends) -> dict[str, Any]:
-    if ends.source.layout == ends.target.layout:
+    if not ends.layout_moves:
         return {}
     rows, columns, filters = shape
     first = (filters, rows, columns)
@@ -155,22 +160,34 @@ def _axis_names(rule: Rule, array: Array, part: Part, ends: Ends) -> tuple[Axes 
     rank = 3 if rule is Rule.CONVOLUTION_1D else len(array.shape)
     source = axes_of(rule, rank, ends.dialect, ends.source.layout)
     target = axes_of(rule, rank, ends.new_dialect, ends.target.layout)
-    if rule is Rule.CONVOLUTION_1D and len(array.shape) == 4 and _is_old_1d(array, part, ends.path):
+    if rule is Rule.CONVOLUTION_1D and len(array.shape) == 4 and _is_old_1d(array, part, ends):
         source = old_1d_axes()
         target = source if ends.dialect == ends.new_dialect else target
+    elif rule is Rule.CONVOLUTION_1D and ends.old_1d and ends.new_dialect == "keras1":
+        target = old_1d_axes()
     if source is not None and len(source) != len(array.shape):
         text = f"the {array.full_role} {array.shape} of layer {part.name!r} should have {len(source)} axes"
         raise ConversionError(f"{ends.path}: {text}")
     return source, target
 
 
-def _is_old_1d(array: Array, part: Part, path: Path) -> bool:
+def has_old_1d(description: Description, ends: Ends) -> bool:
+    """Return whether a file keeps 1-D kernels in Keras 1's older form, or did before it was converted."""
+    if ends.old_1d is not None or description.dialect != "keras1":
+        return bool(ends.old_1d)
+    kernels = [(part, part.array("kernel")) for part in description.parts if part.kind == "Conv1D"]
+    return any(kernel is not None and _is_old_1d(kernel, part, ends) for part, kernel in kernels)
+
+
+def _is_old_1d(array: Array, part: Part, ends: Ends) -> bool:
     """Return whether a 1-D kernel of Keras 1 is (O, I, L, 1), as up to 1.0.8, not (L, 1, I, O)."""
+    if ends.old_1d is not None:
+        return ends.old_1d
     shape, bias = array.shape, part.array("bias")
     outputs = bias.shape[0] if bias else None
     old = shape[3] == 1 and outputs in (None, shape[0])
     new = shape[1] == 1 and outputs in (None, shape[3])
     if old == new:
         text = f"the kernel {shape} of layer {part.name!r} is neither clearly (O, I, L, 1) nor (L, 1, I, O)"
-        raise ConversionError(f"{path}: {text}, as Keras 1 writes 1-D convolutions")
+        raise ConversionError(f"{ends.path}: {text}, as Keras 1 writes 1-D convolutions")
     return old

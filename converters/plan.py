@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converters.dialects import Description
-from converters.errors import ConversionError, UnknownFlattenError
+from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
-from converters.flatten import Flattened, flattened_layers, flattens_last
+from converters.flatten import (
+    Flatten,
+    Unknown,
+    flattens_last,
+    learn_flattened,
+    question,
+    said_flattened,
+)
 from converters.kinds import infer_kind
-from converters.layouts import Form, Kernels, Layout, Rows
+from converters.layouts import Form, Kernels, Layout
+from converters.network import LayerFacts, Network, PartFacts
 from converters.outputs import planned_outputs
-from converters.parts import Part
-from converters.placing import Ends, place
+from converters.parts import Layer, Part
+from converters.placing import Ends, has_old_1d, place
 from converters.planned import Output, PlannedArray
-from converters.rows import rows_text
+from converters.rows import Flattened
 from converters.rules import GATES, RULES, Rule, base_role, is_rotated
 from converters.structures import Match, MatchedLayer
 
@@ -35,9 +44,9 @@ class Plan:
         kernels: How its kernels are stored, and who told it.
         target: What it becomes.
         arrays: Every array in the file's order.
-        flatten: The layers whose rows come from a flattened map, by the file's names; None if the conversion
-            does not have to know.
+        flatten: What the rows of layers are, by the file's names, as far as that is known.
         structure: The name of the structure that the file holds, or None.
+        network: What is known of the network, for the new file's record.
         to: The dialect or container that it becomes, or None: it stays in its own.
         outputs: If it becomes another, every array of the new file in its order.
         notes: What the user should know, one sentence each.
@@ -48,8 +57,9 @@ class Plan:
     kernels: Fact
     target: Form
     arrays: tuple[PlannedArray, ...]
-    flatten: Mapping[str, Flattened] | None
+    flatten: Mapping[str, Flattened]
     structure: str | None
+    network: Network
     to: str | None = None
     outputs: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
@@ -73,26 +83,6 @@ class Plan:
     def nbytes(self) -> int:
         """The bytes of all arrays."""
         return sum(array.nbytes for array in self.arrays)
-
-    @property
-    def kept_flatten(self) -> dict[str, Rows] | None:
-        """What the new file's record says of rows: those that a later change of layout moves.
-
-        From Keras 2.2 on, rows have the channels last in either layout; only windows do not.
-        """
-        if self.flatten is None:
-            return None
-        stay = self.to is not None and self.to != "keras1"
-        windows = {
-            part.name
-            for part in self.description.parts
-            if RULES.get(str(part.kind), {}).get("kernel") is Rule.WINDOWS
-        }
-        return {
-            name: found.rows
-            for name, found in self.flatten.items()
-            if found.rows is not None and (not stay or name in windows)
-        }
 
     def __str__(self) -> str:
         """Return the plan as a table for people: one line for each array that changes."""
@@ -130,7 +120,7 @@ def make_plan(
     from_kernels: Kernels | None = None,
     registry_form: Form | None = None,
     expected: Form | None = None,
-    flatten: Mapping[str, Rows | None] | None = None,
+    flatten: Flatten | None = None,
     match: Match | None = None,
     to: str | None = None,
 ) -> Plan:
@@ -143,8 +133,7 @@ def make_plan(
         from_kernels: How its kernels are stored, if the user says it.
         registry_form: What the registry says the file is.
         expected: Where the user's direction starts from; a hint that anything more certain overrules.
-        flatten: What the user says of rows: layer -> ((C, H, W),), or None for a layer without a flattened
-            map.
+        flatten: What the user says of rows: layer -> (C, H, W), or None for a layer without a flattened map.
         match: The structure that the file holds, if it is known.
         to: One of :data:`TARGETS`, or None for the dialect that the file is in.
 
@@ -158,7 +147,9 @@ def make_plan(
     )
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
     check_kinds(description, match)
-    request = _Request(description=description, target=target, to=to, flatten=flatten, match=match)
+    said = said_flattened(flatten or {})
+    request = _Request(description=description, target=target, to=to, flatten=said, match=match)
+    _check_order(request)
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
     return _plan(request, layout, kernel)
@@ -171,8 +162,21 @@ class _Request:
     description: Description
     target: Form
     to: str | None
-    flatten: Mapping[str, Rows | None] | None
+    flatten: Mapping[str, Flattened]
     match: Match | None
+
+
+def _check_order(request: _Request) -> None:
+    """Raise for a file that does not tell the order of its layers, which Keras 1 and 2 load weights by.
+
+    Raises:
+        ConversionError: With what tells it.
+    """
+    description = request.description
+    if request.to in ("keras1", "keras2") and not description.ordered:
+        text = "does not tell the order of its layers, and Keras 1 and 2 load weights in that order"
+        advice = "say --order LAYER,LAYER,... (order=), or convert the whole model's .keras file"
+        raise ConversionError(f"{description.path}: a weights file of Keras 3 {text}; {advice}")
 
 
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
@@ -199,15 +203,8 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
     description = request.description
     source = Form(layout=layout.value, kernels=kernel.value)
     ends = _ends(request, source)
-    known: Mapping[str, Flattened] | None = None
-    if ends.moves:
-        known = flattened_layers(
-            description,
-            source.layout,
-            user=request.flatten,
-            match=request.match,
-            moved_by_version=not ends.rows_move,
-        )
+    known, unknown = learn_flattened(description, source.layout, user=request.flatten, match=request.match)
+    _check_rows(description, ends, known, unknown)
     pairs = request.match.by_layer() if request.match else {}
     by_path = {
         array.path: place(
@@ -216,7 +213,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
             layer=layer.name,
             ends=ends,
             kind=_kind(part, pairs.get(layer.name)),
-            flattened=(known or {}).get(part.name),
+            flattened=known.get(part.name),
             pair=pairs.get(layer.name),
         )
         for layer in description.weighted
@@ -232,35 +229,136 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         arrays=arrays,
         flatten=known,
         structure=request.match.structure.name if request.match else None,
+        network=_network(request, ends, known),
         to=request.to,
         outputs=planned_outputs(description, by_path, request.to) if request.to else (),
         notes=_notes(request, source, kernel, by_path),
     )
 
 
+def _check_rows(
+    description: Description, ends: Ends, known: Mapping[str, Flattened], unknown: Sequence[Unknown]
+) -> None:
+    """Raise where rows move of which nobody tells, or that cannot move.
+
+    Raises:
+        UnknownFlattenError: With what would fit.
+        ConversionError: If the layer gives its inputs on, or shares its name with another one.
+    """
+    asked = [left for left in unknown if (ends.layout_moves if left.windows else ends.rows_move())]
+    if asked:
+        raise UnknownFlattenError(question(description, asked))
+    names = Counter(part.name for part in description.parts)
+    for part in description.parts:
+        found = known.get(part.name)
+        if found is None or found.rows is None or not ends.rows_move(reshaped=found.reshaped):
+            continue
+        where = f"{description.path}: layer {part.name!r}"
+        if part.kind == "Highway":
+            text = (
+                "is a Highway behind a flattened map: it gives its inputs on, so its rows cannot move alone"
+            )
+            raise ConversionError(f"{where} {text}")
+        if names[part.name] > 1:
+            raise ConversionError(f"{where} is there twice, and one of the two is behind a flattened map")
+
+
 def _ends(request: _Request, source: Form) -> Ends:
     """Return what the file is and becomes, as far as the rules ask for it."""
     description, target = request.description, request.target
     dialect = {"safetensors": "keras3", "npz": "keras3"}.get(request.to or "", request.to)
-    last = source.layout == "tf" or flattens_last(description)
-    new_last = flattens_last(description) if dialect is None else dialect in ("keras2", "keras3")
+    last = flattens_last(description)
     return Ends(
         path=description.path,
         source=source,
         target=target,
         dialect=description.dialect,
         new_dialect=dialect or description.dialect,
-        rows_last=last,
-        new_rows_last=target.layout == "tf" or new_last,
+        flattens_last=last,
+        new_flattens_last=last if dialect is None else dialect in ("keras2", "keras3"),
         squares=_squares(description, dialect),
+        old_1d=_keeps_old_1d(description),
     )
 
 
+def _keeps_old_1d(description: Description) -> bool | None:
+    """Return whether 1-D kernels are in their older form, as in Keras 0.x; None if shapes have to tell."""
+    network = description.record.network if description.record else None
+    return True if description.dialect == "keras0" else network.old_1d if network else None
+
+
+def _network(request: _Request, ends: Ends, known: Mapping[str, Flattened]) -> Network:
+    """Return what is known of the network when the conversion is done."""
+    description = request.description
+    pairs = request.match.by_layer() if request.match else {}
+    return Network(
+        layers=tuple(_layer_facts(layer, pairs.get(layer.name), known) for layer in description.layers),
+        keras_version=description.keras_version if description.version_said and request.to is None else None,
+        running_std=_running_std(description, ends),
+        old_1d=description.dialect != "keras0" and has_old_1d(description, ends),
+    )
+
+
+def _layer_facts(layer: Layer, pair: MatchedLayer | None, known: Mapping[str, Flattened]) -> LayerFacts:
+    parts = tuple(_part_facts(part, _kind(part, pair), known.get(part.name)) for part in layer.parts)
+    kind = pair.expected.kind if pair else layer.kind
+    return LayerFacts(name=layer.name, kind=kind, parts=parts)
+
+
+def _part_facts(part: Part, kind: str, flattened: Flattened | None) -> PartFacts:
+    roles = [role for role in RULES[kind] if part.array(role)]
+    return PartFacts(
+        name=part.name,
+        kind=kind,
+        doubtful=part.inferred and kind in _DOUBTFUL,
+        roles=None if len(roles) == len(RULES[kind]) else tuple(roles),
+        flattened=flattened,
+    )
+
+
+def _running_std(description: Description, ends: Ends) -> str | None:
+    """Return what the record says of variances: that they are, or were taken for them, or are deviations."""
+    if not _with_deviations(description):
+        return None
+    network = description.record.network if description.record else None
+    told = network.running_std if network else None
+    if holds_deviations(description):
+        return "variance" if ends.squares else "deviation"
+    assumed = description.dialect == "keras1" and not description.version
+    return told or ("variance, assumed" if assumed else "variance")
+
+
+def _with_deviations(description: Description) -> list[Part]:
+    """Return the layers with arrays that are standard deviations in files of old versions."""
+    return [
+        part
+        for part in description.parts
+        for role, rule in RULES.get(str(part.kind), {}).items()
+        if rule is Rule.DEVIATION and part.array(role)
+    ]
+
+
 def holds_deviations(description: Description) -> bool:
-    """Return whether ``running_std`` is a standard deviation: up to Keras 1.0.6, as far as is known."""
+    """Return whether ``running_std`` is a standard deviation: up to Keras 1.0.6, as far as is known.
+
+    Raises:
+        ArgumentError: If the user says a version that the record of a conversion contradicts.
+    """
     if description.dialect == "keras0":
         return True
-    return description.dialect == "keras1" and bool(description.version) and description.version <= (1, 0, 6)
+    if description.dialect != "keras1":
+        return False
+    old = bool(description.version) and description.version <= (1, 0, 6)
+    network = description.record.network if description.record else None
+    told = network.running_std if network else None
+    if told == "variance" and old and description.version_said:
+        if network and network.keras_version == description.keras_version:
+            return False
+        text = (
+            f"a conversion has made variances of its running_std, so that Keras {description.keras_version}"
+        )
+        raise ArgumentError(f"{description.path}: {text} says nothing of them; leave keras_version out")
+    return old
 
 
 def _squares(description: Description, dialect: str | None) -> bool:
@@ -368,18 +466,15 @@ def _notes(
 
 def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> list[str]:
     description = request.description
-    vectors = [
-        part
-        for part in description.parts
-        for role, rule in RULES.get(str(part.kind), {}).items()
-        if rule is Rule.DEVIATION and part.array(role)
-    ]
+    vectors = _with_deviations(description)
     squared = sum(array.function == "square" for array in by_path.values())
     if squared:
         return [
             f"{squared} running_std are standard deviations (Keras up to 1.0.6): squared, to be variances"
         ]
-    if vectors and description.dialect == "keras1" and not description.version:
+    network = description.record.network if description.record else None
+    told = network is not None and network.running_std == "variance"
+    if vectors and description.dialect == "keras1" and not description.version and not told:
         text = f"running_std ({len(vectors)} layers, {vectors[0].name!r} first) is taken for a variance"
         return [f"{text}, as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"]
     return []
@@ -416,11 +511,9 @@ def _reshape_notes(description: Description) -> list[str]:
     return notes
 
 
-def _flatten_dict(plan: Plan) -> dict[str, Any] | None:
-    if plan.flatten is None:
-        return None
+def _flatten_dict(plan: Plan) -> dict[str, Any]:
     return {
-        name: {"rows": rows_text(found.rows), "from": found.source}
+        name: {"rows": found.text, "from": found.source}
         for name, found in plan.flatten.items()
         if found.rows is not None
     }
@@ -463,9 +556,10 @@ def _lines(plan: Plan) -> list[str]:
         f"  to      {plan.target}{f', {plan.to}' if plan.to else ''}",
     ]
     lines += [f"  holds   {plan.structure}"] if plan.structure else []
-    moved = {name: found for name, found in (plan.flatten or {}).items() if found.rows is not None}
     lines += [
-        f"  flatten {name}={rows_text(found.rows or ())} ({found.source})" for name, found in moved.items()
+        f"  flatten {name}={found.text} ({found.source})"
+        for name, found in plan.flatten.items()
+        if found.rows is not None
     ]
     lines += [f"  note    {note}" for note in plan.notes]
     lines.append(f"  arrays  {len(plan.arrays)} ({plan.nbytes:,} bytes), {len(plan.changed)} of them change")

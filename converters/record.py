@@ -1,10 +1,20 @@
 """What a conversion writes into the new file, so that the next one need not be told.
 
-All of it lies in attributes of the file's root, each of them text:
+All of it lies in attributes of the file's root, each of them text. Facts, which plans go by:
 
 =======================  ==================================================================================
 ``zoo_layout``           ``th`` or ``tf``: the order of the file's axes
 ``zoo_kernels``          ``th`` or ``tf``: how its convolution kernels are stored
+``zoo_network``          JSON: what is known of the network in any form (see :mod:`converters.network`)
+``zoo_backend_th``       the ``backend`` attribute that the network's files have with such kernels, and
+``zoo_backend_tf``       with such, where the conversion changed it
+``zoo_config_th``        the ``model_config`` that they have in such layout, and
+``zoo_config_tf``        in such, if undoing the change would not give it back
+=======================  ==================================================================================
+
+Provenance, which no plan reads:
+
+=======================  ==================================================================================
 ``zoo_source_sha256``    SHA-256 of the file that was converted, in hex
 ``zoo_source_layout``    what that file was
 ``zoo_source_kernels``   the same for its kernels
@@ -13,11 +23,11 @@ All of it lies in attributes of the file's root, each of them text:
 ``zoo_plan_sha256``      SHA-256 of the plan that was carried out (see :func:`plan_digest`), in hex
 ``zoo_verified``         JSON: how many arrays and values of the new file were read back and gave the source
                          again, and which had to be computed anew for that. Only there if that was done
-``zoo_flatten``          JSON: the layers that follow a flattened feature map, and its shape (``"512x7x7"``);
-                         all others do not. Only there if a conversion has had to know it
-``zoo_source_backend``   the ``backend`` attribute of the source, if the conversion changed it
-``zoo_source_config``    the ``model_config`` of the source, if undoing the change would not give it back
 =======================  ==================================================================================
+
+Version 0.1.0 wrote ``zoo_flatten`` instead of ``zoo_network``. What it left out meant that nothing is
+flattened there as well as that nothing had to move, so it is not read. Its ``zoo_source_backend`` and
+``zoo_source_config`` are what ``zoo_backend_*`` and ``zoo_config_*`` are now.
 """
 
 from __future__ import annotations
@@ -25,14 +35,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from converters.errors import FileFormatError
+from converters.errors import FileFormatError, ZooError
 from converters.hdf5 import Node
-from converters.layouts import Form, Rows
+from converters.layouts import Form
 from converters.limits import load_json
-from converters.rows import parse_rows, rows_text
+from converters.network import ATTRIBUTE, Network, parse_network
 
 if TYPE_CHECKING:
     from converters.plan import Plan
@@ -70,18 +80,31 @@ class Proof:
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionRecord:
-    """What a conversion left in a file; the fields are the attributes in the module's table."""
+    """What a conversion left in a file; the fields are the attributes in the module's tables.
+
+    Attributes:
+        form: What the file is.
+        network: What is known of the network; None if the record does not say.
+        backends: The ``backend`` attribute by kernels.
+        configs: The ``model_config`` by layout.
+        source: What the file was made from.
+        source_sha256: That file's digest.
+        converter: Who made it.
+        plan_sha256: The plan's digest.
+        proof: What was compared.
+        source_dialect: Who had written the source.
+    """
 
     form: Form
     source: Form
     source_sha256: str
+    network: Network | None = None
+    backends: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
     converter: str = CONVERTER
     plan_sha256: str | None = None
     proof: Proof | None = None
     source_dialect: str | None = None
-    flatten: Mapping[str, Rows] | None = None
-    source_backend: str | None = None
-    source_config: str | None = None
 
     def attributes(self) -> dict[str, str]:
         """Return the record as the attributes that hold it."""
@@ -95,11 +118,10 @@ class ConversionRecord:
             "zoo_converter": self.converter,
             "zoo_plan_sha256": self.plan_sha256,
             "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
-            "zoo_source_backend": self.source_backend,
-            "zoo_source_config": self.source_config,
+            ATTRIBUTE: self.network.as_text() if self.network else None,
+            **{f"zoo_backend_{kernels}": text for kernels, text in self.backends.items()},
+            **{f"zoo_config_{layout}": text for layout, text in self.configs.items()},
         }
-        if self.flatten is not None:
-            values["zoo_flatten"] = json.dumps({name: rows_text(rows) for name, rows in self.flatten.items()})
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -115,22 +137,36 @@ def read_record(top: Node) -> ConversionRecord | None:
     if top.attribute("zoo_layout") is None and top.attribute("zoo_kernels") is None:
         return None
     try:
-        return ConversionRecord(
-            form=Form(layout=_axis(top, "zoo_layout"), kernels=_axis(top, "zoo_kernels")),
-            source=Form(layout=_axis(top, "zoo_source_layout"), kernels=_axis(top, "zoo_source_kernels")),
-            source_sha256=top.text("zoo_source_sha256") or "",
-            converter=top.text("zoo_converter") or "",
-            plan_sha256=top.text("zoo_plan_sha256"),
-            proof=_proof(top.text("zoo_verified")),
-            source_dialect=top.text("zoo_source_dialect"),
-            flatten=_flatten(top.text("zoo_flatten")),
-            source_backend=top.text("zoo_source_backend"),
-            source_config=top.text("zoo_source_config"),
-        )
-    except (FileFormatError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return _read_record(top)
+    except (ZooError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise FileFormatError(
             f"{top.file}: the record of an earlier conversion is damaged ({error})"
         ) from error
+
+
+def _read_record(top: Node) -> ConversionRecord:
+    form = Form(layout=_axis(top, "zoo_layout"), kernels=_axis(top, "zoo_kernels"))
+    source = Form(layout=_axis(top, "zoo_source_layout"), kernels=_axis(top, "zoo_source_kernels"))
+    network = top.text(ATTRIBUTE)
+    return ConversionRecord(
+        form=form,
+        source=source,
+        source_sha256=top.text("zoo_source_sha256") or "",
+        network=None if network is None else parse_network(network),
+        backends=_either(top, "backend", source.kernels),
+        configs=_either(top, "config", source.layout),
+        converter=top.text("zoo_converter") or "",
+        plan_sha256=top.text("zoo_plan_sha256"),
+        proof=_proof(top.text("zoo_verified")),
+        source_dialect=top.text("zoo_source_dialect"),
+    )
+
+
+def _either(top: Node, what: str, of_source: str) -> dict[str, str]:
+    """Return a text in each of the two forms, by form; version 0.1.0 kept the source's alone."""
+    old = {of_source: top.text(f"zoo_source_{what}")}
+    found = {**old, **{form: text for form in ("th", "tf") if (text := top.text(f"zoo_{what}_{form}"))}}
+    return {form: text for form, text in found.items() if text}
 
 
 def _axis(top: Node, name: str) -> Literal["th", "tf"]:
@@ -138,12 +174,6 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
     raise ValueError(f"{name} is {value!r}")
-
-
-def _flatten(text: str | None) -> dict[str, Rows] | None:
-    if text is None:
-        return None
-    return {str(name): parse_rows(str(value)) for name, value in load_json(text, "zoo_flatten").items()}
 
 
 def _proof(text: str | None) -> Proof | None:

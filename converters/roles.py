@@ -36,9 +36,11 @@ _KERAS1_NAME = re.compile(
     rf"|(?P<plain>{'|'.join(_KERAS1_PLAIN)}))"
     r"(?:_\d+)?(?::\d+)?"
 )
+# The first two lines are Keras' own words; the third one's layers are gone in Keras 2, and keep theirs.
 _KERAS2_ROLES = (
     *("depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "kernel", "bias", "gamma", "beta"),
     *("moving_mean", "moving_variance", "embeddings", "alpha"),
+    *("carry_kernel", "carry_bias", "t_left", "a_left", "t_right", "a_right"),
 )
 _KERAS2_NAME = re.compile(rf"(?P<owner>.*)/(?P<plain>{'|'.join(_KERAS2_ROLES)})(?:_\d+)?(?::\d+)?")
 # tf.keras and Keras 3 put a recurrent layer's arrays into a cell of its own.

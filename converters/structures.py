@@ -23,7 +23,7 @@ from converters.errors import FileFormatError, StructureMismatchError, UnknownNa
 from converters.kernels import kernel_shape_first
 from converters.kinds import automatic_stem, kind_of_name
 from converters.layouts import Layout, Shape
-from converters.parts import Array, Layer
+from converters.parts import Array, Layer, plain_name
 
 _SPATIAL = ("Conv2D", "Conv3D")
 
@@ -124,11 +124,6 @@ class Match:
     def by_layer(self) -> dict[str, MatchedLayer]:
         """Return the pairs by the name of the file's layer."""
         return {pair.layer.name: pair for pair in self.layers}
-
-
-def plain_name(name: str) -> str:
-    """Return a layer's published name for either way to write it: ``__`` stands for ``/`` in Keras models."""
-    return name.replace("__", "/")
 
 
 def structures_folder() -> Path:

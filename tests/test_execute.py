@@ -238,7 +238,9 @@ def test_the_new_file_says_what_it_is(tmp_path):
             "zoo_converter": "keras-weight-zoo 0.1.0",
             "zoo_plan_sha256": plan_digest(conversion.plan),
             "zoo_verified": '{"arrays": 6, "values": 827, "recomputed": []}',
-            "zoo_flatten": '{"fc": "6x3x4"}',
+            "zoo_network": '{"schema":1,"layers":[{"name":"conv","kind":"Conv2D","doubtful":true},'
+            '{"name":"flatten","kind":"Flatten","weights":false},'
+            '{"name":"fc","kind":"Dense","flatten":"6x3x4"},{"name":"out","kind":"Dense","flatten":"none"}]}',
         }
     )
     assert describe(tmp_path / "tf.h5").record == record

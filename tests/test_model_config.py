@@ -8,6 +8,14 @@ import pytest
 
 from converters.errors import ConversionError
 from converters.model_config import converted_config, flattened_inputs
+from converters.rows import Flattened
+
+
+def rows_of(config, layout):
+    """Return the flattened maps by layer, none of which a Reshape has taken as they lie."""
+    found = flattened_inputs(config, layout)
+    assert not any(rows.reshaped for rows in found.values())
+    return {name: rows.rows for name, rows in found.items()}
 
 
 def layer(kind, name=None, **config):
@@ -73,13 +81,13 @@ def test_shapes_are_followed(case):
     layers, shape = MAPS[case]
     flat = layer("Reshape", target_shape=[-1]) if case == "a flat reshape" else FLATTEN
     config = sequential(*json.loads(json.dumps(layers)), flat, DENSE, shape=(3, 9, 12))
-    assert flattened_inputs(config, "th")["fc"] == (shape,)
+    assert flattened_inputs(config, "th")["fc"].rows == (shape,)
 
 
 def test_channels_last_shapes_are_written_channels_first():
     """The map's channels come first in what is told, wherever they are in the network."""
     config = sequential(conv(order="tf"), FLATTEN, DENSE, shape=(9, 12, 3))
-    assert flattened_inputs(config, "tf") == {"fc": ((4, 7, 10),)}
+    assert rows_of(config, "tf") == {"fc": ((4, 7, 10),)}
 
 
 @pytest.mark.parametrize(
@@ -92,9 +100,7 @@ def test_channels_last_shapes_are_written_channels_first():
 )
 def test_where_nothing_is_flattened_no_row_moves(layers):
     """Global pooling, and a map without any space."""
-    assert flattened_inputs(sequential(*json.loads(json.dumps(layers)), shape=(3, 9, 12)), "th") == {
-        "fc": None
-    }
+    assert rows_of(sequential(*json.loads(json.dumps(layers)), shape=(3, 9, 12)), "th") == {"fc": None}
 
 
 @pytest.mark.parametrize(
@@ -112,33 +118,43 @@ def test_where_nothing_is_flattened_no_row_moves(layers):
 def test_what_cannot_be_followed_is_left_open(unknown):
     """Never guessed, whatever comes behind."""
     config = sequential(conv(), json.loads(json.dumps(unknown)), FLATTEN, DENSE, shape=(3, 9, 12))
-    assert flattened_inputs(config, "th") == {}
+    assert rows_of(config, "th") == {}
 
 
 def test_open_sizes_are_left_open():
     """A network for images of any size has no rows that could be known."""
-    assert flattened_inputs(sequential(conv(), FLATTEN, DENSE, shape=(3, None, None)), "th") == {}
+    assert rows_of(sequential(conv(), FLATTEN, DENSE, shape=(3, None, None)), "th") == {}
 
 
 def test_a_sequence_has_no_layout():
     """What a 1-D convolution gives is flattened in the same order everywhere."""
     one = layer("Convolution1D", nb_filter=5, filter_length=3)
-    assert flattened_inputs(sequential(one, FLATTEN, DENSE, shape=(10, 4)), "th") == {"fc": None}
+    assert rows_of(sequential(one, FLATTEN, DENSE, shape=(10, 4)), "th") == {"fc": None}
 
 
-def test_a_flatten_that_is_told_the_order_leaves_the_rows():
-    """Keras 2.2's puts the channels last by itself; told otherwise it takes the values as they lie."""
+@pytest.mark.parametrize(
+    ("between", "reshaped"),
+    [
+        (layer("Flatten"), False),
+        (layer("Flatten", data_format="channels_first"), False),
+        (layer("Flatten", data_format="channels_last"), True),
+        (layer("Reshape", target_shape=[-1]), True),
+        (layer("Reshape", dims=[280]), True),
+    ],
+)
+def test_a_flatten_of_another_order_or_a_reshape_takes_values_as_they_lie(between, reshaped):
+    """Told the network's own order, as from Keras 2.2 on, or nothing, it is what its version makes of it."""
     two = layer("Conv2D", "conv", filters=4, kernel_size=[3, 3], strides=[1, 1], padding="valid")
-    for order, rows in (("channels_first", None), ("channels_last", ((4, 7, 10),))):
-        config = sequential(two, layer("Flatten", data_format=order), DENSE, shape=(3, 9, 12))
-        assert flattened_inputs(config, "th") == {"fc": rows}
+    config = sequential(two, between, DENSE, shape=(3, 9, 12))
+    known = Flattened(rows=((4, 7, 10),), source="model_config", reshaped=reshaped)
+    assert flattened_inputs(config, "th") == {"fc": known}
 
 
 def test_a_normalisation_behind_a_flatten_has_the_same_rows():
     """On a map it has none."""
     on_map, behind = layer("BatchNormalization", "map", axis=1), layer("BatchNormalization", "vector")
     config = sequential(conv(), on_map, FLATTEN, behind, DENSE, shape=(3, 9, 12))
-    assert flattened_inputs(config, "th") == {"map": None, "vector": ((4, 7, 10),), "fc": ((4, 7, 10),)}
+    assert rows_of(config, "th") == {"map": None, "vector": ((4, 7, 10),), "fc": ((4, 7, 10),)}
 
 
 def functional(*entries):
@@ -184,7 +200,7 @@ def test_branches_are_followed(kind, settings, shape):
         ("flat", "Flatten", ["joined"], {}),
         ("fc", "Dense", ["flat"], {"output_dim": 2}),
     )
-    assert flattened_inputs(config, "th") == {"fc": (shape,)}
+    assert rows_of(config, "th") == {"fc": (shape,)}
 
 
 def test_a_layer_in_two_places_must_mean_the_same_in_both():
@@ -197,14 +213,14 @@ def test_a_layer_in_two_places_must_mean_the_same_in_both():
         ("fc", "Dense", ["flat"], {"output_dim": 2}),
     )
     config["config"]["layers"][-1]["inbound_nodes"].append([["vector", 0, 0]])
-    assert flattened_inputs(config, "th") == {}
+    assert rows_of(config, "th") == {}
 
 
 def test_what_keras_3_writes_is_left_open():
     """Its connections have another form."""
     config = functional(("a", "Dense", [], {"units": 3}))
     config["config"]["layers"][0]["inbound_nodes"] = [{"args": [], "kwargs": {}}]
-    assert flattened_inputs(config, "th") == {}
+    assert rows_of(config, "th") == {}
 
 
 def test_orders_shapes_and_axes_are_turned():

@@ -297,8 +297,8 @@ def test_code_in_a_configuration_is_never_run(tmp_path):
     [
         ("model_config", "attribute 'model_config' is JSON nested more than 64 deep (limit depth)"),
         (
-            "zoo_flatten",
-            "the record of an earlier conversion is damaged (zoo_flatten is JSON nested more than 64 deep "
+            "zoo_network",
+            "the record of an earlier conversion is damaged (zoo_network is JSON nested more than 64 deep "
             "(limit depth))",
         ),
     ],

@@ -142,9 +142,9 @@ def test_what_is_written_for_keras_3_is_read_again(tmp_path):
     new = converted("keras107_theano_th/functional_slash", tmp_path / "new.weights.h5", "keras3")
     found = describe(new)
     assert found.dialect == "keras3"
-    assert [(layer.name, layer.kind, [a.role for a in layer.arrays]) for layer in found.layers] == [
-        ("conv__a", "Conv2D", ["kernel", "bias"]),
-        ("conv__b", "Conv2D", ["kernel", "bias"]),
+    assert [(layer.name, layer.kind, [a.role for a in layer.arrays]) for layer in found.weighted] == [
+        ("conv/a", "Conv2D", ["kernel", "bias"]),
+        ("conv/b", "Conv2D", ["kernel", "bias"]),
         ("fc", "Dense", ["kernel", "bias"]),
     ]
     record = inspect_file(new).description.record

@@ -21,9 +21,10 @@ from converters.dialects import Description, describe
 from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
 from converters.execute import reader
 from converters.layouts import TF, Form
+from converters.parts import plain_name
 from converters.plan import Plan, make_plan
 from converters.planned import PlannedArray
-from converters.structures import Match, Structure, load_structure, match, plain_name
+from converters.structures import Match, Structure, load_structure, match
 from zoo import fields
 from zoo.download.progress import Progress
 from zoo.fetching import resolve

@@ -22,7 +22,8 @@ def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
     The registry names the classifier's layers as the graph's first structure does; other structures list the
     same weighted layers in the same order.
     """
-    from converters.structures import load_structure, plain_name
+    from converters.parts import plain_name
+    from converters.structures import load_structure
 
     structure = load_structure(file.structure)
     if file.top:
