@@ -231,6 +231,7 @@ def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
     if plan.flatten is not None:
         flatten = plan.kept_flatten
     record = ConversionRecord(form=plan.target, source=plan.source, source_sha256="", flatten=flatten)
+    record = replace(record, folded=plan.folded)
     if plan.to is not None:
         return {}, replace(record, source_dialect=description.dialect)
     backend, (config, undo) = _new_backend(plan), _new_config(plan)

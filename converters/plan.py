@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters import folding
 from converters.dialects import Description
 from converters.errors import ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -40,6 +41,8 @@ class Plan:
         structure: The name of the structure that the file holds, or None.
         to: The dialect or container that it becomes, or None: it stays in its own.
         outputs: If it becomes another, every array of the new file in its order.
+        folded: The batch normalisations of the new file that a ``Scale`` layer is folded into, each with that
+            layer's name; None if there are none.
         notes: What the user should know, one sentence each.
     """
 
@@ -52,6 +55,7 @@ class Plan:
     structure: str | None
     to: str | None = None
     outputs: tuple[Output, ...] = ()
+    folded: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -133,6 +137,7 @@ def make_plan(
     flatten: Mapping[str, Rows | None] | None = None,
     match: Match | None = None,
     to: str | None = None,
+    fold: bool = False,
 ) -> Plan:
     """Work out a conversion.
 
@@ -147,6 +152,8 @@ def make_plan(
             map.
         match: The structure that the file holds, if it is known.
         to: One of :data:`TARGETS`, or None for the dialect that the file is in.
+        fold: Whether a file that holds a known structure becomes the network that is drawn of it: in the
+            order of that, with ``Scale`` layers folded. Only into another dialect.
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
@@ -158,7 +165,7 @@ def make_plan(
     )
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
     check_kinds(description, match)
-    request = _Request(description=description, target=target, to=to, flatten=flatten, match=match)
+    request = _Request(description=description, target=target, to=to, flatten=flatten, match=match, fold=fold)
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
     return _plan(request, layout, kernel)
@@ -173,6 +180,7 @@ class _Request:
     to: str | None
     flatten: Mapping[str, Rows | None] | None
     match: Match | None
+    fold: bool
 
 
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
@@ -224,6 +232,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         for array in part.arrays
     }
     arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
+    outputs, folded = _outputs(request, by_path)
     return Plan(
         description=description,
         layout=layout,
@@ -233,9 +242,23 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         flatten=known,
         structure=request.match.structure.name if request.match else None,
         to=request.to,
-        outputs=planned_outputs(description, by_path, request.to) if request.to else (),
-        notes=_notes(request, source, kernel, by_path),
+        outputs=outputs,
+        folded=folded or (description.record.folded if description.record else None),
+        notes=_notes(request, source, kernel, by_path, folded),
     )
+
+
+def _outputs(
+    request: _Request, by_path: Mapping[str, PlannedArray]
+) -> tuple[tuple[Output, ...], Mapping[str, str]]:
+    """Return the arrays of a new file in another dialect, and the layers that are folded in it."""
+    if request.to is None:
+        return (), {}
+    if not request.fold or request.match is None:
+        return planned_outputs(request.description, by_path, request.to), {}
+    pairs = folding.pairs_in_file(request.match)
+    drawn = folding.drawn(request.description, request.match, pairs)
+    return folding.fold(planned_outputs(drawn, by_path, request.to), pairs, by_path), pairs
 
 
 def _ends(request: _Request, source: Form) -> Ends:
@@ -351,7 +374,11 @@ def _refusal(description: Description, part: Part) -> str:
 
 
 def _notes(
-    request: _Request, source: Form, kernel: Fact, by_path: Mapping[str, PlannedArray]
+    request: _Request,
+    source: Form,
+    kernel: Fact,
+    by_path: Mapping[str, PlannedArray],
+    folded: Mapping[str, str],
 ) -> tuple[str, ...]:
     description = request.description
     notes = []
@@ -363,6 +390,8 @@ def _notes(
         notes.append("the weights alone are written: the model's configuration stays behind")
     if source.layout != request.target.layout:
         notes += _reshape_notes(description)
+    if request.match is not None:
+        notes += folding.notes(request.match.structure, folded)
     return (*notes, *_deviation_notes(request, by_path), *_doubt_notes(request))
 
 
@@ -447,7 +476,7 @@ def _output_dict(output: Output) -> dict[str, Any]:
         "path": output.target_path,
         "shape": list(output.target_shape),
         "from": [_share_dict(share.array.path, share.start, share.stop) for share in output.shares],
-    }
+    } | ({"function": output.function} if output.function else {})
 
 
 def _share_dict(path: str, start: int | None, stop: int | None) -> dict[str, Any]:

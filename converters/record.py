@@ -15,6 +15,8 @@ All of it lies in attributes of the file's root, each of them text:
                          again, and which had to be computed anew for that. Only there if that was done
 ``zoo_flatten``          JSON: the layers that follow a flattened feature map, and its shape (``"512x7x7"``);
                          all others do not. Only there if a conversion has had to know it
+``zoo_folded``           JSON: the batch normalisations that a ``Scale`` layer is folded into, each with its
+                         name. Only there if a conversion folded any
 ``zoo_source_backend``   the ``backend`` attribute of the source, if the conversion changed it
 ``zoo_source_config``    the ``model_config`` of the source, if undoing the change would not give it back
 =======================  ==================================================================================
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from converters.plan import Plan
 
 PREFIX = "zoo_"
+_LISTED = 3
+"""How many arrays a sentence for people names."""
 VERSION = "0.1.0"
 CONVERTER = f"keras-weight-zoo {VERSION}"
 
@@ -60,7 +64,9 @@ class Proof:
         """Return one sentence for people."""
         text = f"{self.arrays:,} arrays, {self.values:,} values: the new file gives the source again"
         moved = "bit for bit" if not self.recomputed else "bit for bit but for what was computed anew"
-        listed = f" ({', '.join(self.recomputed)})" if self.recomputed else ""
+        more = len(self.recomputed) - _LISTED
+        names = [*self.recomputed[:_LISTED], *([f"and {more} more"] if more > 0 else [])]
+        listed = f" ({', '.join(names)})" if names else ""
         return f"{text}, {moved}{listed}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,6 +86,7 @@ class ConversionRecord:
     proof: Proof | None = None
     source_dialect: str | None = None
     flatten: Mapping[str, Rows] | None = None
+    folded: Mapping[str, str] | None = None
     source_backend: str | None = None
     source_config: str | None = None
 
@@ -94,6 +101,7 @@ class ConversionRecord:
             "zoo_source_dialect": self.source_dialect,
             "zoo_converter": self.converter,
             "zoo_plan_sha256": self.plan_sha256,
+            "zoo_folded": json.dumps(dict(self.folded)) if self.folded else None,
             "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
             "zoo_source_backend": self.source_backend,
             "zoo_source_config": self.source_config,
@@ -124,6 +132,7 @@ def read_record(top: Node) -> ConversionRecord | None:
             proof=_proof(top.text("zoo_verified")),
             source_dialect=top.text("zoo_source_dialect"),
             flatten=_flatten(top.text("zoo_flatten")),
+            folded=_folded(top.text("zoo_folded")),
             source_backend=top.text("zoo_source_backend"),
             source_config=top.text("zoo_source_config"),
         )
@@ -144,6 +153,12 @@ def _flatten(text: str | None) -> dict[str, Rows] | None:
     if text is None:
         return None
     return {str(name): parse_rows(str(value)) for name, value in load_json(text, "zoo_flatten").items()}
+
+
+def _folded(text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    return {str(norm): str(scale) for norm, scale in load_json(text, "zoo_folded").items()}
 
 
 def _proof(text: str | None) -> Proof | None:

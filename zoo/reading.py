@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
 from converters.execute import reader
+from converters.folding import FOLDED, folded_values, scale_pairs
 from converters.layouts import TF, Form
 from converters.plan import Plan, make_plan
 from converters.planned import PlannedArray
@@ -80,8 +81,7 @@ class Weights:
     def open(self) -> Iterator[Callable[[str, str], Values]]:
         """Open the file to read arrays of its layers, one at a time and in any order.
 
-        A ``Scale`` layer belongs to the batch normalisation before it and is folded into it: with the offset
-        and slope of both, gamma = g_s * g_b and beta = g_s * b_b + b_s, computed in float32.
+        A ``Scale`` layer is folded into the batch normalisation before it (see :mod:`converters.folding`).
 
         Yields:
             A function from the published name of one of ``layers`` and the role of an array to its values:
@@ -95,10 +95,9 @@ class Weights:
 
             def read(layer: str, role: str) -> Values:
                 scale = self.scales.get(layer)
-                if scale is None or role not in ("gamma", "beta"):
+                if scale is None or role not in FOLDED:
                     return stored(layer, role)
-                values = stored(scale, "gamma") * stored(layer, role)
-                return values if role == "gamma" else values + stored(scale, "beta")
+                return folded_values(role, layer, scale, stored)
 
             yield read
 
@@ -195,7 +194,8 @@ def _opened(
         form = Form(layout=registered.layout, kernels=registered.kernels)
     plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
     names = _published_names(graph, found.structure)
-    return Weights(path=path, graph=graph, plan=plan, names=names, scales=_scales(graph))
+    scales = {names[norm]: names[scale] for norm, scale in scale_pairs(found.structure).items()}
+    return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales)
 
 
 def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Graph, Match]:
@@ -216,14 +216,16 @@ def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Gr
 
 
 def _candidates(graph: Graph) -> Iterator[tuple[Graph, Structure]]:
-    """Yield the structures that a graph's files may have, each with its top and without."""
+    """Yield the structures that a graph's files may have, each with its top and without, folded and not."""
     published = load_structure(graph.structures[0])
     top = {plain_name(name) for name in graph.top}
     places = [place for place, layer in enumerate(published.weighted) if plain_name(layer.name) in top]
     for name in graph.structures:
         structure = load_structure(name)
-        yield graph, structure
-        yield graph, structure.without([structure.weighted[place].name for place in places])
+        for held in (structure, structure.without([structure.weighted[place].name for place in places])):
+            yield graph, held
+            if structure.scales:
+                yield graph, held.folded()
 
 
 def _likeness(description: Description, structure: Structure) -> tuple[int, int]:
@@ -238,12 +240,3 @@ def _published_names(graph: Graph, structure: Structure) -> dict[str, str]:
     whole = load_structure(structure.name)
     published = load_structure(graph.structures[0])
     return {layer.name: first.name for layer, first in zip(whole.weighted, published.weighted, strict=True)}
-
-
-def _scales(graph: Graph) -> dict[str, str]:
-    """Return the ``Scale`` layer that belongs to each batch normalisation, as their names tell.
-
-    ``scale2a_branch1`` belongs to ``bn2a_branch1`` and ``conv1_scale`` to ``conv1_bn``.
-    """
-    layers = load_structure(graph.structures[0]).weighted
-    return {layer.name.replace("scale", "bn"): layer.name for layer in layers if layer.kind == "Scale"}

@@ -40,7 +40,7 @@ def default(layer: str, role: str) -> str:
 
 
 def operation(function: Callable[[Tensor], Tensor], rank: int = 1) -> Any:  # noqa: ANN401 - Keras' own type
-    """Return what a function of ``keras.ops`` does, as the object that an ``Activation`` keeps in saved files.
+    """Return what a function of ``keras.ops`` does, as an object that saved files keep in an ``Activation``.
 
     Of the function itself a saved file would keep the bare name, which Keras looks for among its activations.
 
