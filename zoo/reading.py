@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -27,7 +27,7 @@ from converters.planned import PlannedArray
 from converters.structures import Match, Structure, load_structure, match, plain_name
 from zoo import fields
 from zoo.download.progress import Progress
-from zoo.fetching import resolve
+from zoo.fetching import find_cached, resolve
 from zoo.records import Architecture, Graph, Kernels, WeightsFile
 from zoo.registry import weights_files
 
@@ -141,19 +141,38 @@ def choose_weights(
         raise ArgumentError(f"kernels={kernels!r}: is for files given by their path; {reason}")
     complete = weights_files(network, name, top=True)
     reduced = weights_files(network, name, top=False)
-    top = not (reduced and (headless or not complete))
+    tops = [True] if complete and not (headless and reduced) else [False]
+    tops += [True] if complete and tops == [False] else []  # the classifiers of a file may stay unread
     graph = network.graph_of((complete or reduced)[0].structure)
-    return graph, partial(_fetched, network, graph, name, top=top, progress=progress)
+    return graph, partial(_fetched, network, graph, name, tops=tops, progress=progress)
 
 
 def _fetched(
-    network: Architecture, graph: Graph, weights_set: str, *, top: bool, progress: Progress | None
+    network: Architecture,
+    graph: Graph,
+    weights_set: str,
+    *,
+    tops: Sequence[bool],
+    progress: Progress | None,
 ) -> Weights:
-    # A file for Theano is read as it is: converting it first would only cost time and room.
-    found = resolve(network.name, weights=weights_set, top=top, convert=False, progress=progress)
+    """Return weights of a set from the cache, whatever file of it is there, else from the network.
+
+    Args:
+        network: The network.
+        graph: The graph that they belong to.
+        weights_set: The set.
+        tops: Whether files with the classifiers will do, or without, or both: first what is wanted most.
+        progress: Told about the download, if there is one.
+    """
+    here = (find_cached(network, weights_set, top=top) for top in tops)
+    found = next((found for found in here if found), None)
+    if found is None:
+        # A file for Theano is read as it is: converting it first would only cost time and room.
+        found = resolve(network.name, weights=weights_set, top=tops[0], convert=False, progress=progress)
     for note in found.notes:
         _LOG.warning("%s", note)
-    return _opened(found.path, (graph,), registered=found.file)
+    # A converted copy has another form than its source; its own record tells it.
+    return _opened(found.path, (graph,), registered=None if found.converted else found.file)
 
 
 def is_path(weights: object) -> bool:
