@@ -147,6 +147,7 @@ def plan_file(
     to: str | None = None,
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
+    as_published: bool = False,
 ) -> Plan:
     """Work out what a conversion would do, without reading an array or writing a file.
 
@@ -167,6 +168,9 @@ def plan_file(
             ``"npz"``. Without a direction, the form is then TensorFlow's, or for Keras 1 the old one.
         keras_version: The version of Keras that wrote the file, where the file does not say it.
         layers: The kind of each layer that neither its name nor its arrays tell.
+        as_published: Write a known network to Keras 3 layer by layer as it was published. Without it, it is
+            written as ``zoo.load`` draws it, so that ``model.load_weights`` fits: in the order of the drawn
+            layers, ``Scale`` layers folded into the batch normalisation before them.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -183,6 +187,7 @@ def plan_file(
     if to is None and description.dialect == "keras3":
         text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
         raise ConversionError(f"{description.path}: {text}; --to (to=) writes them as another dialect")
+    _check_folded(description, to, as_published=as_published)
     match = _match(description, arch)
     layout = learn_layout(
         description, user=user_layout, registry_form=registry_form, expected=expected, match=match
@@ -201,6 +206,7 @@ def plan_file(
         flatten=flatten,
         match=match,
         to=to,
+        fold=to == "keras3" and not as_published,
     )
     _refuse_same(plan)
     planned_texts(plan)  # refuses what could not be written down later, before anything is read
@@ -222,6 +228,7 @@ def convert_file(
     to: str | None = None,
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
+    as_published: bool = False,
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -243,6 +250,7 @@ def convert_file(
         to: Another dialect or container.
         keras_version: The version of Keras that wrote the file.
         layers: The kinds of layers.
+        as_published: Write a known network to Keras 3 as it was published.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare it with the old one; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -266,6 +274,7 @@ def convert_file(
         to=to,
         keras_version=keras_version,
         layers=layers,
+        as_published=as_published,
     )
     target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify)
@@ -345,6 +354,22 @@ def _match(description: Description, arch: str | None) -> Match | None:
         return find_structure(description, arch)[1]
     found = recognise(description, known_structures())
     return found[1] if found else None
+
+
+def _check_folded(description: Description, to: str | None, *, as_published: bool) -> None:
+    """Check that nothing is asked for that folding has made impossible, or that has no meaning.
+
+    Raises:
+        ArgumentError: ``as_published`` goes with Keras 3 alone.
+        ConversionError: The file's ``Scale`` layers are folded, and were to be layers again.
+    """
+    if as_published and to != "keras3":
+        raise ArgumentError("as_published (--as-published) is for to='keras3' (--to keras3): all others are")
+    folded = description.record.folded if description.record else None
+    if folded and (to != "keras3" or as_published):
+        text = f"{len(folded)} Scale layers are folded into its batch normalisation and cannot be told apart"
+        advice = "convert the file that it was made of, or write that with --as-published (as_published=True)"
+        raise ConversionError(f"{description.path}: {text} again; {advice}")
 
 
 def _refuse_same(plan: Plan) -> None:

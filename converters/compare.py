@@ -26,7 +26,7 @@ from converters.metadata import DatasetInfo
 from converters.parts import plain_name
 from converters.plan import Plan, make_plan
 from converters.planned import Output, PlannedArray
-from converters.structures import known_structures, recognise
+from converters.structures import known_structures, load_structure, recognise
 from converters.targets import scratch
 
 Status = Literal["equal", "permuted", "different"]
@@ -136,9 +136,17 @@ def compare_files(
     for name in {**(flatten or {}), **(layers or {})}:
         if plain_name(name) not in _names(one) | _names(other):
             raise ArgumentError(f"neither {one.path} nor {other.path} has a layer {name!r} with weights")
-    form, to = _common(one, other)
+    fold = any(map(_is_folded, (one, other)))
+    form, to = (TF, "npz") if fold else _common(one, other)
     plans = [
-        make_plan(here, target=form, to=to, flatten=_rows(here, there, flatten or {}), match=_match(here))
+        make_plan(
+            here,
+            target=form,
+            to=to,
+            flatten=_rows(here, there, flatten or {}),
+            match=_match(here),
+            fold=fold,
+        )
         for here, there in ((one, other), (other, one))
     ]
     with open_untrusted(one.path) as a, open_untrusted(other.path) as b:
@@ -162,6 +170,12 @@ def _names(description: Description) -> frozenset[str]:
 def _match(description: Description) -> Any:  # noqa: ANN401 - a Match or None
     found = recognise(description, known_structures())
     return found[1] if found else None
+
+
+def _is_folded(description: Description) -> bool:
+    """Return whether a file holds a network with its ``Scale`` layers folded: then so is the other one."""
+    found = recognise(description, known_structures())
+    return found is not None and not found[0].scales and bool(load_structure(found[0].name).scales)
 
 
 def _common(one: Description, other: Description) -> tuple[Form, str | None]:
@@ -261,6 +275,8 @@ def _actions(array: _Planned) -> tuple[str, ...]:
     if isinstance(array, PlannedArray):
         return array.actions
     words = [word for share in array.shares for word in share.array.actions]
+    if array.function is not None:
+        return (array.function,)
     return tuple(dict.fromkeys((["packed"] if len(array.shares) > 1 else []) + words))
 
 

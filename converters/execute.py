@@ -232,6 +232,7 @@ def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
         source=plan.source,
         source_sha256="",
         network=plan.network,
+        folded=plan.folded,
         source_dialect=None if plan.to is None else description.dialect,
     )
     if plan.to is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,23 @@ from converters.layouts import Rows, Shape
 
 Values = np.ndarray[Any, np.dtype[Any]]
 
-# Element-wise arithmetic by name; what undoes each is below.
-FUNCTIONS: Mapping[str, Callable[..., Values]] = {"square": np.square, "root": np.sqrt}
+
+def _folded_slope(outer: Values, inner: Values, out: Values) -> None:
+    np.copyto(out, outer.astype("f4") * inner.astype("f4"), casting="same_kind")
+
+
+def _folded_offset(inner: Values, slope: Values, outer: Values, out: Values) -> None:
+    product = slope.astype("f4") * inner.astype("f4")
+    np.copyto(out, product + outer.astype("f4"), casting="same_kind")
+
+
+# Element-wise arithmetic by name, of as many arrays as each takes; what undoes those that can be is below.
+FUNCTIONS: Mapping[str, Callable[..., object]] = {
+    "square": np.square,
+    "root": np.sqrt,
+    "folded slope": _folded_slope,
+    "folded offset": _folded_offset,
+}
 UNDONE_BY: Mapping[str, str] = {"square": "root", "root": "square"}
 
 
@@ -30,21 +45,40 @@ class Piece:
         target: A view of the new array.
         source: A view of the old one, of the same shape.
         function: The name in :data:`FUNCTIONS` of what happens to each value, or None: the bits are moved.
+        others: More views of the same shape, for a function of several arrays.
     """
 
     target: Values
     source: Values
     function: str | None = None
+    others: tuple[Values, ...] = ()
 
     def copy(self) -> None:
         """Carry the piece out at once."""
         if self.function is None:
             np.copyto(self.target, self.source)
         else:
-            FUNCTIONS[self.function](self.source, out=self.target)
+            self.compute(self.target)
+
+    def compute(self, out: Values) -> None:
+        """Put what the function makes of the sources into an array of their shape."""
+        FUNCTIONS[str(self.function)](self.source, *self.others, out=out)
+
+    def onto(self, target: Values) -> Piece:
+        """Return the same piece with another target."""
+        return replace(self, target=target)
+
+    def at(self, index: tuple[slice, ...]) -> Piece:
+        """Return a part of the piece, by an index into each of its arrays."""
+        return replace(
+            self,
+            target=self.target[index],
+            source=self.source[index],
+            others=tuple(other[index] for other in self.others),
+        )
 
     def reversed(self) -> Piece:
-        """Return the piece that leads back."""
+        """Return the piece that leads back, where what happens can be undone (:data:`UNDONE_BY`)."""
         function = None if self.function is None else UNDONE_BY[self.function]
         return Piece(target=self.source, source=self.target, function=function)
 

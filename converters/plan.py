@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters import folding
 from converters.dialects import Description
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -49,6 +50,8 @@ class Plan:
         network: What is known of the network, for the new file's record.
         to: The dialect or container that it becomes, or None: it stays in its own.
         outputs: If it becomes another, every array of the new file in its order.
+        folded: The batch normalisations of the new file that a ``Scale`` layer is folded into, each with that
+            layer's name; None if there are none.
         notes: What the user should know, one sentence each.
     """
 
@@ -62,6 +65,7 @@ class Plan:
     network: Network
     to: str | None = None
     outputs: tuple[Output, ...] = ()
+    folded: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -123,6 +127,7 @@ def make_plan(
     flatten: Flatten | None = None,
     match: Match | None = None,
     to: str | None = None,
+    fold: bool = False,
 ) -> Plan:
     """Work out a conversion.
 
@@ -136,6 +141,8 @@ def make_plan(
         flatten: What the user says of rows: layer -> (C, H, W), or None for a layer without a flattened map.
         match: The structure that the file holds, if it is known.
         to: One of :data:`TARGETS`, or None for the dialect that the file is in.
+        fold: Whether a file that holds a known structure becomes the network that is drawn of it: in the
+            order of that, with ``Scale`` layers folded. Only into another dialect.
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
@@ -148,7 +155,7 @@ def make_plan(
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
     check_kinds(description, match)
     said = said_flattened(flatten or {})
-    request = _Request(description=description, target=target, to=to, flatten=said, match=match)
+    request = _Request(description=description, target=target, to=to, flatten=said, match=match, fold=fold)
     _check_order(request)
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
@@ -164,6 +171,7 @@ class _Request:
     to: str | None
     flatten: Mapping[str, Flattened]
     match: Match | None
+    fold: bool
 
 
 def _check_order(request: _Request) -> None:
@@ -221,6 +229,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         for array in part.arrays
     }
     arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
+    outputs, folded = _outputs(request, by_path)
     return Plan(
         description=description,
         layout=layout,
@@ -229,10 +238,11 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         arrays=arrays,
         flatten=known,
         structure=request.match.structure.name if request.match else None,
-        network=_network(request, ends, known),
+        network=_network(request, ends, known, folded),
         to=request.to,
-        outputs=planned_outputs(description, by_path, request.to) if request.to else (),
-        notes=_notes(request, source, kernel, by_path),
+        outputs=outputs,
+        folded=folded or (description.record.folded if description.record else None),
+        notes=_notes(request, source, kernel, by_path, folded),
     )
 
 
@@ -263,6 +273,19 @@ def _check_rows(
             raise ConversionError(f"{where} is there twice, and one of the two is behind a flattened map")
 
 
+def _outputs(
+    request: _Request, by_path: Mapping[str, PlannedArray]
+) -> tuple[tuple[Output, ...], Mapping[str, str]]:
+    """Return the arrays of a new file in another dialect, and the layers that are folded in it."""
+    if request.to is None:
+        return (), {}
+    if not request.fold or request.match is None:
+        return planned_outputs(request.description, by_path, request.to), {}
+    pairs = folding.pairs_in_file(request.match)
+    drawn = folding.drawn(request.description, request.match, pairs)
+    return folding.fold(planned_outputs(drawn, by_path, request.to), pairs, by_path), pairs
+
+
 def _ends(request: _Request, source: Form) -> Ends:
     """Return what the file is and becomes, as far as the rules ask for it."""
     description, target = request.description, request.target
@@ -287,12 +310,19 @@ def _keeps_old_1d(description: Description) -> bool | None:
     return True if description.dialect == "keras0" else network.old_1d if network else None
 
 
-def _network(request: _Request, ends: Ends, known: Mapping[str, Flattened]) -> Network:
-    """Return what is known of the network when the conversion is done."""
+def _network(
+    request: _Request, ends: Ends, known: Mapping[str, Flattened], folded: Mapping[str, str]
+) -> Network:
+    """Return what is known of the network when the conversion is done, without layers that others hold."""
     description = request.description
+    gone = set(folded.values())
     pairs = request.match.by_layer() if request.match else {}
     return Network(
-        layers=tuple(_layer_facts(layer, pairs.get(layer.name), known) for layer in description.layers),
+        layers=tuple(
+            _layer_facts(layer, pairs.get(layer.name), known)
+            for layer in description.layers
+            if layer.name not in gone
+        ),
         keras_version=description.keras_version if description.version_said and request.to is None else None,
         running_std=_running_std(description, ends),
         old_1d=description.dialect != "keras0" and has_old_1d(description, ends),
@@ -449,7 +479,11 @@ def _refusal(description: Description, part: Part) -> str:
 
 
 def _notes(
-    request: _Request, source: Form, kernel: Fact, by_path: Mapping[str, PlannedArray]
+    request: _Request,
+    source: Form,
+    kernel: Fact,
+    by_path: Mapping[str, PlannedArray],
+    folded: Mapping[str, str],
 ) -> tuple[str, ...]:
     description = request.description
     notes = []
@@ -461,6 +495,8 @@ def _notes(
         notes.append("the weights alone are written: the model's configuration stays behind")
     if source.layout != request.target.layout:
         notes += _reshape_notes(description)
+    if request.match is not None:
+        notes += folding.notes(request.match.structure, folded)
     return (*notes, *_deviation_notes(request, by_path), *_doubt_notes(request))
 
 
@@ -540,7 +576,7 @@ def _output_dict(output: Output) -> dict[str, Any]:
         "path": output.target_path,
         "shape": list(output.target_shape),
         "from": [_share_dict(share.array.path, share.start, share.stop) for share in output.shares],
-    }
+    } | ({"function": output.function} if output.function else {})
 
 
 def _share_dict(path: str, start: int | None, stop: int | None) -> dict[str, Any]:

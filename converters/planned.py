@@ -194,6 +194,11 @@ class Share:
         shape = self.taken.target_shape
         return shape[-1] if shape else 1
 
+    def whole(self, sources: Mapping[str, Values], target: Values) -> Values:
+        """Return the share as one view of the shape of a new array, for arithmetic; in it nothing moves."""
+        (piece,) = self.pieces(sources, target)
+        return piece.source
+
     def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
         """Yield the pieces that fill the share's place in the new array."""
         source = sources[self.array.path]
@@ -215,6 +220,7 @@ class Output:
         target_shape: Its shape.
         dtype: Its type.
         shares: The arrays that it is made of, side by side along the last axis.
+        function: The name of the arithmetic that makes the array of its shares, each of its shape, instead.
     """
 
     layer: str
@@ -226,6 +232,7 @@ class Output:
     target_shape: Shape
     dtype: np.dtype[Any]
     shares: tuple[Share, ...]
+    function: str | None = None
 
     @property
     def nbytes(self) -> int:
@@ -245,7 +252,7 @@ class Output:
     @property
     def exact(self) -> bool:
         """Whether every bit is only moved."""
-        return all(share.array.exact for share in self.shares)
+        return self.function is None and all(share.array.exact for share in self.shares)
 
     def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
         """Yield the pieces that make the new array.
@@ -254,6 +261,10 @@ class Output:
             sources: The old arrays under their paths, contiguous.
             target: The new array, of shape ``target_shape``.
         """
+        if self.function is not None:
+            first, *others = [share.whole(sources, target) for share in self.shares]
+            yield Piece(target=target, source=first, others=tuple(others), function=self.function)
+            return
         at = 0
         for share in self.shares:
             place = target if len(self.shares) == 1 else target[..., at : at + share.width]

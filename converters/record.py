@@ -6,6 +6,8 @@ All of it lies in attributes of the file's root, each of them text. Facts, which
 ``zoo_layout``           ``th`` or ``tf``: the order of the file's axes
 ``zoo_kernels``          ``th`` or ``tf``: how its convolution kernels are stored
 ``zoo_network``          JSON: what is known of the network in any form (see :mod:`converters.network`)
+``zoo_folded``           JSON: the batch normalisations that a ``Scale`` layer is folded into, each with its
+                         name. Only there if a conversion folded any
 ``zoo_backend_th``       the ``backend`` attribute that the network's files have with such kernels, and
 ``zoo_backend_tf``       with such, where the conversion changed it
 ``zoo_config_th``        the ``model_config`` that they have in such layout, and
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from converters.plan import Plan
 
 PREFIX = "zoo_"
+_LISTED = 3
+"""How many arrays a sentence for people names."""
 VERSION = "0.1.0"
 CONVERTER = f"keras-weight-zoo {VERSION}"
 
@@ -70,7 +74,9 @@ class Proof:
         """Return one sentence for people."""
         text = f"{self.arrays:,} arrays, {self.values:,} values: the new file gives the source again"
         moved = "bit for bit" if not self.recomputed else "bit for bit but for what was computed anew"
-        listed = f" ({', '.join(self.recomputed)})" if self.recomputed else ""
+        more = len(self.recomputed) - _LISTED
+        names = [*self.recomputed[:_LISTED], *([f"and {more} more"] if more > 0 else [])]
+        listed = f" ({', '.join(names)})" if names else ""
         return f"{text}, {moved}{listed}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -85,6 +91,7 @@ class ConversionRecord:
     Attributes:
         form: What the file is.
         network: What is known of the network; None if the record does not say.
+        folded: The batch normalisations that hold a ``Scale`` layer, each with that layer's name.
         backends: The ``backend`` attribute by kernels.
         configs: The ``model_config`` by layout.
         source: What the file was made from.
@@ -99,6 +106,7 @@ class ConversionRecord:
     source: Form
     source_sha256: str
     network: Network | None = None
+    folded: Mapping[str, str] | None = None
     backends: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     converter: str = CONVERTER
@@ -117,6 +125,7 @@ class ConversionRecord:
             "zoo_source_dialect": self.source_dialect,
             "zoo_converter": self.converter,
             "zoo_plan_sha256": self.plan_sha256,
+            "zoo_folded": json.dumps(dict(self.folded)) if self.folded else None,
             "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
             ATTRIBUTE: self.network.as_text() if self.network else None,
             **{f"zoo_backend_{kernels}": text for kernels, text in self.backends.items()},
@@ -153,6 +162,7 @@ def _read_record(top: Node) -> ConversionRecord:
         source=source,
         source_sha256=top.text("zoo_source_sha256") or "",
         network=None if network is None else parse_network(network),
+        folded=_folded(top.text("zoo_folded")),
         backends=_either(top, "backend", source.kernels),
         configs=_either(top, "config", source.layout),
         converter=top.text("zoo_converter") or "",
@@ -174,6 +184,12 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
     raise ValueError(f"{name} is {value!r}")
+
+
+def _folded(text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    return {str(norm): str(scale) for norm, scale in load_json(text, "zoo_folded").items()}
 
 
 def _proof(text: str | None) -> Proof | None:

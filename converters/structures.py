@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -47,16 +47,36 @@ class StructureLayer:
 
 @dataclass(frozen=True)
 class Structure:
-    """A published graph: its layers in file order, those without weights too."""
+    """A published graph: its layers in file order, those without weights too.
+
+    Attributes:
+        name: Its name.
+        parameters: The number of values in all arrays.
+        layers: Its layers.
+        drawn_before: Where Keras lists the layers of the drawn network in another order than the file has
+            them: layers, each with the one that it comes right before.
+    """
 
     name: str
     parameters: int
     layers: tuple[StructureLayer, ...]
+    drawn_before: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def weighted(self) -> tuple[StructureLayer, ...]:
         """The layers that have arrays, in file order."""
         return tuple(layer for layer in self.layers if layer.arrays)
+
+    @cached_property
+    def drawn(self) -> tuple[StructureLayer, ...]:
+        """The layers that have arrays, in the order in which Keras lists those of the drawn network."""
+        order = list(self.weighted)
+        for name, following in self.drawn_before.items():
+            places = {layer.name: layer for layer in order}
+            if name in places and following in places:
+                order.remove(places[name])
+                order.insert(order.index(places[following]), places[name])
+        return tuple(order)
 
     @cached_property
     def array_count(self) -> int:
@@ -84,6 +104,15 @@ class Structure:
             for shape in layer.arrays.values()
         )
         return replace(self, layers=kept, parameters=self.parameters - gone)
+
+    @cached_property
+    def scales(self) -> tuple[StructureLayer, ...]:
+        """The ``Scale`` layers, in file order."""
+        return tuple(layer for layer in self.layers if layer.kind == "Scale")
+
+    def folded(self) -> Structure:
+        """Return the graph without its ``Scale`` layers, as it is drawn (see :mod:`converters.folding`)."""
+        return self.without([layer.name for layer in self.scales])
 
     def without_dense(self) -> Structure:
         """Return the graph without its dense layers: without its top, for all that a conversion needs."""
@@ -171,7 +200,12 @@ def _read_structure(path: Path) -> Structure:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         layers = tuple(_layer(entry) for entry in data["layers"])
-        return Structure(name=data["name"], parameters=data["parameters"], layers=layers)
+        return Structure(
+            name=data["name"],
+            parameters=data["parameters"],
+            layers=layers,
+            drawn_before=data.get("drawn_before", {}),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{path}: not a structure ({error!r})") from error
 
@@ -210,19 +244,19 @@ def match(description: Description, structure: Structure) -> Match:
 
 
 def recognise(description: Description, structures: Iterable[Structure]) -> tuple[Structure, Match] | None:
-    """Return the first structure that a file holds, whole or without its dense layers.
+    """Return the first structure that a file holds, whole or without its dense or its Scale layers.
 
     Args:
         description: The file.
         structures: The candidates, for instance :func:`known_structures`.
 
     Returns:
-        The structure (without its dense layers where the file lacks them) and the pairs, or None.
+        The structure (without those layers that the file lacks) and the pairs, or None.
     """
     layers = len(description.weighted)
     arrays = sum(len(layer.arrays) for layer in description.weighted)
     for structure in structures:
-        for candidate in (structure, structure.without_dense()):
+        for candidate in _variants(structure):
             if (layers, arrays) != (len(candidate.weighted), candidate.array_count):
                 continue
             try:
@@ -230,6 +264,14 @@ def recognise(description: Description, structures: Iterable[Structure]) -> tupl
             except StructureMismatchError:
                 continue
     return None
+
+
+def _variants(structure: Structure) -> Iterator[Structure]:
+    """Yield a structure as files hold it: whole, without its dense layers, and both with Scale folded."""
+    for variant in (structure, structure.without_dense()):
+        yield variant
+        if structure.scales:
+            yield variant.folded()
 
 
 def find_structure(description: Description, name: str) -> tuple[Structure, Match]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +18,7 @@ from zoo.architectures.googlenet import _normalise
 from zoo.loading import Wish, draw
 from zoo.records import Architecture, Graph
 from zoo.registry import load_registry
+from zoo.rewiring import wiring
 
 NETWORKS = load_registry(()).architectures
 GRAPHS = [(network, graph) for network in NETWORKS.values() for graph in network.graphs.values()]
@@ -34,6 +37,8 @@ class Facts:
         epsilons: What batch normalisation adds.
         parameters: How many there are.
         channels: Of the last feature map.
+        foreign: What is drawn that is no layer of Keras' own, of which a .h5 file keeps nothing.
+        listed: The layers that have weights, in the order in which Keras saves them, by their class.
     """
 
     kinds: dict[str, str]
@@ -41,6 +46,8 @@ class Facts:
     epsilons: set[float]
     parameters: int
     channels: int
+    foreign: set[str]
+    listed: dict[str, list[str]]
 
 
 def drawn(network: Architecture, graph: Graph, **changes) -> keras.Model:
@@ -55,6 +62,11 @@ def facts(name: str, graph_name: str) -> Facts:
     network = NETWORKS[name]
     model = drawn(network, network.graphs[graph_name])
     layers = {layer.name: layer for layer in model.layers}
+    foreign = {
+        operation.name
+        for operation in (step.operation for step in wiring(model).steps)
+        if getattr(keras.layers, type(operation).__name__, None) is not type(operation)
+    }
     maps = [layer.output.shape[3] for layer in model.layers if len(layer.output.shape) == 4]
     keras.backend.clear_session()
     return Facts(
@@ -63,7 +75,17 @@ def facts(name: str, graph_name: str) -> Facts:
         epsilons={own.epsilon for own in layers.values() if hasattr(own, "epsilon")},
         parameters=model.count_params(),
         channels=maps[-1],
+        foreign=foreign,
+        listed=by_class((layer.name, type(layer).__name__) for layer in model.layers if layer.weights),
     )
+
+
+def by_class(layers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return names by class, those of each class in their order."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, kind in layers:
+        found[kind].append(name)
+    return dict(found)
 
 
 def pen(data_format: str = "channels_last") -> Pen:
@@ -93,14 +115,29 @@ def test_every_structure_lists_the_weighted_layers_of_its_builder(network, graph
 
 
 @pytest.mark.parametrize(("network", "graph"), GRAPHS, ids=GRAPH_IDS)
-def test_every_scale_layer_follows_a_batch_normalisation_of_its_width(network, graph):
-    """A Scale layer can be folded: one batch normalisation of the same length stands before it."""
-    layers = load_structure(graph.structures[0]).weighted
-    for place, layer in enumerate(layers):
-        if layer.kind == "Scale":
-            twins = [other for other in layers[:place] if other.name == layer.name.replace("scale", "bn")]
-            assert [twin.kind for twin in twins] == ["BatchNormalization"]
-            assert twins[0].arrays["gamma"] == layer.arrays["gamma"] == layer.arrays["beta"]
+def test_only_layers_of_keras_are_drawn(network, graph):
+    """A saved model opens with Keras alone, from a .h5 file too, which keeps operations by a layer's name."""
+    assert facts(network.name, graph.name).foreign == set()
+
+
+@pytest.mark.parametrize(("network", "graph"), GRAPHS, ids=GRAPH_IDS)
+def test_a_structure_tells_the_order_in_which_keras_lists_the_drawn_layers(network, graph):
+    """Files of Keras 3 number the layers of each class in that order."""
+    folded = load_structure(graph.structures[0]).folded()
+    expected = by_class((keras_name(layer.name), layer.kind) for layer in folded.drawn)
+    assert facts(network.name, graph.name).listed == expected
+
+
+@pytest.mark.parametrize("name", ["googlenet", "resnet50", "densenet121"])
+def test_without_its_top_a_structure_tells_that_order_too(name):
+    """What is left of the order is that of the layers that are drawn then."""
+    network, graph = NETWORKS[name], NETWORKS[name].default_graph
+    size = network.input.min_size
+    model = drawn(network, graph, height=size, width=size, classes=0)
+    folded = load_structure(graph.structures[0]).folded().without(graph.top)
+    expected = by_class((keras_name(layer.name), layer.kind) for layer in folded.drawn)
+    listed = by_class((layer.name, type(layer).__name__) for layer in model.layers if layer.weights)
+    assert listed == expected
 
 
 def is_left_out(layer: StructureLayer, graph: Graph) -> bool:

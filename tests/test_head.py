@@ -230,7 +230,7 @@ def test_compiled_as_the_tutorials_do():
     assert type(optimizer).__name__ == "SGD"
     assert float(optimizer.learning_rate) == pytest.approx(1e-3)
     assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
-    assert model.get_compile_config()["loss"] == "crossentropy"
+    assert model.get_compile_config()["loss"] == ["crossentropy"]
     assert model.get_compile_config()["metrics"] == ["accuracy"]
 
 

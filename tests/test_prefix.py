@@ -92,7 +92,8 @@ def test_any_model_gets_a_prefix():
     expected = np.asarray(model(zoo.preprocess_input("vgg16", raw))[0])
     assert np.allclose(prefixed(raw)[0], expected, rtol=1e-5, atol=1e-4)
     assert prefixed.get_layer("dense_0") is not model.get_layer("dense_0")
-    assert [layer.name for layer in prefixed.layers] == ["images_0", "preprocessing", "dense_0"]
+    expected_names = ["images_0", "rgb_to_bgr", "preprocessing", "dense_0"]
+    assert [layer.name for layer in prefixed.layers] == expected_names
     first = zoo.with_preprocessing(small((3, 4, 5)), "inception_v3")
     assert first.get_layer("preprocessing").axis == (1,)
     recipe = REGISTRY.preprocessing["torch"]

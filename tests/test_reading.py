@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -10,6 +11,8 @@ import pytest
 from weight_files import write_empty
 
 from converters.structures import load_structure
+from tests.shelf import fixed_cache, keep, keep_converted
+from zoo.cache import Item
 from zoo.reading import Weights, choose_weights, is_path
 from zoo.registry import load_registry
 
@@ -37,6 +40,28 @@ def opened(name: str, path: Path) -> Weights:
 def test_what_is_a_path(weights, expected):
     """An ending, a separator or a path object makes a path."""
     assert is_path(weights) is expected
+
+
+@pytest.mark.parametrize("converted", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_whatever_file_of_a_set_is_cached_is_read_without_the_network(name, converted, tmp_path, monkeypatch):
+    """In either layout, published or converted; without classifiers wanted, a file with them does too."""
+    network = NETWORKS[name]
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    monkeypatch.setattr("zoo.reading._opened", lambda path, graphs, registered: (path, registered))
+    of_weights = Item.of_weights  # what is kept here has none of the published digests
+    monkeypatch.setattr(Item, "of_weights", lambda *args: replace(of_weights(*args), digests=(), bytes=None))
+    for file in network.weights:
+        home = tmp_path / file.id
+        monkeypatch.setenv("ZOO_HOME", str(home))
+        cache, item = fixed_cache(home), Item.of_weights(name, file)
+        path = keep(cache, item, b"published")
+        if converted:
+            whole, path = path, keep_converted(cache, item, b"copy", "th" if file.layout == "tf" else "tf")
+            whole.unlink()
+        for headless in {not file.top, True}:
+            _, weights = choose_weights(network, file.set, headless=headless)
+            assert weights() == (path, None if converted else file)
 
 
 def test_scale_layers_are_folded_in_float32(practice_file):

@@ -142,6 +142,21 @@ def resolve(
     )
 
 
+def find_cached(network: Architecture, weights: str, *, top: bool) -> Fetched | None:
+    """Return a file of a weights set that the cache has, published or converted, in whatever form.
+
+    Args:
+        network: The network.
+        weights: Name of one of its weights sets.
+        top: Whether the file is to hold the classifier.
+
+    Raises:
+        UnknownNameError: There is no such file with or without the classifier.
+        CacheError: The cache cannot be used, or the file in it was changed.
+    """
+    return Fetcher(Cache.from_environment()).find_cached(network, weights, top=top)
+
+
 def fetch_class_index(name: str, *, progress: Progress | None = None) -> Path:
     """Return the path of a verified file that names classes, fetched if need be.
 
@@ -213,6 +228,11 @@ class Fetcher:
         if found.converted or not convert or found.file in exact:
             return found
         return self._converted(network, found, backend)
+
+    def find_cached(self, network: Architecture, weights: str, *, top: bool) -> Fetched | None:
+        """Return what the cache has of a weights set; the arguments are those of :func:`find_cached`."""
+        files = sorted(_files_of(network, weights, top), key=lambda file: file.layout != "tf")
+        return self._cached(network, files, files, "tf") or self._cached(network, (), files, "th")
 
     def published(self, network: Architecture, file: WeightsFile) -> Fetched:
         """Return one published file as it is, from the cache or from its sources.

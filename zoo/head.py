@@ -137,7 +137,8 @@ def compile_for_finetuning(model: keras.Model) -> None:
     names = [] if single else model.output_names  # which a Sequential model has not
     model.compile(
         optimizer=keras.optimizers.SGD(learning_rate=LEARNING_RATE, momentum=MOMENTUM, nesterov=True),
-        loss="crossentropy" if single else dict.fromkeys(names, "crossentropy"),
+        # A bare name would be kept in a .h5 file too, but Keras cannot read it there.
+        loss=["crossentropy"] if single else dict.fromkeys(names, "crossentropy"),
         metrics=["accuracy"] if single else {name: ["accuracy"] for name in names},
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
 
-from zoo.architectures.drawing import DataFormat, Tensor
+from zoo.architectures.drawing import DataFormat, Tensor, operation
 from zoo.errors import ArgumentError
 from zoo.records import Preprocessing
 from zoo.registry import architecture
@@ -16,7 +17,7 @@ from zoo.rewiring import Operation, check_drawn, redraw
 def draw_preprocessing(images: Tensor, recipe: Preprocessing, channel_axis: int) -> Tensor:
     """Draw what turns RGB images with values 0 to 255 into what a network was trained on.
 
-    Standard layers and operations only, so that a saved model opens without this package.
+    Standard layers only, so that a saved model opens without this package.
 
     Args:
         images: Symbolic images of rank 4.
@@ -27,7 +28,8 @@ def draw_preprocessing(images: Tensor, recipe: Preprocessing, channel_axis: int)
         Symbolic images of the same shape.
     """
     if recipe.channel_order == "bgr":
-        images = keras.ops.flip(images, axis=channel_axis)
+        flip = operation(partial(keras.ops.flip, axis=channel_axis), rank=4)
+        images = keras.layers.Activation(flip, name="rgb_to_bgr")(images)
     # The layer divides by the root of the variance.
     variance = [scale**-2 for scale in recipe.scale]
     layer = keras.layers.Normalization(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
 from converters.execute import reader
+from converters.folding import FOLDED, folded_values, scale_pairs
 from converters.layouts import TF, Form
 from converters.parts import plain_name
 from converters.plan import Plan, make_plan
@@ -27,7 +28,7 @@ from converters.planned import PlannedArray
 from converters.structures import Match, Structure, load_structure, match
 from zoo import fields
 from zoo.download.progress import Progress
-from zoo.fetching import resolve
+from zoo.fetching import find_cached, resolve
 from zoo.records import Architecture, Graph, Kernels, WeightsFile
 from zoo.registry import weights_files
 
@@ -81,8 +82,7 @@ class Weights:
     def open(self) -> Iterator[Callable[[str, str], Values]]:
         """Open the file to read arrays of its layers, one at a time and in any order.
 
-        A ``Scale`` layer belongs to the batch normalisation before it and is folded into it: with the offset
-        and slope of both, gamma = g_s * g_b and beta = g_s * b_b + b_s, computed in float32.
+        A ``Scale`` layer is folded into the batch normalisation before it (see :mod:`converters.folding`).
 
         Yields:
             A function from the published name of one of ``layers`` and the role of an array to its values:
@@ -96,10 +96,9 @@ class Weights:
 
             def read(layer: str, role: str) -> Values:
                 scale = self.scales.get(layer)
-                if scale is None or role not in ("gamma", "beta"):
+                if scale is None or role not in FOLDED:
                     return stored(layer, role)
-                values = stored(scale, "gamma") * stored(layer, role)
-                return values if role == "gamma" else values + stored(scale, "beta")
+                return folded_values(role, layer, scale, stored)
 
             yield read
 
@@ -143,19 +142,38 @@ def choose_weights(
         raise ArgumentError(f"kernels={kernels!r}: is for files given by their path; {reason}")
     complete = weights_files(network, name, top=True)
     reduced = weights_files(network, name, top=False)
-    top = not (reduced and (headless or not complete))
+    tops = [True] if complete and not (headless and reduced) else [False]
+    tops += [True] if complete and tops == [False] else []  # the classifiers of a file may stay unread
     graph = network.graph_of((complete or reduced)[0].structure)
-    return graph, partial(_fetched, network, graph, name, top=top, progress=progress)
+    return graph, partial(_fetched, network, graph, name, tops=tops, progress=progress)
 
 
 def _fetched(
-    network: Architecture, graph: Graph, weights_set: str, *, top: bool, progress: Progress | None
+    network: Architecture,
+    graph: Graph,
+    weights_set: str,
+    *,
+    tops: Sequence[bool],
+    progress: Progress | None,
 ) -> Weights:
-    # A file for Theano is read as it is: converting it first would only cost time and room.
-    found = resolve(network.name, weights=weights_set, top=top, convert=False, progress=progress)
+    """Return weights of a set from the cache, whatever file of it is there, else from the network.
+
+    Args:
+        network: The network.
+        graph: The graph that they belong to.
+        weights_set: The set.
+        tops: Whether files with the classifiers will do, or without, or both: first what is wanted most.
+        progress: Told about the download, if there is one.
+    """
+    here = (find_cached(network, weights_set, top=top) for top in tops)
+    found = next((found for found in here if found), None)
+    if found is None:
+        # A file for Theano is read as it is: converting it first would only cost time and room.
+        found = resolve(network.name, weights=weights_set, top=tops[0], convert=False, progress=progress)
     for note in found.notes:
         _LOG.warning("%s", note)
-    return _opened(found.path, (graph,), registered=found.file)
+    # A converted copy has another form than its source; its own record tells it.
+    return _opened(found.path, (graph,), registered=None if found.converted else found.file)
 
 
 def is_path(weights: object) -> bool:
@@ -196,7 +214,8 @@ def _opened(
         form = Form(layout=registered.layout, kernels=registered.kernels)
     plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
     names = _published_names(graph, found.structure)
-    return Weights(path=path, graph=graph, plan=plan, names=names, scales=_scales(graph))
+    scales = {names[norm]: names[scale] for norm, scale in scale_pairs(found.structure).items()}
+    return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales)
 
 
 def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Graph, Match]:
@@ -217,14 +236,16 @@ def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Gr
 
 
 def _candidates(graph: Graph) -> Iterator[tuple[Graph, Structure]]:
-    """Yield the structures that a graph's files may have, each with its top and without."""
+    """Yield the structures that a graph's files may have, each with its top and without, folded and not."""
     published = load_structure(graph.structures[0])
     top = {plain_name(name) for name in graph.top}
     places = [place for place, layer in enumerate(published.weighted) if plain_name(layer.name) in top]
     for name in graph.structures:
         structure = load_structure(name)
-        yield graph, structure
-        yield graph, structure.without([structure.weighted[place].name for place in places])
+        for held in (structure, structure.without([structure.weighted[place].name for place in places])):
+            yield graph, held
+            if structure.scales:
+                yield graph, held.folded()
 
 
 def _likeness(description: Description, structure: Structure) -> tuple[int, int]:
@@ -239,12 +260,3 @@ def _published_names(graph: Graph, structure: Structure) -> dict[str, str]:
     whole = load_structure(structure.name)
     published = load_structure(graph.structures[0])
     return {layer.name: first.name for layer, first in zip(whole.weighted, published.weighted, strict=True)}
-
-
-def _scales(graph: Graph) -> dict[str, str]:
-    """Return the ``Scale`` layer that belongs to each batch normalisation, as their names tell.
-
-    ``scale2a_branch1`` belongs to ``bn2a_branch1`` and ``conv1_scale`` to ``conv1_bn``.
-    """
-    layers = load_structure(graph.structures[0]).weighted
-    return {layer.name.replace("scale", "bn"): layer.name for layer in layers if layer.kind == "Scale"}

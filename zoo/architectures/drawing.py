@@ -39,6 +39,18 @@ def default(layer: str, role: str) -> str:
     return DEFAULTS[role]
 
 
+def operation(function: Callable[[Tensor], Tensor], rank: int = 1) -> Any:  # noqa: ANN401 - Keras' own type
+    """Return what a function of ``keras.ops`` does, as an object that saved files keep in an ``Activation``.
+
+    Of the function itself a saved file would keep the bare name, which Keras looks for among its activations.
+
+    Args:
+        function: It gives an array of the shape that it takes.
+        rank: How many axes that has.
+    """
+    return function(keras.KerasTensor((1,) * rank))._keras_history.operation
+
+
 @dataclass(frozen=True, kw_only=True)
 class Neck:
     """What a classifier stands on.

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from zoo.architectures import keras_name
-from zoo.architectures.drawing import Drawing, Neck, Pen, Tensor
+from zoo.architectures.drawing import Drawing, Neck, Pen, Tensor, operation
 
 _POOLED_AFTER: Mapping[str, tuple[str, int]] = {
     "inception_3b": ("pool3/3x3_s2", 3),
@@ -101,16 +101,34 @@ def _normalise(pen: Pen, x: Tensor, name: str) -> Tensor:
 
     Each value is divided by (1 + 1e-4 / 5 * s) ** 0.75, with s the sum of squares of its channel and the two
     on either side (section 3.3 of Krizhevsky et al., 2012, with the constants of the published network).
-    Written with Keras operations, so that a saved model opens without a layer of ours.
+    Written with Keras' own layers alone, so that a saved model opens without one of ours, and a .h5 file too:
+    it keeps nothing of an operation that is no layer but a name under which Keras looks for a layer.
     """
-    channels = x.shape[pen.channel_axis]
-    margins = [(2, 2) if axis == pen.channel_axis else (0, 0) for axis in range(4)]
-    squares = keras.ops.pad(keras.ops.square(x), margins)
-    window = [slice(None)] * 4
-    parts = []
-    for start in range(5):
-        window[pen.channel_axis] = slice(start, start + channels)
-        parts.append(squares[tuple(window)])
-    total = sum(parts[1:], start=parts[0])
-    factor = keras.ops.power(1.0 + (1e-4 / 5) * total, -0.75)
-    return keras.layers.Multiply(name=keras_name(name))([x, factor])
+    own = keras_name(name)
+    squares = keras.layers.Multiply(name=f"{own}__squares")([x, x])
+    total = _sum_of_neighbours(pen, squares, own)
+    base = keras.layers.Rescaling(1e-4 / 5, offset=1.0, name=f"{own}__base")(total)
+    # base ** -0.75 is base ** -0.5 times the root of it.
+    root = keras.layers.Activation(operation(keras.ops.rsqrt), name=f"{own}__root")(base)
+    fourth = keras.layers.Activation(operation(keras.ops.sqrt), name=f"{own}__fourth_root")(root)
+    return keras.layers.Multiply(name=own)([x, root, fourth])
+
+
+def _sum_of_neighbours(pen: Pen, x: Tensor, name: str) -> Tensor:
+    """Draw the sum over each channel and the two on either side, zeros beyond the first and the last."""
+    layers, first = keras.layers, pen.channel_axis == 1
+    # Padding and cropping work on the two axes of space, in the order of channels that the network has: the
+    # channels take the place of one of them.
+    turned = layers.Permute((2, 3, 1) if first else (3, 1, 2), name=f"{name}__turned")(x)
+
+    def margins(before: int, after: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        return ((0, 0), (before, after)) if first else ((before, after), (0, 0))
+
+    order = {"data_format": pen.data_format}
+    padded = layers.ZeroPadding2D(margins(2, 2), **order, name=f"{name}__padded")(turned)
+    shifted = [
+        layers.Cropping2D(margins(start, 4 - start), **order, name=f"{name}__shifted_{start}")(padded)
+        for start in range(5)
+    ]
+    total = layers.Add(name=f"{name}__sum")(shifted)
+    return layers.Permute((3, 1, 2) if first else (2, 3, 1), name=f"{name}__turned_back")(total)

@@ -138,6 +138,11 @@ def _add_convert(commands: _Commands) -> None:
     parser.add_argument("--arch", metavar="NAME", help="the network the file holds (default: recognised)")
     _add_told(parser)
     parser.add_argument(
+        "--as-published",
+        action="store_true",
+        help="with --to keras3: leave a network's Scale layers apart (default: as zoo.load draws it)",
+    )
+    parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare it with OLD before it gets its name (default: below 1 GiB)",
