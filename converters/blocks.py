@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.kernels import FUNCTIONS, Piece, Values
+from converters.kernels import Piece, Values
 from converters.layouts import Shape
 
 BLOCK = 1 << 18
@@ -69,7 +69,7 @@ def parts(piece: Piece, limit: int = PART) -> Iterator[Piece]:
     axis = max(axes or range(len(shape)), key=shape.__getitem__)
     middle = shape[axis] // 2
     for half in (slice(None, middle), slice(middle, None)):
-        yield from parts(_at(piece, (*(slice(None),) * axis, half)), limit)
+        yield from parts(piece.at((*(slice(None),) * axis, half)), limit)
 
 
 def copy(piece: Piece) -> None:
@@ -98,7 +98,7 @@ def store(piece: Piece, handle: int, base: int) -> None:
         if buffer.size < block.target.size:
             buffer = np.empty(block.target.size, piece.target.dtype)
         made = buffer[: block.target.size].reshape(block.target.shape)
-        copy(Piece(target=made, source=block.source, function=block.function))
+        copy(block.onto(made))
         start = block.target.__array_interface__["data"][0] - base
         outer = _outer_axes(block.target)
         for index in np.ndindex(block.target.shape[:outer]):
@@ -120,14 +120,14 @@ def _copy_at_once(piece: Piece) -> None:
     if piece.function is None:
         np.copyto(bits(piece.target), bits(piece.source))
     else:
-        FUNCTIONS[piece.function](piece.source, out=piece.target)
+        piece.compute(piece.target)
 
 
 def _differing_at_once(piece: Piece) -> int:
     wanted = piece.source
     if piece.function is not None:
         wanted = np.empty(piece.target.shape, piece.target.dtype)
-        FUNCTIONS[piece.function](piece.source, out=wanted)
+        piece.compute(wanted)
     return int(np.count_nonzero(bits(piece.target) != bits(wanted)))
 
 
@@ -148,10 +148,6 @@ def _outer_axes(view: Values) -> int:
     return 0
 
 
-def _at(piece: Piece, index: tuple[slice, ...]) -> Piece:
-    return Piece(target=piece.target[index], source=piece.source[index], function=piece.function)
-
-
 def _blocks(piece: Piece, run: int) -> Iterator[Piece]:
     shape = piece.target.shape
     if piece.target.nbytes <= BLOCK:
@@ -159,8 +155,8 @@ def _blocks(piece: Piece, run: int) -> Iterator[Piece]:
         return
     sizes = _block_shape(piece, run)
     for place in np.ndindex(*(-(-size // step) for size, step in zip(shape, sizes, strict=True))):
-        yield _at(
-            piece, tuple(slice(at * step, (at + 1) * step) for at, step in zip(place, sizes, strict=True))
+        yield piece.at(
+            tuple(slice(at * step, (at + 1) * step) for at, step in zip(place, sizes, strict=True))
         )
 
 

@@ -17,13 +17,14 @@ from converters import blocks
 from converters.copying import datasets_of, source_values
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError
-from converters.facts import learn_kernels, learn_layout
+from converters.facts import Fact, learn_kernels, learn_layout
 from converters.hdf5 import Source, open_untrusted
 from converters.kernels import Piece, Values
 from converters.layouts import TF, Form, Rows, Shape
 from converters.metadata import DatasetInfo
 from converters.plan import Plan, make_plan
 from converters.planned import Output, PlannedArray
+from converters.rules import NATIVE
 from converters.structures import known_structures, plain_name, recognise
 from converters.targets import scratch
 
@@ -136,7 +137,14 @@ def compare_files(
             raise ArgumentError(f"neither {one.path} nor {other.path} has a layer {name!r} with weights")
     form, to = _common(one, other)
     plans = [
-        make_plan(here, target=form, to=to, flatten=_rows(here, there, flatten or {}), match=_match(here))
+        make_plan(
+            here,
+            target=form,
+            to=to,
+            flatten=_rows(here, there, flatten or {}),
+            match=_match(here),
+            compared=True,
+        )
         for here, there in ((one, other), (other, one))
     ]
     with open_untrusted(one.path) as a, open_untrusted(other.path) as b:
@@ -164,14 +172,25 @@ def _match(description: Description) -> Any:  # noqa: ANN401 - a Match or None
 
 def _common(one: Description, other: Description) -> tuple[Form, str | None]:
     """Return the form, and the dialect if it is not that of both files, in which the two are compared."""
-    if one.dialect != other.dialect:
+    if one.dialect != other.dialect or _of_cudnn(one) != _of_cudnn(other):
         return TF, "npz"
-    for description in (one, other):
-        layout = learn_layout(description, match=_match(description))
-        kernels = learn_kernels(description, layout)
+    told = [_told(description) for description in (one, other)]
+    for layout, kernels in told:
         if layout and kernels:
             return Form(layout=layout.value, kernels=kernels.value), None
-    return TF, None
+    known = [kernels.value for _, kernels in told if kernels]
+    return replace(TF, kernels=known[0]) if known else TF, None
+
+
+def _told(description: Description) -> tuple[Fact | None, Fact | None]:
+    """Return what tells a file's layout and kernels."""
+    layout = learn_layout(description, match=_match(description))
+    return layout, learn_kernels(description, layout)
+
+
+def _of_cudnn(description: Description) -> bool:
+    """Return whether a file holds cuDNN's layers, whose arrays another dialect has in Keras' own form."""
+    return any(part.kind in NATIVE for part in description.parts)
 
 
 def _rows(here: Description, there: Description, said: Mapping[str, Rows | None]) -> dict[str, Rows | None]:

@@ -16,7 +16,7 @@ from converters.layouts import Layout, Rows
 from converters.model_config import flattened_inputs
 from converters.parts import Part
 from converters.rows import parse_rows, row_count, rows_text
-from converters.rules import RULES, Rule
+from converters.rules import NATIVE, OTHER, RULES, Rule
 from converters.structures import Match, plain_name
 
 
@@ -178,7 +178,7 @@ _CONVOLUTIONS = frozenset(
     }
 )
 # Layers whose kernels have one row for each input.
-_WITH_ROWS = frozenset({"Dense", "MaxoutDense", "Highway", "SimpleRNN", "LSTM", "GRU"})
+_WITH_ROWS = frozenset({"Dense", "MaxoutDense", "Highway", "SimpleRNN", "LSTM", "GRU", *NATIVE})
 
 
 def _by_order(
@@ -201,6 +201,10 @@ def _by_order(
             left.append((part, _row_count_of(part), channels[-1] if channels else 0))
         if part.kind in _CONVOLUTIONS:
             channels.append(_channels(part, description, layout))
+            units = set()
+        elif part.kind == OTHER:
+            # It may give a map of any number of channels: whatever has rows behind it is asked for.
+            channels.append(0)
             units = set()
         elif kernel is not None and part.kind in _WITH_ROWS:
             rows = _row_count_of(part)
@@ -303,7 +307,8 @@ def _offer(part: Part, rows: int, channels: int) -> str:
     none = "" if _has_windows(part) else f"--flatten {part.name}=none"
     joint = f" or {none}" if none else ""
     if not channels:
-        return f"--flatten {part.name}=CHANNELSxHEIGHTxWIDTH of its window{joint}"
+        what = " of its window" if _has_windows(part) else ""
+        return f"--flatten {part.name}=CHANNELSxHEIGHTxWIDTH{what}{joint}"
     if rows % channels:
         return f"no map of {channels} channels fits; {none}"
     area = rows // channels

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,26 @@ from converters.layouts import Rows, Shape
 
 Values = np.ndarray[Any, np.dtype[Any]]
 
-# Element-wise arithmetic by name; what undoes each is below.
-FUNCTIONS: Mapping[str, Callable[..., Values]] = {"square": np.square, "root": np.sqrt}
+
+HARD_SIGMOID_RATIO = 1.2
+"""What makes Keras 3's hard sigmoid, x / 6 + 0.5, the older 0.2 x + 0.5: its argument grows by 0.2 * 6.
+
+Sources: hard_sigmoid() in keras/backend/theano_backend.py and tensorflow_backend.py, Keras 1.2.2 and 2.2.4;
+in keras/src/activations/activations.py, Keras 3.
+"""
+
+
+def _scaled(values: Values, out: Values) -> None:
+    np.multiply(values, HARD_SIGMOID_RATIO, out=out)
+
+
+# Element-wise arithmetic by name, of as many arrays as each takes; what undoes those that can be is below.
+FUNCTIONS: Mapping[str, Callable[..., object]] = {
+    "square": np.square,
+    "root": np.sqrt,
+    "sum": np.add,
+    "times 1.2": _scaled,
+}
 UNDONE_BY: Mapping[str, str] = {"square": "root", "root": "square"}
 
 
@@ -30,27 +48,53 @@ class Piece:
         target: A view of the new array.
         source: A view of the old one, of the same shape.
         function: The name in :data:`FUNCTIONS` of what happens to each value, or None: the bits are moved.
+        others: More views of the same shape, for a function of several arrays.
     """
 
     target: Values
     source: Values
     function: str | None = None
+    others: tuple[Values, ...] = ()
 
     def copy(self) -> None:
         """Carry the piece out at once."""
         if self.function is None:
             np.copyto(self.target, self.source)
         else:
-            FUNCTIONS[self.function](self.source, out=self.target)
+            self.compute(self.target)
+
+    def compute(self, out: Values) -> None:
+        """Put what the function makes of the sources into an array of their shape."""
+        FUNCTIONS[str(self.function)](self.source, *self.others, out=out)
+
+    def onto(self, target: Values) -> Piece:
+        """Return the same piece with another target."""
+        return replace(self, target=target)
+
+    def at(self, index: tuple[slice, ...]) -> Piece:
+        """Return a part of the piece, by an index into each of its arrays."""
+        return replace(
+            self,
+            target=self.target[index],
+            source=self.source[index],
+            others=tuple(other[index] for other in self.others),
+        )
 
     def reversed(self) -> Piece:
-        """Return the piece that leads back."""
+        """Return the piece that leads back, where what happens can be undone (:data:`UNDONE_BY`)."""
         function = None if self.function is None else UNDONE_BY[self.function]
         return Piece(target=self.source, source=self.target, function=function)
 
 
 def moved_pieces(
-    target: Values, source: Values, *, before: Shape, order: Shape, after: Shape, rotate: Shape
+    target: Values,
+    source: Values,
+    *,
+    before: Shape,
+    order: Shape,
+    after: Shape,
+    rotate: Shape,
+    function: str | None = None,
 ) -> Iterator[Piece]:
     """Yield the one piece that moves and reverses axes.
 
@@ -61,9 +105,27 @@ def moved_pieces(
         order: Which of those axes comes where.
         after: The shape of the result; the new array is filled through a view of this shape.
         rotate: The axes of the result that are reversed: all spatial ones of a kernel turn it by 180 degrees.
+        function: What happens to each value besides.
     """
     moved = source.reshape(before).transpose(order)
-    yield Piece(target=target.reshape(after), source=np.flip(moved, rotate) if rotate else moved)
+    turned = np.flip(moved, rotate) if rotate else moved
+    yield Piece(target=target.reshape(after), source=turned, function=function)
+
+
+def gate_pieces(target: Values, source: Values, gates: int) -> Iterator[Piece]:
+    """Yield one piece for each gate of a cuDNN layer's kernel: from (units, inputs) to (inputs, units).
+
+    Gates lie side by side in the form of Keras' own layers, (inputs, units) each; but the values of each are
+    counted as cuDNN has them. No view can show that order, so a gate is held in memory while it is moved.
+
+    Args:
+        target: The new array, (inputs, gates * units).
+        source: The old one, of the same shape.
+        gates: How many there are.
+    """
+    for old, new in zip(np.split(source, gates, -1), np.split(target, gates, -1), strict=True):
+        inputs, units = old.shape
+        yield Piece(target=new, source=np.ascontiguousarray(old).reshape(units, inputs).T)
 
 
 def row_pieces(

@@ -122,7 +122,7 @@ def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Row
 _WITH_ROWS = frozenset(
     {
         *("Dense", "BatchNormalization", "Scale", "MaxoutDense", "Highway", "PReLU"),
-        *("SimpleRNN", "LSTM", "GRU", "Bidirectional", "TimeDistributed"),
+        *("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "Bidirectional", "TimeDistributed"),
     }
 )
 
@@ -549,7 +549,7 @@ _OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
     "TimeDistributedDense": _dense,
     "TimeDistributed": _timewise,
     "Bidirectional": _two_ways,
-    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
     "Embedding": _embedded,
     "MaxoutDense": _dense,
     **dict.fromkeys(("MaxPooling", "AveragePooling"), _pooling),

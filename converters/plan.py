@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ from converters.dialects import Description
 from converters.errors import ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
 from converters.flatten import Flattened, flattened_layers, flattens_last
-from converters.kinds import infer_kind
+from converters.kinds import infer_kind, is_kind
 from converters.layouts import Form, Kernels, Layout, Rows
 from converters.outputs import planned_outputs
-from converters.parts import Part
+from converters.parts import Layer, Part, as_other
 from converters.placing import Ends, place
 from converters.planned import Output, PlannedArray
 from converters.rows import rows_text
-from converters.rules import GATES, RULES, Rule, base_role, is_rotated
+from converters.rules import GATES, NATIVE, OTHER, RULES, Rule, is_rotated, rule_of
 from converters.structures import Match, MatchedLayer
 
 # What else a file can be made: the dialects of Keras, and two containers of plain arrays.
 TARGETS = ("keras1", "keras2", "keras3", "safetensors", "npz")
+_CONTAINERS = ("safetensors", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,7 @@ def make_plan(
     flatten: Mapping[str, Rows | None] | None = None,
     match: Match | None = None,
     to: str | None = None,
+    compared: bool = False,
 ) -> Plan:
     """Work out a conversion.
 
@@ -147,6 +149,9 @@ def make_plan(
             map.
         match: The structure that the file holds, if it is known.
         to: One of :data:`TARGETS`, or None for the dialect that the file is in.
+        compared: Whether the arrays are only to be compared with those of another file. As in a container of
+            plain arrays, a layer without a rule is then taken as it is where neither layout nor kernels
+            change.
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
@@ -157,8 +162,10 @@ def make_plan(
         description, user=from_layout, registry_form=registry_form, expected=expected, match=match
     )
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
-    check_kinds(description, match)
-    request = _Request(description=description, target=target, to=to, flatten=flatten, match=match)
+    lenient = compared or to in _CONTAINERS
+    request = _Request(
+        description=description, target=target, to=to, flatten=flatten, match=match, lenient=lenient
+    )
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
     return _plan(request, layout, kernel)
@@ -173,11 +180,14 @@ class _Request:
     to: str | None
     flatten: Mapping[str, Rows | None] | None
     match: Match | None
+    lenient: bool
 
 
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
     """Plan for a file whose layout nothing tells: possible only where it makes no difference."""
     target = request.target
+    if request.lenient and (kernel is None or kernel.value == target.kernels):
+        request = replace(request, description=_with_others(request))
     assumed = Fact(value=target.layout, source="assumed: nothing in the file depends on it")
     kernel = kernel or Fact(value=target.kernels, source=assumed.source)
     plan = _plan(request, assumed, kernel)
@@ -188,7 +198,7 @@ def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
         changed = _plan(request, other, kernel)
     except UnknownFlattenError as error:
         raise ConversionError(question) from error
-    rules = [RULES[array.kind][base_role(array.kind, array.role)] for array in plan.arrays]
+    rules = [rule_of(array.kind, array.role) for array in plan.arrays]
     kernels_matter = kernel.source == assumed.source and any(map(is_rotated, rules))
     if changed.arrays != plan.arrays or kernels_matter:
         raise ConversionError(question)
@@ -196,8 +206,11 @@ def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
 
 
 def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
-    description = request.description
     source = Form(layout=layout.value, kernels=kernel.value)
+    if request.lenient and source == request.target:
+        request = replace(request, description=_with_others(request))
+    description = request.description
+    check_kinds(description, request.match)
     ends = _ends(request, source)
     known: Mapping[str, Flattened] | None = None
     if ends.moves:
@@ -253,6 +266,7 @@ def _ends(request: _Request, source: Form) -> Ends:
         rows_last=last,
         new_rows_last=target.layout == "tf" or new_last,
         squares=_squares(description, dialect),
+        anew=request.to is not None,
     )
 
 
@@ -271,8 +285,13 @@ def _squares(description: Description, dialect: str | None) -> bool:
 
 
 def _kind(part: Part, pair: MatchedLayer | None) -> str:
-    """Return the kind whose rules a layer follows: the structure's word, then the file's."""
-    return pair.expected.kind if pair else str(part.kind)
+    """Return the kind whose rules a layer follows: the structure's word, then the file's.
+
+    A class of somebody's own is believed all the same: that its arrays are those of the structure's layer
+    does not make it one.
+    """
+    foreign = part.kind is not None and (part.kind == OTHER or not is_kind(part.kind))
+    return pair.expected.kind if pair and not foreign else str(part.kind)
 
 
 # How many axes the first array of a layer may have, where the arrays' names alone do not tell.
@@ -310,20 +329,46 @@ def check_kinds(description: Description, match: Match | None) -> None:
     pairs = match.by_layer() if match else {}
     for layer in description.weighted:
         for part in layer.parts:
-            kind = _kind(part, pairs.get(layer.name))
-            rules = RULES.get(kind, {})
-            unknown = any(array.role not in rules for array in part.arrays)
-            repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
-            rank = len(part.arrays[0].shape)
-            odd = rank not in _RANKS.get(kind, (rank,)) or not _is_recurrent(part, kind, description.dialect)
-            if unknown or repeated or odd:
+            if not _has_rules(part, _kind(part, pairs.get(layer.name)), description.dialect):
                 raise ConversionError(_refusal(description, part))
     _check_maps(description)
 
 
+def _has_rules(part: Part, kind: str, dialect: str) -> bool:
+    """Return whether there is a rule for each array of a layer."""
+    if kind == OTHER:
+        return True
+    rules = RULES.get(kind, {})
+    unknown = any(array.role not in rules for array in part.arrays)
+    repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
+    rank = len(part.arrays[0].shape)
+    odd = rank not in _RANKS.get(kind, (rank,)) or not _is_recurrent(part, kind, dialect)
+    return not (unknown or repeated or odd)
+
+
+def _with_others(request: _Request) -> Description:
+    """Return a file with the kind Other for every layer without a rule, for what is not to be moved."""
+    description = request.description
+    pairs = request.match.by_layer() if request.match else {}
+
+    def settled(layer: Layer) -> Layer:
+        fits = [
+            _has_rules(part, _kind(part, pairs.get(layer.name)), description.dialect) for part in layer.parts
+        ]
+        if all(fits):
+            return layer
+        if layer.kind is None:
+            whole = Part(name=layer.name, kind=None, arrays=layer.arrays)
+            return replace(layer, parts=(as_other(whole),), kind=OTHER)
+        parts = tuple(part if fit else as_other(part) for part, fit in zip(layer.parts, fits, strict=True))
+        return replace(layer, parts=parts, kind=OTHER if len(parts) == 1 else layer.kind)
+
+    return replace(description, layers=tuple(map(settled, description.layers)))
+
+
 def _is_recurrent(part: Part, kind: str, dialect: str) -> bool:
     """Return whether the arrays of a recurrent layer fit each other; True for any other layer."""
-    if kind not in ("SimpleRNN", *GATES):
+    if kind not in ("SimpleRNN", *GATES, *NATIVE):
         return True
     return infer_kind({array.full_role: array.shape for array in part.arrays}, dialect) == kind
 
@@ -346,8 +391,18 @@ def _refusal(description: Description, part: Part) -> str:
     what = f"is of kind {part.kind}" if part.kind else "is of a kind that its arrays do not tell"
     if part.kind in RULES:
         what = f"should be of kind {part.kind}, but its arrays are not"
-    hint = "" if part.kind else f"; say which it is with --layer {part.name}=KIND"
-    return f"{description.path}: layer {part.name!r} {what} ({shapes}){hint}; there are rules for {known}"
+    hint = f"say --layer {part.name}={OTHER} to carry its arrays as they are, or {_like(description, part)}"
+    return f"{description.path}: layer {part.name!r} {what} ({shapes}); {hint}; there are rules for {known}"
+
+
+def _like(description: Description, part: Part) -> str:
+    """Return how to say the kind of a layer: by the kind that its arrays fit, if they fit one."""
+    roles = {array.full_role: array.shape for array in part.arrays}
+    told = part.kind is not None and len(roles) == len(part.arrays)
+    kind = infer_kind(roles, description.dialect) if told else None
+    if kind is None or kind == part.kind:
+        return f"--layer {part.name}=KIND for what it is"
+    return f"--layer {part.name}={kind} if it works as a {kind} does"
 
 
 def _notes(
@@ -363,7 +418,27 @@ def _notes(
         notes.append("the weights alone are written: the model's configuration stays behind")
     if source.layout != request.target.layout:
         notes += _reshape_notes(description)
-    return (*notes, *_deviation_notes(request, by_path), *_doubt_notes(request))
+    notes += [*_deviation_notes(request, by_path), *_doubt_notes(request)]
+    return (*notes, *_cudnn_notes(request), *_other_notes(description))
+
+
+def _cudnn_notes(request: _Request) -> list[str]:
+    """Return what becomes of cuDNN's layers in another dialect."""
+    notes = []
+    for kind, native in NATIVE.items() if request.to is not None else ():
+        parts = [part for part in request.description.parts if part.kind == kind]
+        how = {"LSTM": ", its two biases added", "GRU": " with reset_after"}[native]
+        if parts:
+            text = f"{len(parts)} {kind} ({parts[0].name!r} first): written as {native}{how}"
+            notes.append(f"{text}; its activations are tanh and sigmoid, as cuDNN's are")
+    return notes
+
+
+def _other_notes(description: Description) -> list[str]:
+    others = [part.name for part in description.parts if part.kind == OTHER]
+    if not others:
+        return []
+    return [f"no rule is known for {', '.join(map(repr, others))}: the arrays are carried as they are"]
 
 
 def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> list[str]:
