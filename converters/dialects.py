@@ -116,19 +116,19 @@ def describe(
         ArgumentError: If the user names a layer or a kind that is not there.
     """
     with open_untrusted(path) as source:
-        config = source.texts.get("config.json")
-        description = _describe(root(source), Path(path), keras_version, layers or {}, config)
+        description = _describe(root(source), Path(path), keras_version, layers or {}, source.texts)
         return replace(description, stamp=source.stamp)
 
 
 def _describe(
-    top: Node, path: Path, said: str | None, user: Mapping[str, str], config_text: str | None = None
+    top: Node, path: Path, said: str | None, user: Mapping[str, str], beside: Mapping[str, str]
 ) -> Description:
+    config_text = beside.get("config.json")
     inside = "model_weights" if top.has("model_weights") and top.names("layer_names") is None else ""
     weights = top.group(inside) if inside else top
     text = config_text if config_text is not None else top.text("model_config")
     config = _model_config(text, top)
-    own_version = top.text("keras_version") or weights.text("keras_version")
+    own_version = top.text("keras_version") or weights.text("keras_version") or _version_beside(beside)
     version = said or own_version
     backend = top.text("backend") or weights.text("backend")
     dialect, raw = _layers(weights, version, backend)
@@ -150,6 +150,16 @@ def _describe(
         nbytes=path.stat().st_size,
         version_said=own_version is None and said is not None,
     )
+
+
+def _version_beside(texts: Mapping[str, str]) -> str | None:
+    """Return the version that an archive's metadata name: tf-keras and Keras 3 both write archives."""
+    try:
+        found = load_json(texts.get("metadata.json", "{}"), "metadata.json")
+    except FileFormatError:
+        return None
+    version = found.get("keras_version") if isinstance(found, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def _layers(weights: Node, version: str | None, backend: str | None) -> tuple[Dialect, list[Raw]]:

@@ -30,6 +30,7 @@ from converters.model_config import converted_config
 from converters.plan import Plan
 from converters.planned import PlannedArray
 from converters.record import CONVERTER, ConversionRecord, plan_digest
+from converters.rules import NATIVE
 from converters.targets import new_file, sha256_of, sync
 from converters.verify import verify_file
 
@@ -232,7 +233,13 @@ def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
         flatten = plan.kept_flatten
     record = ConversionRecord(form=plan.target, source=plan.source, source_sha256="", flatten=flatten)
     if plan.to is not None:
-        return {}, replace(record, source_dialect=description.dialect)
+        before = description.record.scaled if description.record else ()
+        return {}, replace(
+            record,
+            source_dialect=description.dialect,
+            scaled=plan.scaled or before,
+            cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE),
+        )
     backend, (config, undo) = _new_backend(plan), _new_config(plan)
     record = replace(record, source_backend=description.backend if backend else None, source_config=undo)
     texts = {"backend": backend, "model_config": config}

@@ -30,12 +30,13 @@ def _scaled(values: Values, out: Values) -> None:
     np.multiply(values, HARD_SIGMOID_RATIO, out=out)
 
 
+SCALED = "times 1.2"
 # Element-wise arithmetic by name, of as many arrays as each takes; what undoes those that can be is below.
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "square": np.square,
     "root": np.sqrt,
     "sum": np.add,
-    "times 1.2": _scaled,
+    SCALED: _scaled,
 }
 UNDONE_BY: Mapping[str, str] = {"square": "root", "root": "square"}
 

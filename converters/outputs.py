@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from converters.activations import GATES_OF
 from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.keras3 import cell_path
+from converters.kernels import SCALED
 from converters.kinds import MODELS, WRAPPERS, kind_of_group, snake_case3, stem_of
 from converters.parts import Array, Layer, Part
 from converters.planned import Output, PlannedArray, Share
@@ -24,19 +26,23 @@ _NOT_IN_KERAS1 = frozenset({"Conv3DTranspose", "DepthwiseConv2D", "SeparableConv
 _NOT_TRAINED = ("moving_mean", "moving_variance")
 
 
-def planned_outputs(description: Description, planned: Planned, to: str) -> tuple[Output, ...]:
+def planned_outputs(
+    description: Description, planned: Planned, to: str, scaled: Sequence[Part] = ()
+) -> tuple[Output, ...]:
     """Return every array of the new file, in its order.
 
     Args:
         description: The old file.
         planned: What becomes of each of its arrays, by path.
         to: The new dialect or container.
+        scaled: The recurrent layers whose gates are scaled for Keras 3's hard sigmoid.
 
     Raises:
         ConversionError: If a layer has no place there.
     """
     native = replace(description, layers=tuple(map(_native, description.layers)))
-    outputs = tuple(_MAKERS[to](_Writing(description=native, planned=planned)))
+    gates = frozenset(array.path for part in scaled for array in part.arrays)
+    outputs = tuple(_MAKERS[to](_Writing(description=native, planned=planned, scaled=gates)))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
@@ -55,6 +61,7 @@ class _Writing:
 
     description: Description
     planned: Planned
+    scaled: frozenset[str]
 
     def refuse(self, layer: Layer | Part, why: str) -> ConversionError:
         return ConversionError(f"{self.description.path}: layer {layer.name!r} ({layer.kind}) {why}")
@@ -86,7 +93,22 @@ class _Writing:
             arrays = [array for array in part.arrays if array.role == role]
             if not arrays:
                 continue
-            yield role, [Share(array=self.planned[array.path]) for array in self._in_order(part, arrays)]
+            shares = [Share(array=self.planned[array.path]) for array in self._in_order(part, arrays)]
+            yield role, self._for_today(part, shares) if arrays[0].path in self.scaled else shares
+
+    def _for_today(self, part: Part, shares: list[Share]) -> list[Share]:
+        """Return the gates of a recurrent layer one by one, scaled where they go through its hard sigmoid."""
+        gates = GATES[str(part.kind)]
+        if len(shares) == 1:
+            array = shares[0].array
+            width = array.counted[-1] // len(gates)
+            shares = [Share(array=array, start=at * width, stop=(at + 1) * width) for at in range(len(gates))]
+        return [
+            replace(share, array=replace(share.array, function=SCALED))
+            if gate in GATES_OF[str(part.kind)]
+            else share
+            for gate, share in zip(gates, shares, strict=True)
+        ]
 
     def _in_order(self, part: Part, arrays: Sequence[Array]) -> list[Array]:
         if arrays[0].gate is None and len(arrays) == 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from converters.activations import HardSigmoids, find_hard_sigmoids, gates_to_scale, hard_sigmoid_notes
 from converters.dialects import Description
 from converters.errors import ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -42,6 +43,7 @@ class Plan:
         to: The dialect or container that it becomes, or None: it stays in its own.
         outputs: If it becomes another, every array of the new file in its order.
         notes: What the user should know, one sentence each.
+        scaled: The recurrent layers whose gates are multiplied by 1.2, for today's hard sigmoid.
     """
 
     description: Description
@@ -54,6 +56,7 @@ class Plan:
     to: str | None = None
     outputs: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
+    scaled: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -120,6 +123,7 @@ class Plan:
             "changed": len(self.changed),
             "bytes": self.nbytes,
             "notes": list(self.notes),
+            **({"scaled": list(self.scaled)} if self.scaled else {}),
         }
 
 
@@ -135,6 +139,7 @@ def make_plan(
     match: Match | None = None,
     to: str | None = None,
     compared: bool = False,
+    hard_sigmoid: str = "keep",
 ) -> Plan:
     """Work out a conversion.
 
@@ -152,6 +157,7 @@ def make_plan(
         compared: Whether the arrays are only to be compared with those of another file. As in a container of
             plain arrays, a layer without a rule is then taken as it is where neither layout nor kernels
             change.
+        hard_sigmoid: ``"keep"``, or ``"scale"`` to multiply by 1.2 what goes through the older hard sigmoid.
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
@@ -164,7 +170,13 @@ def make_plan(
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
     lenient = compared or to in _CONTAINERS
     request = _Request(
-        description=description, target=target, to=to, flatten=flatten, match=match, lenient=lenient
+        description=description,
+        target=target,
+        to=to,
+        flatten=flatten,
+        match=match,
+        lenient=lenient,
+        scale=hard_sigmoid == "scale",
     )
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
@@ -181,6 +193,7 @@ class _Request:
     flatten: Mapping[str, Rows | None] | None
     match: Match | None
     lenient: bool
+    scale: bool
 
 
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
@@ -222,6 +235,10 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
             moved_by_version=not ends.rows_move,
         )
     pairs = request.match.by_layer() if request.match else {}
+    hard = HardSigmoids()
+    if request.to == "keras3":
+        hard = find_hard_sigmoids(description, asked=request.scale)
+    scaled = gates_to_scale(description, hard) if request.scale else ()
     by_path = {
         array.path: place(
             array,
@@ -246,8 +263,12 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         flatten=known,
         structure=request.match.structure.name if request.match else None,
         to=request.to,
-        outputs=planned_outputs(description, by_path, request.to) if request.to else (),
-        notes=_notes(request, source, kernel, by_path),
+        outputs=planned_outputs(description, by_path, request.to, scaled) if request.to else (),
+        notes=(
+            *_notes(request, source, kernel, by_path),
+            *hard_sigmoid_notes(hard, scale=request.scale),
+        ),
+        scaled=tuple(part.name for part in scaled),
     )
 
 

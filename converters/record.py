@@ -15,6 +15,9 @@ All of it lies in attributes of the file's root, each of them text:
                          again, and which had to be computed anew for that. Only there if that was done
 ``zoo_flatten``          JSON: the layers that follow a flattened feature map, and its shape (``"512x7x7"``);
                          all others do not. Only there if a conversion has had to know it
+``zoo_scaled``           JSON: the recurrent layers whose gates were multiplied by 1.2, for Keras 3's hard
+                         sigmoid. Only there if that was done
+``zoo_cudnn``            JSON: the layers that were cuDNN's before. Only there if some were
 ``zoo_source_backend``   the ``backend`` attribute of the source, if the conversion changed it
 ``zoo_source_config``    the ``model_config`` of the source, if undoing the change would not give it back
 =======================  ==================================================================================
@@ -82,6 +85,8 @@ class ConversionRecord:
     flatten: Mapping[str, Rows] | None = None
     source_backend: str | None = None
     source_config: str | None = None
+    scaled: tuple[str, ...] = ()
+    cudnn: tuple[str, ...] = ()
 
     def attributes(self) -> dict[str, str]:
         """Return the record as the attributes that hold it."""
@@ -97,6 +102,8 @@ class ConversionRecord:
             "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
             "zoo_source_backend": self.source_backend,
             "zoo_source_config": self.source_config,
+            "zoo_scaled": json.dumps(self.scaled) if self.scaled else None,
+            "zoo_cudnn": json.dumps(self.cudnn) if self.cudnn else None,
         }
         if self.flatten is not None:
             values["zoo_flatten"] = json.dumps({name: rows_text(rows) for name, rows in self.flatten.items()})
@@ -126,6 +133,8 @@ def read_record(top: Node) -> ConversionRecord | None:
             flatten=_flatten(top.text("zoo_flatten")),
             source_backend=top.text("zoo_source_backend"),
             source_config=top.text("zoo_source_config"),
+            scaled=_listed(top, "zoo_scaled"),
+            cudnn=_listed(top, "zoo_cudnn"),
         )
     except (FileFormatError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileFormatError(
@@ -138,6 +147,11 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
     raise ValueError(f"{name} is {value!r}")
+
+
+def _listed(top: Node, name: str) -> tuple[str, ...]:
+    text = top.text(name)
+    return () if text is None else tuple(map(str, load_json(text, name)))
 
 
 def _flatten(text: str | None) -> dict[str, Rows] | None:

@@ -98,6 +98,7 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
         "arch",
         "to",
         "keras_version",
+        "hard_sigmoid",
     )
     asked = {name: getattr(arguments, name) for name in names}
     return {**asked, "flatten": parse_flatten(arguments.flatten), "layers": parse_layers(arguments.layers)}
