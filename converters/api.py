@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.activations import CHOICES
 from converters.dialects import Description, describe
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
 from converters.execute import Progress, planned_texts, write
@@ -148,6 +149,7 @@ def plan_file(
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
     as_published: bool = False,
+    hard_sigmoid: str = "keep",
 ) -> Plan:
     """Work out what a conversion would do, without reading an array or writing a file.
 
@@ -171,6 +173,8 @@ def plan_file(
         as_published: Write a known network to Keras 3 layer by layer as it was published. Without it, it is
             written as ``zoo.load`` draws it, so that ``model.load_weights`` fits: in the order of the drawn
             layers, ``Scale`` layers folded into the batch normalisation before them.
+        hard_sigmoid: For ``to="keras3"``: ``"scale"`` multiplies the arrays of recurrent layers' gates that
+            go through the older hard sigmoid by 1.2, so that today's gives the same; ``"keep"`` does not.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -182,8 +186,10 @@ def plan_file(
     """
     user_layout = checked_axis(from_layout, "from_layout")
     user_kernels = checked_axis(from_kernels, "from_kernels")
+    _check_hard_sigmoid(hard_sigmoid, to)
     expected, wanted = _ends(direction, to_layout, to_kernels, checked_target(to))
     description = describe(src, keras_version=checked_version(keras_version), layers=layers)
+    _refuse_scaled(description, to)
     if to is None and description.dialect == "keras3":
         text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
         raise ConversionError(f"{description.path}: {text}; --to (to=) writes them as another dialect")
@@ -207,6 +213,7 @@ def plan_file(
         match=match,
         to=to,
         fold=to == "keras3" and not as_published,
+        hard_sigmoid=hard_sigmoid,
     )
     _refuse_same(plan)
     planned_texts(plan)  # refuses what could not be written down later, before anything is read
@@ -229,6 +236,7 @@ def convert_file(
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
     as_published: bool = False,
+    hard_sigmoid: str = "keep",
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -239,7 +247,7 @@ def convert_file(
         src: The file to convert; it is not touched.
         dst: The new file; by default beside the old one, ``OLD_tf.h5`` or ``OLD_th.h5``, or
             ``OLD_keras2.h5``, ``OLD.weights.h5``, ``OLD.safetensors``, ``OLD.npz``.
-        direction: See :func:`plan_file`, for this and all others up to ``layers``.
+        direction: See :func:`plan_file`, for this and all others up to ``hard_sigmoid``.
         from_layout: The file's layout.
         from_kernels: The file's kernels.
         to_layout: The new layout.
@@ -251,6 +259,7 @@ def convert_file(
         keras_version: The version of Keras that wrote the file.
         layers: The kinds of layers.
         as_published: Write a known network to Keras 3 as it was published.
+        hard_sigmoid: ``"keep"`` or ``"scale"``.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare it with the old one; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -275,6 +284,7 @@ def convert_file(
         keras_version=keras_version,
         layers=layers,
         as_published=as_published,
+        hard_sigmoid=hard_sigmoid,
     )
     target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify)
@@ -321,6 +331,23 @@ def checked_version(version: str | None) -> str | None:
     if version is not None and not re.fullmatch(r"\d+(\.\d+){1,2}\S*", version):
         raise ArgumentError(f"keras_version must be a version such as 1.0.6, not {version!r}")
     return version
+
+
+def _check_hard_sigmoid(value: str, to: str | None) -> None:
+    if value not in CHOICES:
+        raise ArgumentError(f"hard_sigmoid must be one of {', '.join(map(repr, CHOICES))}, not {value!r}")
+    if value == "scale" and to != "keras3":
+        text = "is for files that Keras 3 reads, whose hard_sigmoid is another: say --to keras3 (to='keras3')"
+        raise ArgumentError(f"hard_sigmoid 'scale' {text}")
+
+
+def _refuse_scaled(description: Description, to: str | None) -> None:
+    """Raise for arrays that were scaled for Keras 3 and are to be read by something else."""
+    record = description.record
+    if record is not None and record.scaled and to not in (None, "keras3"):
+        text = f"the gates of {', '.join(map(repr, record.scaled))} were multiplied by 1.2 for Keras 3's"
+        hint = f"convert the file that this one was made of (SHA-256 {record.source_sha256})"
+        raise ConversionError(f"{description.path}: {text} hard_sigmoid, which cannot be undone; {hint}")
 
 
 def _ends(

@@ -17,7 +17,7 @@ from converters import blocks
 from converters.copying import datasets_of, source_values
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError
-from converters.facts import learn_kernels, learn_layout
+from converters.facts import Fact, learn_kernels, learn_layout
 from converters.flatten import Flatten
 from converters.hdf5 import Source, open_untrusted
 from converters.kernels import Piece, Values
@@ -26,6 +26,7 @@ from converters.metadata import DatasetInfo
 from converters.parts import plain_name
 from converters.plan import Plan, make_plan
 from converters.planned import Output, PlannedArray
+from converters.rules import NATIVE
 from converters.structures import known_structures, load_structure, recognise
 from converters.targets import scratch
 
@@ -146,6 +147,7 @@ def compare_files(
             flatten=_rows(here, there, flatten or {}),
             match=_match(here),
             fold=fold,
+            compared=True,
         )
         for here, there in ((one, other), (other, one))
     ]
@@ -180,14 +182,25 @@ def _is_folded(description: Description) -> bool:
 
 def _common(one: Description, other: Description) -> tuple[Form, str | None]:
     """Return the form, and the dialect if it is not that of both files, in which the two are compared."""
-    if one.dialect != other.dialect:
+    if one.dialect != other.dialect or _of_cudnn(one) != _of_cudnn(other):
         return TF, "npz"
-    for description in (one, other):
-        layout = learn_layout(description, match=_match(description))
-        kernels = learn_kernels(description, layout)
+    told = [_told(description) for description in (one, other)]
+    for layout, kernels in told:
         if layout and kernels:
             return Form(layout=layout.value, kernels=kernels.value), None
-    return TF, None
+    known = [kernels.value for _, kernels in told if kernels]
+    return replace(TF, kernels=known[0]) if known else TF, None
+
+
+def _told(description: Description) -> tuple[Fact | None, Fact | None]:
+    """Return what tells a file's layout and kernels."""
+    layout = learn_layout(description, match=_match(description))
+    return layout, learn_kernels(description, layout)
+
+
+def _of_cudnn(description: Description) -> bool:
+    """Return whether a file holds cuDNN's layers, whose arrays another dialect has in Keras' own form."""
+    return any(part.kind in NATIVE for part in description.parts)
 
 
 def _rows(here: Description, there: Description, said: Flatten) -> Flatten:

@@ -131,8 +131,7 @@ def describe(
     """
     said = _Said(version=keras_version, layers=layers or {}, order=order)
     with open_untrusted(path) as source:
-        config = source.texts.get("config.json")
-        description = _describe(root(source), Path(path), said, config)
+        description = _describe(root(source), Path(path), said, source.texts)
         return replace(description, stamp=source.stamp)
 
 
@@ -145,14 +144,15 @@ class _Said:
     order: Sequence[str] | None
 
 
-def _describe(top: Node, path: Path, said: _Said, config_text: str | None = None) -> Description:
+def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> Description:
+    config_text = beside.get("config.json")
     inside = "model_weights" if top.has("model_weights") and top.names("layer_names") is None else ""
     weights = top.group(inside) if inside else top
     text = config_text if config_text is not None else top.text("model_config")
     config = _model_config(text, top)
     record = read_record(top)
     network = record.network if record else None
-    own_version = top.text("keras_version") or weights.text("keras_version")
+    own_version = top.text("keras_version") or weights.text("keras_version") or _version_beside(beside)
     backend = top.text("backend") or weights.text("backend")
     kinds = LayerKinds(said.layers, config, network)
     dialect, raw = _layers(weights, _Versions(own=own_version, said=said.version, backend=backend), kinds)
@@ -256,6 +256,16 @@ class _Versions:
     own: str | None
     said: str | None
     backend: str | None
+
+
+def _version_beside(texts: Mapping[str, str]) -> str | None:
+    """Return the version that an archive's metadata name: tf-keras and Keras 3 both write archives."""
+    try:
+        found = load_json(texts.get("metadata.json", "{}"), "metadata.json")
+    except FileFormatError:
+        return None
+    version = found.get("keras_version") if isinstance(found, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def _layers(weights: Node, versions: _Versions, kinds: LayerKinds) -> tuple[Dialect, list[Raw]]:

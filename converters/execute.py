@@ -30,6 +30,7 @@ from converters.model_config import converted_config
 from converters.plan import Plan
 from converters.planned import PlannedArray
 from converters.record import CONVERTER, ConversionRecord, plan_digest
+from converters.rules import NATIVE
 from converters.targets import new_file, sha256_of, sync
 from converters.verify import verify_file
 
@@ -233,6 +234,8 @@ def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
         source_sha256="",
         network=plan.network,
         folded=plan.folded,
+        scaled=plan.scaled or (description.record.scaled if description.record else ()),
+        cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE and plan.to is not None),
         source_dialect=None if plan.to is None else description.dialect,
     )
     if plan.to is not None:

@@ -18,7 +18,7 @@ from converters.layouts import Layout, Rows, Shape
 from converters.model_config import flattened_inputs
 from converters.parts import Part, plain_name
 from converters.rows import Flattened, parse_flattened, row_count
-from converters.rules import RULES, Rule
+from converters.rules import NATIVE, OTHER, RULES, Rule
 from converters.structures import Match
 
 Flatten = Mapping[str, Shape | Rows | str | None]
@@ -174,7 +174,7 @@ def has_windows(part: Part) -> bool:
 
 def _has_rows(part: Part) -> bool:
     rules = set(RULES.get(str(part.kind), {}).values())
-    return bool(rules & _ROW_RULES) or part.kind in _ACTIVATIONS or part.kind == "Highway"
+    return bool(rules & _ROW_RULES) or part.kind in _ACTIVATIONS | _WITH_ROWS
 
 
 def _rows_axis(part: Part) -> int:
@@ -263,7 +263,7 @@ _CONVOLUTIONS = frozenset(
     }
 )
 # Layers whose kernels have one row for each input.
-_WITH_ROWS = frozenset({"Dense", "MaxoutDense", "Highway", "SimpleRNN", "LSTM", "GRU"})
+_WITH_ROWS = frozenset({"Dense", "MaxoutDense", "Highway", "SimpleRNN", "LSTM", "GRU", *NATIVE})
 _FEWEST = 4
 """Rows that a map of two channels and two places gives: fewer come from none whose rows could move."""
 
@@ -299,7 +299,7 @@ class _Order:
     def __init__(self, *, description: Description, layout: Layout) -> None:
         self._description = description
         self._layout = layout
-        self._maps = any(part.kind in _CONVOLUTIONS for part in description.parts)
+        self._maps = any(part.kind in _CONVOLUTIONS | {OTHER} for part in description.parts)
         self._channels: list[int] = []
         self._units: set[int] = set()
         self._flattened: set[int] = set()
@@ -333,6 +333,10 @@ class _Order:
         """Go on to the next layer."""
         if part.kind in _CONVOLUTIONS:
             self._channels.append(_channels(part, self._description, self._layout))
+            self._units = set()
+        elif part.kind == OTHER:
+            # It may give a map of any number of channels: whatever has rows behind it is asked for.
+            self._channels.append(0)
             self._units = set()
         elif part.kind in _WITH_ROWS and part.array("kernel"):
             if said is None or said.rows is not None:

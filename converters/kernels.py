@@ -27,12 +27,27 @@ def _folded_offset(inner: Values, slope: Values, outer: Values, out: Values) -> 
     np.copyto(out, product + outer.astype("f4"), casting="same_kind")
 
 
+HARD_SIGMOID_RATIO = 1.2
+"""What makes Keras 3's hard sigmoid, x / 6 + 0.5, the older 0.2 x + 0.5: its argument grows by 0.2 * 6.
+
+Sources: hard_sigmoid() in keras/backend/theano_backend.py and tensorflow_backend.py, Keras 1.2.2 and 2.2.4;
+in keras/src/activations/activations.py, Keras 3.
+"""
+
+
+def _scaled(values: Values, out: Values) -> None:
+    np.multiply(values, HARD_SIGMOID_RATIO, out=out)
+
+
+SCALED = "times 1.2"
 # Element-wise arithmetic by name, of as many arrays as each takes; what undoes those that can be is below.
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "square": np.square,
     "root": np.sqrt,
     "folded slope": _folded_slope,
     "folded offset": _folded_offset,
+    "sum": np.add,
+    SCALED: _scaled,
 }
 UNDONE_BY: Mapping[str, str] = {"square": "root", "root": "square"}
 
@@ -84,7 +99,14 @@ class Piece:
 
 
 def moved_pieces(
-    target: Values, source: Values, *, before: Shape, order: Shape, after: Shape, rotate: Shape
+    target: Values,
+    source: Values,
+    *,
+    before: Shape,
+    order: Shape,
+    after: Shape,
+    rotate: Shape,
+    function: str | None = None,
 ) -> Iterator[Piece]:
     """Yield the one piece that moves and reverses axes.
 
@@ -95,9 +117,27 @@ def moved_pieces(
         order: Which of those axes comes where.
         after: The shape of the result; the new array is filled through a view of this shape.
         rotate: The axes of the result that are reversed: all spatial ones of a kernel turn it by 180 degrees.
+        function: What happens to each value besides.
     """
     moved = source.reshape(before).transpose(order)
-    yield Piece(target=target.reshape(after), source=np.flip(moved, rotate) if rotate else moved)
+    turned = np.flip(moved, rotate) if rotate else moved
+    yield Piece(target=target.reshape(after), source=turned, function=function)
+
+
+def gate_pieces(target: Values, source: Values, gates: int) -> Iterator[Piece]:
+    """Yield one piece for each gate of a cuDNN layer's kernel: from (units, inputs) to (inputs, units).
+
+    Gates lie side by side in the form of Keras' own layers, (inputs, units) each; but the values of each are
+    counted as cuDNN has them. No view can show that order, so a gate is held in memory while it is moved.
+
+    Args:
+        target: The new array, (inputs, gates * units).
+        source: The old one, of the same shape.
+        gates: How many there are.
+    """
+    for old, new in zip(np.split(source, gates, -1), np.split(target, gates, -1), strict=True):
+        inputs, units = old.shape
+        yield Piece(target=new, source=np.ascontiguousarray(old).reshape(units, inputs).T)
 
 
 def row_pieces(

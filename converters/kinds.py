@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from converters.errors import ArgumentError
 from converters.layouts import Shape
-from converters.rules import GATES, RULES
+from converters.rules import GATES, NATIVE, OTHER, RULES
 
 # Class names of Keras 0, 1 and 3 for what Keras 2 calls otherwise.
 _ALIASES = {
@@ -28,6 +29,17 @@ _ALIASES = {
 WRAPPERS = ("TimeDistributed", "Bidirectional", "Model", "Sequential")
 MODELS = ("Model", "Sequential")
 
+# Kinds that today's Keras has no layer for: only a class of the user's own can have their names.
+_OWN_CLASSES = frozenset(
+    {
+        *("LocallyConnected1D", "LocallyConnected2D", "Highway", "MaxoutDense", "SReLU"),
+        *("ParametricSoftplus", "Scale"),
+    }
+)
+_KERAS_MODULES = ("keras", "tf_keras", "tensorflow")
+# A recurrent layer that either class of Keras 2 reads and writes: the bias tells whose the arrays are.
+_EITHER = {**NATIVE, **{native: kind for kind, native in NATIVE.items()}}
+
 # Classes whose automatic names tell the kind: lower case with a number in Keras 1 (convolution2d_1), snake
 # case with or without one in Keras 2 (conv2d_1). Those with weights that RULES lacks are here to be refused
 # by their names.
@@ -35,7 +47,7 @@ _CLASSES = (
     *RULES,
     *_ALIASES,
     *WRAPPERS,
-    *("Conv1DTranspose", "DepthwiseConv1D", "CuDNNLSTM", "CuDNNGRU", "ConvLSTM1D", "ConvLSTM3D"),
+    *("Conv1DTranspose", "DepthwiseConv1D", "ConvLSTM1D", "ConvLSTM3D"),
     *("LayerNormalization", "GroupNormalization", "MultiHeadAttention", "EinsumDense"),
     *("InputLayer", "Activation", "Dropout", "Flatten", "Reshape", "Permute", "RepeatVector"),
     *("Merge", "Lambda", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D"),
@@ -44,6 +56,7 @@ _CLASSES = (
     *("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"),
     *("UpSampling1D", "UpSampling2D", "UpSampling3D", "Add", "Concatenate", "Multiply", "Average", "Maximum"),
 )
+_KNOWN = frozenset({*_CLASSES, OTHER})
 _NUMBERED = re.compile(r"(.+?)_(\d+)")
 _SAID = re.compile(r"(\w+)(?:\((\w+)\))?")
 
@@ -51,6 +64,24 @@ _SAID = re.compile(r"(\w+)(?:\((\w+)\))?")
 def kind_of_class(name: str) -> str:
     """Return the kind of a class: its name in Keras 2's words (``Conv2D`` for ``AtrousConvolution2D``)."""
     return _ALIASES.get(name, name)
+
+
+def kind_of_entry(entry: Mapping[str, Any]) -> str:
+    """Return the kind of a layer by its entry in a model's configuration.
+
+    A class that is not Keras' own is a kind of its own, under the name that it is registered by
+    (``Custom>Dense``), whatever Keras has under the same name.
+
+    Args:
+        entry: With ``class_name``, and from Keras 3 on ``module`` and ``registered_name``.
+    """
+    name = str(entry["class_name"])
+    own = name.rpartition(">")[2]
+    module = entry.get("module")
+    foreign = own != name or (isinstance(module, str) and module.partition(".")[0] not in _KERAS_MODULES)
+    if not foreign or own in _OWN_CLASSES:
+        return kind_of_class(own)
+    return own if kind_of_class(own) not in _KNOWN else str(entry.get("registered_name") or f"Custom>{own}")
 
 
 def snake_case(name: str) -> str:
@@ -98,6 +129,17 @@ def kind_of_group(name: str) -> str | None:
     return kind_of_name(name)
 
 
+def is_kind(name: str) -> bool:
+    """Return whether a kind is one that this package knows, with weights or without."""
+    return name in _KNOWN
+
+
+def stem_of(name: str) -> str:
+    """Return a name without the number behind it (``q_dense`` of ``q_dense_3``)."""
+    found = _NUMBERED.fullmatch(name)
+    return found.group(1) if found else name
+
+
 def parse_layers(texts: Sequence[str]) -> dict[str, str]:
     """Return what ``--layer`` arguments mean.
 
@@ -123,12 +165,17 @@ def split_kind(text: str, layer: str) -> tuple[str, str | None]:
         text: What the user said.
         layer: The layer, for the message.
 
+    Returns:
+        For a layer of kind ``Other``, its class is the second.
+
     Raises:
         ArgumentError: If there is no such kind.
     """
     found = _SAID.fullmatch(text)
+    if found and found.group(1) == OTHER:
+        return OTHER, found.group(2)
     kinds = tuple(kind_of_class(part) for part in found.groups() if part) if found else ()
-    known = (*RULES, *WRAPPERS)
+    known = (*RULES, *WRAPPERS, OTHER)
     if not kinds or any(kind not in known for kind in kinds) or (len(kinds) > 1 and kinds[0] in RULES):
         raise ArgumentError(f"layer {layer!r}: {text!r} is not a known kind; known are {', '.join(known)}")
     return kinds[0], kinds[1] if len(kinds) > 1 else None
@@ -152,6 +199,20 @@ def infer_kind(shapes: Mapping[str, Shape], dialect: str) -> str | None:
     if "kernel" in roles and roles <= {"kernel", "bias"}:
         return _kernel_kind(shapes["kernel"], shapes.get("bias"), dialect)
     return None
+
+
+def by_bias(kind: str, shapes: Mapping[str, Shape], dialect: str) -> str:
+    """Return the kind of a layer whose class is known: of LSTM and CuDNNLSTM, that of its bias.
+
+    Keras 2 loads the arrays of either into the other, and goes by the bias too.
+
+    Args:
+        kind: The layer's kind, as its class, its name or the user tells it.
+        shapes: See :func:`infer_kind`.
+        dialect: The file's dialect.
+    """
+    found = infer_kind(shapes, dialect) if kind in _EITHER else None
+    return found if found == _EITHER.get(kind) and found else kind
 
 
 def _kinds_by_roles() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
@@ -187,11 +248,13 @@ def _gated_kind(shapes: Mapping[str, Shape]) -> str | None:
 
 
 def _packed_kind(recurrent: Shape, bias: Shape | None) -> str | None:
-    # cuDNN's layers have the same kernels and twice the biases in one vector, reset_after in two rows.
-    if bias not in (None, recurrent[-1:], (2, recurrent[-1])):
-        return None
     units = recurrent[-2] if len(recurrent) > 1 else 0
     times = recurrent[-1] // units if units and recurrent[-1] % units == 0 else 0
+    # cuDNN's layers have the same kernels and twice the biases in one vector, reset_after in two rows.
+    if bias == (2 * recurrent[-1],):
+        return {(2, 3): "CuDNNGRU", (2, 4): "CuDNNLSTM"}.get((len(recurrent), times))
+    if bias not in (None, recurrent[-1:], (2, recurrent[-1])):
+        return None
     return {
         (2, 1): "SimpleRNN",
         (2, 3): "GRU",

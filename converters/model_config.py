@@ -129,7 +129,7 @@ def _rows_of(step: _Step) -> Flattened | None:
 _WITH_ROWS = frozenset(
     {
         *("Dense", "BatchNormalization", "Scale", "MaxoutDense", "Highway", "PReLU"),
-        *("SimpleRNN", "LSTM", "GRU", "Bidirectional", "TimeDistributed"),
+        *("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "Bidirectional", "TimeDistributed"),
     }
 )
 
@@ -576,7 +576,7 @@ _OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
     "TimeDistributedDense": _dense,
     "TimeDistributed": _timewise,
     "Bidirectional": _two_ways,
-    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
     "Embedding": _embedded,
     "MaxoutDense": _dense,
     **dict.fromkeys(("MaxPooling", "AveragePooling"), _pooling),

@@ -28,6 +28,7 @@ class PartFacts:
     Attributes:
         name: Its name.
         kind: Its kind, or None.
+        own_class: The name of its class, if it is of a kind without a rule.
         doubtful: Whether its kind was taken from shapes that another kind shares.
         roles: Its arrays, by what they are to it; None if it has all that its kind can have.
         flattened: What its rows are, or None if that is not known.
@@ -35,6 +36,7 @@ class PartFacts:
 
     name: str
     kind: str | None = None
+    own_class: str | None = None
     doubtful: bool = False
     roles: tuple[str, ...] | None = None
     flattened: Flattened | None = None
@@ -105,6 +107,7 @@ def _part_dict(part: PartFacts) -> dict[str, Any]:
         {
             "name": part.name,
             "kind": part.kind,
+            "own_class": part.own_class,
             "doubtful": part.doubtful or None,
             "roles": list(part.roles) if part.roles is not None else None,
             "flatten": part.flattened.text if part.flattened else None,
@@ -154,6 +157,7 @@ def _part(entry: Any) -> PartFacts:  # noqa: ANN401 - whatever JSON may hold
     return PartFacts(
         name=name,
         kind=_text(entry, "kind"),
+        own_class=_text(entry, "own_class"),
         doubtful=entry.get("doubtful") is True,
         roles=None if roles is None else tuple(roles),
         flattened=None if flatten is None else parse_flattened(flatten, "record"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from converters.activations import GATES_OF
 from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.keras3 import cell_path
-from converters.kinds import MODELS, WRAPPERS, snake_case3
+from converters.kernels import SCALED
+from converters.kinds import MODELS, WRAPPERS, kind_of_group, snake_case3, stem_of
 from converters.parts import Array, Layer, Part
 from converters.planned import Output, PlannedArray, Share
 from converters.roles import keras1_suffix
-from converters.rules import GATES, OLD_GATES, RULES
+from converters.rules import GATES, NATIVE, OLD_GATES, OTHER, RULES
 
 Planned = Mapping[str, PlannedArray]
 
@@ -24,22 +26,33 @@ _NOT_IN_KERAS1 = frozenset({"Conv3DTranspose", "DepthwiseConv2D", "SeparableConv
 _NOT_TRAINED = ("moving_mean", "moving_variance")
 
 
-def planned_outputs(description: Description, planned: Planned, to: str) -> tuple[Output, ...]:
+def planned_outputs(
+    description: Description, planned: Planned, to: str, scaled: Sequence[Part] = ()
+) -> tuple[Output, ...]:
     """Return every array of the new file, in its order.
 
     Args:
         description: The old file.
         planned: What becomes of each of its arrays, by path.
         to: The new dialect or container.
+        scaled: The recurrent layers whose gates are scaled for Keras 3's hard sigmoid.
 
     Raises:
         ConversionError: If a layer has no place there.
     """
-    outputs = tuple(_MAKERS[to](_Writing(description=description, planned=planned)))
+    native = replace(description, layers=tuple(map(_native, description.layers)))
+    gates = frozenset(array.path for part in scaled for array in part.arrays)
+    outputs = tuple(_MAKERS[to](_Writing(description=native, planned=planned, scaled=gates)))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
     return outputs
+
+
+def _native(layer: Layer) -> Layer:
+    """Return a layer with Keras' own kinds for cuDNN's."""
+    parts = tuple(replace(part, kind=NATIVE.get(str(part.kind), part.kind)) for part in layer.parts)
+    return replace(layer, kind=NATIVE.get(str(layer.kind), layer.kind), parts=parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +61,7 @@ class _Writing:
 
     description: Description
     planned: Planned
+    scaled: frozenset[str]
 
     def refuse(self, layer: Layer | Part, why: str) -> ConversionError:
         return ConversionError(f"{self.description.path}: layer {layer.name!r} ({layer.kind}) {why}")
@@ -75,11 +89,26 @@ class _Writing:
 
     def packed(self, part: Part) -> Iterator[tuple[str, list[Share]]]:
         """Yield each role of a layer in Keras 2's order, with its gates side by side."""
-        for role in RULES[str(part.kind)]:
+        for role in RULES.get(str(part.kind), [str(array.role) for array in part.arrays]):
             arrays = [array for array in part.arrays if array.role == role]
             if not arrays:
                 continue
-            yield role, [Share(array=self.planned[array.path]) for array in self._in_order(part, arrays)]
+            shares = [Share(array=self.planned[array.path]) for array in self._in_order(part, arrays)]
+            yield role, self._for_today(part, shares) if arrays[0].path in self.scaled else shares
+
+    def _for_today(self, part: Part, shares: list[Share]) -> list[Share]:
+        """Return the gates of a recurrent layer one by one, scaled where they go through its hard sigmoid."""
+        gates = GATES[str(part.kind)]
+        if len(shares) == 1:
+            array = shares[0].array
+            width = array.counted[-1] // len(gates)
+            shares = [Share(array=array, start=at * width, stop=(at + 1) * width) for at in range(len(gates))]
+        return [
+            replace(share, array=replace(share.array, function=SCALED))
+            if gate in GATES_OF[str(part.kind)]
+            else share
+            for gate, share in zip(gates, shares, strict=True)
+        ]
 
     def _in_order(self, part: Part, arrays: Sequence[Array]) -> list[Array]:
         if arrays[0].gate is None and len(arrays) == 1:
@@ -98,14 +127,23 @@ def _keras2_outputs(writing: _Writing) -> Iterator[Output]:
                 part,
                 role,
                 shares,
-                name=(name := f"{_owner(layer, part)}/{role}:0"),
+                name=(name := _keras2_name(writing, layer, part, role)),
                 path=f"{layer.name}/{name}",
             )
             for part in layer.parts
             for role, shares in writing.packed(part)
         ]
         # Keras lists what is trained of all layers in a layer, then the rest.
-        yield from sorted(found, key=lambda output: output.role in _NOT_TRAINED)
+        yield from sorted(found, key=_is_late)
+
+
+def _is_late(output: Output) -> bool:
+    return output.role in _NOT_TRAINED and output.kind != OTHER
+
+
+def _keras2_name(writing: _Writing, layer: Layer, part: Part, role: str) -> str:
+    own = part.array(role) if part.kind == OTHER and writing.description.dialect == "keras2" else None
+    return own.name if own else f"{_owner(layer, part)}/{role}:0"
 
 
 def _owner(layer: Layer, part: Part) -> str:
@@ -133,11 +171,14 @@ def _within(layer: Layer, part: Part) -> str:
 def _keras1_outputs(writing: _Writing) -> Iterator[Output]:
     for layer in writing.description.weighted:
         found = [output for part in layer.parts for output in _keras1_part(writing, layer, part)]
-        yield from sorted(found, key=lambda output: output.role in _NOT_TRAINED)
+        yield from sorted(found, key=_is_late)
 
 
 def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output]:
     kind = str(part.kind)
+    if kind == OTHER:
+        yield from _keras1_other(writing, layer, part)
+        return
     if kind in _NOT_IN_KERAS1:
         raise writing.refuse(part, "is of a kind that Keras 1 lacks")
     missing = [role for role in RULES[kind] if not part.array(role)]
@@ -153,6 +194,14 @@ def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output
                 yield writing.output(layer, part, full, shares, name=name, path=f"{layer.name}/{name}")
 
 
+def _keras1_other(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output]:
+    """Yield the arrays of a layer of which nothing is known, by their own names if Keras 1 gave them."""
+    own = writing.description.dialect == "keras1"
+    names = [array.name if own else f"{part.name}_{array.role}" for array in part.arrays]
+    for name, (role, shares) in zip(names, writing.packed(part), strict=True):
+        yield writing.output(layer, part, role, shares, name=name, path=f"{layer.name}/{name}")
+
+
 def _gate_shares(writing: _Writing, part: Part, role: str, gate: str | None) -> list[Share]:
     """Return the one array, or stretch of a packed array, that is a role's gate."""
     arrays = [array for array in part.arrays if array.role == role]
@@ -162,10 +211,10 @@ def _gate_shares(writing: _Writing, part: Part, role: str, gate: str | None) -> 
     if own:
         return [Share(array=writing.planned[own[0].path])]
     planned = writing.planned[arrays[0].path]
-    if role == "bias" and len(planned.shape) > 1:
+    if role == "bias" and len(planned.target_shape) > 1:
         raise writing.refuse(part, "was built with reset_after, which Keras 1 lacks")
     order = GATES[str(part.kind)]
-    width = planned.shape[-1] // len(order)
+    width = planned.counted[-1] // len(order)
     start = order.index(gate) * width
     return [Share(array=planned, start=start, stop=start + width)]
 
@@ -188,11 +237,30 @@ def _layer_class(writing: _Writing, layer: Layer) -> str:
         text = f"holds arrays of others ({inside!r}), which Keras 3 keeps by the kind of what holds them"
         known = ", ".join(WRAPPERS)
         raise writing.refuse(layer, f"{text}; say --layer {layer.name}=KIND, one of {known}")
-    return _CLASSES.get(layer.kind, layer.kind)
+    return _stem(layer.parts[0] if layer.kind == OTHER else layer, writing)
 
 
-def _numbered(kind: str, numbers: Counter[str]) -> str:
-    stem = snake_case3(kind)
+def _stem(layer: Layer | Part, writing: _Writing) -> str:
+    """Return what Keras 3 calls the first group of a layer's class."""
+    if isinstance(layer, Part) and layer.kind == OTHER:
+        return _other_stem(layer, writing.description.dialect)
+    kind = str(layer.kind)
+    return snake_case3(_CLASSES.get(kind, kind))
+
+
+def _other_stem(part: Part, dialect: str) -> str:
+    """Return the same for a layer of which nothing is known, by its class, its old group, or its own name.
+
+    A name that is one of Keras' own classes tells nothing: the layer would take the place of such a layer.
+    """
+    if part.own_class:
+        return snake_case3(part.own_class)
+    group = part.arrays[0].path.partition("/vars/")[0].removesuffix("/cell")
+    plain = stem_of((group if dialect == "keras3" else part.name).rpartition("/")[2])
+    return OTHER.lower() if kind_of_group(plain) else snake_case3(plain)
+
+
+def _numbered(stem: str, numbers: Counter[str]) -> str:
     numbers[stem] += 1
     return stem if numbers[stem] == 1 else f"{stem}_{numbers[stem] - 1}"
 
@@ -225,11 +293,10 @@ def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part,
     while waiting:
         part = waiting.pop(0)
         if part.direction == "forward" and waiting and waiting[0].direction == "backward":
-            below = f"{group}/{_numbered('Bidirectional', numbers)}"
+            below = f"{group}/{_numbered('bidirectional', numbers)}"
             yield from _two_ways(writing, layer, (part, waiting.pop(0)), below)
         else:
-            kind = str(part.kind)
-            yield part, f"{group}/{_numbered(_CLASSES.get(kind, kind), numbers)}"
+            yield part, f"{group}/{_numbered(_stem(part, writing), numbers)}"
 
 
 _MAKERS: Mapping[str, Callable[[_Writing], Iterator[Output]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +13,20 @@ import numpy as np
 from converters.errors import ArgumentError
 from converters.kinds import (
     WRAPPERS,
+    by_bias,
     infer_kind,
-    kind_of_class,
+    is_kind,
+    kind_of_entry,
     kind_of_name,
     may_be_1d,
+    snake_case3,
     split_kind,
+    stem_of,
 )
 from converters.layouts import Shape
 from converters.network import LayerFacts, Network, PartFacts
 from converters.roles import naming_of, numbered_layers, own_role
+from converters.rules import NATIVE, OTHER
 
 _DIRECTIONS = ("forward_", "backward_")
 
@@ -72,12 +78,14 @@ class Part:
         kind: Its class in Keras 2's words, None if nothing tells it.
         arrays: Its arrays in the file's order.
         inferred: Whether only the arrays tell the kind.
+        own_class: Of a layer of kind ``Other``, the name of its class where that is known.
     """
 
     name: str
     kind: str | None
     arrays: tuple[Array, ...]
     inferred: bool = False
+    own_class: str | None = None
 
     def array(self, role: str) -> Array | None:
         """Return the array with a role, or None."""
@@ -136,11 +144,15 @@ class LayerKinds:
         self._kinds: dict[str, str] = {}
         self._inner: dict[str, str] = {}
         self._parts: dict[tuple[str, str], PartFacts] = {}
+        self._classes: dict[str, str] = {}
+        self._groups: dict[str, str] = {}
         self.user = dict(user or {})
         for layer in network.layers if network else ():
             self._put_facts(layer)
         for name, kind, inner in _classes(config):
             self._put(name, kind, inner)
+            own_class = self._classes[plain_name(name)] = kind.rpartition(">")[2]
+            self._groups |= {} if is_kind(kind) else {snake_case3(own_class): kind}
         for name, text in self.user.items():
             self._put(name, *split_kind(text, name))
 
@@ -150,14 +162,27 @@ class LayerKinds:
             self._inner[plain_name(name)] = inner
 
     def _put_facts(self, layer: LayerFacts) -> None:
-        if layer.kind is not None:
-            self._put(layer.name, layer.kind, layer.parts[0].kind if len(layer.parts) == 1 else None)
+        only = layer.parts[0] if len(layer.parts) == 1 else None
+        if layer.kind is not None and only is not None:
+            self._put(layer.name, layer.kind, only.own_class if layer.kind == OTHER else only.kind)
+        elif layer.kind is not None:
+            self._put(layer.name, layer.kind, None)
         for part in layer.parts:
             self._parts[plain_name(layer.name), own_name(part.name)] = part
 
     def of(self, name: str) -> str | None:
         """Return the kind that is said of a layer, or that its automatic name tells."""
         return self._kinds.get(plain_name(name)) or kind_of_name(name)
+
+    def of_group(self, name: str) -> str | None:
+        """Return the class of one's own in the configuration that Keras 3 calls a group after."""
+        return self._groups.get(stem_of(name))
+
+    def own_class(self, name: str) -> str | None:
+        """Return the class of a layer of kind ``Other``, as the user or the configuration tells it."""
+        plain = plain_name(name)
+        said = self._inner.get(plain) if self._kinds.get(plain) == OTHER else None
+        return said or self._classes.get(plain)
 
     def inside(self, name: str) -> str | None:
         """Return the kind of the layer in a wrapper."""
@@ -203,8 +228,8 @@ def _classes(config: object) -> Iterator[tuple[str, str, str | None]]:
         if isinstance(inner, Mapping) and isinstance(inner.get("name"), str) and "class_name" in config:
             wrapped = inner.get("layer")
             known = isinstance(wrapped, Mapping) and "class_name" in wrapped
-            kind = kind_of_class(str(wrapped["class_name"])) if known else None  # type: ignore[index]
-            yield inner["name"], kind_of_class(str(config["class_name"])), kind
+            kind = kind_of_entry(wrapped) if known else None  # type: ignore[arg-type]
+            yield inner["name"], kind_of_entry(config), kind
         for value in config.values():
             yield from _classes(value)
     elif isinstance(config, list):
@@ -220,16 +245,17 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
         kinds: What is said of layers' kinds.
         dialect: The file's dialect.
     """
-    kind = kinds.of(raw.name) or raw.kind
+    kind = kinds.of(raw.name) or (dialect == "keras3" and kinds.of_group(raw.name)) or raw.kind
     if not raw.arrays:
         return Layer(name=raw.name, kind=kind, arrays=())
-    parts = raw.parts or _cut(raw, kind)
+    parts = raw.parts if raw.parts and kind != OTHER else _cut(raw, kind)
     if kind is None and len(parts) == 2 and [part.direction for part in parts] == ["forward", "backward"]:
         kind = "Bidirectional"
     found = tuple(
         _with_facts(_with_kind(part, raw.name, kind, kinds, dialect), raw.name, kinds) for part in parts
     )
-    if kind is None and len(found) == 1 and raw.arrays[0].owner in ("", raw.name):
+    own = kind is None and len(found) == 1 and raw.arrays[0].owner in ("", raw.name)
+    if own or kind in NATIVE.keys() | NATIVE.values():
         kind = found[0].kind
     arrays = {array.path: array for part in found for array in part.arrays}
     return Layer(
@@ -269,15 +295,47 @@ def _with_kind(part: Part, layer: str, kind: str | None, kinds: LayerKinds, dial
     facts = kinds.part(layer, part.name) if part.name != layer else None
     found = own or part.kind or kinds.inside(layer) or (facts.kind if facts else None)
     if found is None and owner != layer:
-        found = kinds.of(owner) or kinds.of(base)
+        found = kinds.of(owner) or kinds.of(base) or (dialect == "keras3" and kinds.of_group(base)) or None
         found = None if found in WRAPPERS else found
+    if found == OTHER:
+        name = layer if kind == OTHER else owner
+        told = kinds.part(layer, part.name)
+        own_class = kinds.own_class(name) or kinds.own_class(base) or (told.own_class if told else None)
+        return as_other(part, own_class, told.roles if told else None)
     known = found is not None
-    if not known and dialect != "keras0" and all(array.role for array in part.arrays):
-        shapes = {array.full_role: array.shape for array in part.arrays}
-        found = infer_kind(shapes, dialect) if len(shapes) == len(part.arrays) else None
+    shapes = {array.full_role: array.shape for array in part.arrays}
+    if dialect != "keras0" and len(shapes) == len(part.arrays) and all(array.role for array in part.arrays):
+        found = by_bias(found, shapes, dialect) if found else infer_kind(shapes, dialect)
     arrays = tuple(replace(array, role=own_role(found, array.role)) for array in part.arrays)
     inferred = not known or (part.kind is not None and own is None)
     return Part(name=part.name, kind=found, arrays=arrays, inferred=inferred)
+
+
+def as_other(part: Part, own_class: str | None = None, roles: Sequence[str] | None = None) -> Part:
+    """Return a layer of which nothing is known: the roles of its arrays are their own names.
+
+    Args:
+        part: The layer.
+        own_class: The name of its class, if that is known.
+        roles: What its arrays were called before a conversion, if its record tells.
+    """
+    names: list[str] = list(roles) if roles is not None and len(roles) == len(part.arrays) else []
+    for array in part.arrays[len(names) :]:
+        short = _own_name(array, part.name)
+        names.append(short if short not in names else f"{short}_{len(names)}")
+    arrays = tuple(
+        replace(array, role=name, gate=None) for array, name in zip(part.arrays, names, strict=True)
+    )
+    return Part(name=part.name, kind=OTHER, arrays=arrays, own_class=own_class)
+
+
+def _own_name(array: Array, layer: str) -> str:
+    """Return an array's name without its layer's name and TensorFlow's number of an output."""
+    if array.name == array.path:
+        # Keras 3's arrays have no names: what lies below the layer's group, layers/NAME/vars/0.
+        return "/".join(word for word in array.path.split("/")[2:] if word != "vars") or array.name
+    name = re.sub(r":\d+$", "", array.name)
+    return next((name[len(start) :] for start in (f"{layer}/", f"{layer}_") if name.startswith(start)), name)
 
 
 def settled(layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -13,7 +13,7 @@ from converters.layouts import Form, Shape
 from converters.parts import Array, Part
 from converters.planned import PlannedArray
 from converters.rows import Flattened
-from converters.rules import RULES, Rule, axes_of, is_rotated, old_1d_axes
+from converters.rules import GATES, NATIVE, OTHER, Rule, axes_of, is_rotated, old_1d_axes, rule_of
 from converters.structures import MatchedLayer
 
 Axes = tuple[str, ...]
@@ -34,6 +34,7 @@ class Ends:
         new_flattens_last: The same of the version that reads the new file.
         squares: Whether standard deviations become variances.
         old_1d: Whether Keras 1 keeps 1-D kernels in its older form; None if the shapes have to tell.
+        anew: Whether the new file is written by the rules of a dialect, be it the old one's.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Ends:
     flattens_last: bool
     new_flattens_last: bool
     squares: bool
+    anew: bool
     old_1d: bool | None = None
 
     def rows_move(self, *, reshaped: bool = False) -> bool:
@@ -88,9 +90,11 @@ def place(
     Raises:
         ConversionError: If its shape is none that its rule allows.
     """
-    rule = RULES[kind][str(array.role)]
+    rule = rule_of(kind, str(array.role))
     changes: dict[str, Any] = {"target_shape": array.shape}
-    if rule is Rule.PLACES:
+    if rule in (Rule.CUDNN_KERNEL, Rule.CUDNN_BIAS):
+        changes |= _cudnn(rule, array, part, flattened, ends)
+    elif rule is Rule.PLACES:
         changes |= _places(array.shape, ends)
     elif rule in _ROWS or (rule is Rule.MAP and len(array.shape) == 1):
         changes |= _rows(rule, flattened, ends)
@@ -100,7 +104,7 @@ def place(
         layer=layer,
         kind=kind,
         name=array.name,
-        role=array.full_role,
+        role=array.full_role if kind != OTHER else str(array.role),
         path=array.path,
         shape=array.shape,
         dtype=array.dtype,
@@ -121,6 +125,22 @@ def _rows(rule: Rule, flattened: Flattened | None, ends: Ends) -> dict[str, Any]
     to = "last" if ends.new_rows_last(reshaped=reshaped) else "first"
     axis = 1 if rule in (Rule.WINDOWS, Rule.FEATURE_ROWS) else 0
     return {**function, "rows": flattened.rows, "rows_to": to, "rows_axis": axis}
+
+
+def _cudnn(rule: Rule, array: Array, part: Part, flattened: Flattened | None, ends: Ends) -> dict[str, Any]:
+    """Return how an array of a cuDNN layer becomes one of Keras' own; in its own dialect it stays."""
+    if flattened is not None and flattened.rows is not None and ends.rows_move(reshaped=flattened.reshaped):
+        text = f"layer {part.name!r} ({part.kind}) is behind a flattened map: cuDNN's rows are not moved"
+        raise ConversionError(f"{ends.path}: {text}; say --to keras2 first, which makes it a plain layer")
+    if not ends.anew:
+        return {}
+    native = NATIVE[str(part.kind)]
+    if rule is Rule.CUDNN_KERNEL:
+        return {"gates": len(GATES[native])}
+    halves = (2, array.shape[0] // 2)
+    if native == "GRU":
+        return {"target_shape": halves}
+    return {"target_shape": halves[1:], "before": halves, "function": "sum"}
 
 
 def _places(shape: Shape, ends: Ends) -> dict[str, Any]:

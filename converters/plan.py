@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from converters import folding
+from converters.activations import HardSigmoids, find_hard_sigmoids, gates_to_scale, hard_sigmoid_notes
 from converters.dialects import Description
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -20,19 +21,20 @@ from converters.flatten import (
     question,
     said_flattened,
 )
-from converters.kinds import infer_kind
+from converters.kinds import infer_kind, is_kind
 from converters.layouts import Form, Kernels, Layout
 from converters.network import LayerFacts, Network, PartFacts
 from converters.outputs import planned_outputs
-from converters.parts import Layer, Part
+from converters.parts import Layer, Part, as_other
 from converters.placing import Ends, has_old_1d, place
 from converters.planned import Output, PlannedArray
 from converters.rows import Flattened
-from converters.rules import GATES, RULES, Rule, base_role, is_rotated
+from converters.rules import GATES, NATIVE, OTHER, RULES, Rule, is_rotated, rule_of
 from converters.structures import Match, MatchedLayer
 
 # What else a file can be made: the dialects of Keras, and two containers of plain arrays.
 TARGETS = ("keras1", "keras2", "keras3", "safetensors", "npz")
+_CONTAINERS = ("safetensors", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ class Plan:
         folded: The batch normalisations of the new file that a ``Scale`` layer is folded into, each with that
             layer's name; None if there are none.
         notes: What the user should know, one sentence each.
+        scaled: The recurrent layers whose gates are multiplied by 1.2, for today's hard sigmoid.
     """
 
     description: Description
@@ -67,6 +70,7 @@ class Plan:
     outputs: tuple[Output, ...] = ()
     folded: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
+    scaled: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -113,6 +117,7 @@ class Plan:
             "changed": len(self.changed),
             "bytes": self.nbytes,
             "notes": list(self.notes),
+            **({"scaled": list(self.scaled)} if self.scaled else {}),
         }
 
 
@@ -128,6 +133,8 @@ def make_plan(
     match: Match | None = None,
     to: str | None = None,
     fold: bool = False,
+    compared: bool = False,
+    hard_sigmoid: str = "keep",
 ) -> Plan:
     """Work out a conversion.
 
@@ -143,6 +150,10 @@ def make_plan(
         to: One of :data:`TARGETS`, or None for the dialect that the file is in.
         fold: Whether a file that holds a known structure becomes the network that is drawn of it: in the
             order of that, with ``Scale`` layers folded. Only into another dialect.
+        compared: Whether the arrays are only to be compared with those of another file. As in a container of
+            plain arrays, a layer without a rule is then taken as it is where neither layout nor kernels
+            change.
+        hard_sigmoid: ``"keep"``, or ``"scale"`` to multiply by 1.2 what goes through the older hard sigmoid.
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
@@ -153,9 +164,18 @@ def make_plan(
         description, user=from_layout, registry_form=registry_form, expected=expected, match=match
     )
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
-    check_kinds(description, match)
     said = said_flattened(flatten or {})
-    request = _Request(description=description, target=target, to=to, flatten=said, match=match, fold=fold)
+    lenient = compared or to in _CONTAINERS
+    request = _Request(
+        description=description,
+        target=target,
+        to=to,
+        flatten=said,
+        match=match,
+        fold=fold,
+        lenient=lenient,
+        scale=hard_sigmoid == "scale",
+    )
     _check_order(request)
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
@@ -172,6 +192,8 @@ class _Request:
     flatten: Mapping[str, Flattened]
     match: Match | None
     fold: bool
+    lenient: bool
+    scale: bool
 
 
 def _check_order(request: _Request) -> None:
@@ -190,6 +212,8 @@ def _check_order(request: _Request) -> None:
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
     """Plan for a file whose layout nothing tells: possible only where it makes no difference."""
     target = request.target
+    if request.lenient and (kernel is None or kernel.value == target.kernels):
+        request = replace(request, description=_with_others(request))
     assumed = Fact(value=target.layout, source="assumed: nothing in the file depends on it")
     kernel = kernel or Fact(value=target.kernels, source=assumed.source)
     plan = _plan(request, assumed, kernel)
@@ -200,7 +224,7 @@ def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
         changed = _plan(request, other, kernel)
     except UnknownFlattenError as error:
         raise ConversionError(question) from error
-    rules = [RULES[array.kind][base_role(array.kind, array.role)] for array in plan.arrays]
+    rules = [rule_of(array.kind, array.role) for array in plan.arrays]
     kernels_matter = kernel.source == assumed.source and any(map(is_rotated, rules))
     if changed.arrays != plan.arrays or kernels_matter:
         raise ConversionError(question)
@@ -208,12 +232,19 @@ def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
 
 
 def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
-    description = request.description
     source = Form(layout=layout.value, kernels=kernel.value)
+    if request.lenient and source == request.target:
+        request = replace(request, description=_with_others(request))
+    description = request.description
+    check_kinds(description, request.match)
     ends = _ends(request, source)
     known, unknown = learn_flattened(description, source.layout, user=request.flatten, match=request.match)
     _check_rows(description, ends, known, unknown)
     pairs = request.match.by_layer() if request.match else {}
+    hard = HardSigmoids()
+    if request.to == "keras3":
+        hard = find_hard_sigmoids(description, asked=request.scale)
+    scaled = gates_to_scale(description, hard) if request.scale else ()
     by_path = {
         array.path: place(
             array,
@@ -229,7 +260,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         for array in part.arrays
     }
     arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
-    outputs, folded = _outputs(request, by_path)
+    outputs, folded = _outputs(request, by_path, scaled)
     return Plan(
         description=description,
         layout=layout,
@@ -242,7 +273,11 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         to=request.to,
         outputs=outputs,
         folded=folded or (description.record.folded if description.record else None),
-        notes=_notes(request, source, kernel, by_path, folded),
+        notes=(
+            *_notes(request, source, kernel, by_path, folded),
+            *hard_sigmoid_notes(hard, scale=request.scale),
+        ),
+        scaled=tuple(part.name for part in scaled),
     )
 
 
@@ -274,16 +309,16 @@ def _check_rows(
 
 
 def _outputs(
-    request: _Request, by_path: Mapping[str, PlannedArray]
+    request: _Request, by_path: Mapping[str, PlannedArray], scaled: Sequence[Part]
 ) -> tuple[tuple[Output, ...], Mapping[str, str]]:
     """Return the arrays of a new file in another dialect, and the layers that are folded in it."""
     if request.to is None:
         return (), {}
     if not request.fold or request.match is None:
-        return planned_outputs(request.description, by_path, request.to), {}
+        return planned_outputs(request.description, by_path, request.to, scaled), {}
     pairs = folding.pairs_in_file(request.match)
     drawn = folding.drawn(request.description, request.match, pairs)
-    return folding.fold(planned_outputs(drawn, by_path, request.to), pairs, by_path), pairs
+    return folding.fold(planned_outputs(drawn, by_path, request.to, scaled), pairs, by_path), pairs
 
 
 def _ends(request: _Request, source: Form) -> Ends:
@@ -301,6 +336,7 @@ def _ends(request: _Request, source: Form) -> Ends:
         new_flattens_last=last if dialect is None else dialect in ("keras2", "keras3"),
         squares=_squares(description, dialect),
         old_1d=_keeps_old_1d(description),
+        anew=request.to is not None,
     )
 
 
@@ -319,7 +355,7 @@ def _network(
     pairs = request.match.by_layer() if request.match else {}
     return Network(
         layers=tuple(
-            _layer_facts(layer, pairs.get(layer.name), known)
+            _layer_facts(layer, pairs.get(layer.name), known, anew=ends.anew)
             for layer in description.layers
             if layer.name not in gone
         ),
@@ -329,19 +365,30 @@ def _network(
     )
 
 
-def _layer_facts(layer: Layer, pair: MatchedLayer | None, known: Mapping[str, Flattened]) -> LayerFacts:
-    parts = tuple(_part_facts(part, _kind(part, pair), known.get(part.name)) for part in layer.parts)
-    kind = pair.expected.kind if pair else layer.kind
-    return LayerFacts(name=layer.name, kind=kind, parts=parts)
+def _layer_facts(
+    layer: Layer, pair: MatchedLayer | None, known: Mapping[str, Flattened], *, anew: bool
+) -> LayerFacts:
+    """Return what is known of a layer; cuDNN's are Keras' own in a file that is written anew."""
+    native = NATIVE if anew else {}
+    parts = []
+    for part in layer.parts:
+        kind = _kind(part, pair)
+        parts.append(_part_facts(part, native.get(kind, kind), known.get(part.name)))
+    kind = pair.expected.kind if pair else str(layer.kind)
+    return LayerFacts(
+        name=layer.name, kind=native.get(kind, kind) if pair or layer.kind else None, parts=tuple(parts)
+    )
 
 
 def _part_facts(part: Part, kind: str, flattened: Flattened | None) -> PartFacts:
-    roles = [role for role in RULES[kind] if part.array(role)]
+    rules = RULES.get(kind, {})
+    roles = tuple(dict.fromkeys(str(array.role) for array in part.arrays))
     return PartFacts(
         name=part.name,
         kind=kind,
+        own_class=part.own_class,
         doubtful=part.inferred and kind in _DOUBTFUL,
-        roles=None if len(roles) == len(RULES[kind]) else tuple(roles),
+        roles=None if set(roles) == set(rules) else tuple(sorted(roles, key=[*rules, *roles].index)),
         flattened=flattened,
     )
 
@@ -399,8 +446,13 @@ def _squares(description: Description, dialect: str | None) -> bool:
 
 
 def _kind(part: Part, pair: MatchedLayer | None) -> str:
-    """Return the kind whose rules a layer follows: the structure's word, then the file's."""
-    return pair.expected.kind if pair else str(part.kind)
+    """Return the kind whose rules a layer follows: the structure's word, then the file's.
+
+    A class of somebody's own is believed all the same: that its arrays are those of the structure's layer
+    does not make it one.
+    """
+    foreign = part.kind is not None and (part.kind == OTHER or not is_kind(part.kind))
+    return pair.expected.kind if pair and not foreign else str(part.kind)
 
 
 # How many axes the first array of a layer may have, where the arrays' names alone do not tell.
@@ -438,20 +490,46 @@ def check_kinds(description: Description, match: Match | None) -> None:
     pairs = match.by_layer() if match else {}
     for layer in description.weighted:
         for part in layer.parts:
-            kind = _kind(part, pairs.get(layer.name))
-            rules = RULES.get(kind, {})
-            unknown = any(array.role not in rules for array in part.arrays)
-            repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
-            rank = len(part.arrays[0].shape)
-            odd = rank not in _RANKS.get(kind, (rank,)) or not _is_recurrent(part, kind, description.dialect)
-            if unknown or repeated or odd:
+            if not _has_rules(part, _kind(part, pairs.get(layer.name)), description.dialect):
                 raise ConversionError(_refusal(description, part))
     _check_maps(description)
 
 
+def _has_rules(part: Part, kind: str, dialect: str) -> bool:
+    """Return whether there is a rule for each array of a layer."""
+    if kind == OTHER:
+        return True
+    rules = RULES.get(kind, {})
+    unknown = any(array.role not in rules for array in part.arrays)
+    repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
+    rank = len(part.arrays[0].shape)
+    odd = rank not in _RANKS.get(kind, (rank,)) or not _is_recurrent(part, kind, dialect)
+    return not (unknown or repeated or odd)
+
+
+def _with_others(request: _Request) -> Description:
+    """Return a file with the kind Other for every layer without a rule, for what is not to be moved."""
+    description = request.description
+    pairs = request.match.by_layer() if request.match else {}
+
+    def settled(layer: Layer) -> Layer:
+        fits = [
+            _has_rules(part, _kind(part, pairs.get(layer.name)), description.dialect) for part in layer.parts
+        ]
+        if all(fits):
+            return layer
+        if layer.kind is None:
+            whole = Part(name=layer.name, kind=None, arrays=layer.arrays)
+            return replace(layer, parts=(as_other(whole),), kind=OTHER)
+        parts = tuple(part if fit else as_other(part) for part, fit in zip(layer.parts, fits, strict=True))
+        return replace(layer, parts=parts, kind=OTHER if len(parts) == 1 else layer.kind)
+
+    return replace(description, layers=tuple(map(settled, description.layers)))
+
+
 def _is_recurrent(part: Part, kind: str, dialect: str) -> bool:
     """Return whether the arrays of a recurrent layer fit each other; True for any other layer."""
-    if kind not in ("SimpleRNN", *GATES):
+    if kind not in ("SimpleRNN", *GATES, *NATIVE):
         return True
     return infer_kind({array.full_role: array.shape for array in part.arrays}, dialect) == kind
 
@@ -474,8 +552,18 @@ def _refusal(description: Description, part: Part) -> str:
     what = f"is of kind {part.kind}" if part.kind else "is of a kind that its arrays do not tell"
     if part.kind in RULES:
         what = f"should be of kind {part.kind}, but its arrays are not"
-    hint = "" if part.kind else f"; say which it is with --layer {part.name}=KIND"
-    return f"{description.path}: layer {part.name!r} {what} ({shapes}){hint}; there are rules for {known}"
+    hint = f"say --layer {part.name}={OTHER} to carry its arrays as they are, or {_like(description, part)}"
+    return f"{description.path}: layer {part.name!r} {what} ({shapes}); {hint}; there are rules for {known}"
+
+
+def _like(description: Description, part: Part) -> str:
+    """Return how to say the kind of a layer: by the kind that its arrays fit, if they fit one."""
+    roles = {array.full_role: array.shape for array in part.arrays}
+    told = part.kind is not None and len(roles) == len(part.arrays)
+    kind = infer_kind(roles, description.dialect) if told else None
+    if kind is None or kind == part.kind:
+        return f"--layer {part.name}=KIND for what it is"
+    return f"--layer {part.name}={kind} if it works as a {kind} does"
 
 
 def _notes(
@@ -497,7 +585,27 @@ def _notes(
         notes += _reshape_notes(description)
     if request.match is not None:
         notes += folding.notes(request.match.structure, folded)
-    return (*notes, *_deviation_notes(request, by_path), *_doubt_notes(request))
+    notes += [*_deviation_notes(request, by_path), *_doubt_notes(request)]
+    return (*notes, *_cudnn_notes(request), *_other_notes(description))
+
+
+def _cudnn_notes(request: _Request) -> list[str]:
+    """Return what becomes of cuDNN's layers in another dialect."""
+    notes = []
+    for kind, native in NATIVE.items() if request.to is not None else ():
+        parts = [part for part in request.description.parts if part.kind == kind]
+        how = {"LSTM": ", its two biases added", "GRU": " with reset_after"}[native]
+        if parts:
+            text = f"{len(parts)} {kind} ({parts[0].name!r} first): written as {native}{how}"
+            notes.append(f"{text}; its activations are tanh and sigmoid, as cuDNN's are")
+    return notes
+
+
+def _other_notes(description: Description) -> list[str]:
+    others = [part.name for part in description.parts if part.kind == OTHER]
+    if not others:
+        return []
+    return [f"no rule is known for {', '.join(map(repr, others))}: the arrays are carried as they are"]
 
 
 def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> list[str]:

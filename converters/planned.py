@@ -37,7 +37,9 @@ class PlannedArray:
         rows: The flattened maps whose rows move, or None.
         rows_to: ``"last"`` or ``"first"``: where the channels of the rows move, if they do.
         rows_axis: The axis that the rows lie along.
-        function: The name of the arithmetic that every value goes through, or None.
+        function: The name of the arithmetic that every value goes through, or None. A ``sum`` is that of the
+            two rows that the values make up, counted as ``before``.
+        gates: The gates whose values are in cuDNN's order and are brought into that of Keras; 0 if none are.
         structure_layer: The published name of the layer, if the file holds a known structure.
         structure_index: The layer's place among the structure's weighted layers.
     """
@@ -59,6 +61,7 @@ class PlannedArray:
     rows_to: str | None = None
     rows_axis: int = 0
     function: str | None = None
+    gates: int = 0
     structure_layer: str | None = None
     structure_index: int | None = None
 
@@ -90,7 +93,7 @@ class PlannedArray:
     @property
     def moves(self) -> bool:
         """Whether any value moves."""
-        return bool(self.order or self.rotate or self.rows)
+        return bool(self.order or self.rotate or self.rows or self.gates)
 
     @property
     def changes(self) -> bool:
@@ -112,9 +115,16 @@ class PlannedArray:
             words.append("rotate by 180 degrees")
         if self.rows:
             words.append(f"rows of {rows_text(self.rows)} to channels {self.rows_to}")
+        if self.gates:
+            words.append(f"{self.gates} gates from cuDNN's order")
         if self.function:
             words.append(self.function)
         return tuple(words)
+
+    @property
+    def counted(self) -> Shape:
+        """The shape in which its values are counted."""
+        return self.before or self.shape
 
     def moved(self, sizes: Shape) -> Shape:
         """Return one number for each axis in the order that the axes have afterwards."""
@@ -140,12 +150,23 @@ class PlannedArray:
                 function=self.function,
             )
         elif self.order or self.rotate:
-            before = self.before or self.shape
+            before = self.counted
             order = self.order or tuple(range(len(before)))
             after = self.after or tuple(before[axis] for axis in order)
             yield from kernels.moved_pieces(
-                target, source, before=before, order=order, after=after, rotate=self.rotate
+                target,
+                source,
+                before=before,
+                order=order,
+                after=after,
+                rotate=self.rotate,
+                function=self.function,
             )
+        elif self.gates:
+            yield from kernels.gate_pieces(target, source, self.gates)
+        elif self.function == "sum":
+            first, *others = source.reshape(self.counted)
+            yield Piece(target=target, source=first, others=tuple(others), function=self.function)
         else:
             yield Piece(target=target, source=source.reshape(self.target_shape), function=self.function)
 
@@ -182,11 +203,13 @@ class Share:
         """What becomes of the stretch."""
         if self.start is None or self.stop is None:
             return self.array
-        array, width, last = self.array, self.stop - self.start, len(self.array.shape) - 1
-        place = array.order.index(last) if array.order else last
-        shape = (*array.shape[:-1], width)
+        array, width, last = self.array, self.stop - self.start, len(self.array.counted) - 1
+        place = array.order.index(last) if array.order else len(array.target_shape) - 1
+        shape = (*array.counted[:-1], width)
         target = (*array.target_shape[:place], width, *array.target_shape[place + 1 :])
-        return replace(array, shape=shape, target_shape=target)
+        gates = array.gates * width // array.counted[-1]
+        before = shape if array.before else None
+        return replace(array, shape=shape, before=before, target_shape=target, gates=gates)
 
     @property
     def width(self) -> int:
@@ -202,7 +225,8 @@ class Share:
     def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
         """Yield the pieces that fill the share's place in the new array."""
         source = sources[self.array.path]
-        cut = source if self.start is None else source[..., self.start : self.stop]
+        counted = source if self.start is None else source.reshape(self.array.counted)
+        cut = source if self.start is None else counted[..., self.start : self.stop]
         yield from self.taken.pieces({self.array.path: cut}, target)
 
 
@@ -241,13 +265,14 @@ class Output:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The paths of the datasets that are needed."""
-        return tuple(share.array.path for share in self.shares)
+        """The paths of the datasets that are needed, each once."""
+        return tuple(dict.fromkeys(share.array.path for share in self.shares))
 
     @property
     def source_shapes(self) -> tuple[Shape, ...]:
         """The shape of each of :attr:`sources`."""
-        return tuple(share.array.shape for share in self.shares)
+        shapes = {share.array.path: share.array.shape for share in self.shares}
+        return tuple(shapes.values())
 
     @property
     def exact(self) -> bool:

@@ -8,6 +8,8 @@ All of it lies in attributes of the file's root, each of them text. Facts, which
 ``zoo_network``          JSON: what is known of the network in any form (see :mod:`converters.network`)
 ``zoo_folded``           JSON: the batch normalisations that a ``Scale`` layer is folded into, each with its
                          name. Only there if a conversion folded any
+``zoo_scaled``           JSON: the recurrent layers whose gates were multiplied by 1.2, for Keras 3's hard
+                         sigmoid. Only there if that was done
 ``zoo_backend_th``       the ``backend`` attribute that the network's files have with such kernels, and
 ``zoo_backend_tf``       with such, where the conversion changed it
 ``zoo_config_th``        the ``model_config`` that they have in such layout, and
@@ -21,6 +23,7 @@ Provenance, which no plan reads:
 ``zoo_source_layout``    what that file was
 ``zoo_source_kernels``   the same for its kernels
 ``zoo_source_dialect``   who had written it, if the new file is in another dialect
+``zoo_cudnn``            JSON: the layers that were cuDNN's before. Only there if some were
 ``zoo_converter``        the converter and its version
 ``zoo_plan_sha256``      SHA-256 of the plan that was carried out (see :func:`plan_digest`), in hex
 ``zoo_verified``         JSON: how many arrays and values of the new file were read back and gave the source
@@ -107,12 +110,14 @@ class ConversionRecord:
     source_sha256: str
     network: Network | None = None
     folded: Mapping[str, str] | None = None
+    scaled: tuple[str, ...] = ()
     backends: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     converter: str = CONVERTER
     plan_sha256: str | None = None
     proof: Proof | None = None
     source_dialect: str | None = None
+    cudnn: tuple[str, ...] = ()
 
     def attributes(self) -> dict[str, str]:
         """Return the record as the attributes that hold it."""
@@ -130,6 +135,8 @@ class ConversionRecord:
             ATTRIBUTE: self.network.as_text() if self.network else None,
             **{f"zoo_backend_{kernels}": text for kernels, text in self.backends.items()},
             **{f"zoo_config_{layout}": text for layout, text in self.configs.items()},
+            "zoo_scaled": json.dumps(self.scaled) if self.scaled else None,
+            "zoo_cudnn": json.dumps(self.cudnn) if self.cudnn else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -163,6 +170,8 @@ def _read_record(top: Node) -> ConversionRecord:
         source_sha256=top.text("zoo_source_sha256") or "",
         network=None if network is None else parse_network(network),
         folded=_folded(top.text("zoo_folded")),
+        scaled=_listed(top, "zoo_scaled"),
+        cudnn=_listed(top, "zoo_cudnn"),
         backends=_either(top, "backend", source.kernels),
         configs=_either(top, "config", source.layout),
         converter=top.text("zoo_converter") or "",
@@ -184,6 +193,11 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
     raise ValueError(f"{name} is {value!r}")
+
+
+def _listed(top: Node, name: str) -> tuple[str, ...]:
+    text = top.text(name)
+    return () if text is None else tuple(map(str, load_json(text, name)))
 
 
 def _folded(text: str | None) -> dict[str, str] | None:

@@ -35,12 +35,17 @@ class Rule(Enum):
     """(rows, columns, filters); channels first, its values are used as if (filters, rows, columns)."""
     DEVIATION = "deviation"
     """ROWS for what is a standard deviation up to Keras 1.0.6, and a variance from 1.0.7 on."""
+    CUDNN_KERNEL = "cuDNN kernel"
+    """Gates side by side, the values of each counted (units, inputs): in another dialect (inputs, units)."""
+    CUDNN_BIAS = "cuDNN bias"
+    """One vector of two biases for each gate, the input's and the recurrent one."""
     KEEP = "keep"
     """Never touched."""
 
 
 _RECURRENT = {"kernel": Rule.ROWS, "recurrent_kernel": Rule.KEEP, "bias": Rule.KEEP}
 _KERNEL = {"kernel": Rule.CONVOLUTION, "bias": Rule.KEEP}
+_CUDNN = {"kernel": Rule.CUDNN_KERNEL, "recurrent_kernel": Rule.CUDNN_KERNEL, "bias": Rule.CUDNN_BIAS}
 
 # Kind -> role -> rule; the roles in the order in which Keras 2 and 3 keep them. Sources, in Keras 0.3.3,
 # 1.0.7, 1.0.8, 1.2.2, 2.0.5 and 2.2.4: keras/backend/theano_backend.py (conv1d, conv2d, conv3d, deconv2d and
@@ -101,9 +106,19 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "SimpleRNN": _RECURRENT,
     "LSTM": _RECURRENT,
     "GRU": _RECURRENT,
+    # The same shapes with other values in them, and a bias of (2*gates*units,); the activations are always
+    # tanh and sigmoid. Source: _convert_rnn_weights() in keras/engine/saving.py, Keras 2.2.4.
+    "CuDNNLSTM": _CUDNN,
+    "CuDNNGRU": _CUDNN,
     # Kernels as Conv2D's, gates along the outputs.
     "ConvLSTM2D": {"kernel": Rule.CONVOLUTION, "recurrent_kernel": Rule.CONVOLUTION, "bias": Rule.KEEP},
 }
+
+# What cuDNN's layers become in another dialect: a GRU with reset_after.
+NATIVE: Mapping[str, str] = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+# A layer of which nothing is known: its arrays are carried as they are. Nobody but the user calls a layer so
+# where anything moves.
+OTHER = "Other"
 
 # The order of the gates in a packed array, from Keras 1's consume_less="gpu" to Keras 3.
 GATES: Mapping[str, str] = {"LSTM": "ifco", "GRU": "zrh", "ConvLSTM2D": "ifco"}
@@ -133,6 +148,11 @@ def is_rotated(rule: Rule) -> bool:
 def base_role(kind: str, role: str) -> str:
     """Return a role without its gate (``kernel`` of an LSTM's ``kernel_i``)."""
     return role if role in RULES[kind] else role.rpartition("_")[0]
+
+
+def rule_of(kind: str, role: str) -> Rule:
+    """Return the rule of an array by its layer's kind and its role, with its gate or without."""
+    return Rule.KEEP if kind == OTHER else RULES[kind][base_role(kind, role)]
 
 
 def axes_of(rule: Rule, rank: int, dialect: str, layout: Layout) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from converters.errors import ConversionError
 from converters.plan import Plan
+from converters.rules import NATIVE
 from converters.targets import Place, padded
 
 # What the format calls the types that Keras stores weights in.
@@ -100,7 +101,11 @@ def describe(plan: Plan) -> str:
     """
     layers: dict[str, dict[str, Any]] = {}
     for layer in plan.description.layers:
-        layers[layer.name] = {"name": layer.name, "kind": layer.kind, "arrays": []}
+        layers[layer.name] = {
+            "name": layer.name,
+            "kind": NATIVE.get(str(layer.kind), layer.kind),
+            "arrays": [],
+        }
     for output in plan.outputs:
         entry = {"name": output.name, "kind": output.kind, "role": output.role}
         layers[output.layer]["arrays"].append(entry)

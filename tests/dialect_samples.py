@@ -84,12 +84,13 @@ def channels_last(array, sample, config):
     return np.moveaxis(array, 2 if temporal else 1, -1)
 
 
-def network(sample):
-    """Return the sample's network, drawn with today's layers."""
+def network(sample, *, today=False):
+    """Return the sample's network, drawn with today's layers, if asked with today's hard sigmoid in gates."""
     config = json.loads((DATA / f"{sample}.json").read_text())
     digits = sample.split("_")[0].removeprefix("keras")
     version = tuple(map(int, digits))
-    return keras_network.build(config, version=version, last=is_last(sample), shapes=shared_axes(sample))
+    shapes = shared_axes(sample)
+    return keras_network.build(config, version=version, last=is_last(sample), shapes=shapes, today=today)
 
 
 def shared_axes(sample):
@@ -102,14 +103,15 @@ def shared_axes(sample):
     }
 
 
-def worst(sample, weights):
+def worst(sample, weights, *, today=False):
     """Return how far a network with these weights is from what was recorded, relative to the largest output.
 
     Args:
         sample: The sample.
         weights: A file of weights that Keras 3 reads.
+        today: Whether the network's gates have today's hard sigmoid.
     """
-    model = network(sample)
+    model = network(sample, today=today)
     model.load_weights(weights)
     inputs, outputs = recorded(sample)
     given = model(inputs if len(inputs) > 1 else inputs[0])

@@ -24,7 +24,7 @@ OUTSIDE_TODAY = (
 )
 
 
-def build(config, *, version, last, shapes=None):
+def build(config, *, version, last, shapes=None, today=False):
     """Return the network that a configuration describes, channels last.
 
     Args:
@@ -32,8 +32,9 @@ def build(config, *, version, last, shapes=None):
         version: The version of Keras that gave it, as numbers.
         last: Whether it is channels last itself.
         shapes: For a PReLU whose configuration lacks its shared axes, the shape of its array, channels last.
+        today: Whether the gates of recurrent layers have today's hard sigmoid.
     """
-    drawing = Drawing(version=version, last=last, shapes=shapes or {})
+    drawing = Drawing(version=version, last=last, shapes=shapes or {}, today=today)
     return drawing.network(modern(config))
 
 
@@ -95,7 +96,8 @@ def turned(shape, last):
 class Drawing:
     """One network being drawn: which Keras it is from, and its layout."""
 
-    def __init__(self, *, version, last, shapes):
+    def __init__(self, *, version, last, shapes, today):
+        self.today = today
         self.version = version
         self.last = last
         self.shapes = shapes
@@ -228,6 +230,12 @@ def activation(config, *names):
     """Return an activation by its name, as Theano computes it."""
     name = get(config, *(names or ("activation",)), default="linear")
     return hard_sigmoid if name == "hard_sigmoid" else name
+
+
+def gate_activation(config, drawing):
+    """Return what the gates of a recurrent layer go through, as Theano computes it or as today."""
+    names = ("recurrent_activation", "inner_activation")
+    return get(config, *names) if drawing.today else activation(config, *names)
 
 
 def each(value, count):
@@ -408,7 +416,7 @@ def recurrent(base):
     def make(config, drawing):
         settings = {}
         if base is not layers.SimpleRNN:
-            settings["recurrent_activation"] = activation(config, "recurrent_activation", "inner_activation")
+            settings["recurrent_activation"] = gate_activation(config, drawing)
         if base is layers.GRU:
             settings["reset_after"] = config.get("reset_after", False)
         return base(
@@ -433,7 +441,7 @@ def conv_lstm(config, drawing):
         strides=each(get(config, "strides", "subsample", default=1), 2),
         padding=mode,
         activation=activation(config),
-        recurrent_activation=activation(config, "recurrent_activation", "inner_activation"),
+        recurrent_activation=gate_activation(config, drawing),
         return_sequences=config["return_sequences"],
     )
 

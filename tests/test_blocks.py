@@ -125,3 +125,16 @@ def _run(view, sizes):
             break
         run *= sizes[axis]
     return run
+
+
+@given(st.integers(1, 40), st.integers(1, 3000))
+def test_a_sum_of_two_arrays_is_made_and_proved(rows, columns):
+    """Each part of it has its share of both; what is not their sum is found."""
+    one = np.arange(rows * columns, dtype="float32").reshape(rows, columns)
+    piece = Piece(target=np.empty_like(one), source=one, others=(one[::-1],), function="sum")
+    for part in blocks.parts(piece, 1 << 12):
+        blocks.copy(part)
+    np.testing.assert_array_equal(piece.target, one + one[::-1])
+    assert blocks.differing(piece) == 0
+    piece.target[-1, -1] += 1
+    assert blocks.differing(piece) == 1

@@ -323,7 +323,11 @@ class TestFlatten:
 
 
 UNKNOWN = [
-    ({"cudnnlstm_1": {"cudnnlstm_1/kernel:0": (4, 20)}}, "cudnnlstm_1", "is of kind CuDNNLSTM"),
+    (
+        {"group_normalization_1": {"group_normalization_1/gamma:0": (4,)}},
+        "group_normalization_1",
+        "is of kind GroupNormalization",
+    ),
     ({"norm": {"norm_gamma": (4, 4)}}, "norm", "is of a kind that its arrays do not tell"),
     ({"conv": {"conv_W": (5, 4, 3, 1), "conv_b": (5,)}}, "conv", "is of a kind that its arrays do not tell"),
     ({"lstm_1": {"lstm_1_Q": (4, 4)}}, "lstm_1", "should be of kind LSTM, but its arrays are not"),
@@ -339,9 +343,10 @@ def test_kinds_without_a_rule_are_refused_by_name(layers, layer, message, tmp_pa
     with pytest.raises(ConversionError) as refused:
         planned(path, expected=TH)
     shapes = ", ".join(f"{array} {shape}" for array, shape in layers[layer].items())
-    hint = f"; say which it is with --layer {layer}=KIND" if "do not tell" in message else ""
+    like = "Scale if it works as a Scale does" if "Group" in message else "KIND for what it is"
+    hint = f"say --layer {layer}=Other to carry its arrays as they are, or --layer {layer}={like}"
     known = f"there are rules for {', '.join(RULES)}"
-    assert str(refused.value) == f"{path}: layer {layer!r} {message} ({shapes}){hint}; {known}"
+    assert str(refused.value) == f"{path}: layer {layer!r} {message} ({shapes}); {hint}; {known}"
 
 
 def test_the_user_says_what_the_arrays_do_not(tmp_path):
@@ -398,7 +403,7 @@ def test_a_refusal_shows_the_arrays(tmp_path):
     path = write_named(tmp_path / "weights.h5", layers)
     arrays = "dense_1_W (4, 3, 2, 2), dense_1_b (4,)"
     text = f"layer 'dense_1' should be of kind Dense, but its arrays are not ({arrays})"
-    with pytest.raises(ConversionError, match=re.escape(f"{path}: {text}; there are rules for ")):
+    with pytest.raises(ConversionError, match=re.escape(f"{path}: {text}; say --layer dense_1=Other to ")):
         planned(path)
 
 

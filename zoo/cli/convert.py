@@ -99,6 +99,7 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
         "to",
         "keras_version",
         "as_published",
+        "hard_sigmoid",
     )
     asked = {name: getattr(arguments, name) for name in names}
     return {**asked, "flatten": parse_flatten(arguments.flatten), "layers": parse_layers(arguments.layers)}

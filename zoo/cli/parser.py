@@ -143,6 +143,12 @@ def _add_convert(commands: _Commands) -> None:
         help="with --to keras3: leave a network's Scale layers apart (default: as zoo.load draws it)",
     )
     parser.add_argument(
+        "--hard-sigmoid",
+        choices=("keep", "scale"),
+        default="keep",
+        help="for Keras 3, whose hard_sigmoid is another: scale the gates' arrays by 1.2 (default: keep)",
+    )
+    parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare it with OLD before it gets its name (default: below 1 GiB)",
