@@ -24,7 +24,7 @@ from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
 from zoo.finetuning.batches import Batches, FeatureBatches, PictureBatches, balanced_weights
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
-from zoo.finetuning.data import Pictures, Problem, as_pictures, divided
+from zoo.finetuning.data import Pictures, Problem, as_pictures, divided, of_one_depth
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.features import (
     Anatomy,
@@ -123,7 +123,7 @@ class Job:
         self.strategy = strategy
         self.settings = settings
         self.anatomy = anatomy
-        self.train, self.valid = train, valid
+        self.train, self.valid = train, valid = of_one_depth(train, valid)
         told = (*train.problems, *valid.problems, *divided(train, valid))
         self.problems = tuple(dict.fromkeys(told))  # both parts of one folder tell the same
         self._recipe = recipe_for(anatomy.model, settings.preprocessing)
@@ -173,6 +173,8 @@ class Job:
             f"{strategy}: {counted(len(learned), 'picture')} of {len(learned.classes)} classes to train on, "
             f"{len(held_out)} to validate with"
         )
+        for line in job.train.depth.told:
+            job.say(line)
         job._say_problems()
         if job._folder is not None:
             job._folder.open(job._plan(more), resume=settings.resume)
@@ -451,6 +453,7 @@ class Job:
             "classes": list(result.classes),
             "input": [preparation.height, preparation.width, 3],
             "fit": "stretch",
+            "depth": self.train.depth.as_record(),
             "preprocessing": takes,
             "data_format": preparation.data_format,
             "seed": settings.seed,

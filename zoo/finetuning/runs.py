@@ -173,6 +173,8 @@ def features(
     pictures = as_pictures(data, size=size, labelled=False)
     if report is not None:
         report(f"{len(pictures)} pictures of {len(pictures.classes)} classes")
+        for line in pictures.depth.told:
+            report(line)
     provenance(network, weights, size, progress)
     with several.scope(devices):
         model = load_classifier(name, _ANY_CLASSES, size=size, weights=weights)
