@@ -635,7 +635,7 @@ def from_arrays(
             or a list of N such pictures of different sizes.
         labels: Whole numbers, names, or one-hot rows; N of them.
         classes: Names of the classes. Whole numbers are places in it; ``None`` takes the sorted labels, whole
-            numbers too, as names.
+            numbers too, as names, and of one-hot rows all columns, also where no row has a one.
 
     Raises:
         ArgumentError: The two do not belong together, the values are not on the scale 0 to 255, or there is
@@ -646,18 +646,23 @@ def from_arrays(
 
 def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN401
     pictures = _plain_pictures(images)
-    labels = _plain_labels(np.asarray(labels))
+    given = np.asarray(labels)
+    labels = _plain_labels(given)
     if len(labels) != len(pictures):
         raise ArgumentError(f"there are {len(pictures)} images and {len(labels)} labels")
     numbered = wanted.numbered and np.issubdtype(labels.dtype, np.integer)
     named = _numbered_names(labels, wanted.names or ()) if numbered else _names(labels)
     names = [f"picture {place}" for place in range(len(named))]
+    # One-hot rows have a column for each class, also for those that none of these pictures shows.
+    columns = set(map(str, range(given.shape[1]))) if _is_one_hot(given) else set()
+    found = sorted({*named, *columns}, key=_natural)
+    without = () if wanted.names is not None else sorted(columns.difference(named), key=_natural)
     assembled = _assembled(
         "the arrays",
         list(zip(names, named, strict=True)),
         wanted=wanted,
-        found=sorted(set(named), key=_natural),
-        problems=(),
+        found=found,
+        problems=[Problem(file=name, problem="this class has no pictures", used=False) for name in without],
         source=_Arrays(pictures),
         places=range(len(names)),
         depth=_depth_of(pictures),
@@ -794,7 +799,7 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
     """Return whole numbers or names, shape (N,)."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]  # as keras.datasets has them
-    if labels.ndim == 2 and np.array_equal(np.sort(labels, axis=1)[:, -2:], [[0, 1]] * len(labels)):
+    elif _is_one_hot(labels):
         labels = labels.argmax(axis=1)
     if labels.ndim != 1:
         raise ArgumentError(f"the labels have shape {labels.shape}: must be (N,), or (N, classes) one-hot")
@@ -805,6 +810,14 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
             raise ArgumentError("the labels are no whole numbers, names or one-hot rows")
         return labels.astype(np.int64)
     return labels
+
+
+def _is_one_hot(labels: NDArray[Any]) -> bool:
+    """Tell rows of zeros with a one in each, of two classes or more, from any other labels."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return False
+    ones = labels == 1
+    return bool(np.all(ones.sum(axis=1) == 1) and np.all(ones | (labels == 0)))
 
 
 def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
