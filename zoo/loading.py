@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from zoo import head as heads
 from zoo.architectures import builder, keras_name
 from zoo.architectures.drawing import DEFAULTS, DataFormat, Drawing, Initial, Pen, Tensor, default
 from zoo.errors import ArgumentError, StructureMismatchError
+from zoo.numbers import is_flag, is_real, is_whole
 from zoo.prefix import draw_preprocessing
 from zoo.reading import Weights, choose_weights
 from zoo.records import Architecture, Graph, Head, Kernels
@@ -168,18 +168,18 @@ def _check_heads(wish: Wish) -> None:
         ArgumentError: A value is not allowed, alone or beside the others.
     """
     classes, pooling, dropout = wish.classes, wish.pooling, wish.dropout
-    if classes is not None and (not heads.is_whole(classes) or classes < 0 or classes == 1):
+    if classes is not None and (not is_whole(classes) or classes < 0 or classes == 1):
         # The softmax of one output is 1 whatever goes in: such a head would never learn.
         allowed = "None (the published head), 0 (no head) or a number of classes from 2"
         raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
     if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):
         raise ArgumentError(f"pooling={pooling!r}: must be None, or with num_classes=0 'avg' or 'max'")
-    if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
+    if not is_real(dropout) or not 0 <= dropout < 1:
         raise ArgumentError(f"dropout={dropout!r}: must be a number from 0 up to, but not including, 1")
     if dropout and classes == 0:
         raise ArgumentError(f"dropout={dropout!r}: num_classes=0 leaves no classifier to put it before")
     for name in ("aux_heads", "include_preprocessing"):
-        if not isinstance(getattr(wish, name), bool):
+        if not is_flag(getattr(wish, name)):
             raise ArgumentError(f"{name}={getattr(wish, name)!r}: must be True or False")
 
 
@@ -188,7 +188,7 @@ def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str
     published = network.input
     if shape is None:
         return published.height, published.width
-    whole = isinstance(shape, (tuple, list)) and all(heads.is_whole(side) for side in shape)
+    whole = isinstance(shape, (tuple, list)) and all(is_whole(side) for side in shape)
     if not whole or len(shape) != 3 or shape[0 if order == "channels_first" else 2] != 3:
         expected = "(3, H, W) with channels_first" if order == "channels_first" else "(H, W, 3)"
         raise ArgumentError(f"input_shape={shape!r}: must be {expected}, three whole numbers for RGB images")

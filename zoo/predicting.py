@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from zoo.download.progress import Progress
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching import fetch_class_index
-from zoo.head import is_whole
 from zoo.loading import load
+from zoo.numbers import is_whole
 from zoo.pictures import (
     UNDECIDED,
     Depth,

@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from zoo.checksums import hash_file
 from zoo.errors import ArgumentError
+from zoo.numbers import is_real
 from zoo.pictures import (
     ENDINGS,
     UNDECIDED,
@@ -908,7 +908,7 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
     Raises:
         ArgumentError: The share is not between 0 and 1, or no class has two different pictures.
     """
-    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < 1:
+    if not is_real(share) or not 0 < share < 1:
         raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
     chosen = np.zeros(len(pictures), np.bool_)
     problems: list[Problem] = []

@@ -137,7 +137,15 @@ class Job:
 
     @classmethod
     def start(
-        cls, strategy: str, model: keras.Model, train: Data, valid: Data, options: Options, **more: object
+        cls,
+        strategy: str,
+        model: keras.Model,
+        train: Data,
+        valid: Data,
+        options: Options,
+        *,
+        check: Callable[[Pictures], object] = lambda pictures: None,
+        **more: object,
     ) -> Job:
         """Check everything that can be checked before anything is computed, and make the run folder.
 
@@ -147,6 +155,7 @@ class Job:
             train: Pictures to train on.
             valid: Pictures to validate with.
             options: As the user gave them.
+            check: Called with the pictures to train on; raises if the strategy cannot use them.
             more: What else decides what the run does.
 
         Raises:
@@ -157,6 +166,7 @@ class Job:
         anatomy = dissect(model)
         size = image_size(anatomy.body)
         learned = as_pictures(train, size=size)
+        check(learned)
         held_out = as_pictures(valid, like=learned, size=size)
         outputs = anatomy.classifier.units
         if outputs != len(learned.classes):

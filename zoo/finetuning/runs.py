@@ -27,8 +27,9 @@ from zoo.finetuning.options import Options, Report
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.finetuning.schedule import Choice, check_strategy, choose_strategy
 from zoo.finetuning.shelves import Features
-from zoo.head import compile_for_finetuning, is_whole
+from zoo.head import compile_for_finetuning
 from zoo.loading import load
+from zoo.numbers import is_whole
 from zoo.reading import choose_weights, is_path
 from zoo.records import Architecture
 from zoo.registry import architecture
