@@ -82,6 +82,42 @@ def load(
         StructureMismatchError: The file holds other layers than the network.
         DownloadError: The weights cannot be had.
     """
+    return prepared(
+        name,
+        num_classes=num_classes,
+        weights=weights,
+        kernels=kernels,
+        input_shape=input_shape,
+        pooling=pooling,
+        dropout=dropout,
+        freeze=freeze,
+        aux_heads=aux_heads,
+        data_format=data_format,
+        include_preprocessing=include_preprocessing,
+        compile=compile,
+    )()
+
+
+def prepared(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    weights: str | os.PathLike[str] | None = "imagenet",
+    kernels: Kernels | None = None,
+    input_shape: Sequence[int] | None = None,
+    pooling: str | None = None,
+    dropout: float = 0.0,
+    freeze: int | str | None = None,
+    aux_heads: bool = True,
+    data_format: DataFormat | None = None,
+    include_preprocessing: bool = False,
+    compile: bool = True,
+) -> Callable[[], keras.Model]:
+    """Check everything that :func:`load` is given, fetching nothing, and return what loads the model.
+
+    Raises:
+        ZooError: As there, but for what is known only when the weights are there.
+    """
     network = architecture(name)
     wish = replace(
         _checked_wish(network, data_format, input_shape),
@@ -100,11 +136,17 @@ def load(
     # All that can be wrong with the arguments comes to light before anything is fetched.
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
     _check_flattened(network, graph, wish)
-    model = draw(network, graph, wish) if opened is None else _read(network, opened(), wish)
-    heads.freeze(model, is_frozen)
-    if compile and wish.classes != 0:
-        heads.compile_for_finetuning(model)
-    return model
+    if not is_flag(compile):
+        raise ArgumentError(f"compile={compile!r}: must be True or False")
+
+    def made() -> keras.Model:
+        model = draw(network, graph, wish) if opened is None else _read(network, opened(), wish)
+        heads.freeze(model, is_frozen)
+        if compile and wish.classes != 0:
+            heads.compile_for_finetuning(model)
+        return model
+
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,13 +216,22 @@ def _check_heads(wish: Wish) -> None:
         raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
     if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):
         raise ArgumentError(f"pooling={pooling!r}: must be None, or with num_classes=0 'avg' or 'max'")
-    if not is_real(dropout) or not 0 <= dropout < 1:
-        raise ArgumentError(f"dropout={dropout!r}: must be a number from 0 up to, but not including, 1")
+    check_dropout(dropout)
     if dropout and classes == 0:
         raise ArgumentError(f"dropout={dropout!r}: num_classes=0 leaves no classifier to put it before")
     for name in ("aux_heads", "include_preprocessing"):
         if not is_flag(getattr(wish, name)):
             raise ArgumentError(f"{name}={getattr(wish, name)!r}: must be True or False")
+
+
+def check_dropout(rate: float) -> None:
+    """Check a rate of dropout.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if not is_real(rate) or not 0 <= rate < 1:
+        raise ArgumentError(f"dropout={rate!r}: must be a number from 0 up to, but not including, 1")
 
 
 def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str) -> tuple[int, int]:
