@@ -391,17 +391,28 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, phase, number):
     assert not RunFolder(path=tmp_path / "run").checkpoint.exists()
 
 
-def test_a_run_folder_is_not_written_over(tmp_path):
+def interrupt(monkeypatch):
+    """Let runs end after their first epoch."""
+    from zoo.finetuning import job
+
+    def stop(logs, epoch):
+        raise PulledPlugError
+
+    monkeypatch.setattr(job.Logs, "add", stop)
+
+
+def test_a_run_folder_is_not_written_over(tmp_path, monkeypatch):
     """A finished run, an interrupted one and a folder of something else are refused in their own words."""
     out = tmp_path / "run"
     run("svm", out=out)
     with pytest.raises(ArgumentError) as caught:
         run("svm", out=out)
     assert str(caught.value) == f"{out}: holds a finished run; name another folder, or delete it"
-    with pytest.raises(TrainingError):
-        run("all", out=tmp_path / "broken", learning_rate=1e20)
+    interrupt(monkeypatch)
+    with pytest.raises(PulledPlugError):
+        run("all", out=tmp_path / "broken")
     with pytest.raises(ArgumentError) as caught:
-        run("all", out=tmp_path / "broken", learning_rate=1e20)
+        run("all", out=tmp_path / "broken")
     assert str(caught.value) == (
         f"{tmp_path}/broken: holds an interrupted run; --resume goes on with it, or delete it"
     )
@@ -412,19 +423,20 @@ def test_a_run_folder_is_not_written_over(tmp_path):
     assert str(caught.value) == f"{tmp_path}/photos: is not an empty folder; name one that is new or empty"
 
 
-def test_another_run_is_not_resumed(tmp_path):
+def test_another_run_is_not_resumed(tmp_path, monkeypatch):
     """The first argument that differs is named with both values; other pictures are noticed too."""
-    with pytest.raises(TrainingError):
-        run("all", out=tmp_path, learning_rate=1e20)
+    interrupt(monkeypatch)
+    with pytest.raises(PulledPlugError):
+        run("all", out=tmp_path, learning_rate=0.01)
     with pytest.raises(ArgumentError) as caught:
         run("all", out=tmp_path, learning_rate=0.1, resume=True)
     assert str(caught.value) == (
-        f"{tmp_path}: the run was started with learning_rate=1e+20, not learning_rate=0.1; resume it "
+        f"{tmp_path}: the run was started with learning_rate=0.01, not learning_rate=0.1; resume it "
         "with the same arguments and pictures"
     )
     train, valid = divided_digits(200)
     with pytest.raises(ArgumentError, match="the run was started with pictures to train on="):
-        run("all", train=train, valid=valid, out=tmp_path, learning_rate=1e20, resume=True)
+        run("all", train=train, valid=valid, out=tmp_path, learning_rate=0.01, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -560,7 +572,7 @@ def test_a_run_that_learned_nothing_fails():
     )
     model = small_network()
     learned = run("head", model)
-    kept = run("all", model, fresh_head=False, epochs=1, learning_rate=10.0)
+    kept = run("all", model, fresh_head=False, epochs=1, learning_rate=0.5)
     assert kept.log_loss == pytest.approx(learned.log_loss, rel=1e-3)
 
 
@@ -711,9 +723,8 @@ def test_a_run_takes_numbers_of_numpy(tmp_path):
         "learning_rate": np.float32(2**-10),
         "seed": np.uint8(0),
         "learning_rate_factors": {"head": np.float64(2)},
-        "last": np.int64(2),
     }
-    result = run("last-layers", out=tmp_path / "run", **few(), **options)
+    result = run("head", out=tmp_path / "run", **few(), **options)
     assert len(result.history) == 1
     arguments = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["arguments"]
     assert (arguments["epochs"], arguments["learning_rate"], arguments["learning_rate_factors"]) == (
@@ -768,3 +779,39 @@ def test_a_support_vector_machine_needs_two_classes(tmp_path):
     assert not (tmp_path / "run").exists()
     with pytest.raises(ArgumentError, match="needs pictures of two to train on: all of them show 1"):
         decision_weights(np.ones((4, 2), np.float32), np.ones(4, np.int64), 3, cost=1, balanced=True, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rate", "message"),
+    [
+        ("head", 1e-12, "nothing was learned: no epoch was better than the start"),
+        ("last-layers", 0.5, "nothing was learned: no epoch was better than the start"),
+        ("freeze-pretrain-finetune", 1e-12, "nothing was learned: no epoch was better than the start"),
+        ("all", 1e20, "the loss is not a number"),
+    ],
+)
+def test_of_a_run_that_came_to_nothing_all_is_kept(tmp_path, monkeypatch, strategy, rate, message):
+    """Model, record, epochs, predictions and report of its best epoch; the error has them too."""
+    monkeypatch.setitem(PHASES, strategy, short(PHASES[strategy]))
+    folder, lines = RunFolder(path=tmp_path / "run"), []
+    options = {"learning_rate": rate, "epochs": 3, "out": folder.path, "report": lines.append, **few()}
+    with pytest.raises(TrainingError, match=message) as caught:
+        run(strategy, **options)
+    result, record = caught.value.result, json.loads(folder.record.read_text("utf-8"))
+    assert (record["status"], record["failure"], result.failure) == ("failed", *[str(caught.value)] * 2)
+    assert folder.is_finished
+    assert {one.phase for one in result.history} == {PHASES[strategy][0].name}
+    finite = [one for one in result.history if np.isfinite(one.val_loss) and np.isfinite(one.loss)]
+    best = min(finite, key=lambda one: one.val_loss, default=None)
+    assert record["phases"][0]["best_epoch"] == (0 if best is None else best.epoch)
+    kept = "the weights stay as they were"
+    if best is not None:
+        kept = f"the weights of the best epoch, {best.epoch}, are kept"
+        assert result.accuracy == pytest.approx(best.val_accuracy)
+    assert f"{caught.value}; {kept}" in lines
+    opened = keras.saving.load_model(folder.model)
+    images = result.valid.batch(range(len(result.valid)), 16, 16).astype(np.float32)
+    assert np.allclose(opened.predict(images, verbose=0), result.predictions, atol=1e-4)
+    page = result.report.read_text("utf-8")
+    assert "<strong>It came to nothing.</strong>" in page
+    assert read_result(folder).failure == str(caught.value)

@@ -63,9 +63,7 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
             f"model {model.name!r} {reason}: say which preprocessing it was trained with, "
             f"preprocessing='none' or one of {', '.join(registry.preprocessing)}"
         )
-    if asked not in registry.preprocessing:
-        known = ", ".join(registry.preprocessing)
-        raise ArgumentError(f"preprocessing={asked!r}: must be auto, none or one of {known}")
+    check_recipe(asked)
     if any(
         is_drawn_recipe(layer, recipe) for layer in model.layers for recipe in registry.preprocessing.values()
     ):
@@ -74,3 +72,14 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
             f"{PREPROCESSING_LAYER!r}, and it would be done twice; say preprocessing='none' or 'auto'"
         )
     return registry.preprocessing[asked]
+
+
+def check_recipe(asked: str) -> None:
+    """Check that there is a recipe of this name, or that it says which to take.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    known = get_registry().preprocessing
+    if asked not in ("auto", "none", *known):
+        raise ArgumentError(f"preprocessing={asked!r}: must be auto, none or one of {', '.join(known)}")

@@ -212,6 +212,14 @@ class Pictures:
         )
 
 
+def digest_pictures(pictures: Pictures) -> str:
+    """Return what tells pictures and their classes, in their order, from any others."""
+    text = "\n".join(
+        f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def of_one_depth(train: Pictures, valid: Pictures) -> tuple[Pictures, Pictures]:
     """Return two sets of pictures on one scale, so that the same grey is the same in both."""
     depth = train.depth.joined(valid.depth)
@@ -908,8 +916,7 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
     Raises:
         ArgumentError: The share is not between 0 and 1, or no class has two different pictures.
     """
-    if not is_real(share) or not 0 < share < 1:
-        raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
+    check_share(share)
     chosen = np.zeros(len(pictures), np.bool_)
     problems: list[Problem] = []
     digests = np.array(pictures.digests())
@@ -926,6 +933,16 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
         raise ArgumentError("no class has two pictures, one to train on and one to validate with")
     told = replace(pictures, problems=(*pictures.problems, *problems))
     return told.subset(np.flatnonzero(~chosen)), told.subset(np.flatnonzero(chosen))
+
+
+def check_share(share: float) -> None:
+    """Check that a share leaves something on both sides.
+
+    Raises:
+        ArgumentError: It is no number between 0 and 1.
+    """
+    if not is_real(share) or not 0 < share < 1:
+        raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
 
 
 def _groups(members: NDArray[np.int64], digests: NDArray[np.str_]) -> dict[int, list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
 import keras
@@ -144,3 +144,27 @@ def _allowed(name: str) -> str:
     if name in _KINDS:
         return _KINDS[name][1]
     return "True, False or None" if name in _OPTIONAL else "True or False"
+
+
+_SHOWN = frozenset({"out", "resume", "verbose", "report", "about", "cache"})
+"""Options that say where and how a run is shown, and not what it does."""
+
+
+def as_record(settings: Settings) -> dict[str, Any]:
+    """Return the options that decide what a run does; JSON."""
+    chosen = {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in _SHOWN}
+    factors = settings.learning_rate_factors or {}
+    chosen["learning_rate_factors"] = {group: float(factor) for group, factor in factors.items()}
+    if isinstance(settings.augmentation, keras.Layer):
+        chosen["augmentation"] = keras.saving.serialize_keras_object(settings.augmentation)
+    return chosen
+
+
+def without_names(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a configuration without the names of its layers, which Keras makes up anew in each process."""
+    if isinstance(value, Mapping):
+        return {key: without_names(one) for key, one in value.items() if key not in _NAMING}
+    return [without_names(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+_NAMING = frozenset({"name", "shared_object_id"})  # keys of Keras' configurations

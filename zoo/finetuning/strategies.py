@@ -46,6 +46,7 @@ from zoo.finetuning.options import Options
 from zoo.finetuning.schedule import FIRST_LAYERS, PHASES, SVM_COST
 from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
 from zoo.numbers import is_whole
+from zoo.records import Graph
 
 _STATISTICS = 2_000  # pictures that mean and deviation of the features are taken from
 
@@ -264,6 +265,20 @@ def first_layers(model: keras.Model, last: int | str | None) -> Callable[[str], 
     graph = published_graph(model)
     if graph is None:
         return _first_of([layer.name for layer in all_layers(model)], last)
+    return published_first_layers(graph, last)
+
+
+def published_first_layers(graph: Graph, last: int | str | None) -> Callable[[str], bool]:
+    """Do what :func:`first_layers` does for a network of the registry, of which no model is needed.
+
+    Args:
+        graph: The graph of the network.
+        last: As for :func:`last_layers`.
+
+    Raises:
+        ArgumentError: There are not so many layers.
+        UnknownNameError: There is no layer of this name.
+    """
     structures = [load_structure(name) for name in graph.structures]
     published = [keras_name(layer.name) for layer in structures[0].layers]
     if not isinstance(last, str):
