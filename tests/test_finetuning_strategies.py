@@ -729,7 +729,7 @@ def test_a_run_takes_numbers_of_numpy(tmp_path):
     arguments = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["arguments"]
     assert (arguments["epochs"], arguments["learning_rate"], arguments["learning_rate_factors"]) == (
         1,
-        0.5,
+        2**-10,
         {"head": 2.0},
     )
     assert run("svm", cost=np.float32(0.5), **few()).accuracy > 0.1
