@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from zoo.cli import finetune, main
 from zoo.cli import keras_import as keras_import_module
+from zoo.finetuning.job import Result
+from zoo.finetuning.training import TrainingError
 
 
 @pytest.fixture
@@ -128,3 +132,40 @@ def test_what_was_written_is_shown_where_it_matters(noisy_keras):
     assert code == 1
     assert told.startswith("noise\n")
     assert told.endswith("ImportError: broken\n")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_run_that_came_to_nothing_says_what_it_kept(as_json, monkeypatch, capsys):
+    """The exit code is that of a failure; where model, record and report are is told all the same."""
+    failure = "phase classifier: nothing was learned: no epoch was better than the start after 2 epochs"
+    result = Result(
+        strategy="head",
+        reason=None,
+        model=None,
+        classes=("a", "b"),
+        accuracy=0.5,
+        log_loss=0.7,
+        history=(),
+        predictions=None,
+        valid=None,
+        problems=(),
+        seconds=1.0,
+        out=Path("run1"),
+        report=Path("run1/report.html"),
+        failure=failure,
+    )
+
+    def fail(*_):
+        raise TrainingError(failure, result)
+
+    monkeypatch.setattr(finetune, "import_keras", lambda: None)
+    monkeypatch.setattr(finetune, "_finetuned", fail)
+    arguments = ["finetune", "resnet50", "photos", "--out", "run1", *(["--json"] if as_json else [])]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"zoo: {failure}; what there is was kept in run1\n"
+    if as_json:
+        told = json.loads(captured.out)
+        assert (told["failure"], told["report"]) == (failure, "run1/report.html")
+    else:
+        assert "run1/report.html" in captured.out

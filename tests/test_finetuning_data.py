@@ -421,7 +421,7 @@ def test_grey_arrays_become_rgb(shaped):
     [
         ([3, 10, 3, 2], None, [1, 2, 1, 0], ("2", "3", "10")),
         ([[3], [10], [3], [2]], None, [1, 2, 1, 0], ("2", "3", "10")),
-        (np.eye(4)[[1, 0, 1, 3]], None, [1, 0, 1, 2], ("0", "1", "3")),
+        (np.eye(4)[[1, 0, 1, 3]], None, [1, 0, 1, 3], ("0", "1", "2", "3")),
         ([10, 2, 10, -1], None, [2, 1, 2, 0], ("-1", "2", "10")),
         (["dog", "cat", "dog", "dog"], None, [1, 0, 1, 1], ("cat", "dog")),
         ([0, 2, 0, 1], ("x", "y", "z"), [0, 2, 0, 1], ("x", "y", "z")),
@@ -435,6 +435,54 @@ def test_labels_of_all_kinds(labels, classes, expected, names):
     pictures = from_arrays(NOISE[:4], labels, classes=classes)
     assert pictures.labels.tolist() == expected
     assert pictures.classes == names
+
+
+ROWS = np.eye(10)[[1, 0, 1, 3]]
+FORMS = {
+    "floats": ROWS,
+    "float16": ROWS.astype(np.float16),
+    "whole numbers": ROWS.astype(np.uint8),
+    "truth values": ROWS.astype(bool),
+    "lists": ROWS.tolist(),
+    "tensor": tf.constant(ROWS, tf.float32),
+}
+CARRIERS = {
+    "arrays": lambda images, labels: (images, labels),
+    "data set": lambda images, labels: tf.data.Dataset.from_tensor_slices((images, labels)).batch(3),
+    "single pictures": lambda images, labels: list(zip(list(images), list(np.asarray(labels)), strict=True)),
+    "batches": lambda images, labels: iter(
+        [(images[:2], np.asarray(labels)[:2]), (images[2:], np.asarray(labels)[2:])]
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_one_hot_rows_have_a_class_for_each_column(form, carrier):
+    """Also for the last ones and those between, of which there are no pictures here; these are named."""
+    pictures = as_pictures(CARRIERS[carrier](NOISE[:4], FORMS[form]))
+    assert pictures.labels.tolist() == [1, 0, 1, 3]
+    assert pictures.classes == tuple("0123456789")
+    absent = [Problem(file=name, problem="this class has no pictures", used=False) for name in "2456789"]
+    assert pictures.problems == tuple(absent)
+    again = as_pictures(CARRIERS[carrier](NOISE[:4], FORMS[form]), like=pictures)
+    assert (again.labels.tolist(), again.classes) == ([1, 0, 1, 3], pictures.classes)
+
+
+def test_one_hot_rows_of_given_classes_are_places_in_them():
+    """As many as there are names of, whatever the rows show."""
+    pictures = from_arrays(NOISE[:4], ROWS, classes=[f"class {place}" for place in range(10)])
+    assert pictures.labels.tolist() == [1, 0, 1, 3]
+    assert len(pictures.classes) == 10
+    assert pictures.problems == ()
+
+
+@pytest.mark.parametrize("rows", [[[0, 1], [1, 1]], [[0, 1], [0, 0]], [[0, 1], [-3, 1]], [[0, 1], [0, 2]]])
+def test_rows_that_are_not_one_hot_are_refused(rows):
+    """Two ones, none, or anything but zeros beside."""
+    with pytest.raises(ArgumentError) as caught:
+        from_arrays(NOISE[:2], rows)
+    assert str(caught.value) == "the labels have shape (2, 2): must be (N,), or (N, classes) one-hot"
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,23 @@ import keras
 import numpy as np
 import pytest
 
+from converters.structures import load_structure
 from tests.small_network import OPTIONS, divided_digits, same, small_network, some_digits, weights_of
 from zoo import finetuning
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning import strategies
+from zoo.finetuning.backbone import recipe_for
 from zoo.finetuning.data import as_pictures, from_arrays, from_folder, split
 from zoo.finetuning.digests import digest_model
+from zoo.finetuning.options import Settings
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
-from zoo.finetuning.runs import read_result
+from zoo.finetuning.runs import load_classifier, read_result
 from zoo.finetuning.schedule import PHASES
+from zoo.finetuning.support_vectors import decision_weights
 from zoo.finetuning.training import TrainingError
 from zoo.practice.digits import write_digits
+from zoo.prefix import with_preprocessing
+from zoo.registry import architecture, get_registry
 
 ENOUGH = 0.5  # five times what guessing reaches
 FUNCTIONS = {
@@ -385,17 +391,28 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, phase, number):
     assert not RunFolder(path=tmp_path / "run").checkpoint.exists()
 
 
-def test_a_run_folder_is_not_written_over(tmp_path):
+def interrupt(monkeypatch):
+    """Let runs end after their first epoch."""
+    from zoo.finetuning import job
+
+    def stop(logs, epoch):
+        raise PulledPlugError
+
+    monkeypatch.setattr(job.Logs, "add", stop)
+
+
+def test_a_run_folder_is_not_written_over(tmp_path, monkeypatch):
     """A finished run, an interrupted one and a folder of something else are refused in their own words."""
     out = tmp_path / "run"
     run("svm", out=out)
     with pytest.raises(ArgumentError) as caught:
         run("svm", out=out)
     assert str(caught.value) == f"{out}: holds a finished run; name another folder, or delete it"
-    with pytest.raises(TrainingError):
-        run("all", out=tmp_path / "broken", learning_rate=1e20)
+    interrupt(monkeypatch)
+    with pytest.raises(PulledPlugError):
+        run("all", out=tmp_path / "broken")
     with pytest.raises(ArgumentError) as caught:
-        run("all", out=tmp_path / "broken", learning_rate=1e20)
+        run("all", out=tmp_path / "broken")
     assert str(caught.value) == (
         f"{tmp_path}/broken: holds an interrupted run; --resume goes on with it, or delete it"
     )
@@ -406,19 +423,20 @@ def test_a_run_folder_is_not_written_over(tmp_path):
     assert str(caught.value) == f"{tmp_path}/photos: is not an empty folder; name one that is new or empty"
 
 
-def test_another_run_is_not_resumed(tmp_path):
+def test_another_run_is_not_resumed(tmp_path, monkeypatch):
     """The first argument that differs is named with both values; other pictures are noticed too."""
-    with pytest.raises(TrainingError):
-        run("all", out=tmp_path, learning_rate=1e20)
+    interrupt(monkeypatch)
+    with pytest.raises(PulledPlugError):
+        run("all", out=tmp_path, learning_rate=0.01)
     with pytest.raises(ArgumentError) as caught:
         run("all", out=tmp_path, learning_rate=0.1, resume=True)
     assert str(caught.value) == (
-        f"{tmp_path}: the run was started with learning_rate=1e+20, not learning_rate=0.1; resume it "
+        f"{tmp_path}: the run was started with learning_rate=0.01, not learning_rate=0.1; resume it "
         "with the same arguments and pictures"
     )
     train, valid = divided_digits(200)
     with pytest.raises(ArgumentError, match="the run was started with pictures to train on="):
-        run("all", train=train, valid=valid, out=tmp_path, learning_rate=1e20, resume=True)
+        run("all", train=train, valid=valid, out=tmp_path, learning_rate=0.01, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -554,7 +572,7 @@ def test_a_run_that_learned_nothing_fails():
     )
     model = small_network()
     learned = run("head", model)
-    kept = run("all", model, fresh_head=False, epochs=1, learning_rate=10.0)
+    kept = run("all", model, fresh_head=False, epochs=1, learning_rate=0.5)
     assert kept.log_loss == pytest.approx(learned.log_loss, rel=1e-3)
 
 
@@ -613,3 +631,187 @@ def test_problems_of_the_data_reach_the_result():
         ("10", "this class has one picture: nothing validates it"),
         ("10", "this class has no pictures to validate with"),
     ]
+
+
+def with_a_layer_called_preprocessing():
+    """Return a small network, the first layer of which is called like the one that preprocesses."""
+    images = keras.Input((16, 16, 3), name="images")
+    x = keras.layers.Rescaling(1 / 128, offset=-1, name="preprocessing")(images)
+    probabilities = keras.layers.Dense(10, activation="softmax", name="classes")(keras.layers.Flatten()(x))
+    return keras.Model(images, probabilities, name="small")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [(name, name) for name in (*get_registry().preprocessing,)] + [("none", None), ("auto", None)],
+)
+def test_a_recipe_that_is_asked_for_is_obeyed_whatever_layers_are_called(asked, expected):
+    """Only where nothing is said the name of a layer tells that there is one inside."""
+    recipe = recipe_for(with_a_layer_called_preprocessing(), asked)
+    assert recipe == (None if expected is None else get_registry().preprocessing[expected])
+
+
+@pytest.mark.parametrize("asked", get_registry().preprocessing)
+@pytest.mark.parametrize("inside", get_registry().preprocessing)
+def test_what_is_inside_a_model_is_not_done_twice(asked, inside):
+    """Drawn by us, it is known by its numbers; nothing and ``auto`` go on with it."""
+    model = with_preprocessing(small_network(), get_registry().preprocessing[inside])
+    with pytest.raises(ArgumentError) as caught:
+        recipe_for(model, asked)
+    assert str(caught.value) == (
+        f"preprocessing={asked!r}: model 'small' has its preprocessing inside, in the layer 'preprocessing', "
+        "and it would be done twice; say preprocessing='none' or 'auto'"
+    )
+    assert recipe_for(model, "auto") is recipe_for(model, "none") is None
+
+
+def test_preprocessing_goes_into_a_model_that_has_a_layer_of_that_name(tmp_path):
+    """Under another name, at the end of the run; the probabilities stay."""
+    options = {"preprocessing": "caffe", "include_preprocessing": True, "out": tmp_path / "run"}
+    result = run("svm", with_a_layer_called_preprocessing(), **options, **few())
+    opened = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert [layer.name for layer in opened.layers if "preprocessing" in layer.name] == [
+        "preprocessing_2",
+        "preprocessing",
+    ]
+    images = result.valid.batch(range(8), 16, 16)
+    assert np.allclose(opened.predict(images, verbose=0), result.predictions[:8], atol=1e-3)
+
+
+def test_from_the_first_layer_on_everything_learns():
+    """Of a published network and of any other: nothing is left frozen."""
+    for name, first in (("googlenet", "input_1"), ("vgg16", "convolution2d_1")):
+        model = load_classifier(name, 5, size=(64, 64), weights=None)
+        structures = [load_structure(one) for one in architecture(name).default_graph.structures]
+        names = [layer.name for structure in structures for layer in structure.layers[:1]]
+        for last in (first, *names):
+            before = strategies.first_layers(model, last)
+            assert not [layer.name for layer in model.layers if layer.weights and before(layer.name)]
+
+
+NUMBERS = [
+    ("epochs", np.int64(1), 1),
+    ("epochs", np.uint8(1), 1),
+    ("patience", np.int32(2), 2),
+    ("seed", np.int16(3), 3),
+    ("batch_size", np.int64(8), 8),
+    ("learning_rate", np.float32(0.5), 0.5),
+    ("learning_rate", np.float64(0.25), 0.25),
+    ("learning_rate", np.int64(1), 1.0),
+    ("class_weights", np.True_, True),
+    ("fused", np.False_, False),
+    ("freeze_batch_norm", np.True_, True),
+    ("include_preprocessing", np.False_, False),
+    ("cache", np.False_, False),
+    ("augmentation", np.False_, False),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "plain"), NUMBERS)
+def test_numbers_of_numpy_are_numbers(name, value, plain):
+    """They become Python's own, so that the record can be written."""
+    settled = getattr(Settings(**{name: value}), name)
+    assert settled == plain
+    assert type(settled) is type(plain)
+
+
+def test_a_run_takes_numbers_of_numpy(tmp_path):
+    """All of them at once; what is recorded is plain."""
+    options = {
+        "epochs": np.int64(1),
+        "batch_size": np.int32(16),
+        "learning_rate": np.float32(2**-10),
+        "seed": np.uint8(0),
+        "learning_rate_factors": {"head": np.float64(2)},
+    }
+    result = run("head", out=tmp_path / "run", **few(), **options)
+    assert len(result.history) == 1
+    arguments = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["arguments"]
+    assert (arguments["epochs"], arguments["learning_rate"], arguments["learning_rate_factors"]) == (
+        1,
+        2**-10,
+        {"head": 2.0},
+    )
+    assert run("svm", cost=np.float32(0.5), **few()).accuracy > 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": "3"}, "epochs='3': must be a whole number from 1"),
+        ({"epochs": np.float64(1)}, "epochs=np.float64(1.0): must be a whole number from 1"),
+        ({"seed": None}, "seed=None: must be a whole number from 0"),
+        ({"batch_size": 2.0}, "batch_size=2.0: must be a whole number from 1"),
+        ({"learning_rate": "fast"}, "learning_rate='fast': must be a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan: must be a number above 0"),
+        ({"class_weights": "no"}, "class_weights='no': must be True or False"),
+        ({"freeze_batch_norm": 1}, "freeze_batch_norm=1: must be True, False or None"),
+        ({"augmentation": "all"}, "augmentation='all': must be True, False or a Keras layer"),
+        ({"cache": 3}, "cache=3: must be True, False or a folder"),
+        ({"report": "loud"}, "report='loud': must be a function that takes a line of text"),
+    ],
+)
+def test_options_of_another_kind_are_refused(options, message):
+    """With their name, their value and what is allowed, whatever was given."""
+    with pytest.raises(ArgumentError) as caught:
+        Settings(**options)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("cost", ["1", None])
+def test_a_cost_is_a_number(cost):
+    """Anything else is refused in our own words."""
+    with pytest.raises(ArgumentError) as caught:
+        run("svm", cost=cost)
+    assert str(caught.value) == f"cost={cost!r}: must be a number above 0"
+
+
+def test_a_support_vector_machine_needs_two_classes(tmp_path):
+    """Said before anything is computed; classes that no picture shows do not count."""
+    pictures = some_digits(60)
+    alone = pictures.subset(np.flatnonzero(pictures.labels == 3))
+    with pytest.raises(ArgumentError) as caught:
+        run("svm", train=alone, valid=pictures, out=tmp_path / "run")
+    assert str(caught.value) == (
+        "the strategy svm tells classes apart, and needs pictures of two to train on: all of them show '3'; "
+        "give pictures of another class too"
+    )
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ArgumentError, match="needs pictures of two to train on: all of them show 1"):
+        decision_weights(np.ones((4, 2), np.float32), np.ones(4, np.int64), 3, cost=1, balanced=True, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rate", "message"),
+    [
+        ("head", 1e-12, "nothing was learned: no epoch was better than the start"),
+        ("last-layers", 0.5, "nothing was learned: no epoch was better than the start"),
+        ("freeze-pretrain-finetune", 1e-12, "nothing was learned: no epoch was better than the start"),
+        ("all", 1e20, "the loss is not a number"),
+    ],
+)
+def test_of_a_run_that_came_to_nothing_all_is_kept(tmp_path, monkeypatch, strategy, rate, message):
+    """Model, record, epochs, predictions and report of its best epoch; the error has them too."""
+    monkeypatch.setitem(PHASES, strategy, short(PHASES[strategy]))
+    folder, lines = RunFolder(path=tmp_path / "run"), []
+    options = {"learning_rate": rate, "epochs": 3, "out": folder.path, "report": lines.append, **few()}
+    with pytest.raises(TrainingError, match=message) as caught:
+        run(strategy, **options)
+    result, record = caught.value.result, json.loads(folder.record.read_text("utf-8"))
+    assert (record["status"], record["failure"], result.failure) == ("failed", *[str(caught.value)] * 2)
+    assert folder.is_finished
+    assert {one.phase for one in result.history} == {PHASES[strategy][0].name}
+    finite = [one for one in result.history if np.isfinite(one.val_loss) and np.isfinite(one.loss)]
+    best = min(finite, key=lambda one: one.val_loss, default=None)
+    assert record["phases"][0]["best_epoch"] == (0 if best is None else best.epoch)
+    kept = "the weights stay as they were"
+    if best is not None:
+        kept = f"the weights of the best epoch, {best.epoch}, are kept"
+        assert result.accuracy == pytest.approx(best.val_accuracy)
+    assert f"{caught.value}; {kept}" in lines
+    opened = keras.saving.load_model(folder.model)
+    images = result.valid.batch(range(len(result.valid)), 16, 16).astype(np.float32)
+    assert np.allclose(opened.predict(images, verbose=0), result.predictions, atol=1e-4)
+    page = result.report.read_text("utf-8")
+    assert "<strong>It came to nothing.</strong>" in page
+    assert read_result(folder).failure == str(caught.value)

@@ -12,7 +12,7 @@ import zoo
 from zoo.errors import ArgumentError
 from zoo.registry import load_registry
 from zoo.rewiring import wiring
-from zoo.scales import _ends_of_stages
+from zoo.scales import ALL_STRIDES, _ends_of_stages
 
 NETWORKS = load_registry(()).architectures
 
@@ -43,10 +43,11 @@ def _forget() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_four_maps_of_every_network(name):
-    """Found from the graph, by the names of their strides, fine to coarse."""
+    """Found from the graph, by the names of their strides, fine to coarse; there are no others."""
     model = zoo.feature_maps(name, weights=None)
     assert list(model.output) == ["stride4", "stride8", "stride16", "stride32"]
     shapes = [tuple(tensor.shape) for tensor in model.output.values()]
+    assert sorted(dict(_ends_of_stages(wiring(model)))) == list(ALL_STRIDES)
     assert shapes == [(None, rows, rows, channels) for rows, channels in EXPECTED[name]]
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from zoo.errors import ArgumentError
+from zoo.numbers import is_whole
 
 
 def scope(devices: str | int | None) -> AbstractContextManager[Any]:
@@ -35,7 +36,7 @@ def scope(devices: str | int | None) -> AbstractContextManager[Any]:
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     names = tuple(device.name for device in tf.config.list_logical_devices(kind))
     count = len(names) if devices == "all" else devices
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= len(names):
+    if not is_whole(count) or not 1 <= count <= len(names):
         there = ", ".join(names)
         raise ArgumentError(
             f"devices={devices!r}: must be 'all', None or a number from 1 to {len(names)} ({there})"

@@ -6,8 +6,7 @@ And of any other Keras model: find its classifiers, replace or extend them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from zoo.architectures import keras_name
 from zoo.architectures.drawing import Neck, Pen, Tensor
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.fields import did_you_mean
+from zoo.numbers import is_whole
 from zoo.records import Graph, Head
 from zoo.rewiring import Operation, Step, Wiring, copied, ends, wiring
 
@@ -89,17 +89,12 @@ def freeze(model: keras.Model, is_frozen: Callable[[str], bool]) -> None:
             layer.trainable = False
 
 
-def is_whole(value: object) -> TypeGuard[int]:
-    """Tell whether a value is a whole number, NumPy's among them; ``True`` and ``False`` are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _count(number: object, published: Structure) -> int:
     most = len(published.layers)
     if not is_whole(number) or not 0 <= number <= most:
         allowed = f"a number of layers from 0 to {most}, a layer's name, 'backbone' or None"
         raise ArgumentError(f"freeze={number!r}: must be {allowed} ({published.name} has {most} layers)")
-    return number
+    return int(number)
 
 
 def _position(name: str, structures: Sequence[Structure]) -> int:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from zoo import head as heads
 from zoo.architectures import builder, keras_name
 from zoo.architectures.drawing import DEFAULTS, DataFormat, Drawing, Initial, Pen, Tensor, default
 from zoo.errors import ArgumentError, StructureMismatchError
+from zoo.numbers import is_flag, is_real, is_whole
 from zoo.prefix import draw_preprocessing
 from zoo.reading import Weights, choose_weights
 from zoo.records import Architecture, Graph, Head, Kernels
@@ -82,6 +82,42 @@ def load(
         StructureMismatchError: The file holds other layers than the network.
         DownloadError: The weights cannot be had.
     """
+    return prepared(
+        name,
+        num_classes=num_classes,
+        weights=weights,
+        kernels=kernels,
+        input_shape=input_shape,
+        pooling=pooling,
+        dropout=dropout,
+        freeze=freeze,
+        aux_heads=aux_heads,
+        data_format=data_format,
+        include_preprocessing=include_preprocessing,
+        compile=compile,
+    )()
+
+
+def prepared(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    weights: str | os.PathLike[str] | None = "imagenet",
+    kernels: Kernels | None = None,
+    input_shape: Sequence[int] | None = None,
+    pooling: str | None = None,
+    dropout: float = 0.0,
+    freeze: int | str | None = None,
+    aux_heads: bool = True,
+    data_format: DataFormat | None = None,
+    include_preprocessing: bool = False,
+    compile: bool = True,
+) -> Callable[[], keras.Model]:
+    """Check everything that :func:`load` is given, fetching nothing, and return what loads the model.
+
+    Raises:
+        ZooError: As there, but for what is known only when the weights are there.
+    """
     network = architecture(name)
     wish = replace(
         _checked_wish(network, data_format, input_shape),
@@ -100,11 +136,17 @@ def load(
     # All that can be wrong with the arguments comes to light before anything is fetched.
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
     _check_flattened(network, graph, wish)
-    model = draw(network, graph, wish) if opened is None else _read(network, opened(), wish)
-    heads.freeze(model, is_frozen)
-    if compile and wish.classes != 0:
-        heads.compile_for_finetuning(model)
-    return model
+    if not is_flag(compile):
+        raise ArgumentError(f"compile={compile!r}: must be True or False")
+
+    def made() -> keras.Model:
+        model = draw(network, graph, wish) if opened is None else _read(network, opened(), wish)
+        heads.freeze(model, is_frozen)
+        if compile and wish.classes != 0:
+            heads.compile_for_finetuning(model)
+        return model
+
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,19 +210,28 @@ def _check_heads(wish: Wish) -> None:
         ArgumentError: A value is not allowed, alone or beside the others.
     """
     classes, pooling, dropout = wish.classes, wish.pooling, wish.dropout
-    if classes is not None and (not heads.is_whole(classes) or classes < 0 or classes == 1):
+    if classes is not None and (not is_whole(classes) or classes < 0 or classes == 1):
         # The softmax of one output is 1 whatever goes in: such a head would never learn.
         allowed = "None (the published head), 0 (no head) or a number of classes from 2"
         raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
     if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):
         raise ArgumentError(f"pooling={pooling!r}: must be None, or with num_classes=0 'avg' or 'max'")
-    if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
-        raise ArgumentError(f"dropout={dropout!r}: must be a number from 0 up to, but not including, 1")
+    check_dropout(dropout)
     if dropout and classes == 0:
         raise ArgumentError(f"dropout={dropout!r}: num_classes=0 leaves no classifier to put it before")
     for name in ("aux_heads", "include_preprocessing"):
-        if not isinstance(getattr(wish, name), bool):
+        if not is_flag(getattr(wish, name)):
             raise ArgumentError(f"{name}={getattr(wish, name)!r}: must be True or False")
+
+
+def check_dropout(rate: float) -> None:
+    """Check a rate of dropout.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if not is_real(rate) or not 0 <= rate < 1:
+        raise ArgumentError(f"dropout={rate!r}: must be a number from 0 up to, but not including, 1")
 
 
 def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str) -> tuple[int, int]:
@@ -188,7 +239,7 @@ def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str
     published = network.input
     if shape is None:
         return published.height, published.width
-    whole = isinstance(shape, (tuple, list)) and all(heads.is_whole(side) for side in shape)
+    whole = isinstance(shape, (tuple, list)) and all(is_whole(side) for side in shape)
     if not whole or len(shape) != 3 or shape[0 if order == "channels_first" else 2] != 3:
         expected = "(3, H, W) with channels_first" if order == "channels_first" else "(H, W, 3)"
         raise ArgumentError(f"input_shape={shape!r}: must be {expected}, three whole numbers for RGB images")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +36,116 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, s
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = 1
+_WHITE = 255
+_LAID = "transparent pixels laid on white"
+_UPPER = 257  # what the upper 8 of 16 bits stand for, on a scale to 65,535
 
 
 class PictureError(ZooError):
     """A file is not a picture that can be read; the message names the file and says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth:
+    """On what scale pictures of more than 8 bits a channel are: decided once, for all pictures of a set.
+
+    Decided for each by itself, a picture that is darker than the others would come out as bright as they are.
+
+    Attributes:
+        bits: Of whole numbers: 8, 12 or 16, see :func:`bits_of`. ``None``: there are none of more than 8.
+        floats: The lowest and the highest floating-point value. ``None``: there are none.
+    """
+
+    bits: int | None = None
+    floats: tuple[float, float] | None = None
+
+    def joined(self, other: Depth) -> Depth:
+        """Return the scale on which all pictures of two sets can be."""
+        bits = max(self.bits or 0, other.bits or 0) or None
+        ranges = [one.floats for one in (self, other) if one.floats is not None]
+        floats = (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
+        return Depth(bits=bits, floats=floats)
+
+    def otherwise(self, other: Depth) -> Depth:
+        """Return this scale, and of what it does not know the other one's."""
+        return Depth(
+            bits=other.bits if self.bits is None else self.bits,
+            floats=other.floats if self.floats is None else self.floats,
+        )
+
+    def of(self, own: Depth) -> Depth:
+        """Return the part of it that a picture needs whose own scale is another one."""
+        return Depth(
+            bits=None if own.bits is None else self.bits, floats=None if own.floats is None else self.floats
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is done to a picture on this scale, in words."""
+        found = []
+        if self.bits is not None:
+            many = "of more than 8 bits a channel only 8 are used: taken as they are"
+            found.append(many if self.bits == 8 else f"{self.bits} bits a channel reduced to 8")
+        if self.floats is not None:
+            found.append("floating-point values stretched to 0 to 255")
+        return tuple(found)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was decided for a whole set, in words, a line for each kind of picture."""
+        found = []
+        if self.bits is not None:
+            found.append(f"pictures of more than 8 bits a channel: all taken as {self.bits} bits")
+        if self.floats is not None:
+            low, high = self.floats
+            found.append(f"pictures of floating-point values: {low:g} is black and {high:g} white in all")
+        return tuple(found)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what :meth:`from_record` takes; JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any] | None) -> Depth:
+        """Return the scale that a record tells; of a record that tells none, the one that decides nothing.
+
+        Raises:
+            ValueError: It is no such record.
+        """
+        told = record or {}
+        bits, floats = told.get("bits"), told.get("floats")
+        if bits not in (None, 8, 12, 16):
+            raise ValueError(f"bits is {bits!r}: must be 8, 12, 16 or null")
+        return cls(bits=bits, floats=None if floats is None else (float(floats[0]), float(floats[1])))
+
+
+UNDECIDED = Depth()
+"""Of a set in which no picture has more than 8 bits a channel; each that has decides by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A picture that was read.
+
+    Attributes:
+        picture: uint8, shape (H, W, 3).
+        notes: One line for each thing that was done to it, but for those of its depth.
+        own: The scale that it would be on by itself; :data:`UNDECIDED` if it has 8 bits a channel.
+        used: The scale that it was read on, or that.
+        is_cut: Whether it has values beyond it.
+    """
+
+    picture: Picture
+    notes: tuple[str, ...]
+    own: Depth = UNDECIDED
+    used: Depth = UNDECIDED
+    is_cut: bool = False
+
+    @property
+    def depth_notes(self) -> tuple[str, ...]:
+        """What was done to its depth."""
+        cut = "; brighter values are cut off" if self.is_cut else ""
+        return tuple(f"{note}{cut}" for note in self.used.notes)
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -71,25 +178,28 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def read_picture(path: str | os.PathLike[str]) -> Picture:
+def read_picture(path: str | os.PathLike[str], depth: Depth = UNDECIDED) -> Picture:
     """Return a picture as an array of shape (H, W, 3), RGB, values 0 to 255.
+
+    Args:
+        path: A picture file.
+        depth: The scale of the set that it belongs to, where it has more than 8 bits a channel.
 
     Raises:
         PictureError: The file cannot be read as a picture.
         ArgumentError: Pillow is not installed.
     """
-    return inspect_picture(path)[0]
+    return see_picture(path, depth).picture
 
 
-def inspect_picture(path: str | os.PathLike[str]) -> tuple[Picture, tuple[str, ...]]:
+def inspect_picture(
+    path: str | os.PathLike[str], depth: Depth = UNDECIDED
+) -> tuple[Picture, tuple[str, ...]]:
     """Read a picture and say what had to be done to it.
 
-    It is turned as its EXIF data ask for; transparent pixels come to lie on white; grey, palette and CMYK
-    pictures become RGB; more than 8 bits a channel become 8, see :func:`bits_of`. Of an animation the first
-    frame is taken.
-
     Args:
-        path: A picture file.
+        path: As for :func:`see_picture`.
+        depth: As there.
 
     Returns:
         The picture, uint8 of shape (H, W, 3), and one line for each thing that was done.
@@ -98,13 +208,59 @@ def inspect_picture(path: str | os.PathLike[str]) -> tuple[Picture, tuple[str, .
         PictureError: The file cannot be read as a picture.
         ArgumentError: Pillow is not installed.
     """
+    seen = see_picture(path, depth)
+    return seen.picture, seen.notes + seen.depth_notes
+
+
+def see_picture(path: str | os.PathLike[str], depth: Depth = UNDECIDED) -> Seen:
+    """Read a picture and say on which scale it would be by itself.
+
+    It is turned as its EXIF data ask for; transparent pixels come to lie on white; grey, palette and CMYK
+    pictures become RGB; more than 8 bits a channel become 8, see :class:`Depth`. Of an animation the first
+    frame is taken. Of colours with 16 bits Pillow reads the upper 8, whatever the scale.
+
+    Args:
+        path: A picture file.
+        depth: The scale of the set that it belongs to; what it does not tell the picture itself decides.
+
+    Raises:
+        PictureError: The file cannot be read as a picture.
+        ArgumentError: Pillow is not installed.
+    """
+    return _opened(path, lambda image: _as_rgb(image, depth))
+
+
+def common_depth(paths: Iterable[str | os.PathLike[str]]) -> Depth:
+    """Return the scale on which all pictures of a set can be; what cannot be read decides nothing.
+
+    Of pictures of 8 bits only the head of the file is read.
+
+    Args:
+        paths: Picture files, in any order.
+
+    Raises:
+        ArgumentError: Pillow is not installed.
+    """
+    found = UNDECIDED
+    for path in paths:
+        try:
+            found = found.joined(_opened(path, _own_depth))
+        except PictureError:
+            continue
+    return found
+
+
+_T = TypeVar("_T")
+
+
+def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], _T]) -> _T:
+    """Return what a function makes of a picture, its errors told in terms of the file."""
     pillow = _pillow()
     try:
         if _is_special(path):
             raise PictureError(f"{path}: no file, but a pipe or a device")
         with pillow.open(path) as image:
-            image.load()
-            return _as_rgb(image)
+            return use(image)
     except pillow.UnidentifiedImageError as error:
         raise PictureError(f"{path}: no picture in a known format{_what_instead(Path(path))}") from error
     except (*_DAMAGE, pillow.DecompressionBombError) as error:
@@ -136,10 +292,10 @@ def bits_of(highest: float) -> int:
 
     No file says it: cameras and scanners that measure 12 bits write them into files of 16, and tools that
     count in whole numbers write 8 bits into files of 32. Read as 16 bits, these would be all but black; so
-    the highest value decides. The price is that a picture of 16 bits that is all but black becomes brighter.
+    the highest value decides. The price is that pictures of 16 bits that are all but black become brighter.
 
     Args:
-        highest: The highest value there is.
+        highest: The highest value there is in any picture of the set.
     """
     return next((bits for bits in (8, 12) if highest < 1 << bits), 16)
 
@@ -172,17 +328,52 @@ def _is_special(path: str | os.PathLike[str]) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _as_rgb(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
+def _own_depth(image: Image.Image) -> Depth:
+    """Return the scale of a picture that was opened and not read yet, by itself."""
+    if _states_16_bits(image):
+        return Depth(bits=16)
+    if not image.mode.startswith(("I", "F")):
+        return UNDECIDED
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = np.nan_to_num(values.astype(np.float64))
+        return Depth(floats=(float(values.min()), float(values.max())))
+    return Depth(bits=bits_of(float(values.max())))
+
+
+def _states_16_bits(image: Image.Image) -> bool:
+    """Tell whether Pillow brings a picture, opened and not read yet, from 16 bits to what it takes for white.
+
+    That are colours, of which it keeps the upper half, and what says itself which value is white (PNM).
+    """
+    tiles = getattr(image, "tile", ())
+    if not tiles:
+        return False
+    name, *_, arguments = tiles[0]
+    given = arguments if isinstance(arguments, tuple) else (arguments,)
+    if name.startswith("ppm"):
+        return any(isinstance(one, int) and one > _WHITE for one in given)
+    is_grey = image.mode.startswith(("I", "F"))
+    return not is_grey and any(isinstance(one, str) and ";16" in one for one in given)
+
+
+def _as_rgb(image: Image.Image, depth: Depth) -> Seen:
+    own = _own_depth(image)
+    image.load()
     notes = []
     if min(image.size) < TINY:
         notes.append(f"tiny: {image.size[0]} x {image.size[1]} pixels")
     turned = _turned(image)
     if turned is not image:
         notes.append("turned as its EXIF data ask for")
-    name, convert = _conversion(turned)
-    if name:
-        notes.append(name)
-    return np.ascontiguousarray(convert(turned)), tuple(notes)
+    used = depth.otherwise(own).of(own)
+    name, convert = _conversion(turned, used)
+    notes += [] if name is None else [name]
+    picture, is_cut = convert(turned)
+    if used.bits is not None and not turned.mode.startswith("I"):
+        picture, is_cut = _on_scale(picture.astype(np.float64) * _UPPER, used.bits)
+    picture = np.ascontiguousarray(picture)
+    return Seen(picture=picture, notes=tuple(notes), own=own, used=used, is_cut=is_cut)
 
 
 def _turned(image: Image.Image) -> Image.Image:
@@ -193,47 +384,56 @@ def _turned(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-_Convert = Callable[["Image.Image"], Picture]
+_Convert = Callable[["Image.Image"], tuple[Picture, bool]]
+"""Returns the picture, and whether it has values beyond the scale."""
 
 
-def _conversion(image: Image.Image) -> tuple[str | None, _Convert]:
+def _conversion(image: Image.Image, depth: Depth) -> tuple[str | None, _Convert]:
     """Return what has to be done to a picture to make it RGB, in words and as a function."""
-    mode = image.mode
+    mode, is_laid = image.mode, "transparency" in image.info
+    if mode.startswith("I"):
+        note = _LAID if is_laid else None
+        return note, lambda image: _from_whole_numbers(image, depth.bits or 16)
+    if mode == "F":
+        return None, lambda image: _from_floats(image, *(depth.floats or (0.0, 1.0)))
     if mode == "RGB":
         return None, _plain
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return "transparent pixels laid on white", _on_white
-    if mode.startswith("I"):
-        return _whole_numbers(np.asarray(image, dtype=np.float64))
-    if mode == "F":
-        return "floating-point values stretched to 0 to 255", _from_floats
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or is_laid:
+        return _LAID, _on_white
     words = {"CMYK": "CMYK", "L": "grey", "1": "black and white", "P": "palette"}
     return f"{words.get(mode, mode)} turned into RGB", _plain
 
 
-def _plain(image: Image.Image) -> Picture:
-    return np.asarray(image.convert("RGB"))
+def _plain(image: Image.Image) -> tuple[Picture, bool]:
+    return np.asarray(image.convert("RGB")), False
 
 
-def _on_white(image: Image.Image) -> Picture:
+def _on_white(image: Image.Image) -> tuple[Picture, bool]:
     from PIL import Image
 
     layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-    return np.asarray(Image.alpha_composite(white, layer).convert("RGB"))
+    white = Image.new("RGBA", layer.size, (_WHITE, _WHITE, _WHITE, _WHITE))
+    return np.asarray(Image.alpha_composite(white, layer).convert("RGB")), False
 
 
-def _whole_numbers(values: NDArray[np.float64]) -> tuple[str, _Convert]:
-    bits = bits_of(float(values.max()))
-    many = "of more than 8 bits a channel only 8 are used: taken as they are"
-    note = many if bits == 8 else f"{bits} bits a channel reduced to 8"
-    return note, lambda image: _grey(eight_bits(values, bits))
+def _from_whole_numbers(image: Image.Image, bits: int) -> tuple[Picture, bool]:
+    values = np.asarray(image, dtype=np.float64)
+    picture, is_cut = _on_scale(values, bits)
+    unseen = image.info.get("transparency")
+    if unseen is not None:
+        picture = np.where(values == unseen, np.uint8(_WHITE), picture)
+    return _grey(picture), is_cut
 
 
-def _from_floats(image: Image.Image) -> Picture:
+def _on_scale(values: NDArray[np.float64], bits: int) -> tuple[Picture, bool]:
+    """Return whole numbers on a scale; beyond 16 bits there is no other that they could be on."""
+    return eight_bits(values, bits), bits < 16 and bool(values.max() >= 1 << bits)
+
+
+def _from_floats(image: Image.Image, low: float, high: float) -> tuple[Picture, bool]:
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    low, high = float(values.min()), float(values.max())
-    return _grey(((values - low) * (255 / max(high - low, np.finfo(np.float64).tiny))).astype(np.uint8))
+    stretched = (values - low) * (_WHITE / max(high - low, np.finfo(np.float64).tiny))
+    return _grey(np.clip(stretched, 0, _WHITE).astype(np.uint8)), bool(values.max() > high)
 
 
 def _grey(values: Picture) -> Picture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -18,9 +18,19 @@ from numpy.typing import NDArray
 from zoo.download.progress import Progress
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching import fetch_class_index
-from zoo.head import is_whole
 from zoo.loading import load
-from zoo.pictures import Picture, PictureError, find_pictures, read_picture, resize
+from zoo.numbers import is_whole
+from zoo.pictures import (
+    UNDECIDED,
+    Depth,
+    Picture,
+    PictureError,
+    Seen,
+    common_depth,
+    find_pictures,
+    resize,
+    see_picture,
+)
 from zoo.preprocessing import DataFormat, apply_recipe, decode_predictions
 from zoo.reading import choose_weights
 from zoo.records import Architecture, Preprocessing
@@ -62,11 +72,13 @@ class Predicted:
         file: The picture.
         guesses: The likeliest classes, the likeliest first; none if the picture could not be read.
         problem: Why it could not be read.
+        notes: On which scale it was read, where it has more than 8 bits a channel.
     """
 
     file: Path
     guesses: tuple[Guess, ...] = ()
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +115,8 @@ def predict(
 
     A published network sees each picture as it was tested: shrunk until the shorter side is its size by
     0.875, the middle cut out, and preprocessed by its own recipe. A fine-tuned model sees it as in its
-    training.
+    training. Pictures of more than 8 bits a channel are on the scale that those of the run were on; where
+    there is none, on one that suits all of the given pictures.
 
     Args:
         source: Name of an architecture, or the folder of a fine-tuning run.
@@ -140,14 +153,17 @@ def predict_each(
     if not is_whole(top) or top < 1:
         raise ArgumentError(f"top={top!r}: must be a whole number from 1")
     if _is_run(source):
-        return _predicted(cache(partial(_from_run, Path(source), int(top))), files)
+        folder = Path(source)
+        record = _read_record(folder)
+        seer = cache(partial(_from_run, folder, record, int(top)))
+        return _predicted(seer, files, Depth.from_record(record.get("depth")))
     try:
         network = architecture(str(source))
     except UnknownNameError as error:
         raise UnknownNameError(f"{error} There is no folder of this name either.") from error
     if top > network.classes:
         raise ArgumentError(f"top={top!r}: must be a whole number from 1 to {network.classes}")
-    return _predicted(cache(partial(_from_network, network, int(top), weights, progress)), files)
+    return _predicted(cache(partial(_from_network, network, int(top), weights, progress)), files, UNDECIDED)
 
 
 def _is_run(source: str | os.PathLike[str]) -> bool:
@@ -171,24 +187,26 @@ def _files(pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) 
     return files
 
 
-def _predicted(seer: Callable[[], _Seer], files: Iterable[Path]) -> Iterator[Predicted]:
+def _predicted(seer: Callable[[], _Seer], files: Sequence[Path], depth: Depth) -> Iterator[Predicted]:
+    depth = depth.otherwise(common_depth(files))
     rest = iter(files)
     while batch := list(islice(rest, BATCH)):
-        read = {place: picture_or_problem(file) for place, file in enumerate(batch)}
-        seen = {place: picture for place, picture in read.items() if not isinstance(picture, str)}
-        guesses = dict(zip(seen, seer().look(list(seen.values())), strict=True)) if seen else {}
+        read = {place: picture_or_problem(file, depth) for place, file in enumerate(batch)}
+        seen = {place: one for place, one in read.items() if not isinstance(one, str)}
+        shown = [one.picture for one in seen.values()]
+        guesses = dict(zip(seen, seer().look(shown), strict=True)) if seen else {}
         for place, file in enumerate(batch):
-            problem = read[place]
-            if isinstance(problem, str):
-                yield Predicted(file=file, problem=problem)
+            found = read[place]
+            if isinstance(found, str):
+                yield Predicted(file=file, problem=found)
             else:
-                yield Predicted(file=file, guesses=guesses[place])
+                yield Predicted(file=file, guesses=guesses[place], notes=found.depth_notes)
 
 
-def picture_or_problem(file: Path) -> Picture | str:
+def picture_or_problem(file: Path, depth: Depth) -> Seen | str:
     """Return a picture, or why it cannot be read."""
     try:
-        return read_picture(file)
+        return see_picture(file, depth)
     except PictureError as error:
         return str(error)
 
@@ -237,8 +255,7 @@ def _from_network(
     )
 
 
-def _from_run(folder: Path, top: int) -> _Seer:
-    record = _read_record(folder)
+def _from_run(folder: Path, record: Mapping[str, Any], top: int) -> _Seer:
     classes, (height, width) = record["classes"], record["input"][:2]
     model = keras.saving.load_model(folder / _MODEL, compile=False)
 
@@ -273,6 +290,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         for key in ("classes", "input", "preprocessing", "data_format"):
             record[key]
+        Depth.from_record(record.get("depth"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path}: is not the record of a run ({error!r})") from error
     return record

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.architectures.drawing import DataFormat, Tensor, operation
 from zoo.errors import ArgumentError
@@ -13,8 +15,13 @@ from zoo.records import Preprocessing
 from zoo.registry import architecture
 from zoo.rewiring import Operation, check_drawn, redraw
 
+PREPROCESSING_LAYER = "preprocessing"
+"""What the layer is called, unless a model has another one of that name."""
 
-def draw_preprocessing(images: Tensor, recipe: Preprocessing, channel_axis: int) -> Tensor:
+
+def draw_preprocessing(
+    images: Tensor, recipe: Preprocessing, channel_axis: int, name: str = PREPROCESSING_LAYER
+) -> Tensor:
     """Draw what turns RGB images with values 0 to 255 into what a network was trained on.
 
     Standard layers only, so that a saved model opens without this package.
@@ -23,6 +30,7 @@ def draw_preprocessing(images: Tensor, recipe: Preprocessing, channel_axis: int)
         images: Symbolic images of rank 4.
         recipe: What is to be done: ``(image - mean) * scale`` for each channel, in the order RGB or BGR.
         channel_axis: 1 or 3.
+        name: Of the layer.
 
     Returns:
         Symbolic images of the same shape.
@@ -33,9 +41,21 @@ def draw_preprocessing(images: Tensor, recipe: Preprocessing, channel_axis: int)
     # The layer divides by the root of the variance.
     variance = [scale**-2 for scale in recipe.scale]
     layer = keras.layers.Normalization(
-        axis=channel_axis, mean=list(recipe.mean), variance=variance, name="preprocessing"
+        axis=channel_axis, mean=list(recipe.mean), variance=variance, name=name
     )
     return layer(images)
+
+
+def is_drawn_recipe(layer: keras.Layer, recipe: Preprocessing) -> bool:
+    """Tell whether a layer is what :func:`draw_preprocessing` drew for a recipe, by its name and numbers."""
+    if not isinstance(layer, keras.layers.Normalization) or layer.name != PREPROCESSING_LAYER:
+        return False
+    drawn = (layer.input_mean, layer.input_variance)
+    wanted = (recipe.mean, [scale**-2 for scale in recipe.scale])
+    return all(
+        one is not None and np.shape(one) == np.shape(other) and np.allclose(one, other)
+        for one, other in zip(drawn, wanted, strict=True)
+    )
 
 
 def with_preprocessing(
@@ -61,6 +81,9 @@ def with_preprocessing(
     check_drawn(model)
     axis = _channel_axis(model, data_format)
     found = recipe if isinstance(recipe, Preprocessing) else architecture(recipe).preprocessing
+    taken = {layer.name for layer in model.layers}
+    numbered = (f"{PREPROCESSING_LAYER}_{number}" for number in itertools.count(2))
+    name = next(one for one in itertools.chain([PREPROCESSING_LAYER], numbered) if one not in taken)
     prepared: dict[int, Tensor] = {}
 
     def through(tensor: Any) -> Any:  # noqa: ANN401 - an argument of a layer
@@ -68,7 +91,7 @@ def with_preprocessing(
         if not is_tensor or not isinstance(tensor._keras_history.operation, keras.layers.InputLayer):
             return tensor
         if id(tensor) not in prepared:
-            prepared[id(tensor)] = draw_preprocessing(tensor, found, axis)
+            prepared[id(tensor)] = draw_preprocessing(tensor, found, axis, name)
         return prepared[id(tensor)]
 
     def call(operation: Operation, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401 - a layer's own

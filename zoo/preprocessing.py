@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zoo.errors import ArgumentError
 from zoo.fetching import fetch_class_index
+from zoo.numbers import is_whole
 from zoo.records import Architecture, Preprocessing
 from zoo.registry import architecture
 
@@ -91,7 +92,7 @@ def decode_predictions(name: str, predictions: ArrayLike, top: int = 5) -> list[
     """
     network = architecture(name)
     rows = _checked_predictions(np.asarray(predictions), network)
-    if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= network.classes:
+    if not is_whole(top) or not 1 <= top <= network.classes:
         raise ArgumentError(f"top={top!r}: must be a whole number from 1 to {network.classes}")
     labels = _labels(network)
     # A stable sort, so that equal probabilities come in the order of the classes.

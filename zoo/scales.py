@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import keras
 
 from zoo.architectures.drawing import DataFormat, Tensor
 from zoo.errors import ArgumentError
 from zoo.loading import load
+from zoo.numbers import is_whole
+from zoo.registry import architecture
 from zoo.rewiring import Operation, Step, Wiring, wiring
 
 STRIDES = (4, 8, 16, 32)
+ALL_STRIDES = (2, *STRIDES)
+"""Where the networks of all families have feature maps: known before anything is fetched or drawn."""
 
 _LINEAR = (keras.layers.Conv2D,)
 _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D, keras.layers.InputLayer)
@@ -53,6 +58,8 @@ def feature_maps(
         StructureMismatchError: The weights file holds other layers than the network.
         DownloadError: The weights cannot be had.
     """
+    network = architecture(name)
+    _check_strides(network.name, strides, ALL_STRIDES)
     model = load(
         name,
         num_classes=0,
@@ -63,12 +70,24 @@ def feature_maps(
         include_preprocessing=include_preprocessing,
     )
     found = dict(_ends_of_stages(wiring(model)))
-    for stride in strides:
-        if stride not in found:
-            known = ", ".join(map(str, sorted(found)))
-            raise ArgumentError(f"strides={tuple(strides)!r}: {name} has feature maps at the strides {known}")
-    outputs = {f"stride{stride}": found[stride] for stride in strides}
+    _check_strides(name, strides, sorted(found))
+    outputs = {f"stride{int(stride)}": found[int(stride)] for stride in strides}
     return keras.Model(model.input, outputs, name=name)
+
+
+def _check_strides(name: str, strides: Sequence[int], there: Sequence[int]) -> None:
+    """Check that a network has feature maps at all strides that are wanted.
+
+    Raises:
+        ArgumentError: It has not, or they are no strides.
+    """
+    if isinstance(strides, str) or not isinstance(strides, Iterable) or not all(map(is_whole, strides)):
+        raise ArgumentError(f"strides={strides!r}: must be several whole numbers, {tuple(there)} for example")
+    if not tuple(strides):
+        raise ArgumentError(f"strides={strides!r}: must be one at least of {', '.join(map(str, there))}")
+    if not set(strides) <= set(there):
+        known = ", ".join(map(str, there))
+        raise ArgumentError(f"strides={tuple(strides)!r}: {name} has feature maps at the strides {known}")
 
 
 def _ends_of_stages(graph: Wiring) -> Iterator[tuple[int, Tensor]]:
@@ -87,8 +106,8 @@ def _ends_of_stages(graph: Wiring) -> Iterator[tuple[int, Tensor]]:
 
 
 def _stride(operation: Operation) -> int:
-    strides = getattr(operation, "strides", 1)
-    return int(strides if isinstance(strides, int) else strides[0])
+    strides: Any = getattr(operation, "strides", 1)
+    return int(strides[0] if isinstance(strides, tuple | list) else strides)
 
 
 def _is_finished(step: Step, finished: dict[int, bool]) -> bool:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli import EXIT_DONE, output
+from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.keras_import import import_keras
 from zoo.cli.progress import keras_verbosity, progress
 from zoo.errors import ArgumentError
@@ -22,8 +22,15 @@ def run(arguments: argparse.Namespace) -> int:
     factors = learning_rate_factors(arguments.learning_rate_factor)
     architecture(arguments.name)  # a misspelt name is told before Keras is imported
     import_keras()
+    from zoo.finetuning.training import TrainingError
+
     try:
         result = _finetuned(arguments, factors)
+    except TrainingError as error:
+        if error.result is None:
+            raise
+        result = error.result
+        output.note(f"zoo: {error}; what there is was kept in {result.out}")
     except KeyboardInterrupt:
         output.note(
             f"zoo: the same command with --resume goes on from the last whole epoch in {arguments.out}"
@@ -33,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         output.print_json(_summary(result))
     else:
         output.print_facts(_facts(result))
-    return EXIT_DONE
+    return EXIT_DONE if result.failure is None else EXIT_FAILED
 
 
 def _finetuned(arguments: argparse.Namespace, factors: dict[str, float]) -> Result:
@@ -124,6 +131,7 @@ def _summary(result: Result) -> dict[str, Any]:
         "problems": [{"file": one.file, "problem": one.problem, "used": one.used} for one in result.problems],
         "out": str(result.out),
         "report": str(result.report),
+        "failure": result.failure,
     }
 
 
@@ -137,6 +145,8 @@ def _facts(result: Result) -> dict[str, str]:
         "report": str(result.report),
         "then": shlex.join(["zoo", "predict", str(result.out), "PICTURE"]),
     }
+    if result.failure is not None:
+        facts["failed"] = result.failure
     if left_out:
         facts["left out"] = "\n".join(f"{one.file}: {one.problem}" for one in left_out)
     return facts

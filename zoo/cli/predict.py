@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         progress=progress(),
     ):
         found.append(one)
+        for note in one.notes:
+            output.note(f"zoo: {one.file}: {note}")
         if one.problem is not None:
             output.note(f"zoo: {one.problem}")
         elif not arguments.json:

@@ -7,10 +7,9 @@ import keras
 from converters.structures import load_structure
 from zoo.architectures import keras_name
 from zoo.errors import ArgumentError
+from zoo.prefix import PREPROCESSING_LAYER, is_drawn_recipe
 from zoo.records import Graph, Preprocessing
 from zoo.registry import get_registry
-
-_PREPROCESSING_LAYER = "preprocessing"  # what zoo.load(include_preprocessing=True) draws
 
 
 def all_layers(model: keras.Model) -> list[keras.Layer]:
@@ -39,13 +38,22 @@ def published_graph(model: keras.Model) -> Graph | None:
 def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
     """Return what is done to images before a model gets them.
 
+    Args:
+        model: The model.
+        asked: Name of a recipe, which is obeyed whatever the layers are called; ``none``; or ``auto``: none
+            for a model with a layer called ``preprocessing``, as ``zoo.load(include_preprocessing=True)``
+            draws it, otherwise what the network of that name was trained with.
+
     Raises:
-        ArgumentError: The registry has no such recipe, or no network of the model's name.
+        ArgumentError: The registry has no such recipe, or no network of the model's name; or the model
+            holds a recipe of the registry already, so that it would be done twice.
     """
-    if any(layer.name == _PREPROCESSING_LAYER for layer in model.layers) or asked == "none":
+    if asked == "none":
         return None
     registry = get_registry()
     if asked == "auto":
+        if any(layer.name == PREPROCESSING_LAYER for layer in model.layers):
+            return None
         if published_graph(model) is not None:
             return registry.architectures[model.name].preprocessing
         reason = "has not the layers of the network of that name"
@@ -55,7 +63,23 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
             f"model {model.name!r} {reason}: say which preprocessing it was trained with, "
             f"preprocessing='none' or one of {', '.join(registry.preprocessing)}"
         )
-    if asked not in registry.preprocessing:
-        known = ", ".join(registry.preprocessing)
-        raise ArgumentError(f"preprocessing={asked!r}: must be auto, none or one of {known}")
+    check_recipe(asked)
+    if any(
+        is_drawn_recipe(layer, recipe) for layer in model.layers for recipe in registry.preprocessing.values()
+    ):
+        raise ArgumentError(
+            f"preprocessing={asked!r}: model {model.name!r} has its preprocessing inside, in the layer "
+            f"{PREPROCESSING_LAYER!r}, and it would be done twice; say preprocessing='none' or 'auto'"
+        )
     return registry.preprocessing[asked]
+
+
+def check_recipe(asked: str) -> None:
+    """Check that there is a recipe of this name, or that it says which to take.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    known = get_registry().preprocessing
+    if asked not in ("auto", "none", *known):
+        raise ArgumentError(f"preprocessing={asked!r}: must be auto, none or one of {', '.join(known)}")

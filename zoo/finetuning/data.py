@@ -7,14 +7,14 @@ not in the middle of an epoch.
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,15 +23,18 @@ from numpy.typing import NDArray
 
 from zoo.checksums import hash_file
 from zoo.errors import ArgumentError
+from zoo.numbers import is_real
 from zoo.pictures import (
     ENDINGS,
+    UNDECIDED,
+    Depth,
     Picture,
     PictureError,
     bits_of,
     eight_bits,
-    inspect_picture,
     read_picture,
     resize,
+    see_picture,
     visible_files,
 )
 
@@ -77,15 +80,15 @@ class Source(Protocol):
 
     unreadable: set[int]
 
-    def read(self, index: int, size: Size) -> Picture:
-        """Return a picture at a size, uint8 of shape (height, width, 3).
+    def read(self, index: int, size: Size, depth: Depth) -> Picture:
+        """Return a picture at a size, on the scale of its set, uint8 of shape (height, width, 3).
 
         Raises:
             PictureError: It can no longer be read.
         """
 
-    def digest(self, index: int) -> str:
-        """Return what tells this picture's content from any other's."""
+    def digest(self, index: int, depth: Depth) -> str:
+        """Return what tells this picture's content, on the scale of its set, from any other's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,7 @@ class Pictures:
         names: A file, or ``picture 17``, for each picture.
         problems: What was left out and what was done to pictures to make them usable.
         numbered: Whether whole numbers, as labels, are places in ``classes``, not names of classes.
+        depth: The scale of those that have more than 8 bits a channel, one for all.
         source: Where the pictures are read from.
         places: Number of each picture in the source, shape (N,).
     """
@@ -107,6 +111,7 @@ class Pictures:
     names: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     numbered: bool = False
+    depth: Depth = UNDECIDED
     source: Source = field(repr=False)
     places: NDArray[np.int64] = field(repr=False)
 
@@ -174,7 +179,7 @@ class Pictures:
         if place in unreadable:
             return None
         try:
-            return self.source.read(place, size)
+            return self.source.read(place, size, self.depth)
         except PictureError as error:
             unreadable.add(place)
             _LOG.warning("%s; it counts for nothing from now on", error)
@@ -182,7 +187,20 @@ class Pictures:
 
     def digests(self) -> list[str]:
         """Return what tells each picture's content from any other's."""
-        return [self.source.digest(int(place)) for place in self.places]
+        return [self.source.digest(int(place), self.depth) for place in self.places]
+
+    def at_depth(self, depth: Depth) -> Pictures:
+        """Return the same pictures on another scale, and what is said of them with it."""
+        renamed = {
+            before: now
+            for before, now in zip(self.depth.notes, depth.of(self.depth).notes, strict=True)
+            if before != now
+        }
+        problems = tuple(
+            replace(one, problem=renamed[one.problem]) if one.problem in renamed else one
+            for one in self.problems
+        )
+        return replace(self, depth=depth, problems=problems)
 
     def subset(self, indices: NDArray[np.int64]) -> Pictures:
         """Return some of the pictures, with all classes and problems."""
@@ -194,85 +212,142 @@ class Pictures:
         )
 
 
+def digest_pictures(pictures: Pictures) -> str:
+    """Return what tells pictures and their classes, in their order, from any others."""
+    text = "\n".join(
+        f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_one_depth(train: Pictures, valid: Pictures) -> tuple[Pictures, Pictures]:
+    """Return two sets of pictures on one scale, so that the same grey is the same in both."""
+    depth = train.depth.joined(valid.depth)
+    return train.at_depth(depth), valid.at_depth(depth)
+
+
+_Kept = tuple[int, Size, Depth]
+"""A picture by its number, at a size, and on a scale: undecided where it has 8 bits a channel anyway."""
+
+
 class _Memory:
     """Decoded pictures, as many as there is room for."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, Size], Picture] = {}
+        self._kept: dict[_Kept, Picture] = {}
         self._bytes = 0
 
-    def get(self, index: int, size: Size) -> Picture | None:
+    def get(self, key: _Kept) -> Picture | None:
         """Return a picture that was kept."""
-        return self._kept.get((index, size))
+        return self._kept.get(key)
 
-    def keep(self, index: int, size: Size, picture: Picture) -> None:
+    def keep(self, key: _Kept, picture: Picture) -> None:
         """Keep a picture if there is room."""
-        if self._bytes + picture.nbytes <= MEMORY and (index, size) not in self._kept:
-            self._kept[index, size] = picture
+        if self._bytes + picture.nbytes <= MEMORY and key not in self._kept:
+            self._kept[key] = picture
             self._bytes += picture.nbytes
 
 
 class _Files:
-    """Pictures in files."""
+    """Pictures in files.
+
+    Attributes:
+        unreadable: As for :class:`Source`.
+        depths: The scale that each picture would be on by itself, of those that have more than 8 bits.
+    """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.unreadable: set[int] = set()
+        self.depths: dict[int, Depth] = {}
         self._paths = paths
         self._digests: dict[int, str] = {}
         self._memory = _Memory()
 
     def inspect(self, index: int, size: Size | None) -> tuple[str, ...]:
-        """Read a picture for the first time; return what had to be done to it.
+        """Read a picture for the first time; return what had to be done to it, but for its depth.
 
         Raises:
             PictureError: It cannot be read.
         """
         path = self._paths[index]
-        picture, notes = inspect_picture(path)
+        seen = see_picture(path)
         self._digests[index] = hash_file(path, ["sha256"])["sha256"]
-        if size is not None:
-            self._memory.keep(index, size, resize(picture, *size))
-        return notes
+        if seen.own != UNDECIDED:
+            self.depths[index] = seen.own  # what it looks like is known when all others are
+        elif size is not None:
+            self._memory.keep((index, size, UNDECIDED), resize(seen.picture, *size))
+        return seen.notes
 
-    def read(self, index: int, size: Size) -> Picture:
-        """Return a picture at a size."""
-        picture = self._memory.get(index, size)
+    def notes(self, index: int, depth: Depth) -> tuple[str, ...]:
+        """Return what a scale does to a picture."""
+        return self._used(index, depth).notes
+
+    def read(self, index: int, size: Size, depth: Depth) -> Picture:
+        """Return a picture at a size and on a scale."""
+        key = (index, size, self._used(index, depth))
+        picture = self._memory.get(key)
         if picture is None:
-            picture = resize(read_picture(self._paths[index]), *size)
-            self._memory.keep(index, size, picture)
+            picture = resize(read_picture(self._paths[index], depth), *size)
+            self._memory.keep(key, picture)
         return picture
 
-    def digest(self, index: int) -> str:
-        """Return the SHA-256 of the file as it was when first read."""
-        return self._digests[index]
+    def digest(self, index: int, depth: Depth) -> str:
+        """Return the SHA-256 of the file as it was when first read, and with it the scale if that counts."""
+        return "".join((self._digests[index], *(f", {note}" for note in self._marks(index, depth))))
+
+    def _marks(self, index: int, depth: Depth) -> Iterator[str]:
+        used = self._used(index, depth)
+        if used.bits is not None:
+            yield f"{used.bits} bits"
+        if used.floats is not None:
+            yield f"from {used.floats[0]!r} to {used.floats[1]!r}"
+
+    def _used(self, index: int, depth: Depth) -> Depth:
+        return depth.of(self.depths.get(index, UNDECIDED))
 
 
 class _Arrays:
-    """Pictures in memory."""
+    """Pictures in memory.
 
-    def __init__(self, pictures: Sequence[Picture]) -> None:
+    Attributes:
+        unreadable: As for :class:`Source`; none ever is.
+    """
+
+    def __init__(self, pictures: Sequence[NDArray[Any]]) -> None:
+        """Take pictures.
+
+        Args:
+            pictures: uint8 or, where the scale of the set decides what they look like, uint16, of shape (H,
+                W, channels).
+        """
         self.unreadable: set[int] = set()
         self._pictures = pictures
-        self._digests: dict[int, str] = {}
+        self._digests: dict[tuple[int, Depth], str] = {}
         self._memory = _Memory()
 
-    def read(self, index: int, size: Size) -> Picture:
-        """Return a picture at a size."""
-        if self._pictures[index].shape[:2] == size:
-            return self._pictures[index]
-        picture = self._memory.get(index, size)
+    def read(self, index: int, size: Size, depth: Depth) -> Picture:
+        """Return a picture at a size and on a scale."""
+        stored = self._pictures[index]
+        if stored.dtype == np.uint8 and stored.shape == (*size, 3):
+            return stored
+        key = (index, size, self._used(index, depth))
+        picture = self._memory.get(key)
         if picture is None:
-            picture = resize(self._pictures[index], *size)
-            self._memory.keep(index, size, picture)
+            picture = resize(_rgb(stored, depth), *size)
+            self._memory.keep(key, picture)
         return picture
 
-    def digest(self, index: int) -> str:
+    def digest(self, index: int, depth: Depth) -> str:
         """Return the SHA-256 of the shape and the pixels."""
-        if index not in self._digests:
-            picture = self._pictures[index]
+        key = (index, self._used(index, depth))
+        if key not in self._digests:
+            picture = _rgb(self._pictures[index], depth)
             content = str(picture.shape).encode() + picture.tobytes()
-            self._digests[index] = hashlib.sha256(content).hexdigest()
-        return self._digests[index]
+            self._digests[key] = hashlib.sha256(content).hexdigest()
+        return self._digests[key]
+
+    def _used(self, index: int, depth: Depth) -> Depth:
+        return UNDECIDED if self._pictures[index].dtype == np.uint8 else depth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +380,8 @@ def as_pictures(
             PyTorch loader or another iterable of such pairs; or :class:`Pictures`.
         like: The pictures to train on, where these are to validate with: they get the same classes in the
             same order, by name. Whole numbers name classes too, unless ``like`` was made with names for them.
+            Pictures of more than 8 bits a channel are on a scale that suits both; for those of ``like`` see
+            :func:`of_one_depth`.
         size: Height and width at which they will be asked for, if that is known.
         labelled: Whether the classes matter; if not, a folder may hold pictures as they come.
 
@@ -314,7 +391,8 @@ def as_pictures(
     if like is None:
         return _read(data, _Wanted(), size, labelled=labelled)
     wanted = _Wanted(names=like.classes, numbered=like.numbered, trained=True)
-    return replace(_read(data, wanted, size, labelled=labelled), numbered=like.numbered)
+    found = replace(_read(data, wanted, size, labelled=labelled), numbered=like.numbered)
+    return of_one_depth(like, found)[1]
 
 
 def _read(data: object, wanted: _Wanted, size: Size | None, *, labelled: bool) -> Pictures:
@@ -505,13 +583,16 @@ def _from_files(
     paths, labels = [path for path, _ in listed], [label for _, label in listed]
     source = _Files(paths)
     usable = []
-    for index, (name, found) in enumerate(zip(paths, _inspected(source, len(paths), size), strict=True)):
+    inspected = _inspected(source, len(paths), size)
+    depth = functools.reduce(Depth.joined, source.depths.values(), UNDECIDED)
+    for index, (name, found) in enumerate(zip(paths, inspected, strict=True)):
         if isinstance(found, PictureError):
             reason = str(found).removeprefix(f"{name}: ")
             problems.append(Problem(file=str(name), problem=reason, used=False))
         else:
             usable.append(index)
-            problems += [Problem(file=str(name), problem=note, used=True) for note in found]
+            notes = (*found, *source.notes(index, depth))
+            problems += [Problem(file=str(name), problem=note, used=True) for note in notes]
     known = sorted({labels[index] for index in usable})
     problems += [
         Problem(file=name, problem="this class has no pictures that can be read", used=False)
@@ -525,6 +606,7 @@ def _from_files(
         problems=problems,
         source=source,
         places=usable,
+        depth=depth,
         least=least,
     )
 
@@ -561,7 +643,7 @@ def from_arrays(
             or a list of N such pictures of different sizes.
         labels: Whole numbers, names, or one-hot rows; N of them.
         classes: Names of the classes. Whole numbers are places in it; ``None`` takes the sorted labels, whole
-            numbers too, as names.
+            numbers too, as names, and of one-hot rows all columns, also where no row has a one.
 
     Raises:
         ArgumentError: The two do not belong together, the values are not on the scale 0 to 255, or there is
@@ -572,20 +654,26 @@ def from_arrays(
 
 def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN401
     pictures = _plain_pictures(images)
-    labels = _plain_labels(np.asarray(labels))
+    given = np.asarray(labels)
+    labels = _plain_labels(given)
     if len(labels) != len(pictures):
         raise ArgumentError(f"there are {len(pictures)} images and {len(labels)} labels")
     numbered = wanted.numbered and np.issubdtype(labels.dtype, np.integer)
     named = _numbered_names(labels, wanted.names or ()) if numbered else _names(labels)
     names = [f"picture {place}" for place in range(len(named))]
+    # One-hot rows have a column for each class, also for those that none of these pictures shows.
+    columns = set(map(str, range(given.shape[1]))) if _is_one_hot(given) else set()
+    found = sorted({*named, *columns}, key=_natural)
+    without = () if wanted.names is not None else sorted(columns.difference(named), key=_natural)
     assembled = _assembled(
         "the arrays",
         list(zip(names, named, strict=True)),
         wanted=wanted,
-        found=sorted(set(named), key=_natural),
-        problems=(),
+        found=found,
+        problems=[Problem(file=name, problem="this class has no pictures", used=False) for name in without],
         source=_Arrays(pictures),
         places=range(len(names)),
+        depth=_depth_of(pictures),
     )
     return replace(assembled, numbered=numbered)
 
@@ -593,7 +681,7 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
 def from_loader(loader: Iterable[Any], *, classes: Sequence[str] | None = None) -> Pictures:
     """Return the pictures that a ``tf.data`` dataset, a PyTorch loader or another iterable yields.
 
-    It is read once to its end, and what it yields is held in memory as uint8.
+    It is read once to its end, and what it yields is held in memory as uint8, or uint16 if it has 16 bits.
 
     Args:
         loader: Yields pairs of images and labels, in batches or one by one, raw: values 0 to 255, neither
@@ -635,14 +723,19 @@ def _is_batch(images: NDArray[Any], labels: NDArray[Any]) -> bool:
     return len(images) == len(labels) and (labels.ndim == 2 or images.shape[-1] not in _CHANNELS)
 
 
-def _plain_pictures(images: Any) -> list[Picture]:  # noqa: ANN401
+def _plain_pictures(images: Any) -> list[NDArray[Any]]:  # noqa: ANN401
+    """Return each picture as uint8 of shape (H, W, 3), or as uint16 of shape (H, W, channels)."""
     arrays = [np.asarray(image) for image in images]
     if not arrays:
         raise ArgumentError("there are no images")
     _check_floats(arrays)
-    deep = [array.max() for array in arrays if array.dtype == np.uint16 and array.size]
-    bits = bits_of(float(max(deep, default=0)))
-    return [_plain_picture(array, bits) for array in arrays]
+    return [_plain_picture(array) for array in arrays]
+
+
+def _depth_of(pictures: Sequence[NDArray[Any]]) -> Depth:
+    """Return the scale on which all arrays of 16 bits can be."""
+    deep = [float(picture.max()) for picture in pictures if picture.dtype == np.uint16]
+    return Depth(bits=bits_of(max(deep))) if deep else UNDECIDED
 
 
 def _check_floats(arrays: Sequence[NDArray[Any]]) -> None:
@@ -675,26 +768,30 @@ def _check_scale(low: float, high: float) -> None:
         )
 
 
-def _plain_picture(array: NDArray[Any], bits: int) -> Picture:
-    """Return one picture as uint8 of shape (H, W, 3); ``bits`` is how many those of 16 bits use."""
+def _plain_picture(array: NDArray[Any]) -> NDArray[Any]:
+    """Return one picture as :func:`_plain_pictures` does."""
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim == 3 and array.shape[-1] not in _CHANNELS and array.shape[0] in _CHANNELS:
         array = np.moveaxis(array, 0, -1)
     if array.ndim != 3 or array.shape[-1] not in _CHANNELS or 0 in array.shape:
         raise ArgumentError(f"an image has shape {array.shape}: must be (H, W, 3), (3, H, W) or (H, W)")
-    array = _eight_bit(array, bits)
+    return array if array.dtype == np.uint16 else _rgb(_eight_bit(array), UNDECIDED)
+
+
+def _rgb(array: NDArray[Any], depth: Depth) -> Picture:
+    """Return a picture (H, W, channels) as uint8 of shape (H, W, 3); one of 16 bits is put on a scale."""
+    if array.dtype == np.uint16:
+        array = eight_bits(array, depth.bits or 16)
     if array.shape[-1] == 4:
         alpha = array[..., 3:].astype(np.float32) / 255
         array = np.round(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else np.ascontiguousarray(array)
 
 
-def _eight_bit(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+def _eight_bit(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
-    if array.dtype == np.uint16:
-        return eight_bits(array, bits)
     if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
         raise ArgumentError(f"the images are {array.dtype}: must be integers or floats from 0 to 255")
     _check_scale_of_integers(array)
@@ -710,7 +807,7 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
     """Return whole numbers or names, shape (N,)."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]  # as keras.datasets has them
-    if labels.ndim == 2 and np.array_equal(np.sort(labels, axis=1)[:, -2:], [[0, 1]] * len(labels)):
+    elif _is_one_hot(labels):
         labels = labels.argmax(axis=1)
     if labels.ndim != 1:
         raise ArgumentError(f"the labels have shape {labels.shape}: must be (N,), or (N, classes) one-hot")
@@ -721,6 +818,14 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
             raise ArgumentError("the labels are no whole numbers, names or one-hot rows")
         return labels.astype(np.int64)
     return labels
+
+
+def _is_one_hot(labels: NDArray[Any]) -> bool:
+    """Tell rows of zeros with a one in each, of two classes or more, from any other labels."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return False
+    ones = labels == 1
+    return bool(np.all(ones.sum(axis=1) == 1) and np.all(ones | (labels == 0)))
 
 
 def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
@@ -751,6 +856,7 @@ def _assembled(
     problems: Sequence[Problem],
     source: Source,
     places: Sequence[int],
+    depth: Depth = UNDECIDED,
     least: int = 2,
 ) -> Pictures:
     names, labels = [name for name, _ in listed], [label for _, label in listed]
@@ -769,6 +875,7 @@ def _assembled(
         labels=np.array([known[label] for label in labels], np.int64),
         names=tuple(names),
         problems=tuple(problems),
+        depth=depth,
         source=source,
         places=np.asarray(places, np.int64),
     )
@@ -787,6 +894,7 @@ def _with_classes(pictures: Pictures, wanted: _Wanted) -> Pictures:
         problems=pictures.problems,
         source=pictures.source,
         places=pictures.places.tolist(),
+        depth=pictures.depth,
     )
 
 
@@ -808,8 +916,7 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
     Raises:
         ArgumentError: The share is not between 0 and 1, or no class has two different pictures.
     """
-    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < 1:
-        raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
+    check_share(share)
     chosen = np.zeros(len(pictures), np.bool_)
     problems: list[Problem] = []
     digests = np.array(pictures.digests())
@@ -826,6 +933,16 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
         raise ArgumentError("no class has two pictures, one to train on and one to validate with")
     told = replace(pictures, problems=(*pictures.problems, *problems))
     return told.subset(np.flatnonzero(~chosen)), told.subset(np.flatnonzero(chosen))
+
+
+def check_share(share: float) -> None:
+    """Check that a share leaves something on both sides.
+
+    Raises:
+        ArgumentError: It is no number between 0 and 1.
+    """
+    if not is_real(share) or not 0 < share < 1:
+        raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
 
 
 def _groups(members: NDArray[np.int64], digests: NDArray[np.str_]) -> dict[int, list[int]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
 from zoo.finetuning.batches import Batches, FeatureBatches, PictureBatches, balanced_weights
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
-from zoo.finetuning.data import Pictures, Problem, as_pictures, divided
+from zoo.finetuning.data import Pictures, Problem, as_pictures, digest_pictures, divided, of_one_depth
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.features import (
     Anatomy,
@@ -37,7 +36,7 @@ from zoo.finetuning.features import (
     scope,
 )
 from zoo.finetuning.optimizer import factors_by_layer
-from zoo.finetuning.options import Options, Settings
+from zoo.finetuning.options import Options, Settings, as_record, without_names
 from zoo.finetuning.report import write_report
 from zoo.finetuning.run_folder import (
     FORMAT,
@@ -67,7 +66,6 @@ INCLUDED = "included"
 _TWO_LAYERS = frozenset({"freeze-pretrain-finetune"})
 """Strategies that put other layers in the place of the model's own classifier."""
 _THUMBNAIL = 160  # pixels
-_NAMING = frozenset({"name", "shared_object_id"})  # keys of Keras' configurations
 _TOLD = 10  # problems that are told one by one
 
 
@@ -89,6 +87,7 @@ class Result:
         seconds: It took; those before an interruption are not in it.
         out: The run folder.
         report: The report in it.
+        failure: Why it came to nothing, if it did: what is here is of the best epoch there was.
     """
 
     strategy: str
@@ -104,6 +103,7 @@ class Result:
     seconds: float
     out: Path | None
     report: Path | None
+    failure: str | None = None
 
 
 class Job:
@@ -123,7 +123,7 @@ class Job:
         self.strategy = strategy
         self.settings = settings
         self.anatomy = anatomy
-        self.train, self.valid = train, valid
+        self.train, self.valid = train, valid = of_one_depth(train, valid)
         told = (*train.problems, *valid.problems, *divided(train, valid))
         self.problems = tuple(dict.fromkeys(told))  # both parts of one folder tell the same
         self._recipe = recipe_for(anatomy.model, settings.preprocessing)
@@ -133,11 +133,20 @@ class Job:
         self._logs = None if self._folder is None else Logs(self._folder.logs)
         self._epochs: tuple[Epoch, ...] = ()
         self._phases: list[dict[str, Any]] = []
+        self._failure: str | None = None
         self._started = time.perf_counter()
 
     @classmethod
     def start(
-        cls, strategy: str, model: keras.Model, train: Data, valid: Data, options: Options, **more: object
+        cls,
+        strategy: str,
+        model: keras.Model,
+        train: Data,
+        valid: Data,
+        options: Options,
+        *,
+        check: Callable[[Pictures], object] = lambda pictures: None,
+        **more: object,
     ) -> Job:
         """Check everything that can be checked before anything is computed, and make the run folder.
 
@@ -147,6 +156,7 @@ class Job:
             train: Pictures to train on.
             valid: Pictures to validate with.
             options: As the user gave them.
+            check: Called with the pictures to train on; raises if the strategy cannot use them.
             more: What else decides what the run does.
 
         Raises:
@@ -157,6 +167,7 @@ class Job:
         anatomy = dissect(model)
         size = image_size(anatomy.body)
         learned = as_pictures(train, size=size)
+        check(learned)
         held_out = as_pictures(valid, like=learned, size=size)
         outputs = anatomy.classifier.units
         if outputs != len(learned.classes):
@@ -173,6 +184,8 @@ class Job:
             f"{strategy}: {counted(len(learned), 'picture')} of {len(learned.classes)} classes to train on, "
             f"{len(held_out)} to validate with"
         )
+        for line in job.train.depth.told:
+            job.say(line)
         job._say_problems()
         if job._folder is not None:
             job._folder.open(job._plan(more), resume=settings.resume)
@@ -291,6 +304,8 @@ class Job:
             frozen: Tells by its name whether a layer of the backbone stays as it is.
             is_fresh: Whether the classifier has learned nothing yet.
         """
+        if self._failure is not None:  # there is nothing to go on from
+            return
         body, layers = self.anatomy.body, all_layers(self.anatomy.body)
         body.trainable = True  # a model that is frozen as a whole lets none of its layers learn
         for layer in layers:
@@ -330,12 +345,15 @@ class Job:
             folder=self._folder.checkpoint / phase.name if self._folder else None,
             on_epoch=lambda epochs: self._keep_epochs((*before, *epochs)),
             verbose=self.settings.verbose,
+            is_fresh=is_first and is_fresh,
         )
-        if is_first and not outcome.best and (outcome.diverged or is_fresh):
-            raise TrainingError(_said_of_nothing(phase, outcome))
         self._phases.append(_phase_record(phase, outcome, frozen))
         self._epochs = (*before, *outcome.epochs)
-        self.say(_said_of(phase, outcome))
+        if is_first and not outcome.best and (outcome.diverged or is_fresh):
+            self._failure = _said_of_nothing(phase, outcome)
+            self.say(f"{self._failure}; {_said_of_kept(outcome)}")
+        else:
+            self.say(_said_of(phase, outcome))
 
     def _keep_epochs(self, epochs: tuple[Epoch, ...]) -> None:
         """Take down the epochs so far, the last of them new."""
@@ -374,6 +392,9 @@ class Job:
 
         Args:
             model: The trained model, which takes preprocessed images.
+
+        Raises:
+            TrainingError: Nothing was learned; what there is was written all the same, and is in the error.
         """
         batches = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
         probabilities = predicted(model, batches, verbose=self.settings.verbose)
@@ -399,10 +420,15 @@ class Job:
             seconds=time.perf_counter() - self._started,
             out=None if self._folder is None else self._folder.path,
             report=None,
+            failure=self._failure,
         )
         what = counted(len(valid), "validation picture")
         self.say(f"{accuracy:.1%} of {what} named rightly, log loss {log_loss:.3f}")
-        return result if self._folder is None else self._written(result, valid, self._folder)
+        if self._folder is not None:
+            result = self._written(result, valid, self._folder)
+        if self._failure is not None:
+            raise TrainingError(self._failure, result)
+        return result
 
     def _judged(self) -> NDArray[np.bool_]:
         """Return which validation pictures can be judged by, (N,).
@@ -443,7 +469,8 @@ class Job:
         takes = INCLUDED if settings.include_preprocessing or self._recipe is None else self._recipe.name
         return {
             "format": FORMAT,
-            "status": "finished",
+            "status": "finished" if result.failure is None else "failed",
+            "failure": result.failure,
             "network": self.anatomy.model.name,
             "weights": about.pop("weights", None),
             "strategy": self.strategy,
@@ -451,10 +478,11 @@ class Job:
             "classes": list(result.classes),
             "input": [preparation.height, preparation.width, 3],
             "fit": "stretch",
+            "depth": self.train.depth.as_record(),
             "preprocessing": takes,
             "data_format": preparation.data_format,
             "seed": settings.seed,
-            "arguments": about.pop("arguments", None) or self._arguments(),
+            "arguments": about.pop("arguments", None) or as_record(settings),
             "phases": self._phases,
             "data": {
                 "train": len(self.train),
@@ -466,17 +494,6 @@ class Job:
             **about,
         }
 
-    def _arguments(self) -> dict[str, Any]:
-        """Return the options as JSON, but those that say where and how the run is shown."""
-        shown = {"out", "resume", "verbose", "report", "about", "cache"}
-        chosen = {one.name: getattr(self.settings, one.name) for one in fields(self.settings)}
-        arguments = {name: value for name, value in chosen.items() if name not in shown}
-        factors = self.settings.learning_rate_factors or {}
-        arguments["learning_rate_factors"] = {group: float(factor) for group, factor in factors.items()}
-        if isinstance(self.settings.augmentation, keras.Layer):
-            arguments["augmentation"] = keras.saving.serialize_keras_object(self.settings.augmentation)
-        return arguments
-
     def _plan(self, more: Mapping[str, object]) -> dict[str, Any]:
         """Return all that decides what the run does."""
         return {
@@ -486,9 +503,9 @@ class Job:
             "classes": list(self.train.classes),
             "weights before": features_digest(self._body_before, self._preparation),
             "dropout": self.anatomy.dropout,
-            "pictures to train on": _digest(self.train),
-            "pictures to validate with": _digest(self.valid),
-            **_without_names(self._arguments()),
+            "pictures to train on": digest_pictures(self.train),
+            "pictures to validate with": digest_pictures(self.valid),
+            **without_names(as_record(self.settings)),
             **more,
         }
 
@@ -522,13 +539,6 @@ def scores(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> tup
     return float(loss), float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
-def _without_names(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a configuration without the names of its layers, which Keras makes up anew in each process."""
-    if isinstance(value, Mapping):
-        return {key: _without_names(one) for key, one in value.items() if key not in _NAMING}
-    return [_without_names(one) for one in value] if isinstance(value, list | tuple) else value
-
-
 def _batch_size(model: keras.Model, asked: int | None) -> int:
     known = get_registry().architectures.get(model.name)
     return batch_size(known.family if known else None, asked)
@@ -550,18 +560,11 @@ def _augment(asked: bool | keras.Layer) -> Augment | None:
     return seeded(asked)
 
 
-def _digest(pictures: Pictures) -> str:
-    text = "\n".join(
-        f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _phase_record(phase: Phase, outcome: Outcome, frozen: Sequence[str]) -> dict[str, Any]:
     return {
         "name": phase.name,
         "epochs": len(outcome.epochs),
-        "best_epoch": outcome.best,
+        "best_epoch": outcome.kept,
         "learning_rate": phase.learning_rate,
         "frozen": list(frozen),
     }
@@ -575,6 +578,12 @@ def _said_of_nothing(phase: Phase, outcome: Outcome) -> str:
         f"phase {phase.name}: {what}{than} after {counted(count, 'epoch')}; "
         f"try a smaller learning rate than {rate:g}, {rate / 10:g} for example"
     )
+
+
+def _said_of_kept(outcome: Outcome) -> str:
+    if not outcome.kept:
+        return "the weights stay as they were"
+    return f"the weights of the best epoch, {outcome.kept}, are kept"
 
 
 def _said_of(phase: Phase, outcome: Outcome) -> str:

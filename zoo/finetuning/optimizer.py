@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
-from numbers import Real
 from typing import Any
 
 import keras
 
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.fields import did_you_mean
+from zoo.numbers import is_real
 
 HEAD = "head"
 BACKBONE = "backbone"
@@ -80,7 +80,7 @@ def factors_by_layer(
     """
     found: dict[str, float] = {}
     for group, factor in (groups or {}).items():
-        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 <= factor < float("inf"):
+        if not is_real(factor) or factor < 0:
             raise ArgumentError(f"learning-rate factor {group}={factor!r}: must be a number from 0")
         members = _members(group, layers, head)
         if not members:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
 import keras
 
 from zoo.errors import ArgumentError
-from zoo.head import is_whole
+from zoo.numbers import is_flag, is_real, is_whole
 
 Report = Callable[[str], object]
 """Told one line of text for each step."""
@@ -91,15 +90,81 @@ class Settings:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the numbers.
+        """Check the options, and make NumPy's numbers Python's, which can be written down.
 
         Raises:
             ArgumentError: One is not allowed.
         """
-        for name, least in (("epochs", 1), ("patience", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value is not None and (not is_whole(value) or value < least):
-                raise ArgumentError(f"{name}={value!r}: must be a whole number from {least}")
-        rate = self.learning_rate
-        if rate is not None and (isinstance(rate, bool) or not 0 < rate < math.inf):
-            raise ArgumentError(f"learning_rate={rate!r}: must be a number above 0")
+        for name in _COUNTS:
+            self._settle(name, int)
+        for name in _RATES:
+            self._settle(name, float)
+        for name in (*_FLAGS, *_KINDS):
+            self._settle(name, lambda value: bool(value) if is_flag(value) else value)
+        if self.report is not None and not callable(self.report):
+            raise ArgumentError(f"report={self.report!r}: must be a function that takes a line of text")
+
+    def _settle(self, name: str, plain: Callable[[Any], object]) -> None:
+        value = getattr(self, name)
+        if value is None and name in _OPTIONAL:
+            return
+        if not _is_allowed(name, value):
+            raise ArgumentError(f"{name}={value!r}: must be {_allowed(name)}")
+        object.__setattr__(self, name, plain(value))
+
+
+_COUNTS: Mapping[str, int] = {"epochs": 1, "patience": 1, "seed": 0, "batch_size": 1}
+"""Whole numbers, and what they are at least."""
+
+_RATES = ("learning_rate",)
+_FLAGS = ("resume", "class_weights", "freeze_batch_norm", "include_preprocessing", "fused")
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "augmentation": (keras.Layer, "True, False or a Keras layer"),
+    "cache": ((str, os.PathLike), "True, False or a folder"),
+}
+"""What may be a thing of its own beside ``True`` and ``False``."""
+
+_OPTIONAL = frozenset({"epochs", "patience", "batch_size", "learning_rate", "freeze_batch_norm"})
+
+
+def _is_allowed(name: str, value: Any) -> bool:  # noqa: ANN401 - whatever a user gave
+    if name in _COUNTS:
+        return is_whole(value) and value >= _COUNTS[name]
+    if name in _RATES:
+        return is_real(value) and value > 0
+    return is_flag(value) or (name in _KINDS and isinstance(value, _KINDS[name][0]))
+
+
+def _allowed(name: str) -> str:
+    """Return in words what an option may be."""
+    if name in _COUNTS:
+        return f"a whole number from {_COUNTS[name]}"
+    if name in _RATES:
+        return "a number above 0"
+    if name in _KINDS:
+        return _KINDS[name][1]
+    return "True, False or None" if name in _OPTIONAL else "True or False"
+
+
+_SHOWN = frozenset({"out", "resume", "verbose", "report", "about", "cache"})
+"""Options that say where and how a run is shown, and not what it does."""
+
+
+def as_record(settings: Settings) -> dict[str, Any]:
+    """Return the options that decide what a run does; JSON."""
+    chosen = {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in _SHOWN}
+    factors = settings.learning_rate_factors or {}
+    chosen["learning_rate_factors"] = {group: float(factor) for group, factor in factors.items()}
+    if isinstance(settings.augmentation, keras.Layer):
+        chosen["augmentation"] = keras.saving.serialize_keras_object(settings.augmentation)
+    return chosen
+
+
+def without_names(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a configuration without the names of its layers, which Keras makes up anew in each process."""
+    if isinstance(value, Mapping):
+        return {key: without_names(one) for key, one in value.items() if key not in _NAMING}
+    return [without_names(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+_NAMING = frozenset({"name", "shared_object_id"})  # keys of Keras' configurations

@@ -120,8 +120,23 @@ class RunFolder:
         Raises:
             ArgumentError: There is something in it and nothing is to go on, or it is another run.
         """
-        if self._started.is_file() and resume:
+        self.check(resume=resume)
+        if self._started.is_file():
             self._check_same(json.loads(self._started.read_text("utf-8")), json.loads(json.dumps(plan)))
+            return
+        try:
+            self.checkpoint.mkdir(parents=True, exist_ok=True)
+            write_json(self._started, plan)
+        except OSError as error:
+            raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def check(self, *, resume: bool) -> None:
+        """Check that a run may start in the folder, or an interrupted one go on.
+
+        Raises:
+            ArgumentError: There is something in it and nothing is to go on.
+        """
+        if self._started.is_file() and resume:
             return
         if self.is_finished or self._started.is_file():
             state = "a finished run" if self.is_finished else "an interrupted run"
@@ -130,8 +145,6 @@ class RunFolder:
         try:
             if self.path.exists() and not self._is_free():
                 raise ArgumentError(f"{self.path}: is not an empty folder; name one that is new or empty")
-            self.checkpoint.mkdir(parents=True, exist_ok=True)
-            write_json(self._started, plan)
         except OSError as error:
             raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
 

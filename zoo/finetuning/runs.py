@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
 import keras
-import numpy as np
 
 from converters.structures import load_structure
 from zoo import devices as several
@@ -18,17 +17,29 @@ from zoo.architectures.drawing import DataFormat
 from zoo.cache import default_home
 from zoo.checksums import hash_file
 from zoo.download.progress import Progress
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, DownloadError
 from zoo.finetuning import strategies
-from zoo.finetuning.data import Pictures, Problem, Size, as_pictures, split
+from zoo.finetuning.backbone import check_recipe
+from zoo.finetuning.data import Pictures, Size, as_pictures, check_share, of_one_depth, split
 from zoo.finetuning.features import dissect, extract, preparation_for
+from zoo.finetuning.finished import (
+    asked_of,
+    compare,
+    not_compared,
+    picture_facts,
+    read_record,
+    read_result,
+)
 from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
-from zoo.finetuning.options import Options, Report
-from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
-from zoo.finetuning.schedule import Choice, check_strategy, choose_strategy
+from zoo.finetuning.optimizer import factors_by_layer
+from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
+from zoo.finetuning.run_folder import RunFolder
+from zoo.finetuning.schedule import SVM_COST, Choice, check_strategy, choose_strategy
 from zoo.finetuning.shelves import Features
-from zoo.head import compile_for_finetuning, is_whole
-from zoo.loading import load
+from zoo.finetuning.support_vectors import check_machine, check_several
+from zoo.finetuning.training import TrainingError
+from zoo.loading import check_dropout, prepared
+from zoo.numbers import is_whole
 from zoo.reading import choose_weights, is_path
 from zoo.records import Architecture
 from zoo.registry import architecture
@@ -101,20 +112,33 @@ def finetune(
     check_strategy(strategy)
     network = architecture(name)
     size = _size(network, input_size)
-    finished = _finished(options, name, strategy)
+    settings = Settings(**options)
+    order, last = data_format or keras.config.image_data_format(), int(last) if is_whole(last) else last
+    _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
+    context = several.scope(devices)
+    asked = {
+        "network": name,
+        "input_size": list(size),
+        "dropout": float(dropout),
+        "data_format": order,
+        "last": last,
+        **without_names(as_record(settings)),
+    }
+    sources = (data, train, valid)
+    wish = _Wish(network=network, size=size, weights=weights, share=validation_share, progress=progress)
+    finished = _finished(settings, wish, strategy, asked, sources)
     if finished is not None:
         return finished
-    seed = options.get("seed", 0)
-    learned, held_out = _divided(data, train, valid, share=validation_share, seed=seed, size=size)
+    seed = settings.seed
+    learned, held_out = _divided(*sources, share=validation_share, seed=seed, size=size)
     choice = _chosen(strategy, learned)
-    if last is not None and choice.strategy != "last-layers":
-        raise ArgumentError(f"last={last!r}: is for the strategy last-layers, not {choice.strategy}")
+    _check_strategy_fits(choice.strategy, last, network, weights, learned)
     if choice.reason:
-        _say(options, f"strategy {choice.strategy}: {choice.reason}")
+        _say(settings, f"strategy {choice.strategy}: {choice.reason}")
     source = provenance(network, weights, size, progress)
     # So that what has no weights of its own starts the same way each time.
     keras.utils.set_random_seed(seed)
-    with several.scope(devices):
+    with context:
         model = load_classifier(
             name,
             len(learned.classes),
@@ -127,6 +151,12 @@ def finetune(
             **options.get("about", {}),
             "weights": source,
             "reason": choice.reason or None,
+            "asked": {
+                **asked,
+                "strategy": choice.strategy,
+                "weights": _digest_in(source),
+                **picture_facts(learned, held_out),
+            },
         }
         more: dict[str, Any] = {"fresh_head": True} if choice.strategy in _FRESH else {}
         if choice.strategy == "last-layers":
@@ -170,11 +200,16 @@ def features(
     """
     network = architecture(name)
     size = _size(network, input_size)
+    Settings(cache=cache, fused=fused, report=report)
+    _check_network(network, size, weights=weights)
+    context = several.scope(devices)
     pictures = as_pictures(data, size=size, labelled=False)
     if report is not None:
         report(f"{len(pictures)} pictures of {len(pictures.classes)} classes")
+        for line in pictures.depth.told:
+            report(line)
     provenance(network, weights, size, progress)
-    with several.scope(devices):
+    with context:
         model = load_classifier(name, _ANY_CLASSES, size=size, weights=weights)
         body = dissect(model).body
         preparation = preparation_for(body, network.preprocessing)
@@ -207,34 +242,40 @@ def load_classifier(
     Returns:
         A model with one output, (N, classes), that is not compiled.
     """
-    order = data_format or keras.config.image_data_format()
-    shape = (3, *size) if order == "channels_first" else (*size, 3)
     network = architecture(name)
+    body = _prepared(name, classes, size=size, weights=weights, dropout=dropout, data_format=data_format)()
     if _fits(network, size):
-        return load(
-            name,
-            num_classes=classes,
-            weights=weights,
-            input_shape=shape,
-            dropout=dropout,
-            aux_heads=False,
-            data_format=order,
-            compile=False,
-        )
-    body = load(
-        name,
-        num_classes=0,
-        pooling="avg",
-        weights=weights,
-        input_shape=shape,
-        aux_heads=False,
-        data_format=order,
-        compile=False,
-    )
+        return body
     x = keras.layers.Dropout(dropout, name="dropout")(body.output) if dropout else body.output
     head = keras_name(network.default_graph.heads[-1].layer)
     dense = keras.layers.Dense(classes, activation="softmax", name=head)
     return keras.Model(body.input, dense(x), name=name)
+
+
+def _prepared(
+    name: str,
+    classes: int,
+    *,
+    size: Size,
+    weights: Weights,
+    dropout: float,
+    data_format: DataFormat | None,
+) -> Callable[[], keras.Model]:
+    """Check all that :func:`load_classifier` is given; return what loads it, or all below the classifier."""
+    order = data_format or keras.config.image_data_format()
+    is_whole_network = _fits(architecture(name), size)
+    check_dropout(dropout)
+    return prepared(
+        name,
+        num_classes=classes if is_whole_network else 0,
+        pooling=None if is_whole_network else "avg",
+        weights=weights,
+        input_shape=(3, *size) if order == "channels_first" else (*size, 3),
+        dropout=dropout if is_whole_network else 0.0,
+        aux_heads=False,
+        data_format=order,
+        compile=False,
+    )
 
 
 def _fits(network: Architecture, size: Size) -> bool:
@@ -286,11 +327,12 @@ def _size(network: Architecture, asked: int | tuple[int, int] | None) -> Size:
 def _divided(
     data: Data, train: Data, valid: Data, *, share: float, seed: int, size: Size
 ) -> tuple[Pictures, Pictures]:
+    check_share(share)
     if data is not None and train is None and valid is None:
         return split(as_pictures(data, size=size), share, seed)
     if data is None and train is not None and valid is not None:
         learned = as_pictures(train, size=size)
-        return learned, as_pictures(valid, like=learned, size=size)
+        return of_one_depth(learned, as_pictures(valid, like=learned, size=size))
     raise ArgumentError(
         "give PICTURES (data), to be divided, or --train and --valid (train, valid), which are"
     )
@@ -302,51 +344,133 @@ def _chosen(strategy: str, pictures: Pictures) -> Choice:
     return Choice(strategy=strategy, reason="")
 
 
-def _say(options: Options, text: str) -> None:
-    report = options.get("report")
-    if report is not None:
-        report(text)
+def _say(settings: Settings, text: str) -> None:
+    if settings.report is not None:
+        settings.report(text)
 
 
-def _finished(options: Options, name: str, strategy: str) -> Result | None:
-    """Return the result of a run that is to be resumed and has come to its end.
+def _check_network(
+    network: Architecture,
+    size: Size,
+    *,
+    weights: Weights,
+    dropout: float = 0.0,
+    data_format: DataFormat | None = None,
+) -> None:
+    _prepared(
+        network.name, _ANY_CLASSES, size=size, weights=weights, dropout=dropout, data_format=data_format
+    )
+
+
+def _check_before_reading(
+    network: Architecture,
+    settings: Settings,
+    size: Size,
+    *,
+    weights: Weights,
+    dropout: float,
+    data_format: DataFormat | None,
+) -> None:
+    """Check what can be checked before any picture is read, and long before anything is fetched.
 
     Raises:
-        ArgumentError: It was another network's or strategy's.
+        ZooError: Something is not allowed.
     """
-    out = options.get("out")
-    if out is None or not options.get("resume"):
+    check_recipe(settings.preprocessing)
+    _check_network(network, size, weights=weights, dropout=dropout, data_format=data_format)
+    graph = network.default_graph
+    head = keras_name(graph.heads[-1].layer)
+    published = [load_structure(name) for name in graph.structures]
+    layers = [keras_name(layer.name) for structure in published for layer in structure.weighted]
+    factors_by_layer(settings.learning_rate_factors, layers, [head, f"{head}_hidden"])
+    if settings.out is not None:
+        folder = RunFolder(path=Path(settings.out))
+        if not (settings.resume and folder.is_finished):
+            folder.check(resume=settings.resume)
+
+
+def _check_strategy_fits(
+    strategy: str, last: int | str | None, network: Architecture, weights: Weights, learned: Pictures
+) -> None:
+    """Check what depends on the strategy, before anything is fetched for it.
+
+    Raises:
+        ZooError: Something is not allowed, or the pictures are none for it.
+    """
+    if last is not None and strategy != "last-layers":
+        raise ArgumentError(f"last={last!r}: is for the strategy last-layers, not {strategy}")
+    if strategy == "last-layers":
+        graph = network.default_graph if weights is None else choose_weights(network, weights)[0]
+        strategies.published_first_layers(graph, last)
+    if strategy == "svm":
+        check_machine(SVM_COST)
+        check_several(learned)
+
+
+def _digest_in(source: Mapping[str, str] | None) -> str | None:
+    return None if source is None else source["sha256"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wish:
+    """What has to be read to compare a finished run with what is asked for now."""
+
+    network: Architecture
+    size: Size
+    weights: Weights
+    share: float
+    progress: Progress | None
+
+
+def _finished(
+    settings: Settings,
+    wish: _Wish,
+    strategy: str,
+    asked: Mapping[str, Any],
+    sources: tuple[Data, Data, Data],
+) -> Result | None:
+    """Return the result of a run that is to be resumed and has come to its end.
+
+    What costs nothing is compared first, then the pictures, if any are given, then the weights.
+
+    Raises:
+        ArgumentError: It was asked for something else.
+        TrainingError: It came to nothing.
+    """
+    if settings.out is None or not settings.resume:
         return None
-    folder = RunFolder(path=Path(out))
+    folder = RunFolder(path=Path(settings.out))
     if not folder.is_finished:
         return None
+    record = read_record(folder)
+    was = asked_of(record)
+    named = {} if strategy == "auto" else {"strategy": strategy}
+    facts = {"network": asked["network"], **named, **asked}
+    compare(folder, was, facts)
+    for more in (_asked_pictures(settings, wish, sources), _asked_weights(settings, wish)):
+        facts |= more
+        compare(folder, was, more)
+    untold = not_compared(was, facts)
+    _say(settings, f"{folder.path}: this run is finished; nothing is left to do")
+    for line in (untold, f"strategy {was.get('strategy')}: as the run had it" if not named else None):
+        if line is not None:
+            _say(settings, f"{folder.path}: {line}")
     result = read_result(folder)
-    was = {"network": result.model.name, "strategy": result.strategy}
-    for key, asked in (("network", name), ("strategy", strategy)):
-        if asked not in (was[key], "auto"):
-            raise ArgumentError(f"{out}: holds a finished run with {key}={was[key]!r}, not {asked!r}")
-    _say(options, f"{out}: this run is finished; nothing is left to do")
+    if result.failure is not None:
+        raise TrainingError(result.failure, result)
     return result
 
 
-def read_result(folder: RunFolder) -> Result:
-    """Return the result of a finished run from its folder."""
-    record = json.loads(folder.record.read_text("utf-8"))
-    model = keras.saving.load_model(folder.model)
-    compile_for_finetuning(model)
-    report = folder.path / "report.html"
-    return Result(
-        strategy=record["strategy"],
-        reason=record["reason"],
-        model=model,
-        classes=tuple(record["classes"]),
-        accuracy=record["result"]["accuracy"],
-        log_loss=record["result"]["log_loss"],
-        history=read_history(folder.history),
-        predictions=np.asarray(read_probabilities(folder.predictions)),
-        valid=None,
-        problems=tuple(Problem(**problem) for problem in record["data"]["report"]),
-        seconds=record["seconds"],
-        out=folder.path,
-        report=report if report.is_file() else None,
-    )
+def _asked_pictures(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
+    if all(source is None for source in sources):
+        _say(settings, f"{settings.out}: no pictures are given: not compared")
+        return {}
+    return picture_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
+
+
+def _asked_weights(settings: Settings, wish: _Wish) -> dict[str, Any]:
+    try:
+        return {"weights": _digest_in(provenance(wish.network, wish.weights, wish.size, wish.progress))}
+    except DownloadError as error:
+        _say(settings, f"{settings.out}: the weights cannot be had: not compared ({error})")
+        return {}

@@ -13,6 +13,7 @@ from typing import Literal
 
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.fields import did_you_mean
+from zoo.numbers import is_whole
 
 Trained = Literal["classifier", "last", "all"]
 
@@ -181,6 +182,6 @@ def batch_size(family: str | None, asked: int | None) -> int:
     """
     if asked is None:
         return BATCH_SIZES.get(family or "", BATCH_SIZE)
-    if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
+    if not is_whole(asked) or asked < 1:
         raise ArgumentError(f"batch_size={asked!r}: must be a whole number from 1")
-    return asked
+    return int(asked)

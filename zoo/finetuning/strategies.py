@@ -44,7 +44,9 @@ from zoo.finetuning.features import Scale
 from zoo.finetuning.job import Data, Job, Result
 from zoo.finetuning.options import Options
 from zoo.finetuning.schedule import FIRST_LAYERS, PHASES, SVM_COST
-from zoo.finetuning.support_vectors import check_machine, decision_weights
+from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
+from zoo.numbers import is_whole
+from zoo.records import Graph
 
 _STATISTICS = 2_000  # pictures that mean and deviation of the features are taken from
 
@@ -74,7 +76,7 @@ def svm(
         ZooError: The data cannot be used.
     """
     check_machine(cost)
-    job = Job.start("svm", model, train, valid, options, cost=cost)
+    job = Job.start("svm", model, train, valid, options, check=check_several, cost=float(cost))
     start = time.perf_counter()
     features, held_out = job.features(job.train), job.features(job.valid)
     classifier = softmax(job.anatomy, Scale.of(features), job.settings.seed)
@@ -184,7 +186,8 @@ def last_layers(
         ZooError: As :func:`head`.
     """
     frozen = first_layers(model, last)
-    job = Job.start("last-layers", model, train, valid, options, last=last, fresh_head=fresh_head)
+    named = int(last) if is_whole(last) else last
+    job = Job.start("last-layers", model, train, valid, options, last=named, fresh_head=bool(fresh_head))
     return _train_pictures(job, frozen, fresh_head=fresh_head)
 
 
@@ -214,7 +217,7 @@ def train_all(
     Raises:
         ZooError: As :func:`head`.
     """
-    job = Job.start("all", model, train, valid, options, fresh_head=fresh_head)
+    job = Job.start("all", model, train, valid, options, fresh_head=bool(fresh_head))
     return _train_pictures(job, lambda name: False, fresh_head=fresh_head)
 
 
@@ -262,6 +265,20 @@ def first_layers(model: keras.Model, last: int | str | None) -> Callable[[str], 
     graph = published_graph(model)
     if graph is None:
         return _first_of([layer.name for layer in all_layers(model)], last)
+    return published_first_layers(graph, last)
+
+
+def published_first_layers(graph: Graph, last: int | str | None) -> Callable[[str], bool]:
+    """Do what :func:`first_layers` does for a network of the registry, of which no model is needed.
+
+    Args:
+        graph: The graph of the network.
+        last: As for :func:`last_layers`.
+
+    Raises:
+        ArgumentError: There are not so many layers.
+        UnknownNameError: There is no layer of this name.
+    """
     structures = [load_structure(name) for name in graph.structures]
     published = [keras_name(layer.name) for layer in structures[0].layers]
     if not isinstance(last, str):
@@ -270,7 +287,7 @@ def first_layers(model: keras.Model, last: int | str | None) -> Callable[[str], 
     if keras_name(last) not in known:
         raise UnknownNameError(f"last={last!r}: there is no such layer{did_you_mean(last, known)}")
     before = heads.frozen_layers(last, graph, structures)
-    *lower, _ = [name for name in published if before(name)]
+    lower = [name for name in published if before(name)][:-1]  # the named one itself is to learn
     return lambda name: name in lower
 
 
@@ -282,7 +299,7 @@ def _first_of(names: Sequence[str], last: int | str | None) -> Callable[[str], b
             raise UnknownNameError(f"last={last!r}: there is no such layer{did_you_mean(last, names)}")
         lower = names[: names.index(last)]
     else:
-        if not heads.is_whole(last) or not 1 <= last <= len(names):
+        if not is_whole(last) or not 1 <= last <= len(names):
             allowed = f"a number of layers from 1 to {len(names)}, a layer's name or None"
             raise ArgumentError(f"last={last!r}: must be {allowed}")
         lower = names[: len(names) - last]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
+from zoo.finetuning.data import Pictures
+from zoo.numbers import is_real
 
 _MAX_ITERATIONS = 20_000
 _SEEDS = 1 << 32  # as many as scikit-learn knows
@@ -23,7 +25,7 @@ def check_machine(cost: float) -> Callable[..., Any]:
     Raises:
         ArgumentError: scikit-learn is not installed, or the cost is not above 0.
     """
-    if isinstance(cost, bool) or not 0 < cost < float("inf"):
+    if not is_real(cost) or cost <= 0:
         raise ArgumentError(f"cost={cost!r}: must be a number above 0")
     try:
         from sklearn.svm import LinearSVC
@@ -32,6 +34,24 @@ def check_machine(cost: float) -> Callable[..., Any]:
         raise ArgumentError(f"the strategy svm needs scikit-learn: {advice}") from error
     machine: Callable[..., Any] = LinearSVC
     return machine
+
+
+def check_several(pictures: Pictures) -> None:
+    """Check that there are pictures of two classes at least, whatever classes there may be besides.
+
+    Raises:
+        ArgumentError: All are of one.
+    """
+    _check_several(np.unique(pictures.labels), pictures.classes)
+
+
+def _check_several(present: NDArray[np.int64], names: Sequence[object]) -> None:
+    if len(present) < 2:
+        only = f": all of them show {names[present[0]]!r}" if len(present) else ""
+        raise ArgumentError(
+            f"the strategy svm tells classes apart, and needs pictures of two to train on{only}; give "
+            "pictures of another class too"
+        )
 
 
 def decision_weights(
@@ -59,8 +79,9 @@ def decision_weights(
     Raises:
         ArgumentError: scikit-learn is not installed, the cost is not above 0, or there is one class only.
     """
+    _check_several(np.unique(labels), range(classes))
     machine = check_machine(cost)(
-        C=cost,
+        C=float(cost),
         class_weight="balanced" if balanced else None,
         random_state=seed % _SEEDS,
         max_iter=_MAX_ITERATIONS,

@@ -26,7 +26,16 @@ from zoo.finetuning.schedule import MOMENTUM, Phase
 
 
 class TrainingError(ZooError):
-    """Training came to nothing; the message says in which phase and what to try."""
+    """Training came to nothing; the message says in which phase and what to try.
+
+    Attributes:
+        result: What there is all the same, the model of the best epoch above all; it lies in the folder of
+            the run, if there is one. ``None``: nothing could be judged.
+    """
+
+    def __init__(self, message: str, result: Any = None) -> None:  # noqa: ANN401 - zoo.finetuning.job.Result
+        super().__init__(message)
+        self.result = result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +44,15 @@ class Outcome:
 
     Attributes:
         epochs: All of them, those before an interruption too.
-        best: Number of the epoch whose weights the model has now; 0: none was better than the start.
+        best: Number of the best epoch; 0: none was better than the start.
         diverged: Whether it ended because the loss was no longer a number.
+        kept: Number of the epoch whose weights the model has now; 0: those that it started with.
     """
 
     epochs: tuple[Epoch, ...]
     best: int
     diverged: bool
+    kept: int = 0
 
 
 class RowAccuracy(keras.metrics.SparseCategoricalAccuracy):  # type: ignore[misc]
@@ -79,6 +90,7 @@ def train(
     folder: Path | None = None,
     on_epoch: Callable[[tuple[Epoch, ...]], object] = lambda epochs: None,
     verbose: int = 0,
+    is_fresh: bool = False,
 ) -> Outcome:
     """Train a model until the loss on the validation pictures no longer falls, and give it its best weights.
 
@@ -93,6 +105,8 @@ def train(
         folder: Where to keep what is needed to go on after an interruption; what is in it is gone on from.
         on_epoch: Called after each epoch with all of the phase so far, those before an interruption too.
         verbose: As for Keras' ``fit``; its progress goes to standard error.
+        is_fresh: Whether the model starts with layers that have learned nothing. Where no epoch is better
+            than that start, the model gets the weights of the best epoch all the same.
     """
     batches.replicas = valid.replicas = replicas_of(model)
     watch = _Watch(batches, phase, seed=seed, folder=folder, on_epoch=on_epoch)
@@ -108,7 +122,7 @@ def train(
                 callbacks=[watch, *watch.helpers],
                 verbose=verbose,
             )
-        return watch.finish(model)
+        return watch.finish(model, is_fresh=is_fresh)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +135,9 @@ class _State:
         best_loss: Its loss on the validation pictures.
         is_over: Whether there is no epoch to come.
         diverged: Whether the last loss was no number.
+        least: Number of the epoch with the smallest loss, however that compares with the start; 0: none is a
+            number.
+        least_loss: Its loss.
     """
 
     epochs: tuple[Epoch, ...] = ()
@@ -128,6 +145,13 @@ class _State:
     best_loss: float = math.inf
     is_over: bool = False
     diverged: bool = False
+    least: int = 0
+    least_loss: float = math.inf
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """Numbers of the epochs whose weights may be wanted yet: the last one, and the best."""
+        return tuple({len(self.epochs), self.best or self.least} - {0})
 
     @classmethod
     def read(cls, path: Path) -> _State:
@@ -152,6 +176,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder, self._on_epoch = folder, on_epoch
         self._state = _State(is_over=phase.epochs == 0)
         self._best_weights: list[np.ndarray[Any, Any]] = []
+        self._least_weights: list[np.ndarray[Any, Any]] = []  # while no epoch is better than the start
         self._start = 0.0
         self._before_last = _BeforeLast(len(batches))
 
@@ -189,14 +214,20 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if state.best:
             model.load_weights(self._weights_file(state.best))
             self._best_weights = model.get_weights()
+        elif state.least:
+            model.load_weights(self._weights_file(state.least))
+            self._least_weights = model.get_weights()
+            model.set_weights(self._best_weights)
         if not state.is_over:
             model.load_weights(self._weights_file(len(state.epochs)))
 
-    def finish(self, model: keras.Model) -> Outcome:
+    def finish(self, model: keras.Model, *, is_fresh: bool) -> Outcome:
         """Give the model its best weights."""
-        model.set_weights(self._best_weights)
         state = self._state
-        return Outcome(epochs=state.epochs, best=state.best, diverged=state.diverged)
+        is_least = is_fresh and not state.best and bool(self._least_weights)
+        model.set_weights(self._least_weights if is_least else self._best_weights)
+        kept = state.least if is_least else state.best
+        return Outcome(epochs=state.epochs, best=state.best, diverged=state.diverged, kept=kept)
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
         """Let all that is drawn at random be that of the epoch."""
@@ -209,7 +240,9 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         done = self._taken_down(epoch + 1, logs or {})
         self._state = state = self._after(done)
         if state.best == done.epoch:
-            self._best_weights = self.model.get_weights()
+            self._best_weights, self._least_weights = self.model.get_weights(), []
+        elif state.least == done.epoch:
+            self._least_weights = self.model.get_weights()
         if self._folder is not None:
             self._keep()
         if state.is_over:
@@ -233,19 +266,22 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         best = done.epoch if is_better else before.best
         diverged = not (math.isfinite(done.loss) and math.isfinite(done.val_loss))
         waited_enough = done.epoch - best >= self._phase.patience
+        is_least = not diverged and done.val_loss < before.least_loss
         return _State(
             epochs=(*before.epochs, done),
             best=best,
             best_loss=done.val_loss if is_better else before.best_loss,
             is_over=diverged or waited_enough or done.epoch >= self._phase.epochs,
             diverged=diverged,
+            least=done.epoch if is_least else before.least,
+            least_loss=done.val_loss if is_least else before.least_loss,
         )
 
     def _keep(self) -> None:
         """Write the weights and the optimizer's variables, then the state that needs them."""
         assert self._folder is not None
         self._folder.mkdir(parents=True, exist_ok=True)
-        needed = {self._weights_file(number) for number in (len(self.epochs), self._state.best) if number}
+        needed = {self._weights_file(number) for number in self._state.needed}
         self.model.save_weights(self._weights_file(len(self.epochs)), overwrite=True)
         write_json(self._state_file, asdict(self._state))
         for path in set(self._folder.glob("epoch-*.weights.h5")) - needed:

@@ -10,7 +10,7 @@ from zoo.finetuning.report.numbers import class_scores, confusion
 from zoo.finetuning.report.page import page
 from zoo.finetuning.report.record import Prediction, read_record
 from zoo.finetuning.report.scene import Scene, save_png
-from zoo.pictures import Picture, PictureError, read_picture
+from zoo.pictures import Depth, Picture, PictureError, read_picture
 
 __all__ = ["write_report"]
 
@@ -40,7 +40,7 @@ def write_report(run_folder: Path, picture: Callable[[int], Picture] | None = No
     labels = [one.label for one in record.predictions]
     counts = confusion(labels, [one.predicted for one in record.predictions], len(record.classes))
     scores = class_scores(counts)
-    worst = [(one, _picture(one, picture)) for one in record.mistakes[:_WORST]]
+    worst = [(one, _picture(one, picture, record.depth)) for one in record.mistakes[:_WORST]]
     scenes = {
         "curves": charts.curves(record.history, record.phases) if len(record.history) > 1 else None,
         "confusion": charts.confusion_matrix(counts, record.classes),
@@ -62,12 +62,12 @@ def _save(scene: Scene | None, path: Path) -> None:
         save_png(scene, path)
 
 
-def _picture(one: Prediction, picture: Callable[[int], Picture] | None) -> Picture | None:
+def _picture(one: Prediction, picture: Callable[[int], Picture] | None, depth: Depth) -> Picture | None:
     """Return the picture that a prediction is of, or ``None`` if it is to be had no more."""
     path = Path(one.file)
     try:
         if path.is_file():  # as it is, not as the network got it
-            return read_picture(path)
+            return read_picture(path, depth)
         return None if picture is None else picture(one.row)
     except PictureError:  # changed since; the page says that there is no picture
         return None

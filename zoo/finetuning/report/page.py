@@ -111,6 +111,8 @@ def _header(record: Record, counts: NDArray[np.int64]) -> str:
     )
     strategy = _text(run.get("strategy", ""))
     why = f'<p class="lead">{_text(run["reason"])}</p>' if run.get("reason") else ""
+    if run.get("failure"):
+        why += f'<p class="wrong"><strong>It came to nothing.</strong> {_text(run["failure"])}</p>'
     return (
         f'<header><p class="kind">Fine-tuning report</p><h1>{_text(run.get("network", "model"))} '
         f'<span class="quiet">{strategy}</span></h1>{why}<div class="tiles">{boxes}</div></header>'

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zoo.errors import ArgumentError, FileFormatError
+from zoo.pictures import Depth
 
 _T = TypeVar("_T")
 _NAN = math.nan
@@ -93,6 +94,11 @@ class Record:
     predictions: tuple[Prediction, ...]
 
     @property
+    def depth(self) -> Depth:
+        """The scale that pictures of more than 8 bits a channel were on; undecided in an older record."""
+        return Depth.from_record(self.run.get("depth"))
+
+    @property
     def phases(self) -> list[Phase]:
         """The phases, in order; which epoch was kept is what ``run.json`` says, or the lowest loss."""
         told = {phase.get("name"): phase.get("best_epoch") for phase in self.run.get("phases") or ()}
@@ -168,6 +174,7 @@ def _read_run(path: Path) -> dict[str, Any]:
         raise ValueError("holds no JSON object")
     if not (isinstance(run["classes"], list) and all(isinstance(name, str) for name in run["classes"])):
         raise ValueError("classes is not a list of names")
+    Depth.from_record(run.get("depth"))
     return run
 
 

@@ -1,0 +1,105 @@
+"""Runs that have come to their end: what they were asked for, and whether that is what is asked for now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import ArgumentError
+from zoo.finetuning.data import Pictures, Problem, digest_pictures
+from zoo.finetuning.job import Result
+from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
+from zoo.head import compile_for_finetuning
+
+_SAME = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "patience",
+    "class_weights",
+    "freeze_batch_norm",
+    "include_preprocessing",
+    "fused",
+    "dropout",
+)
+"""Arguments that runs of before recorded as they were given, on the command line and in Python."""
+
+
+def picture_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
+    """Return what of the pictures decides what a run does; JSON."""
+    return {
+        "classes": list(train.classes),
+        "pictures to train on": digest_pictures(train),
+        "pictures to validate with": digest_pictures(valid),
+    }
+
+
+def read_record(folder: RunFolder) -> dict[str, Any]:
+    """Return what a finished run says of itself."""
+    record: dict[str, Any] = json.loads(folder.record.read_text("utf-8"))
+    return record
+
+
+def asked_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run was asked for, by name, as far as its record tells."""
+    if "asked" in record:
+        return dict(record["asked"])
+    arguments = record.get("arguments") or {}
+    told = {name: arguments[name] for name in _SAME if name in arguments}
+    named = ("network", "strategy", "classes", "data_format", "seed")
+    told |= {name: record[name] for name in named if name in record}
+    if "input" in record:
+        told["input_size"] = record["input"][:2]
+    if "weights" in record:
+        told["weights"] = (record["weights"] or {}).get("sha256")
+    return told
+
+
+def compare(folder: RunFolder, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that a finished run was asked for what is asked for now, of all that is known of both.
+
+    Raises:
+        ArgumentError: Something differs; the message names it and both values.
+    """
+    for name, value in json.loads(json.dumps(now)).items():
+        if name in was and was[name] != value:
+            raise ArgumentError(
+                f"{folder.path}: holds a finished run with {name}={was[name]!r}, not {value!r}"
+            )
+
+
+def not_compared(was: Mapping[str, Any], now: Iterable[str]) -> str | None:
+    """Return in words what a run did not record, if anything."""
+    untold = [name for name in now if name not in was]
+    if not untold:
+        return None
+    return f"run.json does not tell {', '.join(untold)}: not compared"
+
+
+def read_result(folder: RunFolder) -> Result:
+    """Return the result of a finished run from its folder."""
+    record = read_record(folder)
+    model = keras.saving.load_model(folder.model)
+    compile_for_finetuning(model)
+    report = folder.path / "report.html"
+    return Result(
+        strategy=record["strategy"],
+        reason=record["reason"],
+        model=model,
+        classes=tuple(record["classes"]),
+        accuracy=record["result"]["accuracy"],
+        log_loss=record["result"]["log_loss"],
+        history=read_history(folder.history),
+        predictions=np.asarray(read_probabilities(folder.predictions)),
+        valid=None,
+        problems=tuple(Problem(**problem) for problem in record["data"]["report"]),
+        seconds=record["seconds"],
+        out=Path(folder.path),
+        report=report if report.is_file() else None,
+        failure=record.get("failure"),
+    )
