@@ -19,6 +19,7 @@ A second folder of the same form, ``ZOO_SHARED``, is searched first and never wr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from pathlib import Path
 from zoo import disk
 from zoo.checksums import hash_file
 from zoo.errors import CacheError, ChecksumError
-from zoo.memory import Memory, Refused, Seen, Verified
+from zoo.memory import FOLDER, Memory, Refused, Seen, Verified
 from zoo.records import ClassIndex, Digest, Layout, WeightsFile
 
 VARIABLE = "ZOO_HOME"
@@ -40,6 +41,9 @@ OFFLINE = "ZOO_OFFLINE"
 """The environment variable that says that there is no network."""
 
 PARTIAL = "_partial"
+FEATURES = "_features"
+MACHINERY = frozenset({PARTIAL, FEATURES, FOLDER})
+"""Folders of a cache that hold no published files; no architecture can have these names."""
 
 _NAME_DIGITS = 16
 
@@ -290,9 +294,12 @@ class Cache:
             if known is not None and known.sha256 == sha256 and is_unchanged(path, known):
                 return path
             disk.sync_folder(temporary.parent)
-            self.memory.verify(name, verified(temporary, item.key, form, source=source, sha256=sha256))
+            record = verified(temporary, item.key, form, source=source, sha256=sha256)
+            self.memory.verify(name, record)
             temporary.replace(path)
             disk.sync_folder(path.parent)
+            if self.memory.verified(name) is None:  # somebody took it for the record of a file that is gone
+                self.memory.verify(name, record)
         return path
 
 
@@ -312,6 +319,13 @@ def verified(path: Path, key: str, form: Layout | None, *, source: str, sha256: 
         mtime_ns=status.st_mtime_ns,
         inode=status.st_ino,
     )
+
+
+def is_name_of(name: str, record: Verified) -> bool:
+    """Say whether a path below a cache's home is the one that :meth:`Item.name` gives to a recorded file."""
+    stem = re.escape(record.key.rpartition("/")[2])
+    form = f"-{record.form}" if record.form else ""
+    return re.fullmatch(rf"[^/]+/{stem}-{record.source[:_NAME_DIGITS]}{form}\.(?:h5|json)", name) is not None
 
 
 def is_unchanged(path: Path, known: Verified) -> bool:

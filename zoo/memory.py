@@ -209,6 +209,8 @@ class Memory:
             CacheError: The memory cannot be written.
         """
         path = _entry(self._seen, key)
+        if not path.exists() and key not in self._summary():
+            return  # where nothing is remembered nothing is written
         with disk.writing(path):
             path.unlink(missing_ok=True)
         self._write_summary(without=key)
