@@ -191,7 +191,7 @@ class Cache:
                 return path
         return _Shelf(self.home, self.memory, writable=True).find(item, form)
 
-    def check_seen(self, item: Item, sha256: str, label: str) -> None:
+    def check_seen(self, item: Item, sha256: str, label: str, *, url: str | None = None) -> None:
         """Accept a file only if it is the one that was first seen under this name, or the first one.
 
         A refusal is remembered, so that the user can look at it and accept it.
@@ -200,6 +200,7 @@ class Cache:
             item: What the file is said to be.
             sha256: Its digest.
             label: Where it came from; messages begin with it.
+            url: The same as an address, where the label is none.
 
         Raises:
             ChecksumError: It is another one; the message says how to accept it.
@@ -208,7 +209,7 @@ class Cache:
         seen = self.seen(item)
         if seen is None or seen.sha256 == sha256:
             return
-        self.memory.refuse(item.key, Refused(sha256=sha256, url=label, refused=self.moment()))
+        self.memory.refuse(item.key, Refused(sha256=sha256, url=url or label, refused=self.moment()))
         raise ChecksumError(
             f"{label}: this is another file than the one first seen: its sha256 is {sha256}, on"
             f" {seen.first_seen} it was {seen.sha256} (from {seen.url}); to accept the new one:"
@@ -225,10 +226,38 @@ class Cache:
         if known is None or known.sha256 != sha256:
             urls = [refused.url for refused in self.memory.refused(key) if refused.sha256 == sha256]
             url = urls[-1] if urls else "zoo trust"
-            known = Seen(sha256=sha256, bytes=None, url=url, first_seen=self.moment(), other_digests=())
-            self.memory.hold_to(key, known)
+            named = Seen(sha256=sha256, bytes=None, url=url, first_seen=self.moment(), other_digests=())
+            if known is not None and known.bytes is not None:
+                self.memory.set_aside(key, known)
+            self.memory.hold_to(key, named)
+            known = named
         self.memory.pardon(key, sha256)
         return known
+
+    def reject(self, item: Item, sha256: str) -> str | None:
+        """Take back that a file is held to which the user named before it came, and which is no right one.
+
+        What was held to before is held to again.
+
+        Args:
+            item: What the file is said to be.
+            sha256: Its digest.
+
+        Returns:
+            What was undone, in words; ``None`` if there was nothing to undo.
+
+        Raises:
+            CacheError: What is remembered is damaged or cannot be written.
+        """
+        seen = self.seen(item)
+        if seen is None or seen.sha256 != sha256 or seen.bytes is not None:
+            return None
+        before = self.memory.aside(item.key)
+        if before is None:
+            self.memory.forget(item.key)
+            return "it was accepted before it had come, and is not held to any more"
+        self.memory.hold_to(item.key, before)
+        return f"it was accepted before it had come; {before.sha256} is held to again"
 
     def keep(self, temporary: Path, item: Item, *, digests: Mapping[str, str], url: str) -> Path:
         """Give a verified file its final name.
@@ -255,6 +284,7 @@ class Cache:
         self.check_seen(item, sha256, item.key)
         if first.bytes is None:  # the user named this digest before the file had come
             self.memory.hold_to(item.key, seen.with_digests(digests))
+            self.memory.discard_aside(item.key)
         return self._place(temporary, item, None, source=sha256, sha256=sha256)
 
     def keep_converted(self, temporary: Path, item: Item, form: Layout) -> Path:

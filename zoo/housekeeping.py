@@ -380,7 +380,9 @@ def _useless(cache: Cache, entry: Entry, known: Mapping[str, Known], *, unknown:
     if key not in known:
         return f"no registry describes {key} any more" if unknown and _is_as_kept(cache, entry) else None
     seen = cache.memory.seen(key)
-    is_superseded = seen is not None and entry.source not in (None, seen.sha256)
+    # One that was accepted and has not come yet may still prove to be none.
+    came = seen.sha256 if seen and seen.bytes is not None else None
+    is_superseded = came is not None and entry.source not in (None, came)
     if not (is_superseded or entry.form) or not _is_as_kept(cache, entry):
         return None
     if is_superseded:

@@ -4,6 +4,7 @@ Every fact has a small file of its own, so that two processes never write the sa
 between reading and writing, whether or not locks work where the cache lies::
 
     HOME/_memory/seen/KEY.json              what a published file was when it was first fetched
+    HOME/_memory/aside/KEY.json             the same, until the file comes that was accepted in its place
     HOME/_memory/refused/KEY/SHA256.json    another file that came later under the same name
     HOME/_memory/verified/NAME.json         size, time and inode of a file of the cache when it was hashed
     HOME/seen.yaml                          all that was first seen, for people
@@ -158,6 +159,7 @@ class Memory:
     def __init__(self, home: Path) -> None:
         self.summary_path = home / SUMMARY
         self._seen = home / FOLDER / "seen"
+        self._aside = home / FOLDER / "aside"
         self._refused = home / FOLDER / "refused"
         self._verified = home / FOLDER / "verified"
 
@@ -213,7 +215,32 @@ class Memory:
             return  # where nothing is remembered nothing is written
         with disk.writing(path):
             path.unlink(missing_ok=True)
+        self.discard_aside(key)
         self._write_summary(without=key)
+
+    # What was first seen, while the file is awaited that the user accepted in its place.
+
+    def aside(self, key: str) -> Seen | None:
+        """Return what was set aside for a file that was accepted and has not come yet."""
+        return _read(_entry(self._aside, key), _SEEN)
+
+    def set_aside(self, key: str, seen: Seen) -> None:
+        """Keep what was seen until the file comes that was accepted in its place.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        self._write(_entry(self._aside, key), seen)
+
+    def discard_aside(self, key: str) -> None:
+        """Forget what was set aside.
+
+        Raises:
+            CacheError: The memory cannot be written.
+        """
+        path = _entry(self._aside, key)
+        with disk.writing(path):
+            path.unlink(missing_ok=True)
 
     # What was refused.
 
