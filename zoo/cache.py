@@ -30,9 +30,13 @@ from zoo.checksums import hash_file
 from zoo.errors import CacheError, ChecksumError
 from zoo.memory import FOLDER, Memory, Refused, Seen, Verified
 from zoo.records import ClassIndex, Digest, Layout, WeightsFile
+from zoo.variables import expanded, path_variable
 
 VARIABLE = "ZOO_HOME"
 """The environment variable that names the cache's folder."""
+
+CACHES = "XDG_CACHE_HOME"
+"""The environment variable with the user's folder for caches of all programs."""
 
 SHARED = "ZOO_SHARED"
 """The environment variable that names a folder to look into first."""
@@ -105,11 +109,10 @@ class Item:
 
 def default_home() -> Path:
     """Return the cache's folder: ``ZOO_HOME``, or ``keras-weight-zoo`` in the user's folder for caches."""
-    chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return Path(chosen)
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path.home() / ".cache") / "keras-weight-zoo"
+    chosen = path_variable(VARIABLE)
+    if chosen is not None:
+        return chosen
+    return (path_variable(CACHES) or expanded("~/.cache", VARIABLE)) / "keras-weight-zoo"
 
 
 def is_offline() -> bool:
@@ -144,8 +147,8 @@ class Cache:
     @classmethod
     def from_environment(cls) -> Cache:
         """Return the cache that ``ZOO_HOME`` and ``ZOO_SHARED`` name."""
-        home, shared = default_home(), os.environ.get(SHARED)
-        return cls(home, shared=Path(shared) if shared and Path(shared) != home else None)
+        home, shared = default_home(), path_variable(SHARED)
+        return cls(home, shared=None if shared == home else shared)
 
     @property
     def partials(self) -> Path:
