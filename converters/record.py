@@ -10,6 +10,7 @@ All of it lies in attributes of the file's root, each of them text:
 ``zoo_source_kernels``   the same for its kernels
 ``zoo_source_dialect``   who had written it, if the new file is in another dialect
 ``zoo_converter``        the converter and its version
+``zoo_rules``            the number of the rules that it went by (:mod:`converters.version`)
 ``zoo_plan_sha256``      SHA-256 of the plan that was carried out (see :func:`plan_digest`), in hex
 ``zoo_verified``         JSON: how many arrays and values of the new file were read back and gave the source
                          again, and which had to be computed anew for that. Only there if that was done
@@ -33,6 +34,7 @@ from converters.hdf5 import Node
 from converters.layouts import Form, Rows
 from converters.limits import load_json
 from converters.rows import parse_rows, rows_text
+from converters.version import RULES_NUMBER
 
 if TYPE_CHECKING:
     from converters.plan import Plan
@@ -76,6 +78,7 @@ class ConversionRecord:
     source: Form
     source_sha256: str
     converter: str = CONVERTER
+    rules: int | None = RULES_NUMBER
     plan_sha256: str | None = None
     proof: Proof | None = None
     source_dialect: str | None = None
@@ -93,6 +96,7 @@ class ConversionRecord:
             "zoo_source_kernels": self.source.kernels,
             "zoo_source_dialect": self.source_dialect,
             "zoo_converter": self.converter,
+            "zoo_rules": None if self.rules is None else str(self.rules),
             "zoo_plan_sha256": self.plan_sha256,
             "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
             "zoo_source_backend": self.source_backend,
@@ -120,6 +124,7 @@ def read_record(top: Node) -> ConversionRecord | None:
             source=Form(layout=_axis(top, "zoo_source_layout"), kernels=_axis(top, "zoo_source_kernels")),
             source_sha256=top.text("zoo_source_sha256") or "",
             converter=top.text("zoo_converter") or "",
+            rules=_number(top.text("zoo_rules")),
             plan_sha256=top.text("zoo_plan_sha256"),
             proof=_proof(top.text("zoo_verified")),
             source_dialect=top.text("zoo_source_dialect"),
@@ -138,6 +143,10 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
     raise ValueError(f"{name} is {value!r}")
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _flatten(text: str | None) -> dict[str, Rows] | None:

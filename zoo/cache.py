@@ -25,10 +25,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from converters.version import RULES_NUMBER
 from zoo import disk
 from zoo.checksums import hash_file
 from zoo.errors import CacheError, ChecksumError
-from zoo.memory import FOLDER, Memory, Refused, Seen, Verified
+from zoo.memory import FOLDER, Converted, Memory, Refused, Seen, Verified
 from zoo.records import ClassIndex, Digest, Layout, WeightsFile
 from zoo.variables import expanded, path_variable
 
@@ -50,6 +51,7 @@ MACHINERY = frozenset({PARTIAL, FEATURES, FOLDER})
 """Folders of a cache that hold no published files; no architecture can have these names."""
 
 _NAME_DIGITS = 16
+_NO_PLAN = "0" * 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class Item:
         ending: What its names end in.
         bytes: The published size, if known.
         digests: The published digests.
+        facts: What the registry says of it that a conversion goes by.
     """
 
     key: str
@@ -71,6 +74,7 @@ class Item:
     ending: str
     bytes: int | None
     digests: tuple[Digest, ...]
+    facts: str = "nothing"
 
     @classmethod
     def of_weights(cls, architecture: str, file: WeightsFile) -> Item:
@@ -82,6 +86,7 @@ class Item:
             ending=".h5",
             bytes=file.bytes,
             digests=file.digests,
+            facts=f"{file.structure}, layout {file.layout}, kernels {file.kernels}",
         )
 
     @classmethod
@@ -290,13 +295,14 @@ class Cache:
             self.memory.discard_aside(item.key)
         return self._place(temporary, item, None, source=sha256, sha256=sha256)
 
-    def keep_converted(self, temporary: Path, item: Item, form: Layout) -> Path:
+    def keep_converted(self, temporary: Path, item: Item, form: Layout, *, plan: str = _NO_PLAN) -> Path:
         """Give a converted copy of an item its final name.
 
         Args:
             temporary: The copy, written to disk and synced, on the file system of the cache.
             item: What it was converted from; it has been kept before, here or in the shared folder.
             form: The form that it was converted to.
+            plan: SHA-256 of the plan that was carried out.
 
         Returns:
             Its final path.
@@ -310,6 +316,8 @@ class Cache:
         self.memory.see(item.key, source)
         with disk.writing(temporary):
             sha256 = hash_file(temporary, ["sha256"])["sha256"]
+        made = Converted(rules=RULES_NUMBER, plan=plan, source=item.facts, sha256=sha256)
+        self.memory.convert(item.name(source.sha256, form), made)
         return self._place(temporary, item, form, source=source.sha256, sha256=sha256)
 
     def moment(self) -> str:
@@ -391,8 +399,8 @@ class _Shelf:
             return None
         name = item.name(seen.sha256, form)
         path, known = self._home / name, self._memory.verified(name)
-        if not path.exists() or (form and known is None):
-            return None  # what a converted copy should be is known from its record alone
+        if not path.exists() or (form and (known is None or not self._is_up_to_date(item, name, known))):
+            return None  # what a converted copy should be is known from its records alone
         unknown = {digest.algorithm for digest in item.digests} - set(seen.digests)
         if unknown and form:
             return None  # published since: only the file itself can show whether it is that one
@@ -401,6 +409,15 @@ class _Shelf:
             seen = self._learn(item, seen, hash_file(path, unknown))
         self._check_published(item, seen)
         return path
+
+    def _is_up_to_date(self, item: Item, name: str, known: Verified) -> bool:
+        """Say whether today's rules, from what the registry says today, would make the same copy."""
+        made = self._memory.converted(name)
+        return made is not None and (made.rules, made.source, made.sha256) == (
+            RULES_NUMBER,
+            item.facts,
+            known.sha256,
+        )
 
     def _check_unchanged(
         self, item: Item, form: Layout | None, path: Path, known: Verified | None, seen: Seen

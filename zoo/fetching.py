@@ -494,13 +494,15 @@ class Fetcher:
         item = Item.of_weights(network.name, found.file)
         with scratch(self._cache.partials, found.file.id, self._clock.time()) as temporary:
             check_space(temporary.parent, convert=found.path.stat().st_size)
-            self._convert(network, found, backend, temporary)
-            return self._cache.keep_converted(temporary, item, backend)
+            plan = self._convert(network, found, backend, temporary)
+            return self._cache.keep_converted(temporary, item, backend, plan=plan)
 
-    def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> None:
+    def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> str:
+        """Write a copy of a file in another form, and return the digest of the plan."""
         from converters.execute import write
         from converters.layouts import Form
         from converters.plan import make_plan
+        from converters.record import plan_digest
 
         file = found.file
         description, matched = check_structure(network, file, found.path, str(found.path))
@@ -523,6 +525,7 @@ class Fetcher:
         finally:
             self._progress.done()
         check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
+        return plan_digest(plan)
 
 
 def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:
