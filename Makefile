@@ -4,7 +4,7 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx test-backends torture torture-files lint bench wheel clean
+.PHONY: demo test test-nginx test-backends torture torture-files lint digests bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -28,6 +28,10 @@ test-backends: $(BACKENDS)/ready
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What the converter makes of every sample; refused where that changed and RULES_NUMBER did not.
+digests: $(VENV)/ready
+	$(BIN)/python -m tests.conversion_digests
 
 bench: $(VENV)/ready
 	$(BIN)/pip install --quiet --editable '.[bench]'

@@ -33,6 +33,7 @@ from converters.record import CONVERTER, ConversionRecord, plan_digest
 from converters.rules import NATIVE
 from converters.targets import new_file, sha256_of, sync
 from converters.verify import verify_file
+from converters.version import RULES_NUMBER
 
 Progress = Callable[[int, int], None]
 VERIFIED_BELOW = 1 << 30
@@ -126,7 +127,7 @@ def write(
 
 
 def is_done(plan: Plan, target: Path) -> bool:
-    """Return whether a file is what a plan would write: by its record, of this source, by this version.
+    """Return whether a file is what a plan would write: by its record, of this source, by these rules.
 
     Args:
         plan: The plan.
@@ -136,7 +137,11 @@ def is_done(plan: Plan, target: Path) -> bool:
         OSError: If the source cannot be read.
     """
     said = _recorded(plan, target)
-    expected = {"zoo_converter": CONVERTER, "zoo_plan_sha256": plan_digest(plan)}
+    expected = {
+        "zoo_converter": CONVERTER,
+        "zoo_rules": str(RULES_NUMBER),
+        "zoo_plan_sha256": plan_digest(plan),
+    }
     if any(said.get(name) != value for name, value in expected.items()):
         return False
     return said.get("zoo_source_sha256") == sha256_of(plan.path)

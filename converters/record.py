@@ -25,6 +25,7 @@ Provenance, which no plan reads:
 ``zoo_source_dialect``   who had written it, if the new file is in another dialect
 ``zoo_cudnn``            JSON: the layers that were cuDNN's before. Only there if some were
 ``zoo_converter``        the converter and its version
+``zoo_rules``            the number of the rules that it went by (:mod:`converters.version`)
 ``zoo_plan_sha256``      SHA-256 of the plan that was carried out (see :func:`plan_digest`), in hex
 ``zoo_verified``         JSON: how many arrays and values of the new file were read back and gave the source
                          again, and which had to be computed anew for that. Only there if that was done
@@ -48,6 +49,7 @@ from converters.hdf5 import Node
 from converters.layouts import Form
 from converters.limits import load_json
 from converters.network import ATTRIBUTE, Network, parse_network
+from converters.version import RULES_NUMBER
 
 if TYPE_CHECKING:
     from converters.plan import Plan
@@ -114,6 +116,7 @@ class ConversionRecord:
     backends: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     converter: str = CONVERTER
+    rules: int | None = RULES_NUMBER
     plan_sha256: str | None = None
     proof: Proof | None = None
     source_dialect: str | None = None
@@ -129,6 +132,7 @@ class ConversionRecord:
             "zoo_source_kernels": self.source.kernels,
             "zoo_source_dialect": self.source_dialect,
             "zoo_converter": self.converter,
+            "zoo_rules": None if self.rules is None else str(self.rules),
             "zoo_plan_sha256": self.plan_sha256,
             "zoo_folded": json.dumps(dict(self.folded)) if self.folded else None,
             "zoo_verified": json.dumps(self.proof.as_dict()) if self.proof else None,
@@ -175,6 +179,7 @@ def _read_record(top: Node) -> ConversionRecord:
         backends=_either(top, "backend", source.kernels),
         configs=_either(top, "config", source.layout),
         converter=top.text("zoo_converter") or "",
+        rules=_number(top.text("zoo_rules")),
         plan_sha256=top.text("zoo_plan_sha256"),
         proof=_proof(top.text("zoo_verified")),
         source_dialect=top.text("zoo_source_dialect"),
@@ -198,6 +203,10 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
 def _listed(top: Node, name: str) -> tuple[str, ...]:
     text = top.text(name)
     return () if text is None else tuple(map(str, load_json(text, name)))
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _folded(text: str | None) -> dict[str, str] | None:

@@ -434,7 +434,7 @@ def test_others_may_read_what_the_mask_allows(cache: Cache, mask: int, mode: int
         os.umask(before)
     files = [path for path in cache.home.rglob("*") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {mode}
-    assert len(files) == 6
+    assert len(files) == 7
 
 
 def test_the_first_of_many_is_the_first_seen(cache: Cache) -> None:

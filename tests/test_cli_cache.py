@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,16 +119,100 @@ def test_an_unknown_name_is_wrong_usage(zoo: Command, home: Path) -> None:
     assert err.startswith("zoo: no network and no file is called 'densenet16'; nearest: densenet121, ")
 
 
-def test_prune_removes_what_is_useless(zoo: Command, filled: tuple[Cache, Path, Path]) -> None:
-    """With the reason of each; as JSON too."""
-    cache, _, _ = filled
-    stray = cache.home / "notes.txt"
-    stray.write_bytes(b"x" * 2_000_000)
-    line = f"{stray}: 2.0 MB, nobody recorded what it is\n"
-    assert zoo("cache", "prune", "--dry-run") == (0, line, "zoo: 1 file would be removed, 2.0 MB freed\n")
+@pytest.fixture
+def useless(filled: tuple[Cache, Path, Path]) -> Path:
+    """Return a copy whose source is gone."""
+    _, source, copy = filled
+    source.unlink()
+    return copy
+
+
+def test_prune_removes_what_is_useless(zoo: Command, useless: Path) -> None:
+    """With the reason of each; as JSON too. Without a terminal nobody is asked."""
+    reason = f"was converted from a file of {THEANO} that is gone"
+    line = f"{useless}: 0.0 MB, {reason}\n"
+    assert zoo("cache", "prune", "--dry-run") == (0, line, "zoo: 1 file would be removed, 0.0 MB freed\n")
     code, out, err = zoo("cache", "prune", "--json")
-    assert (code, err) == (0, "zoo: 1 file removed, 2.0 MB freed\n")
-    assert json.loads(out) == [
-        {"path": str(stray), "bytes": 2_000_000, "reason": "nobody recorded what it is"}
-    ]
-    assert not stray.exists()
+    assert (code, err) == (0, "zoo: 1 file removed, 0.0 MB freed\n")
+    assert json.loads(out) == [{"path": str(useless), "bytes": 9, "reason": reason}]
+    assert not useless.exists()
+
+
+class Terminal(io.StringIO):
+    """Somebody who types one line."""
+
+    def isatty(self) -> bool:
+        """Say that it is a terminal."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "removed"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_on_a_terminal_prune_asks(
+    zoo: Command, useless: Path, monkeypatch: pytest.MonkeyPatch, typed: str, removed: bool
+) -> None:
+    """It shows what would go, and goes on after a yes alone."""
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    code, out, err = zoo("cache", "prune")
+    line = f"{useless}: 0.0 MB, was converted from a file of {THEANO} that is gone\n"
+    question = f"{line}zoo: remove 1 file, 0.0 MB? [y/N] "
+    assert useless.exists() is not removed
+    assert (code, out) == ((0, line) if removed else (1, ""))
+    said = "zoo: 1 file removed, 0.0 MB freed\n" if removed else "zoo: nothing was removed\n"
+    assert err == question + said
+
+
+@pytest.mark.parametrize(("argv", "left"), [(["--yes"], False), (["--dry-run"], True)])
+def test_who_has_said_yes_is_not_asked(
+    zoo: Command, useless: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str], left: bool
+) -> None:
+    """Nor who only wants to look."""
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert zoo("cache", "prune", *argv)[0] == 0
+    assert useless.exists() is left
+
+
+def test_nothing_to_prune_is_no_question(
+    zoo: Command, filled: tuple[Cache, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal either."""
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert zoo("cache", "prune") == (0, "", "zoo: 0 files removed, 0.0 MB freed\n")
+
+
+@pytest.mark.parametrize("argv", [["prune"], ["prune", "--unknown"], ["verify"], ["remove", "vgg16"]])
+def test_what_is_not_ours_is_named_once_and_left(
+    zoo: Command, filled: tuple[Cache, Path, Path], argv: list[str]
+) -> None:
+    """By every command that could have touched it; of very many only the first are named."""
+    cache, _, _ = filled
+    strange = [cache.home / name for name in (".ssh/id_ed25519", "notes.txt", "thesis/main.tex")]
+    for path in strange:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    paths = ", ".join(map(str, strange))
+    code, out, err = zoo("cache", *argv)
+    assert code == 0
+    assert err.splitlines()[-1] == f"zoo: left alone, as zoo did not put it there: {paths}"
+    assert all((out + err).count(str(path)) == 1 for path in strange)
+    assert all(path.read_text() == "mine" for path in strange)
+    for number in range(20):
+        (cache.home / "thesis" / f"{number:02}.txt").write_text("mine")
+    err = zoo("cache", *argv)[2]
+    assert err.splitlines()[-1].endswith("/thesis/17.txt and 3 more")
+
+
+def test_what_came_by_another_registry_is_kept_and_said(zoo: Command, home: Path) -> None:
+    """With the way to be rid of it."""
+    cache = fixed_cache(home)
+    item = replace(everything()[THEANO].item, key="mine-th", folder="mynet", stem="mine-th")
+    path = keep(cache, item, BODY)
+    said = f"kept, though the registry does not describe it (--unknown removes it): {path}\n"
+    assert zoo("cache", "prune") == (0, "", f"zoo: 0 files removed, 0.0 MB freed\nzoo: {said}")
+    assert path.exists()
+    line = f"{path}: 0.0 MB, no registry describes mine-th any more\n"
+    assert zoo("cache", "prune", "--unknown") == (0, line, "zoo: 1 file removed, 0.0 MB freed\n")

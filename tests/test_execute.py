@@ -22,6 +22,7 @@ from converters.execute import arrays, write
 from converters.layouts import TF, TH, Form
 from converters.plan import make_plan
 from converters.record import plan_digest
+from converters.version import RULES_NUMBER
 from tests.dialect_samples import DATA, SAMPLES, is_last, told
 from tests.numpy_network import outputs
 from tests.weight_files import counted, keras1, write_named
@@ -236,6 +237,7 @@ def test_the_new_file_says_what_it_is(tmp_path):
             "zoo_source_layout": "th",
             "zoo_source_kernels": "th",
             "zoo_converter": "keras-weight-zoo 0.1.0",
+            "zoo_rules": str(RULES_NUMBER),
             "zoo_plan_sha256": plan_digest(conversion.plan),
             "zoo_verified": '{"arrays": 6, "values": 827, "recomputed": []}',
             "zoo_network": '{"schema":1,"layers":[{"name":"conv","kind":"Conv2D","doubtful":true},'

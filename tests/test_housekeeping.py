@@ -12,7 +12,7 @@ import pytest
 from tests.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, keep_converted, sha256
 from zoo.cache import Cache
 from zoo.errors import CacheError, UnknownNameError
-from zoo.housekeeping import Removed, entries, keys_of, prune, remove, verify
+from zoo.housekeeping import Removed, entries, keys_of, prune, remove, strangers, undescribed, verify
 from zoo.records import Digest
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
@@ -94,13 +94,12 @@ def test_one_flipped_bit_is_found(cache: Cache) -> None:
     assert [problem for path, problem in problems.items() if path != source] == [None, None]
 
 
-def test_a_file_that_nobody_recorded_is_a_problem(cache: Cache) -> None:
-    """What it should be, nobody can say."""
+def test_a_file_that_nobody_recorded_is_left_out(cache: Cache) -> None:
+    """What it should be, nobody can say; it is named as a stranger's."""
     (cache.home).mkdir()
     (cache.home / "x.h5").write_bytes(BODY)
-    assert [one.problem for one in verify(cache, KNOWN)] == [
-        "is unknown here: nobody recorded what it should be"
-    ]
+    assert list(verify(cache, KNOWN)) == []
+    assert strangers(cache, KNOWN) == [cache.home / "x.h5"]
 
 
 def test_digests_published_since_are_checked_too(cache: Cache) -> None:
@@ -181,8 +180,7 @@ def test_pruning_says_why(cache: Cache) -> None:
     cache.accept(item.key, sha256(b"new values"))
     keep(cache, item, b"new values")
     source.unlink()
-    (cache.home / "x.txt").write_bytes(b"hello")
-    half = cache.home / "googlenet" / ".googlenet-th-0123456789abcdef.part"
+    half = cache.home / "_memory" / "seen" / ".googlenet-th.json-0123456789abcdef.part"
     half.write_bytes(b"half")
     os.utime(half, (0, 0))
     partial = cache.partials / "vgg16-0123456789ab~free~00"
@@ -197,13 +195,12 @@ def test_pruning_says_why(cache: Cache) -> None:
         ),
         str(copy.relative_to(cache.home)): f"was converted from a file of {THEANO} that is gone",
         str(other.relative_to(cache.home)): "no registry describes googlenet-th any more",
-        "x.txt": "nobody recorded what it is",
         str(half.relative_to(cache.home)): "left behind half written",
         str(partial.relative_to(cache.home)): "a download that nobody went on with",
     }
-    assert reasons(prune(cache, known, now=8 * 86400.0, dry_run=True), cache) == expected
+    assert reasons(prune(cache, known, now=8 * 86400.0, unknown=True, dry_run=True), cache) == expected
     assert half.exists()
-    assert reasons(prune(cache, known, now=8 * 86400.0), cache) == expected
+    assert reasons(prune(cache, known, now=8 * 86400.0, unknown=True), cache) == expected
     left = [path.name for path in cache.home.rglob("*.h5")]
     assert left == [f"{item.key}-{sha256(b'new values')[:16]}.h5"]
     assert len(cache.memory.all_verified()) == 1
@@ -212,7 +209,7 @@ def test_pruning_says_why(cache: Cache) -> None:
 def test_what_is_being_written_is_not_pruned(cache: Cache) -> None:
     """A temporary file of less than a day may be somebody's."""
     cache.home.mkdir()
-    half = cache.home / ".googlenet-th-0123456789abcdef.part"
+    half = cache.home / ".seen.yaml-0123456789abcdef.part"
     half.write_bytes(b"half")
     os.utime(half, (0, 0))
     assert prune(cache, KNOWN, now=86399.0) == []
@@ -226,3 +223,40 @@ def test_a_copy_of_a_shared_file_is_kept(cache: Cache, tmp_path: Path) -> None:
     mine.home.mkdir()
     keep_converted(mine, KNOWN[THEANO].item, b"converted")
     assert prune(mine, KNOWN, now=0.0) == []
+
+
+def test_what_the_registry_does_not_describe_stays(cache: Cache) -> None:
+    """It may have been fetched by way of an overlay, and its host may be dead; who wants it gone says so."""
+    source, copy, other = fill(cache)
+    known = {key: one for key, one in KNOWN.items() if key not in (THEANO, GOOGLENET)}
+    assert prune(cache, known, now=0.0) == []
+    assert undescribed(cache, known) == [copy, source, other]
+    source.unlink()
+    assert prune(cache, known, now=0.0) == []
+    told = prune(cache, known, now=0.0, unknown=True, dry_run=True)
+    assert prune(cache, known, now=0.0, unknown=True) == told
+    assert [(one.path, one.reason) for one in told] == [
+        (copy, f"no registry describes {THEANO} any more"),
+        (other, f"no registry describes {GOOGLENET} any more"),
+    ]
+    assert entries(cache, known) == []
+
+
+def test_what_was_changed_since_it_was_kept_is_not_pruned(cache: Cache) -> None:
+    """Its name says that it is of no use, but what it holds is somebody else's; one only touched goes."""
+    item = KNOWN[THEANO].item
+    for body in (b"oldest", b"older!", b"newest"):
+        cache.accept(item.key, sha256(body))
+        keep(cache, item, body)
+    oldest, older = (cache.home / item.name(sha256(body)) for body in (b"oldest", b"older!"))
+    oldest.write_bytes(b"my own")
+    os.utime(older, (0, 0))
+    assert [one.path for one in prune(cache, KNOWN, now=0.0)] == [older]
+    assert oldest.read_bytes() == b"my own"
+
+
+def test_forgetting_writes_nothing_where_nothing_is_remembered(cache: Cache) -> None:
+    """A folder does not become a cache by being asked to forget."""
+    cache.home.mkdir()
+    cache.memory.forget(THEANO)
+    assert list(cache.home.iterdir()) == []

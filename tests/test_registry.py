@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
+import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -465,3 +471,56 @@ def test_an_unknown_weights_set_is_answered_with_those_there_are() -> None:
     assert str(caught.value) == (
         "inception_v3 has no weights set 'imagenet21k'; it has: imagenet, imagenet-2017"
     )
+
+
+def reachable(root: object) -> list[object]:
+    """Return everything that a registry holds, itself too, however deep."""
+    found, waiting = [], [root]
+    while waiting:
+        one = waiting.pop()
+        found.append(one)
+        if is_dataclass(one):
+            waiting += [getattr(one, field.name) for field in fields(one)]
+        elif isinstance(one, Mapping):
+            waiting += [*one, *one.values()]
+        elif not isinstance(one, str) and isinstance(one, Iterable):
+            waiting += list(one)
+    return found
+
+
+CHANGES = ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update")
+CHANGES += ("append", "extend", "insert", "remove", "sort", "reverse", "add", "discard", "__iadd__")
+
+
+def test_nothing_in_a_registry_can_be_changed() -> None:
+    """All share one registry: what one changes all others would see."""
+    registry = get_registry()
+    before = repr(registry)
+    everything = reachable(registry)
+    kinds = {type(one) for one in everything}
+    assert len(everything) > 1000
+    assert not kinds & {dict, list, set, bytearray}
+    for one in everything:
+        assert not hasattr(one, "__dict__"), one
+        for name in [field.name for field in fields(one)] if is_dataclass(one) else ():
+            with pytest.raises(FrozenInstanceError):
+                setattr(one, name, None)
+        if isinstance(one, Mapping):
+            for change in CHANGES:
+                for arguments in ((), ("vgg16",), ("vgg16", 1), ({"vgg16": 1},)):
+                    with pytest.raises((TypeError, AttributeError)):
+                        getattr(one, change)(*arguments)
+        else:
+            assert isinstance(one, (str, int, float, tuple, type(None))) or is_dataclass(one), one
+    assert repr(get_registry()) == before
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_registry_can_be_copied(copied: Callable[[Any], Any]) -> None:
+    """By whoever wants one to change."""
+    network = get_registry().architectures["densenet161"]
+    assert copied(network) == network
+    assert copied(get_registry().architectures) == get_registry().architectures
+    config = dict(network.default_graph.config)
+    config["blocks"] = 1
+    assert json.loads(json.dumps(asdict(network)))["name"] == "densenet161"

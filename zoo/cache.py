@@ -19,19 +19,25 @@ A second folder of the same form, ``ZOO_SHARED``, is searched first and never wr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from converters.version import RULES_NUMBER
 from zoo import disk
 from zoo.checksums import hash_file
 from zoo.errors import CacheError, ChecksumError
-from zoo.memory import Memory, Refused, Seen, Verified
+from zoo.memory import FOLDER, Converted, Memory, Refused, Seen, Verified
 from zoo.records import ClassIndex, Digest, Layout, WeightsFile
+from zoo.variables import expanded, path_variable
 
 VARIABLE = "ZOO_HOME"
 """The environment variable that names the cache's folder."""
+
+CACHES = "XDG_CACHE_HOME"
+"""The environment variable with the user's folder for caches of all programs."""
 
 SHARED = "ZOO_SHARED"
 """The environment variable that names a folder to look into first."""
@@ -40,8 +46,12 @@ OFFLINE = "ZOO_OFFLINE"
 """The environment variable that says that there is no network."""
 
 PARTIAL = "_partial"
+FEATURES = "_features"
+MACHINERY = frozenset({PARTIAL, FEATURES, FOLDER})
+"""Folders of a cache that hold no published files; no architecture can have these names."""
 
 _NAME_DIGITS = 16
+_NO_PLAN = "0" * 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,7 @@ class Item:
         ending: What its names end in.
         bytes: The published size, if known.
         digests: The published digests.
+        facts: What the registry says of it that a conversion goes by.
     """
 
     key: str
@@ -63,6 +74,7 @@ class Item:
     ending: str
     bytes: int | None
     digests: tuple[Digest, ...]
+    facts: str = "nothing"
 
     @classmethod
     def of_weights(cls, architecture: str, file: WeightsFile) -> Item:
@@ -74,6 +86,7 @@ class Item:
             ending=".h5",
             bytes=file.bytes,
             digests=file.digests,
+            facts=f"{file.structure}, layout {file.layout}, kernels {file.kernels}",
         )
 
     @classmethod
@@ -101,11 +114,10 @@ class Item:
 
 def default_home() -> Path:
     """Return the cache's folder: ``ZOO_HOME``, or ``keras-weight-zoo`` in the user's folder for caches."""
-    chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return Path(chosen)
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path.home() / ".cache") / "keras-weight-zoo"
+    chosen = path_variable(VARIABLE)
+    if chosen is not None:
+        return chosen
+    return (path_variable(CACHES) or expanded("~/.cache", VARIABLE)) / "keras-weight-zoo"
 
 
 def is_offline() -> bool:
@@ -140,8 +152,8 @@ class Cache:
     @classmethod
     def from_environment(cls) -> Cache:
         """Return the cache that ``ZOO_HOME`` and ``ZOO_SHARED`` name."""
-        home, shared = default_home(), os.environ.get(SHARED)
-        return cls(home, shared=Path(shared) if shared and Path(shared) != home else None)
+        home, shared = default_home(), path_variable(SHARED)
+        return cls(home, shared=None if shared == home else shared)
 
     @property
     def partials(self) -> Path:
@@ -187,7 +199,7 @@ class Cache:
                 return path
         return _Shelf(self.home, self.memory, writable=True).find(item, form)
 
-    def check_seen(self, item: Item, sha256: str, label: str) -> None:
+    def check_seen(self, item: Item, sha256: str, label: str, *, url: str | None = None) -> None:
         """Accept a file only if it is the one that was first seen under this name, or the first one.
 
         A refusal is remembered, so that the user can look at it and accept it.
@@ -196,6 +208,7 @@ class Cache:
             item: What the file is said to be.
             sha256: Its digest.
             label: Where it came from; messages begin with it.
+            url: The same as an address, where the label is none.
 
         Raises:
             ChecksumError: It is another one; the message says how to accept it.
@@ -204,7 +217,7 @@ class Cache:
         seen = self.seen(item)
         if seen is None or seen.sha256 == sha256:
             return
-        self.memory.refuse(item.key, Refused(sha256=sha256, url=label, refused=self.moment()))
+        self.memory.refuse(item.key, Refused(sha256=sha256, url=url or label, refused=self.moment()))
         raise ChecksumError(
             f"{label}: this is another file than the one first seen: its sha256 is {sha256}, on"
             f" {seen.first_seen} it was {seen.sha256} (from {seen.url}); to accept the new one:"
@@ -221,10 +234,38 @@ class Cache:
         if known is None or known.sha256 != sha256:
             urls = [refused.url for refused in self.memory.refused(key) if refused.sha256 == sha256]
             url = urls[-1] if urls else "zoo trust"
-            known = Seen(sha256=sha256, bytes=None, url=url, first_seen=self.moment(), other_digests=())
-            self.memory.hold_to(key, known)
+            named = Seen(sha256=sha256, bytes=None, url=url, first_seen=self.moment(), other_digests=())
+            if known is not None and known.bytes is not None:
+                self.memory.set_aside(key, known)
+            self.memory.hold_to(key, named)
+            known = named
         self.memory.pardon(key, sha256)
         return known
+
+    def reject(self, item: Item, sha256: str) -> str | None:
+        """Take back that a file is held to which the user named before it came, and which is no right one.
+
+        What was held to before is held to again.
+
+        Args:
+            item: What the file is said to be.
+            sha256: Its digest.
+
+        Returns:
+            What was undone, in words; ``None`` if there was nothing to undo.
+
+        Raises:
+            CacheError: What is remembered is damaged or cannot be written.
+        """
+        seen = self.seen(item)
+        if seen is None or seen.sha256 != sha256 or seen.bytes is not None:
+            return None
+        before = self.memory.aside(item.key)
+        if before is None:
+            self.memory.forget(item.key)
+            return "it was accepted before it had come, and is not held to any more"
+        self.memory.hold_to(item.key, before)
+        return f"it was accepted before it had come; {before.sha256} is held to again"
 
     def keep(self, temporary: Path, item: Item, *, digests: Mapping[str, str], url: str) -> Path:
         """Give a verified file its final name.
@@ -251,15 +292,17 @@ class Cache:
         self.check_seen(item, sha256, item.key)
         if first.bytes is None:  # the user named this digest before the file had come
             self.memory.hold_to(item.key, seen.with_digests(digests))
+            self.memory.discard_aside(item.key)
         return self._place(temporary, item, None, source=sha256, sha256=sha256)
 
-    def keep_converted(self, temporary: Path, item: Item, form: Layout) -> Path:
+    def keep_converted(self, temporary: Path, item: Item, form: Layout, *, plan: str = _NO_PLAN) -> Path:
         """Give a converted copy of an item its final name.
 
         Args:
             temporary: The copy, written to disk and synced, on the file system of the cache.
             item: What it was converted from; it has been kept before, here or in the shared folder.
             form: The form that it was converted to.
+            plan: SHA-256 of the plan that was carried out.
 
         Returns:
             Its final path.
@@ -273,6 +316,8 @@ class Cache:
         self.memory.see(item.key, source)
         with disk.writing(temporary):
             sha256 = hash_file(temporary, ["sha256"])["sha256"]
+        made = Converted(rules=RULES_NUMBER, plan=plan, source=item.facts, sha256=sha256)
+        self.memory.convert(item.name(source.sha256, form), made)
         return self._place(temporary, item, form, source=source.sha256, sha256=sha256)
 
     def moment(self) -> str:
@@ -290,9 +335,12 @@ class Cache:
             if known is not None and known.sha256 == sha256 and is_unchanged(path, known):
                 return path
             disk.sync_folder(temporary.parent)
-            self.memory.verify(name, verified(temporary, item.key, form, source=source, sha256=sha256))
+            record = verified(temporary, item.key, form, source=source, sha256=sha256)
+            self.memory.verify(name, record)
             temporary.replace(path)
             disk.sync_folder(path.parent)
+            if self.memory.verified(name) is None:  # somebody took it for the record of a file that is gone
+                self.memory.verify(name, record)
         return path
 
 
@@ -312,6 +360,13 @@ def verified(path: Path, key: str, form: Layout | None, *, source: str, sha256: 
         mtime_ns=status.st_mtime_ns,
         inode=status.st_ino,
     )
+
+
+def is_name_of(name: str, record: Verified) -> bool:
+    """Say whether a path below a cache's home is the one that :meth:`Item.name` gives to a recorded file."""
+    stem = re.escape(record.key.rpartition("/")[2])
+    form = f"-{record.form}" if record.form else ""
+    return re.fullmatch(rf"[^/]+/{stem}-{record.source[:_NAME_DIGITS]}{form}\.(?:h5|json)", name) is not None
 
 
 def is_unchanged(path: Path, known: Verified) -> bool:
@@ -344,8 +399,8 @@ class _Shelf:
             return None
         name = item.name(seen.sha256, form)
         path, known = self._home / name, self._memory.verified(name)
-        if not path.exists() or (form and known is None):
-            return None  # what a converted copy should be is known from its record alone
+        if not path.exists() or (form and (known is None or not self._is_up_to_date(item, name, known))):
+            return None  # what a converted copy should be is known from its records alone
         unknown = {digest.algorithm for digest in item.digests} - set(seen.digests)
         if unknown and form:
             return None  # published since: only the file itself can show whether it is that one
@@ -354,6 +409,15 @@ class _Shelf:
             seen = self._learn(item, seen, hash_file(path, unknown))
         self._check_published(item, seen)
         return path
+
+    def _is_up_to_date(self, item: Item, name: str, known: Verified) -> bool:
+        """Say whether today's rules, from what the registry says today, would make the same copy."""
+        made = self._memory.converted(name)
+        return made is not None and (made.rules, made.source, made.sha256) == (
+            RULES_NUMBER,
+            item.facts,
+            known.sha256,
+        )
 
     def _check_unchanged(
         self, item: Item, form: Layout | None, path: Path, known: Verified | None, seen: Seen

@@ -52,6 +52,10 @@ class Destination(Protocol):
         """Return the SHA-256 of a file."""
         ...
 
+    def state(self, name: str) -> str | None:
+        """Return what changes whenever a file does; ``None`` if nothing is sure to, or there is no file."""
+        ...
+
 
 def destination(place: str) -> Destination:
     """Return the tree at a path, at a ``file://`` URL, or in a bucket (``s3://``, ``gs://``).
@@ -119,6 +123,10 @@ class Folder:
         with disk.reading(path), path.open("rb") as file:
             return _sha256(file.read, advance)
 
+    def state(self, name: str) -> str | None:
+        """Return ``None``: a disk can lose bits without telling, and hashing costs no more than reading."""
+        return None
+
 
 class Bucket:
     """A bucket, or part of one; objects appear in it when they are whole.
@@ -146,12 +154,23 @@ class Bucket:
 
     def size(self, name: str) -> int | None:
         """Return an object's size in bytes; ``None`` if there is no such object."""
+        facts = self._facts(name)
+        return None if facts is None else int(facts["size"])
+
+    def state(self, name: str) -> str | None:
+        """Return the object's ETag, which the storage changes with its content, if it tells one."""
+        facts = self._facts(name) or {}
+        etag = facts.get("ETag") or facts.get("etag")
+        return None if etag is None else str(etag)
+
+    def _facts(self, name: str) -> dict[str, Any] | None:
         with self._asking(name):
             self._system.invalidate_cache()
             try:
-                return int(self._system.info(self._path(name))["size"])
+                found: dict[str, Any] = self._system.info(self._path(name))
             except FileNotFoundError:
                 return None
+        return found
 
     def read(self, name: str) -> bytes | None:
         """Return a small object's content; ``None`` if there is no such object."""

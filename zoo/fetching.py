@@ -33,7 +33,7 @@ from zoo.errors import (
 )
 from zoo.records import Architecture, ClassIndex, WeightsFile
 from zoo.registry import architecture, get_registry, weights_files
-from zoo.verification import check_structure, is_attested
+from zoo.verification import check_class_index, check_structure, check_whole, is_attested
 
 if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources
@@ -264,16 +264,17 @@ class Fetcher:
             path = self._cache.find(item)
             for source in () if path else self._sources.of(item, index.urls, attempts):
                 try:
-                    return self._download_index(item, source, what)
-                except DownloadError as error:
+                    return self._download_index(index, item, source, what)
+                except (DownloadError, FileFormatError) as error:
                     attempts.append(Attempt.of(source.url, error))
         if path is None:
             advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
             raise NoSourceError(f"no source gave the class index {index.name}:", attempts, advice)
         return path
 
-    def _download_index(self, item: Item, source: Source, what: str) -> Path:
+    def _download_index(self, index: ClassIndex, item: Item, source: Source, what: str) -> Path:
         with self._sources.download(item, source, what=what, signature=b"") as got:
+            check_class_index(index, got.path, source.url)
             self._cache.check_seen(item, got.digests["sha256"], source.url)
             return self._cache.keep(got.path, item, digests=got.digests, url=source.url)
 
@@ -410,8 +411,15 @@ class Fetcher:
     ) -> Fetched:
         """Give a file whose published digests were checked its place, if it holds what it should."""
         item = Item.of_weights(network.name, file)
+        # First whether it is whole: what is refused after that is offered to be accepted.
+        try:
+            check_whole(network, file, temporary, url)
+        except (FileFormatError, StructureMismatchError) as error:
+            undone = self._cache.reject(item, digests["sha256"])
+            if undone is None:
+                raise
+            raise type(error)(f"{error}; {undone}") from error
         self._cache.check_seen(item, digests["sha256"], url)
-        check_structure(network, file, temporary, url)
         is_known = self._cache.seen(item) is not None or is_attested(file)
         notes = () if is_known else (_first_seen(file, digests["sha256"], mirror),)
         path = self._cache.keep(temporary, item, digests=digests, url=url)
@@ -470,10 +478,11 @@ class Fetcher:
         for file in files:
             try:
                 verify_file(path, file.digests, file.bytes, known=digests, label=file.id)
-                self._cache.check_seen(Item.of_weights(network.name, file), digests["sha256"], file.id)
                 if file.digests:
                     return file
-                check_structure(network, file, path, file.id)
+                check_whole(network, file, path, file.id)
+                item, url = Item.of_weights(network.name, file), source.resolve().as_uri()
+                self._cache.check_seen(item, digests["sha256"], file.id, url=url)
                 fitting.append(file)
             except (DownloadError, FileFormatError, StructureMismatchError) as error:
                 reasons.append(str(error))
@@ -505,13 +514,15 @@ class Fetcher:
         item = Item.of_weights(network.name, found.file)
         with scratch(self._cache.partials, found.file.id, self._clock.time()) as temporary:
             check_space(temporary.parent, convert=found.path.stat().st_size)
-            self._convert(network, found, backend, temporary)
-            return self._cache.keep_converted(temporary, item, backend)
+            plan = self._convert(network, found, backend, temporary)
+            return self._cache.keep_converted(temporary, item, backend, plan=plan)
 
-    def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> None:
+    def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> str:
+        """Write a copy of a file in another form, and return the digest of the plan."""
         from converters.execute import write
         from converters.layouts import Form
         from converters.plan import make_plan
+        from converters.record import plan_digest
 
         file = found.file
         description, matched = check_structure(network, file, found.path, str(found.path))
@@ -534,6 +545,7 @@ class Fetcher:
         finally:
             self._progress.done()
         check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
+        return plan_digest(plan)
 
 
 def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:

@@ -1,6 +1,10 @@
 """What lies in a cache: listing it, hashing it again, and removing what is not wanted any more.
 
-Folders whose names start with an underscore hold what the cache remembers and what downloads have not
+A cache's folder may hold anything besides: ``ZOO_HOME`` can be somebody's home. Only a file that this program
+remembers to have kept, under the very name that it gives, is ever hashed or removed; all others are a
+stranger's, which are listed and left alone. So are symbolic links, which this program never makes.
+
+The folders of :data:`~zoo.cache.MACHINERY` hold what the cache remembers and what downloads have not
 finished; they are none of the files that are listed here.
 """
 
@@ -8,22 +12,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from zoo import disk, fields
-from zoo.cache import PARTIAL, Cache, Item, is_unchanged, verified
-from zoo.checksums import CHUNK, Hashes
+from zoo.cache import MACHINERY, Cache, Item, is_name_of, is_unchanged, verified
+from zoo.checksums import CHUNK, Hashes, hash_file
 from zoo.download.progress import Progress, Silence
 from zoo.errors import UnknownNameError
-from zoo.memory import SUMMARY, Memory, Verified
+from zoo.memory import FOLDER, SUMMARY, Memory, Verified
 from zoo.records import Architecture, Layout, Registry, WeightsFile
 
 UNFINISHED_AGE = 24 * 3600.0
 """Seconds after which a temporary file is nobody's any more."""
 
-_TEMPORARY = re.compile(r"\..+-[0-9a-f]{16}\.part")
+_TEMPORARY = re.compile(rf"(?:\.{re.escape(SUMMARY)}|{FOLDER}/(?:.+/)?\.[^/]+\.json)-[0-9a-f]{{16}}\.part")
+"""Paths below the cache's folder under which :mod:`zoo.disk` writes what is remembered."""
+
+Stamp = tuple[int, int, int]
+"""Inode, time of the last change in nanoseconds since 1970, size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,8 @@ class Entry:
         form: The form that it was converted to; ``None`` for a published file.
         sha256: Its digest when it was verified; ``None`` if nobody knows it.
         source: That of the published file.
+        stamp: How it lay there when it was listed.
+        is_link: Whether it is a symbolic link.
     """
 
     path: Path
@@ -62,6 +74,13 @@ class Entry:
     form: Layout | None
     sha256: str | None
     source: str | None
+    stamp: Stamp
+    is_link: bool
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this program made it, so that it may remove it."""
+        return self.key is not None and not self.is_link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +150,41 @@ def entries(cache: Cache, known: Mapping[str, Known]) -> list[Entry]:
     Raises:
         CacheError: What is remembered is damaged.
     """
+    # First the files, then what is remembered: a file that comes in between is not listed, where the other
+    # way round it would be one that nobody knows.
+    files = [(_name(cache, path), path, status) for path, status in _files(cache.home)]
     remembered = cache.memory.all_verified()
     adopted = _unrecorded(cache, known)
-    found = []
-    for path, status in _files(cache.home):
-        name = _name(cache, path)
-        if not name.startswith("_") and name != SUMMARY and not _TEMPORARY.fullmatch(path.name):
-            found.append(_entry(path, status.st_size, remembered.get(name), adopted.get(name), known))
-    return found
+    return [
+        _entry(path, status, _record(name, remembered), adopted.get(name), known)
+        for name, path, status in files
+        if name != SUMMARY and not _TEMPORARY.fullmatch(name)
+    ]
+
+
+def strangers(cache: Cache, known: Mapping[str, Known]) -> list[Path]:
+    """Return every file in a cache's folder that this program did not make, by name.
+
+    Raises:
+        CacheError: What is remembered is damaged.
+    """
+    return sorted(entry.path for entry in entries(cache, known) if not entry.is_ours)
+
+
+def undescribed(cache: Cache, known: Mapping[str, Known]) -> list[Path]:
+    """Return every file that this program made and that the registry does not describe, by name.
+
+    Raises:
+        CacheError: What is remembered is damaged.
+    """
+    found = entries(cache, known)
+    return sorted(entry.path for entry in found if entry.is_ours and entry.key not in known)
+
+
+def _record(name: str, remembered: Mapping[str, Verified]) -> Verified | None:
+    """Return what is remembered of a file, if its name is one that this program gives."""
+    record = remembered.get(name)
+    return record if record and is_name_of(name, record) else None
 
 
 def _unrecorded(cache: Cache, known: Mapping[str, Known]) -> dict[str, Known]:
@@ -148,37 +194,55 @@ def _unrecorded(cache: Cache, known: Mapping[str, Known]) -> dict[str, Known]:
 
 
 def _entry(
-    path: Path, size: int, record: Verified | None, named: Known | None, known: Mapping[str, Known]
+    path: Path,
+    status: os.stat_result,
+    record: Verified | None,
+    named: Known | None,
+    known: Mapping[str, Known],
 ) -> Entry:
+    is_link = stat.S_ISLNK(status.st_mode)
+    if not path.is_file():  # a link that leads nowhere, a socket
+        record = named = None
+    what, key = (named.title, named.item.key) if named else ("unknown", None)
     if record is not None:
         title = known[record.key].title if record.key in known else "described by no registry"
-        converted = f", converted to {record.form}" if record.form else ""
-        return Entry(
-            path=path,
-            bytes=size,
-            what=title + converted,
-            key=record.key,
-            form=record.form,
-            sha256=record.sha256,
-            source=record.source,
-        )
-    what, key = (named.title, named.item.key) if named else ("unknown", None)
-    return Entry(path=path, bytes=size, what=what, key=key, form=None, sha256=None, source=None)
+        what, key = title + (f", converted to {record.form}" if record.form else ""), record.key
+    return Entry(
+        path=path,
+        bytes=_size(path, status),
+        what=what,
+        key=key,
+        form=record.form if record else None,
+        sha256=record.sha256 if record else None,
+        source=record.source if record else None,
+        stamp=_stamp(status),
+        is_link=is_link,
+    )
 
 
 def _files(home: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield every file below a cache's folder that no download owns; others may come and go meanwhile."""
+    """Yield every file below a cache's folder that is no machinery; others may come and go meanwhile."""
     for folder, folders, names in os.walk(home):
-        folders.sort()
-        if Path(folder) == home and PARTIAL in folders:
-            folders.remove(PARTIAL)
+        folders[:] = sorted(set(folders) - (MACHINERY if Path(folder) == home else set()))
         for name in sorted(names):
             path = Path(folder, name)
             try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue  # removed since the folder was read
+                status = path.lstat()
+            except OSError:
+                continue  # removed since the folder was read, or out of reach for this user
             yield path, status
+
+
+def _size(path: Path, status: os.stat_result) -> int:
+    """Return how many bytes a file has, or what a link leads to."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return status.st_size
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _name(cache: Cache, path: Path) -> str:
@@ -188,25 +252,28 @@ def _name(cache: Cache, path: Path) -> str:
 def verify(cache: Cache, known: Mapping[str, Known], progress: Progress | None = None) -> Iterator[Checked]:
     """Hash every file again, by every algorithm that something was published in, and say what each is.
 
-    A file that is right is remembered as it lies there now, so that the next fetch need not hash it.
+    A file that is right is remembered as it lies there now, so that the next fetch need not hash it. Files of
+    strangers are left out.
 
     Raises:
         CacheError: What is remembered is damaged or cannot be written.
     """
     for entry in entries(cache, known):
-        problem = _problem(cache, entry, known, progress or Silence())
+        if entry.key is None:
+            continue
+        problem = _problem(cache, entry, entry.key, known, progress or Silence())
         if problem is None:
             _remember(cache, entry)
         yield Checked(entry=entry, problem=problem)
 
 
-def _problem(cache: Cache, entry: Entry, known: Mapping[str, Known], progress: Progress) -> str | None:
+def _problem(
+    cache: Cache, entry: Entry, key: str, known: Mapping[str, Known], progress: Progress
+) -> str | None:
     """Return what is wrong with a file."""
-    if entry.key is None:
-        return "is unknown here: nobody recorded what it should be"
-    seen = cache.memory.seen(entry.key)
+    seen = cache.memory.seen(key)
     expected = entry.sha256 or (seen.sha256 if seen else "")
-    item = known[entry.key].item if entry.key in known else None
+    item = known[key].item if key in known else None
     published = item.digests if item and entry.form is None else ()
     found = _hash(entry, {"sha256", *(digest.algorithm for digest in published)}, progress)
     if found["sha256"] != expected:
@@ -255,81 +322,164 @@ def remove(
     Raises:
         CacheError: A file cannot be removed, or what is remembered is damaged.
     """
-    doomed = [
+    doomed = [entry for entry in entries(cache, known) if entry.is_ours and entry.key in keys]
+    return [
         Removed(path=entry.path, bytes=entry.bytes, reason=entry.what)
-        for entry in entries(cache, known)
-        if entry.key in keys
+        for entry in doomed
+        if dry_run or _removed(cache, entry, partial(str, entry.what))
     ]
-    if not dry_run:
-        _remove(cache, doomed)
-    return doomed
 
 
-def prune(cache: Cache, known: Mapping[str, Known], *, now: float, dry_run: bool = False) -> list[Removed]:
-    """Remove what nobody can use any more.
+def prune(
+    cache: Cache,
+    known: Mapping[str, Known],
+    *,
+    now: float,
+    dry_run: bool = False,
+    unknown: bool = False,
+) -> list[Removed]:
+    """Remove what nobody can use any more, of what this program made.
 
-    That is: files that nobody recorded, temporary files and partial downloads that were left behind, files
-    that another one was accepted in place of, copies whose source is gone, and files that no registry
-    describes.
+    That is: temporary files and partial downloads that were left behind, files that another one was accepted
+    in place of, and copies whose source is gone. A file that was changed since it was kept stays, and so does
+    one that the registry does not describe: it may have been fetched by way of another registry.
 
     Args:
         cache: The cache.
         known: What the registry describes.
         now: Seconds since 1970, to tell old temporary files from those being written.
         dry_run: Only say what would be removed.
+        unknown: Remove files that the registry does not describe as well.
 
     Raises:
         CacheError: A file cannot be removed, or what is remembered is damaged.
     """
     from zoo.download.partials import sweep
 
-    found = entries(cache, known)
-    reasons = [(entry, _useless(cache, entry, found, known)) for entry in found]
-    doomed = [
-        Removed(path=entry.path, bytes=entry.bytes, reason=reason) for entry, reason in reasons if reason
-    ]
-    doomed += [
-        Removed(path=path, bytes=status.st_size, reason="left behind half written")
-        for path, status in _files(cache.home)
-        if _TEMPORARY.fullmatch(path.name) and now - status.st_mtime > UNFINISHED_AGE
-    ]
+    pruned = []
+    for entry in entries(cache, known):
+        useless = partial(_useless, cache, entry, known, unknown=unknown)
+        reason = useless() if dry_run else _removed(cache, entry, useless)
+        if reason:
+            pruned.append(Removed(path=entry.path, bytes=entry.bytes, reason=reason))
+    pruned += _prune_temporaries(cache, now, dry_run=dry_run)
     if not dry_run:
-        _remove(cache, doomed)
-        for name in cache.memory.all_verified():
-            if not (cache.home / name).exists():
-                cache.memory.drop(name)
+        _forget_gone(cache)
     with disk.writing(cache.partials):
         swept = sweep(cache.partials, now=now, dry_run=dry_run)
-    return doomed + [
+    return pruned + [
         Removed(path=path, bytes=size, reason="a download that nobody went on with") for path, size in swept
     ]
 
 
-def _useless(cache: Cache, entry: Entry, found: Iterable[Entry], known: Mapping[str, Known]) -> str | None:
-    """Return why nobody can use a file any more."""
-    if entry.key is None:
-        return "nobody recorded what it is"
-    if entry.key not in known:
-        return f"no registry describes {entry.key} any more"
-    seen = cache.memory.seen(entry.key)
-    if seen is not None and entry.source not in (None, seen.sha256):
-        return f"another file was accepted as {entry.key}"
-    if entry.form and not _has_source(cache, entry, found, known):
-        return f"was converted from a file of {entry.key} that is gone"
+def _useless(cache: Cache, entry: Entry, known: Mapping[str, Known], *, unknown: bool) -> str | None:
+    """Return why nobody can use a file any more, as things are at this moment."""
+    key = entry.key
+    if key is None or entry.is_link:
+        return None
+    if key not in known:
+        return f"no registry describes {key} any more" if unknown and _is_as_kept(cache, entry) else None
+    seen = cache.memory.seen(key)
+    # One that was accepted and has not come yet may still prove to be none.
+    came = seen.sha256 if seen and seen.bytes is not None else None
+    is_superseded = came is not None and entry.source not in (None, came)
+    if not (is_superseded or entry.form) or not _is_as_kept(cache, entry):
+        return None
+    if is_superseded:
+        return f"another file was accepted as {key}"
+    if entry.source and not _has_source(cache, known[key].item, entry.source):
+        return f"was converted from a file of {key} that is gone"
     return None
 
 
-def _has_source(cache: Cache, copy: Entry, found: Iterable[Entry], known: Mapping[str, Known]) -> bool:
-    if any(entry.key == copy.key and entry.form is None for entry in found):
+def _is_as_kept(cache: Cache, entry: Entry) -> bool:
+    """Say whether a file still holds what this program put there; one that was touched is hashed."""
+    record = cache.memory.verified(_name(cache, entry.path))
+    if record is None or is_unchanged(entry.path, record):
         return True
-    if cache.shared is None or copy.key is None or copy.source is None:
+    if entry.bytes != record.bytes:
         return False
-    seen = Memory(cache.shared).seen(copy.key)
-    return seen is not None and (cache.shared / known[copy.key].item.name(copy.source)).exists()
+    with disk.reading(entry.path):
+        return hash_file(entry.path, ["sha256"])["sha256"] == record.sha256
 
 
-def _remove(cache: Cache, doomed: Iterable[Removed]) -> None:
-    for one in doomed:
-        with disk.writing(one.path):
-            one.path.unlink(missing_ok=True)
-        cache.memory.drop(_name(cache, one.path))
+def _has_source(cache: Cache, item: Item, source: str) -> bool:
+    """Say whether the published file with this digest is there, here or in the shared folder."""
+    homes = [cache.home]
+    if cache.shared is not None:
+        seen = Memory(cache.shared).seen(item.key)
+        homes += [cache.shared] if seen is not None else []
+    return any((home / item.name(source)).exists() for home in homes)
+
+
+def _removed(cache: Cache, entry: Entry, why: Callable[[], str | None]) -> str | None:
+    """Remove a file if there is a reason to, unless another one has its name by now.
+
+    Args:
+        cache: The cache.
+        entry: The file.
+        why: Says at any moment why it should go. It is asked last: whoever needs the file by now keeps it.
+
+    Returns:
+        The reason for which it was removed; ``None`` if it was not.
+    """
+    name = _name(cache, entry.path)
+    record = cache.memory.verified(name)
+    with disk.writing(entry.path):
+        if not _lies_as_listed(entry) or not (reason := why()):
+            return None
+        entry.path.unlink(missing_ok=True)
+    if record is not None:
+        _forget(cache, name, record)
+    return reason
+
+
+def _lies_as_listed(entry: Entry) -> bool:
+    try:
+        return _stamp(entry.path.lstat()) == entry.stamp
+    except FileNotFoundError:
+        return False  # somebody else was faster
+
+
+def _forget_gone(cache: Cache) -> None:
+    """Forget how files were that are no more."""
+    for name, record in cache.memory.all_verified().items():
+        if not (cache.home / name).exists():
+            _forget(cache, name, record)
+
+
+def _forget(cache: Cache, name: str, record: Verified) -> None:
+    """Forget how a file was, unless somebody keeps it at this moment.
+
+    A file is remembered just before it gets its name. Whoever forgets it in between finds the file afterwards
+    and puts its record back; whoever keeps it looks as well (:meth:`Cache.keep`).
+    """
+    if cache.memory.verified(name) != record:
+        return
+    cache.memory.drop(name)
+    if (cache.home / name).exists():
+        cache.memory.verify(name, record)
+
+
+def _prune_temporaries(cache: Cache, now: float, *, dry_run: bool) -> list[Removed]:
+    """Remove what was left behind half written of what is remembered."""
+    pruned = []
+    for path in _temporaries(cache.home):
+        status = path.lstat()
+        if now - status.st_mtime <= UNFINISHED_AGE:
+            continue
+        if not dry_run:
+            with disk.writing(path):
+                path.unlink(missing_ok=True)
+        pruned.append(Removed(path=path, bytes=status.st_size, reason="left behind half written"))
+    return pruned
+
+
+def _temporaries(home: Path) -> list[Path]:
+    found = [*home.glob(f".{SUMMARY}-*.part"), *(home / FOLDER).rglob(".*.part")]
+    names = {path: path.relative_to(home).as_posix() for path in sorted(found)}
+    return [
+        path
+        for path, name in names.items()
+        if _TEMPORARY.fullmatch(name) and path.is_file() and not path.is_symlink()
+    ]

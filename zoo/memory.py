@@ -4,8 +4,10 @@ Every fact has a small file of its own, so that two processes never write the sa
 between reading and writing, whether or not locks work where the cache lies::
 
     HOME/_memory/seen/KEY.json              what a published file was when it was first fetched
+    HOME/_memory/aside/KEY.json             the same, until the file comes that was accepted in its place
     HOME/_memory/refused/KEY/SHA256.json    another file that came later under the same name
     HOME/_memory/verified/NAME.json         size, time and inode of a file of the cache when it was hashed
+    HOME/_memory/converted/NAME.json        what a converted copy was made by
     HOME/seen.yaml                          all that was first seen, for people
 
 ``seen.yaml`` is written anew after each change. An entry that stands only there counts as well, so that it
@@ -36,7 +38,7 @@ _HEADER = """\
 # `zoo trust ID` shows what was refused and accepts a new one.
 """
 
-_Entry = TypeVar("_Entry", "Seen", "Refused", "Verified")
+_Entry = TypeVar("_Entry", "Seen", "Refused", "Verified", "Converted")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,23 @@ class Verified:
     inode: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """What a converted copy in the cache was made by; where that is another by now it is made anew.
+
+    Attributes:
+        rules: The number of the converter's rules (:mod:`converters.version`).
+        plan: SHA-256 of the plan that was carried out.
+        source: What the registry said of the published file, which the plan goes by.
+        sha256: Digest of the copy, which tells it from one that was made since.
+    """
+
+    rules: int
+    plan: str
+    source: str
+    sha256: str
+
+
 _TEXT = Text()
 _SHA256 = Text(pattern="[0-9a-f]{64}", must="be 64 hexadecimal digits in lower case")
 _DIGEST = Text(pattern=DIGEST_PATTERN, must="be a digest, ALGORITHM:VALUE")
@@ -139,6 +158,15 @@ _VERIFIED = Record(
         "inode": (Whole(0), "Its number in the file system"),
     },
 )
+_CONVERTED = Record(
+    Converted,
+    {
+        "rules": (Whole(0), "Number of the converter's rules"),
+        "plan": (_SHA256, "Digest of the plan"),
+        "source": (_TEXT, "What the published file was said to be"),
+        "sha256": (_SHA256, "Digest of the copy"),
+    },
+)
 _SUMMARY: Record[dict[str, Any]] = Record(
     dict,
     {
@@ -158,8 +186,10 @@ class Memory:
     def __init__(self, home: Path) -> None:
         self.summary_path = home / SUMMARY
         self._seen = home / FOLDER / "seen"
+        self._aside = home / FOLDER / "aside"
         self._refused = home / FOLDER / "refused"
         self._verified = home / FOLDER / "verified"
+        self._converted = home / FOLDER / "converted"
 
     # What was first seen.
 
@@ -209,9 +239,36 @@ class Memory:
             CacheError: The memory cannot be written.
         """
         path = _entry(self._seen, key)
+        if not path.exists() and key not in self._summary():
+            return  # where nothing is remembered nothing is written
         with disk.writing(path):
             path.unlink(missing_ok=True)
+        self.discard_aside(key)
         self._write_summary(without=key)
+
+    # What was first seen, while the file is awaited that the user accepted in its place.
+
+    def aside(self, key: str) -> Seen | None:
+        """Return what was set aside for a file that was accepted and has not come yet."""
+        return _read(_entry(self._aside, key), _SEEN)
+
+    def set_aside(self, key: str, seen: Seen) -> None:
+        """Keep what was seen until the file comes that was accepted in its place.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        self._write(_entry(self._aside, key), seen)
+
+    def discard_aside(self, key: str) -> None:
+        """Forget what was set aside.
+
+        Raises:
+            CacheError: The memory cannot be written.
+        """
+        path = _entry(self._aside, key)
+        with disk.writing(path):
+            path.unlink(missing_ok=True)
 
     # What was refused.
 
@@ -271,9 +328,23 @@ class Memory:
         with disk.writing(path):
             path.unlink(missing_ok=True)
 
+    # What was converted.
+
+    def converted(self, name: str) -> Converted | None:
+        """Return what a converted copy was made by; ``name`` is its path below the cache's folder."""
+        return _read(_entry(self._converted, name), _CONVERTED)
+
+    def convert(self, name: str, converted: Converted) -> None:
+        """Remember what a converted copy was made by.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        self._write(_entry(self._converted, name), converted)
+
     # The files.
 
-    def _write(self, path: Path, entry: Seen | Refused | Verified) -> None:
+    def _write(self, path: Path, entry: Seen | Refused | Verified | Converted) -> None:
         with disk.writing(path):
             disk.replace(path, _json(entry))
 
@@ -349,7 +420,7 @@ def _read(path: Path, form: Record[_Entry]) -> _Entry | None:
         raise CacheError(f"{path}: is damaged: {mistake}; remove it") from mistake
 
 
-def _json(entry: Seen | Refused | Verified) -> bytes:
+def _json(entry: Seen | Refused | Verified | Converted) -> bytes:
     return (json.dumps(asdict(entry), indent=1) + "\n").encode()
 
 

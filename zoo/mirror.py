@@ -2,11 +2,15 @@
 
     index.json                                          which files there are, by the registry's ids
     files/SHA256.h5, files/SHA256.json                  the files, named by their content
+    checked.json                                        in a bucket: in which states files were right
 
 A file appears under its name only when it is whole, and in the index only when it is there; so a mirror that
-was interrupted is a smaller mirror, and the next run goes on. Who runs a mirror does not matter for a file
-with a published digest, because everybody checks that. Of a file without one a mirror says what it says:
-whoever fetches it there trusts the mirror as whatever is first seen.
+was interrupted is a smaller mirror, and the next run goes on. Each run hashes what is there already, and
+brings again what is damaged; an object of a bucket that still is in the state in which it was right, as its
+ETag tells, is not fetched for that.
+
+Who runs a mirror does not matter for a file with a published digest, because everybody checks that. Of a file
+without one a mirror says what it says: whoever fetches it there trusts the mirror as whatever is first seen.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from zoo.errors import CacheError, ChecksumError, DownloadError, ZooError
 from zoo.fields import Anything, Choice, Mistake, Record, Text, Whole
 
 INDEX = "index.json"
+CHECKED = "checked.json"
 LARGEST_INDEX = 4 << 20
 """Bytes; an index of the largest registry takes a hundredth of it."""
 
@@ -135,20 +140,26 @@ def mirror(
         DownloadError: What is there as the index is none.
         CacheError: The destination cannot be read.
     """
-    held = read_index(destination)
+    held, hashed = read_index(destination), _Hashed(destination, progress or Silence())
     for item in wanted:
         known = held.get(item.key)
-        if known is not None and _is_right(destination, known, item, cache):
-            yield Outcome(key=item.key, state="there", bytes=known.bytes)
-            continue
+        damage = None
         try:
-            entry = _bring(destination, item, obtain(item), cache, progress or Silence())
+            if known is not None and _is_wanted(known, item, cache):
+                damage = hashed.problem(known)
+                if damage is None:
+                    yield Outcome(key=item.key, state="there", bytes=known.bytes)
+                    continue
+            entry = _bring(hashed, item, obtain(item), cache, progress or Silence())
             held[item.key] = entry
             destination.write(INDEX, write_index(held))
         except ZooError as error:
             yield Outcome(key=item.key, state="failed", problem=str(error))
         else:
-            yield Outcome(key=item.key, state="added", bytes=entry.bytes, notes=_notes(item))
+            mended = (f"{damage}; it was brought again",) if damage else ()
+            notes = (*mended, *_notes(item))
+            yield Outcome(key=item.key, state="added", bytes=entry.bytes, notes=notes)
+    hashed.remember()
 
 
 def read_index(destination: Destination) -> dict[str, Held]:
@@ -192,22 +203,73 @@ def _problem(destination: Destination, entry: Held, progress: Progress) -> str |
     return None if sha256 == entry.sha256 else f"{name}: is damaged: its sha256 is {sha256}"
 
 
-def _is_right(destination: Destination, held: Held, item: Item, cache: Cache) -> bool:
-    """Say whether a mirror has the file that everybody else knows by this id, by name and size."""
+class _Hashed:
+    """Says what is wrong with files of a mirror, hashing each once and only if it may have changed since.
+
+    Args:
+        destination: Where the mirror is.
+        progress: Told about each file that is put there; of those that are hashed the outcome tells.
+    """
+
+    def __init__(self, destination: Destination, progress: Progress) -> None:
+        self._destination = destination
+        self._progress = progress
+        self._before = _read_checked(destination)
+        self._now = dict(self._before)
+        self._told: dict[str, str | None] = {}
+
+    def problem(self, entry: Held) -> str | None:
+        """Return what is wrong with a file, in words, or ``None``."""
+        if entry.path not in self._told:
+            state = self._destination.state(entry.path)
+            if state is None or self._before.get(entry.path) != state:
+                self._told[entry.path] = _problem(self._destination, entry, Silence())
+                self._note(entry, state if self._told[entry.path] is None else None)
+        return self._told.get(entry.path)
+
+    def put(self, entry: Held, source: Path) -> None:
+        """Put a file there, which was hashed before."""
+        self._destination.put(entry.path, source, self._progress.advance)
+        self._told[entry.path] = None
+        self._note(entry, self._destination.state(entry.path))
+
+    def _note(self, entry: Held, state: str | None) -> None:
+        self._now.pop(entry.path, None)
+        if state is not None:
+            self._now[entry.path] = state
+
+    def remember(self) -> None:
+        """Write down for the next run what is known by now."""
+        if self._now != self._before:
+            text = json.dumps({"format": 1, "files": self._now}, indent=1, sort_keys=True)
+            self._destination.write(CHECKED, f"{text}\n".encode())
+
+
+def _read_checked(destination: Destination) -> dict[str, str]:
+    """Return in which state files were when they were hashed; nothing if that cannot be read."""
+    try:
+        files = _INDEX.check(json.loads(destination.read(CHECKED) or b""), ())["files"]
+    except (ValueError, Mistake):
+        return {}  # then they are hashed again
+    assert isinstance(files, dict)
+    return {str(path): str(state) for path, state in files.items()}
+
+
+def _is_wanted(held: Held, item: Item, cache: Cache) -> bool:
+    """Say whether what the index names is the file that everybody else knows by this id."""
     seen = cache.remembered(item)
     published = {digest.value for digest in item.digests if digest.algorithm == "sha256"}
     known = published | ({seen.sha256} if seen else set())
-    sizes = {held.bytes, destination.size(held.path)} | ({item.bytes} if item.bytes is not None else set())
-    return known <= {held.sha256} and len(sizes) == 1
+    return known <= {held.sha256} and item.bytes in (None, held.bytes)
 
 
-def _bring(destination: Destination, item: Item, path: Path, cache: Cache, progress: Progress) -> Held:
+def _bring(hashed: _Hashed, item: Item, path: Path, cache: Cache, progress: Progress) -> Held:
     """Put a file of the cache in its place, unless it is there already."""
     seen = cache.remembered(item)
     if seen is None:
         raise CacheError(f"{item.key}: is not in the cache any more; run the same again")
     target = Held(sha256=seen.sha256, bytes=path.stat().st_size, path=f"files/{seen.sha256}{item.ending}")
-    if destination.size(target.path) == target.bytes:
+    if hashed.problem(target) is None:
         return target
     sha256 = hash_file(path, ["sha256"])["sha256"]
     if sha256 != seen.sha256:
@@ -217,7 +279,7 @@ def _bring(destination: Destination, item: Item, path: Path, cache: Cache, progr
         )
     progress.start(target.bytes, f"mirroring {item.key}")
     try:
-        destination.put(target.path, path, progress.advance)
+        hashed.put(target, path)
     finally:
         progress.done()
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from zoo.download.progress import Progress
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching import fetch_class_index
 from zoo.loading import load
+from zoo.naming import hidden_note, is_name, is_written_as_path
 from zoo.numbers import is_whole
 from zoo.pictures import (
     UNDECIDED,
@@ -47,6 +49,7 @@ INCLUDED = "included"
 """What a run's record calls the preprocessing of a model that does it by itself."""
 
 _MODEL, _RECORD = "model.keras", "run.json"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +170,13 @@ def predict_each(
 
 
 def _is_run(source: str | os.PathLike[str]) -> bool:
-    """Tell a folder from a name; a network's name goes first, as ``./resnet50`` is a way to say folder."""
-    if isinstance(source, str) and source in get_registry().architectures:
+    """Tell the folder of a run from the name of a network; see :mod:`zoo.naming`."""
+    if is_name(source, lambda: get_registry().architectures):
+        note = hidden_note(source, "network", Path.is_dir)
+        if note:
+            _LOG.warning("%s", note)
         return False
-    path = Path(source)
-    return path.is_dir() or isinstance(source, os.PathLike) or os.sep in str(source)
+    return Path(source).is_dir() or is_written_as_path(source)
 
 
 def _files(pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:

@@ -29,13 +29,13 @@ from converters.structures import Match, Structure, load_structure, match
 from zoo import fields
 from zoo.download.progress import Progress
 from zoo.fetching import find_cached, resolve
+from zoo.naming import hidden_note, is_written_as_path
 from zoo.records import Architecture, Graph, Kernels, WeightsFile
 from zoo.registry import weights_files
 
 Values = NDArray[np.float32]
 
 _LOG = logging.getLogger(__name__)
-_ENDINGS = (".h5", ".hdf5", ".hdf", ".keras")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,16 +182,16 @@ def is_path(weights: object) -> bool:
     Raises:
         ArgumentError: It can be neither.
     """
-    if isinstance(weights, os.PathLike):
-        return True
-    if not isinstance(weights, str) or not weights:
+    if not isinstance(weights, str | os.PathLike) or not weights:
         raise ArgumentError(f"weights={weights!r}: must be a weights set's name, the path of a file or None")
-    separators = [separator for separator in (os.sep, os.altsep) if separator]
-    return weights.lower().endswith(_ENDINGS) or any(separator in weights for separator in separators)
+    return is_written_as_path(weights)
 
 
 def _check_set(network: Architecture, name: str) -> None:
     if name in network.weights_sets:
+        note = hidden_note(name, "weights set", Path.is_file)
+        if note:
+            _LOG.warning("%s", note)
         return
     known = ", ".join(network.weights_sets)
     guess = fields.did_you_mean(name, network.weights_sets)

@@ -1,13 +1,18 @@
 """What a registry says, as frozen records.
 
-The records hold facts only. How they are read and checked is in :mod:`zoo.registry`.
+The records hold facts only. How they are read and checked is in :mod:`zoo.registry`. One registry is shared
+by all who ask for it, so nothing in it can be changed: records are frozen, lists are tuples, mappings
+:class:`ReadOnly`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, TypeVar
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 Layout = Literal["th", "tf"]
 Kernels = Literal["th", "tf"]
@@ -16,7 +21,40 @@ Grade = Literal["A", "B", "C", "D", "practice"]
 ChannelOrder = Literal["rgb", "bgr"]
 
 
-@dataclass(frozen=True, kw_only=True)
+class ReadOnly(dict[_Key, _Value]):
+    """A dict that refuses every change; it can be copied, pickled and written as JSON like any other.
+
+    ``dict(one)`` is a copy that can be changed.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("the registry is read-only: dict(...) makes a copy that can be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[ReadOnly[_Key, _Value]], tuple[dict[_Key, _Value]]]:
+        """Say how a copy is made: at once, not entry by entry."""
+        return type(self), (dict(self),)
+
+
+def read_only(value: Any) -> Any:  # noqa: ANN401 - whatever a registry file can hold
+    """Return mappings and lists, and all such in them, in forms that cannot be changed."""
+    if isinstance(value, Mapping):
+        return ReadOnly({key: read_only(one) for key, one in value.items()})
+    if isinstance(value, (list, tuple)):
+        return tuple(read_only(one) for one in value)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Digest:
     """One published digest of a weights file.
 
@@ -38,7 +76,7 @@ class Digest:
         return f"{self.algorithm}:{self.value}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocessing:
     """What was done to the images that a weights set was trained on.
 
@@ -60,7 +98,7 @@ class Preprocessing:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClassIndex:
     """A file that names the classes: ``{"0": ["n01440764", "tench"], ...}``."""
 
@@ -71,7 +109,7 @@ class ClassIndex:
     urls: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Input:
     """The images a network was published for and the smallest side it takes without its top, in pixels."""
 
@@ -81,7 +119,7 @@ class Input:
     min_size: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
     """One classifier of a network.
 
@@ -95,7 +133,7 @@ class Head:
     layer: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Graph:
     """One network as a family's builder draws it.
 
@@ -119,7 +157,7 @@ class Graph:
     top: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WeightsFile:
     """One published file of a weights set.
 
@@ -154,7 +192,7 @@ class WeightsFile:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Accuracy:
     """Published single-crop error on the ImageNet validation set, in per cent, and where it is stated.
 
@@ -166,7 +204,7 @@ class Accuracy:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Paper:
     """The publication that introduced a network."""
 
@@ -175,7 +213,7 @@ class Paper:
     url: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
     """One network as published, with everything needed to fetch, convert, build and feed it.
 
@@ -230,7 +268,7 @@ class Architecture:
         raise KeyError(structure)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Registry:
     """Everything that ``registry.yaml`` and its overlays say, by name."""
 

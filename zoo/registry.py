@@ -8,7 +8,6 @@ is checked is the merged whole.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -22,6 +21,7 @@ from zoo.records import Architecture, Kernels, Layout, Registry, WeightsFile
 from zoo.registry_assembly import assemble
 from zoo.registry_form import FORM
 from zoo.registry_yaml import Origins, lay_over, read_yaml
+from zoo.variables import path_list_variable
 
 VARIABLE = "ZOO_REGISTRY"
 """The environment variable that names overlays."""
@@ -45,7 +45,7 @@ def find_registry() -> Path:
 
 def overlays_from_environment() -> tuple[Path, ...]:
     """Return the overlays that ``ZOO_REGISTRY`` names, in the order in which they are applied."""
-    return tuple(Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name)
+    return path_list_variable(VARIABLE)
 
 
 def load_registry(overlays: Sequence[Path] | None = None) -> Registry:

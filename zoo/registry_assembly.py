@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from zoo import fields
 from zoo.fields import Mistake, did_you_mean
-from zoo.records import Architecture, ClassIndex, Graph, Registry, WeightsFile
+from zoo.records import Architecture, ClassIndex, Graph, ReadOnly, Registry, WeightsFile, read_only
 from zoo.registry_form import CONFIGS
 
 _Entry = TypeVar("_Entry")
@@ -25,10 +25,11 @@ def assemble(raw: Mapping[str, Any]) -> Registry:
         Mistake: Two values do not fit together.
     """
     ids: dict[str, fields.Path] = {}
+    networks = {name: _architecture(entry, raw, ids) for name, entry in raw["architectures"].items()}
     return Registry(
-        architectures={name: _architecture(entry, raw, ids) for name, entry in raw["architectures"].items()},
-        class_indexes=raw["class_indexes"],
-        preprocessing=raw["preprocessing"],
+        architectures=ReadOnly(networks),
+        class_indexes=ReadOnly(raw["class_indexes"]),
+        preprocessing=ReadOnly(raw["preprocessing"]),
     )
 
 
@@ -39,14 +40,14 @@ def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: dict[str, 
     _check_classes(entry, index, path)
     config = CONFIGS[entry["family"]]
     graphs = {
-        name: replace(graph, config=config.check(graph.config, (*path, "graphs", name, "config")))
+        name: replace(graph, config=read_only(config.check(graph.config, (*path, "graphs", name, "config"))))
         for name, graph in entry["graphs"].items()
     }
     for name, graph in graphs.items():
         _check_graph(graph, entry["classes"], (*path, "graphs", name))
     _check_structures_have_one_graph(graphs, path)
     _check_files(entry["weights"], graphs, ids, (*path, "weights"))
-    return Architecture(**{**entry, "preprocessing": recipe, "graphs": graphs})
+    return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs)})
 
 
 def _known(name: str, known: Mapping[str, _Entry], path: fields.Path) -> _Entry:

@@ -5,11 +5,12 @@ This is what stands in for a digest where none was published, and what finds a w
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
-from zoo.records import Architecture, WeightsFile
+from zoo.records import Architecture, ClassIndex, WeightsFile
 
 if TYPE_CHECKING:
     from converters.dialects import Description
@@ -68,6 +69,60 @@ def check_structure(
             raise RegistryError(f"{message} ({reason})") from error
         raise type(error)(reason) from error
     return description, matched
+
+
+def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> None:
+    """Check that a file holds exactly what its registry entry says, and that nothing of it is missing.
+
+    That is what a file must pass before anything is held to it, or offered to be. Of a file that has a
+    published digest the digest tells whether it is whole; of any other each packed value is unpacked.
+
+    Args:
+        network: The network.
+        file: The registry entry.
+        path: The file.
+        label: What messages call the file, whose path may be a temporary one.
+
+    Raises:
+        FileFormatError: It is no Keras weights file, or is cut short or damaged.
+        StructureMismatchError: It holds something else.
+        RegistryError: The same, of a file that has every published digest.
+    """
+    from converters.copying import datasets_of
+    from converters.hdf5 import open_untrusted
+
+    description, _ = check_structure(network, file, path, label)
+    if is_attested(file):
+        return
+    try:
+        with open_untrusted(path, known=description.stamp) as source:
+            for dataset in datasets_of(source.tree).values():
+                # Contiguous values lie within the file: the reader has seen to it.
+                for _ in source.blocks(dataset) if dataset.layout == "chunked" else ():
+                    pass
+    except FileFormatError as error:
+        raise FileFormatError(str(error).replace(str(path), label)) from error
+
+
+def check_class_index(index: ClassIndex, path: Path, label: str) -> None:
+    """Check that a file names as many classes as the registry says.
+
+    Args:
+        index: The registry entry.
+        path: The file.
+        label: What messages call it.
+
+    Raises:
+        FileFormatError: It does not.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise FileFormatError(f"{label}: is no class index: it is not JSON, or cut short") from error
+    wanted = {str(number) for number in range(index.classes)}
+    if not isinstance(found, dict) or set(found) != wanted:
+        count = len(found) if isinstance(found, dict) else 0
+        raise FileFormatError(f"{label}: names {count} classes, the class index has {index.classes}")
 
 
 def is_attested(file: WeightsFile) -> bool:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from zoo.cache import Cache
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.progress import progress
-from zoo.housekeeping import Entry, Removed, describe, entries, keys_of, prune, remove, verify
+from zoo.housekeeping import (
+    Entry,
+    Known,
+    Removed,
+    describe,
+    entries,
+    keys_of,
+    prune,
+    remove,
+    strangers,
+    undescribed,
+    verify,
+)
 from zoo.registry import get_registry
+
+_NAMED = 20
+"""Files of strangers that are named; of a whole home directory that is enough to see what it is."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,8 +74,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _verify(cache: Cache, arguments: argparse.Namespace) -> int:
-    checked = []
-    for one in verify(cache, describe(get_registry()), progress()):
+    checked, known = [], describe(get_registry())
+    for one in verify(cache, known, progress()):
         checked.append(one)
         if not arguments.json:
             output.print_line(f"{one.entry.path}: {one.problem or 'right'}")
@@ -67,6 +85,7 @@ def _verify(cache: Cache, arguments: argparse.Namespace) -> int:
     output.note(f"zoo: {_count(len(checked))} hashed, {len(bad)} not right")
     for key in dict.fromkeys(one.entry.key for one in bad if one.entry.key):
         output.note(f"zoo: to fetch it again, first run: zoo cache remove {key}")
+    _leave(cache, known)
     return EXIT_FAILED if bad else EXIT_DONE
 
 
@@ -74,28 +93,74 @@ def _remove(cache: Cache, arguments: argparse.Namespace) -> int:
     known = describe(get_registry())
     others = [entry.key for entry in entries(cache, known) if entry.key]
     keys = {key for name in arguments.names for key in keys_of(name, known, others)}
-    return _report(remove(cache, keys, known, dry_run=arguments.dry_run), arguments)
+    _report(remove(cache, keys, known, dry_run=arguments.dry_run), arguments)
+    _leave(cache, known)
+    return EXIT_DONE
 
 
 def _prune(cache: Cache, arguments: argparse.Namespace) -> int:
     known = describe(get_registry())
-    return _report(prune(cache, known, now=time.time(), dry_run=arguments.dry_run), arguments)
+    pruned = partial(prune, cache, known, now=time.time(), unknown=arguments.unknown)
+    refused = _asks(arguments) and not _agreed(pruned(dry_run=True))
+    if refused:
+        output.note("zoo: nothing was removed")
+    else:
+        _report(pruned(dry_run=arguments.dry_run), arguments)
+    _leave(cache, known)
+    if not arguments.unknown:
+        _keep(undescribed(cache, known))
+    return EXIT_FAILED if refused else EXIT_DONE
 
 
-def _report(removed: list[Removed], arguments: argparse.Namespace) -> int:
+def _asks(arguments: argparse.Namespace) -> bool:
+    """Say whether somebody is there to be asked and has not said yes already."""
+    return not (arguments.yes or arguments.dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _agreed(doomed: Sequence[Removed]) -> bool:
+    """Show what would be removed, and return whether the user wants that; nothing needs no leave."""
+    if not doomed:
+        return True
+    for one in doomed:
+        output.note(_line(one))
+    sys.stderr.write(f"zoo: remove {_count(len(doomed))}, {output.megabytes(_bytes(doomed))}? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _leave(cache: Cache, known: Mapping[str, Known]) -> None:
+    """Name what lies in the cache's folder and is none of this program's files."""
+    _note_paths("left alone, as zoo did not put it there", strangers(cache, known))
+
+
+def _keep(paths: Sequence[Path]) -> None:
+    """Name what the registry does not describe and what is kept all the same."""
+    _note_paths("kept, though the registry does not describe it (--unknown removes it)", paths)
+
+
+def _note_paths(what: str, paths: Sequence[Path]) -> None:
+    if paths:
+        more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+        output.note(f"zoo: {what}: {', '.join(map(str, paths[:_NAMED]))}{more}")
+
+
+def _report(removed: Sequence[Removed], arguments: argparse.Namespace) -> None:
     if arguments.json:
         output.print_json(
             [{"path": str(one.path), "bytes": one.bytes, "reason": one.reason} for one in removed]
         )
     else:
         for one in removed:
-            output.print_line(f"{one.path}: {output.megabytes(one.bytes)}, {one.reason}")
+            output.print_line(_line(one))
     done = "would be removed" if arguments.dry_run else "removed"
     output.note(f"zoo: {_count(len(removed))} {done}, {output.megabytes(_bytes(removed))} freed")
-    return EXIT_DONE
 
 
-def _bytes(found: list[Entry] | list[Removed]) -> int:
+def _line(one: Removed) -> str:
+    return f"{one.path}: {output.megabytes(one.bytes)}, {one.reason}"
+
+
+def _bytes(found: Sequence[Entry] | Sequence[Removed]) -> int:
     return sum(one.bytes for one in found)
 
 

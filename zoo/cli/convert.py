@@ -11,6 +11,7 @@ from converters import Form, convert_file, parse_flatten, parse_layers, plan_fil
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.progress import BytesDone, progress
 from zoo.errors import ArgumentError, FileFormatError
+from zoo.naming import hidden_note, is_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +31,13 @@ class _Source:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert a file or a folder, or show the plan, and print where the new file is."""
-    asked = _asked(arguments)
-    if Path(arguments.source).is_dir():
+    asked, named = _asked(arguments), is_name(arguments.source, _networks)
+    if not named and Path(arguments.source).is_dir():
         return _convert_tree(arguments, asked)
     if arguments.jobs is not None:
-        raise ArgumentError(f"--jobs is for folders, and {arguments.source} is none")
-    source = _source(arguments)
+        what = "the name of a network" if named else "none"
+        raise ArgumentError(f"--jobs is for folders, and {arguments.source} is {what}")
+    source = _fetched(arguments) if named else _there(Path(arguments.source))
     if arguments.dry_run:
         plan = plan_file(source.path, **asked, registry_form=source.form)
         output.print_json(plan.as_dict()) if arguments.json else output.print_line(str(plan))
@@ -105,19 +107,32 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**asked, "flatten": parse_flatten(arguments.flatten), "layers": parse_layers(arguments.layers)}
 
 
-def _source(arguments: argparse.Namespace) -> _Source:
-    """Return the file that is named, or the fetched file of the network that is."""
-    path = Path(arguments.source)
-    if path.exists():
-        return _Source(path=path)
-    # What a file on the disk needs none of, and what costs as much as converting a small one: the registry,
-    # YAML, HTTP.
-    from zoo.fetching import resolve
+def _networks() -> list[str]:
+    """Return the names of the networks.
+
+    What is written as a path needs none of this: the registry and YAML cost as much as converting a small
+    file.
+    """
     from zoo.registry import list_models
 
-    if arguments.source not in list_models():
-        known = ", ".join(list_models())
+    return list_models()
+
+
+def _there(path: Path) -> _Source:
+    """Return the file that is named."""
+    if not path.exists():
+        known = ", ".join(_networks())
         raise FileFormatError(f"{path}: there is no such file, nor a network of this name ({known})")
+    return _Source(path=path)
+
+
+def _fetched(arguments: argparse.Namespace) -> _Source:
+    """Return the fetched file of the network that is named."""
+    from zoo.fetching import resolve
+
+    hidden = hidden_note(arguments.source, "network")
+    if hidden:
+        output.note(f"zoo: {hidden}")
     found = resolve(arguments.source, backend=_from(arguments), progress=progress())
     for note in found.notes:
         output.note(f"zoo: {note}")

@@ -15,6 +15,7 @@ from zoo.errors import ArgumentError
 from zoo.fetching import Fetcher
 from zoo.housekeeping import describe, keys_of
 from zoo.mirror import Outcome, check, mirror
+from zoo.naming import is_name
 from zoo.records import Registry
 from zoo.registry import get_registry, weights_file
 
@@ -25,6 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.check:
         cache, registry = Cache.from_environment(), get_registry()
         items = _items(registry, arguments.names)
+        if is_name(arguments.place, lambda: registry.architectures):
+            output.note(f"zoo: {arguments.place}: taken for a folder; a network's name goes after it")
         return _report(mirror(place, items, _Obtain(cache, registry), cache, progress()), arguments.json)
     if arguments.names:
         raise ArgumentError("--check hashes the whole mirror: leave the names out")

@@ -18,7 +18,7 @@ _CACHE_ACTIONS = {
     "list": "list the files with their sizes and what they are",
     "verify": "hash every file again",
     "remove": "remove the files of a network, or one file with what was converted from it",
-    "prune": "remove what nobody can use any more",
+    "prune": "remove what nobody can use any more, of what zoo put there",
     "path": "print the folder",
 }
 _DIALECTS = ("keras1", "keras2", "keras3", "safetensors", "npz")
@@ -85,6 +85,13 @@ def _add_cache(commands: _Commands) -> None:
             action.add_argument("names", nargs="+", metavar="NAME", help="a network, or the id of a file")
         if name in ("remove", "prune"):
             action.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+        if name == "prune":
+            action.add_argument(
+                "--unknown", action="store_true", help="what the registry does not describe as well"
+            )
+            action.add_argument(
+                "--yes", action="store_true", help="do not ask; nobody is asked where there is no terminal"
+            )
         _add_json(action)
 
 

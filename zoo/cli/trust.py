@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from zoo.cache import Cache
+from zoo.checksums import hash_file
 from zoo.cli import EXIT_DONE, output
 from zoo.errors import ArgumentError
 from zoo.housekeeping import Known, describe, keys_of
-from zoo.registry import get_registry
+from zoo.registry import get_registry, weights_file
+from zoo.verification import check_whole
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,10 +44,25 @@ def _accept(cache: Cache, key: str, sha256: str, known: Mapping[str, Known]) -> 
     published = [digest.value for digest in digests if digest.algorithm == "sha256"]
     if published and sha256 not in published:
         raise ArgumentError(f"{key}: its published sha256 is {published[0]}; no other file can be accepted")
+    _check_at_hand(cache, key, sha256, known)
     before = cache.memory.seen(key)
     cache.accept(key, sha256)
     was = f"; before, it was {before.sha256}" if before and before.sha256 != sha256 else ""
     return f"{key}: {sha256} is held to from now on{was}"
+
+
+def _check_at_hand(cache: Cache, key: str, sha256: str, known: Mapping[str, Known]) -> None:
+    """Check that a file which was refused is a whole one of its network, if it still lies on this machine.
+
+    Raises:
+        ZooError: It is not; what it lacks.
+    """
+    network = known[key].network if key in known else None
+    urls = [one.url for one in cache.memory.refused(key) if one.sha256 == sha256]
+    paths = [Path(unquote(urlsplit(url).path)) for url in urls if url.startswith("file://")]
+    for path in paths if network else ():
+        if path.is_file() and hash_file(path, ["sha256"])["sha256"] == sha256:
+            check_whole(*weights_file(key), path, str(path))
 
 
 def _the_one(cache: Cache, keys: Sequence[str], text: str) -> str:

@@ -41,8 +41,12 @@ MAX_AGE_S: Final = 7 * 24 * 3600.0
 _VERDICTS = (ChecksumError, FileFormatError, StructureMismatchError, RegistryError)
 """Errors that say something about the bytes themselves: after them no byte is worth keeping."""
 
-_NAME: Final = re.compile(r"(?P<key>[^~]+)~(?P<owner>[^~]+)~(?P<nonce>[0-9a-f]+)(?P<scratch>~scratch)?")
 _OWNER: Final = re.compile(r"(?P<place>[0-9a-f]+)-(?P<pid>[0-9]+)-(?P<start>[0-9]+)")
+_NAME: Final = re.compile(
+    rf"(?P<key>[^~]+)~(?P<owner>{FREE}|[0-9a-f]+-[0-9]+-[0-9]+)~(?P<nonce>[0-9a-f]+)(?P<scratch>~scratch)?"
+)
+_FILE: Final = re.compile(r"data|about\.json(?:\.new)?|\.data\.[0-9]+-[0-9a-f]{8}\.part")
+"""All that a partial can hold, what the converter writes in it counted: a folder with more is the user's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +211,7 @@ def sweep(
     """
     removed = []
     for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name = _NAME.fullmatch(entry.name)
+        name = _parsed(entry)
         if name is None or not _is_useless(entry, name, now, max_age):
             continue
         size = sum(_size(path) for path in _files(entry))
@@ -229,7 +233,7 @@ def progress_of_others(folder: Path, stem: str) -> int:
 def remove_superseded(folder: Path, stem: str) -> None:
     """Remove what nobody owns of the partials of something that has come in the meantime."""
     for entry in folder.glob(f"{plain_key(stem)}-????????????~*"):
-        name = _NAME.fullmatch(entry.name)
+        name = _parsed(entry)
         if name and _is_ownerless(name["owner"]):
             _removed(entry, name["key"])
 
@@ -238,7 +242,7 @@ def _taken_over(home: Path, key: str) -> Partial | None:
     """Return the partial of a key with the most bytes that could be claimed."""
     found = []
     for entry in home.glob(f"{key}~*"):
-        name = _NAME.fullmatch(entry.name)
+        name = _parsed(entry)
         if name and name["key"] == key and not name["scratch"] and _is_ownerless(name["owner"]):
             found.append((_size(entry / DATA), entry))
     for _, entry in sorted(found, reverse=True):
@@ -274,6 +278,15 @@ def _give_back_if_possible(partial: Partial) -> None:
         partial.discard()
 
 
+def _parsed(entry: Path) -> re.Match[str] | None:
+    """Return what the name of a partial says; ``None`` if it is none, but something of the user's."""
+    name = _NAME.fullmatch(entry.name)
+    if name is None or entry.is_symlink() or not entry.is_dir():
+        return None
+    known = all(_FILE.fullmatch(path.name) and not path.is_dir() for path in _files(entry))
+    return name if known else None
+
+
 def _is_useless(entry: Path, name: re.Match[str], now: float, max_age: float) -> bool:
     if name["scratch"] and _lives(name["owner"]) is False:
         return True
@@ -285,7 +298,10 @@ def _is_useless(entry: Path, name: re.Match[str], now: float, max_age: float) ->
 
 
 def _files(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # somebody has just claimed or removed it
 
 
 def _size(path: Path) -> int:

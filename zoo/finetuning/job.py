@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo import head as heads
-from zoo.cache import default_home
+from zoo.cache import FEATURES, default_home
 from zoo.errors import ArgumentError
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
@@ -57,7 +57,7 @@ from zoo.rewiring import ends
 Data = Any
 """A folder, a CSV file, (images, labels), a loader, or ``Pictures``."""
 
-FEATURES_FOLDER = "_features"
+FEATURES_FOLDER = FEATURES
 """Below the cache's home."""
 
 INCLUDED = "included"

@@ -1,0 +1,48 @@
+"""Environment variables that hold paths: a leading ``~`` is the home directory, as in a shell.
+
+A shell expands it in ``ZOO_HOME=~/x`` as it is typed, but not between quotes, nor in files that services,
+editors and containers read their environment from.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zoo.errors import ArgumentError
+
+
+def expanded(text: str, label: str) -> Path:
+    """Return a path with ``~`` and ``~user`` at its beginning replaced.
+
+    Args:
+        text: The path.
+        label: Where it stands; what a message begins with.
+
+    Raises:
+        ArgumentError: There is no such user, or nobody knows that user's home directory.
+    """
+    # pathlib makes ~x of ./~x, which is how to name a folder that is called so.
+    path = os.path.expanduser(text)  # noqa: PTH111
+    if path.startswith("~"):
+        raise ArgumentError(f"{label}: {text!r}: the home directory is not known; write it out")
+    return Path(path)
+
+
+def path_variable(name: str) -> Path | None:
+    """Return the path that a variable holds, if it is set and not empty.
+
+    Raises:
+        ArgumentError: As :func:`expanded`.
+    """
+    text = os.environ.get(name)
+    return expanded(text, name) if text else None
+
+
+def path_list_variable(name: str) -> tuple[Path, ...]:
+    """Return the paths that a variable holds, separated as in ``PATH``; empty ones are left out.
+
+    Raises:
+        ArgumentError: As :func:`expanded`.
+    """
+    return tuple(expanded(text, name) for text in os.environ.get(name, "").split(os.pathsep) if text)
