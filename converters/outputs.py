@@ -10,6 +10,7 @@ from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.keras3 import cell_path
 from converters.kinds import MODELS, WRAPPERS, snake_case3
+from converters.layouts import Kernels
 from converters.parts import Array, Layer, Part
 from converters.planned import Output, PlannedArray, Share
 from converters.roles import keras1_suffix
@@ -24,18 +25,21 @@ _NOT_IN_KERAS1 = frozenset({"Conv3DTranspose", "DepthwiseConv2D", "SeparableConv
 _NOT_TRAINED = ("moving_mean", "moving_variance")
 
 
-def planned_outputs(description: Description, planned: Planned, to: str) -> tuple[Output, ...]:
+def planned_outputs(
+    description: Description, planned: Planned, to: str, kernels: Kernels
+) -> tuple[Output, ...]:
     """Return every array of the new file, in its order.
 
     Args:
         description: The old file.
         planned: What becomes of each of its arrays, by path.
         to: The new dialect or container.
+        kernels: How the new file stores kernels; in Keras 1 the arrays' names tell it.
 
     Raises:
         ConversionError: If a layer has no place there.
     """
-    outputs = tuple(_MAKERS[to](_Writing(description=description, planned=planned)))
+    outputs = tuple(_MAKERS[to](_Writing(description=description, planned=planned, kernels=kernels)))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
@@ -48,6 +52,7 @@ class _Writing:
 
     description: Description
     planned: Planned
+    kernels: Kernels
 
     def refuse(self, layer: Layer | Part, why: str) -> ConversionError:
         return ConversionError(f"{self.description.path}: layer {layer.name!r} ({layer.kind}) {why}")
@@ -144,11 +149,13 @@ def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output
     if missing and (kind in GATES or kind in ("SimpleRNN", "BatchNormalization")):
         raise writing.refuse(part, f"has no {missing[0]}, which Keras 1 cannot be without")
     owner = layer.name if len(layer.parts) == 1 else part.name.rpartition("/")[2]
+    # Whoever has lost the record goes by the names, as of the files that Keras 1 itself wrote.
+    ending = ":0" if writing.kernels == "tf" else ""
     gates: str | list[None] = OLD_GATES.get(kind, [None])
     for gate in gates:
         for role in RULES[kind]:
             if shares := _gate_shares(writing, part, role, gate):
-                name = f"{owner}{keras1_suffix(kind, role, gate)}"
+                name = f"{owner}{keras1_suffix(kind, role, gate)}{ending}"
                 full = f"{role}_{gate}" if gate else role
                 yield writing.output(layer, part, full, shares, name=name, path=f"{layer.name}/{name}")
 

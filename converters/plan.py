@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converters.dialects import Description
+from converters.doubts import Doubt
 from converters.errors import ConversionError, UnknownFlattenError
-from converters.facts import Fact, learn_kernels, learn_layout
+from converters.facts import Fact, kernels_of_file_name, kernels_of_names, learn_kernels, learn_layout
 from converters.flatten import Flattened, flattened_layers, flattens_last
 from converters.kinds import infer_kind
 from converters.layouts import Form, Kernels, Layout, Rows
@@ -40,7 +41,8 @@ class Plan:
         structure: The name of the structure that the file holds, or None.
         to: The dialect or container that it becomes, or None: it stays in its own.
         outputs: If it becomes another, every array of the new file in its order.
-        notes: What the user should know, one sentence each.
+        notes: What the user should know, one sentence each; what had to be taken for granted is a
+            :class:`converters.doubts.Doubt`, which users of Python are warned of.
     """
 
     description: Description
@@ -150,7 +152,7 @@ def make_plan(
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
-            nothing tells the layout.
+            nothing tells the layout, or what tells the kernels contradicts the file's own name.
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
     layout = learn_layout(
@@ -158,7 +160,14 @@ def make_plan(
     )
     kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
     check_kinds(description, match)
-    request = _Request(description=description, target=target, to=to, flatten=flatten, match=match)
+    request = _Request(
+        description=description,
+        target=target,
+        to=to,
+        flatten=flatten,
+        match=match,
+        published=registry_form is not None,
+    )
     if layout is None or kernel is None:
         return _without_layout(request, kernel)
     return _plan(request, layout, kernel)
@@ -173,6 +182,7 @@ class _Request:
     to: str | None
     flatten: Mapping[str, Rows | None] | None
     match: Match | None
+    published: bool
 
 
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
@@ -182,17 +192,26 @@ def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
     kernel = kernel or Fact(value=target.kernels, source=assumed.source)
     plan = _plan(request, assumed, kernel)
     other = Fact(value="tf" if target.layout == "th" else "th", source="assumed")
-    path = request.description.path
-    question = f"{path}: nothing in the file tells its layout; say --from-layout th or --from-layout tf"
+    question = _question(request.description, "its layout", "--from-layout")
     try:
         changed = _plan(request, other, kernel)
     except UnknownFlattenError as error:
         raise ConversionError(question) from error
-    rules = [RULES[array.kind][base_role(array.kind, array.role)] for array in plan.arrays]
-    kernels_matter = kernel.source == assumed.source and any(map(is_rotated, rules))
-    if changed.arrays != plan.arrays or kernels_matter:
+    if changed.arrays != plan.arrays:
         raise ConversionError(question)
+    if kernel.source == assumed.source and _holds_kernels(plan.arrays):
+        raise ConversionError(_question(request.description, "how its kernels are stored", "--from-kernels"))
     return plan
+
+
+def _question(description: Description, what: str, option: str) -> str:
+    return f"{description.path}: nothing in the file tells {what}; say {option} th or {option} tf"
+
+
+def _holds_kernels(arrays: Iterable[PlannedArray]) -> bool:
+    """Return whether there are kernels among the arrays that Theano and TensorFlow store otherwise."""
+    rules = (RULES.get(array.kind, {}).get(base_role(array.kind, array.role)) for array in arrays)
+    return any(rule is not None and is_rotated(rule) for rule in rules)
 
 
 def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
@@ -224,6 +243,8 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         for array in part.arrays
     }
     arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
+    if _holds_kernels(arrays):
+        _check_file_name(description, kernel)
     return Plan(
         description=description,
         layout=layout,
@@ -233,7 +254,9 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
         flatten=known,
         structure=request.match.structure.name if request.match else None,
         to=request.to,
-        outputs=planned_outputs(description, by_path, request.to) if request.to else (),
+        outputs=planned_outputs(description, by_path, request.to, request.target.kernels)
+        if request.to
+        else (),
         notes=_notes(request, source, kernel, by_path),
     )
 
@@ -354,9 +377,7 @@ def _notes(
     request: _Request, source: Form, kernel: Fact, by_path: Mapping[str, PlannedArray]
 ) -> tuple[str, ...]:
     description = request.description
-    notes = []
-    if kernel.source == "assumed":
-        notes.append(f"nothing tells how the kernels are stored: taken to match the layout ({kernel.value})")
+    notes = _kernel_notes(description, kernel) if _holds_kernels(by_path.values()) else []
     if description.optimizer and request.to is None:
         notes.append("optimizer_weights are copied as they are: what they hold belongs to the source's form")
     if request.to is not None and description.whole_model:
@@ -364,6 +385,43 @@ def _notes(
     if source.layout != request.target.layout:
         notes += _reshape_notes(description)
     return (*notes, *_deviation_notes(request, by_path), *_doubt_notes(request))
+
+
+_WRITERS: Mapping[Kernels, str] = {"th": "Theano", "tf": "TensorFlow"}
+_NAMES_SAY: Mapping[Kernels, str] = {
+    "th": "none of its arrays' names ends in :0",
+    "tf": "its arrays' names end in :0",
+}
+_OTHER: Mapping[Kernels, Kernels] = {"th": "tf", "tf": "th"}
+
+
+def _check_file_name(description: Description, kernel: Fact) -> None:
+    """Raise where a weights file's own name contradicts what its arrays' names tell of its kernels.
+
+    Raises:
+        ConversionError: With the question.
+    """
+    if kernel.source != "array names" or description.whole_model:
+        return
+    if kernels_of_file_name(description.path) not in (None, kernel.value):
+        told = f"{_NAMES_SAY[kernel.value]}, as {_WRITERS[kernel.value]} gives them (kernels {kernel.value})"
+        text = f"{told}, but the file's own name says kernels {_OTHER[kernel.value]}"
+        advice = "say --from-kernels th or --from-kernels tf (from_kernels=, of zoo.load kernels=)"
+        raise ConversionError(f"{description.path}: {text}; {advice}")
+
+
+def _kernel_notes(description: Description, kernel: Fact) -> list[str]:
+    """Return what the user should know of how it was learned how the kernels are stored."""
+    value, named = kernel.value, kernels_of_names(description)
+    if kernel.source == "assumed":
+        return [Doubt(f"nothing tells how the kernels are stored: taken to match the layout ({value})")]
+    if kernel.source == "array names" and not description.whole_model:
+        text = f"the kernels are taken to be stored as {_WRITERS[value]} does ({value}): {_NAMES_SAY[value]}"
+        return [Doubt(f"{text}; if somebody turned them, say --from-kernels {_OTHER[value]}")]
+    if kernel.source == "user" and named not in (None, value):
+        text = f"the kernels are taken to be stored as {_WRITERS[value]} does ({value}), as was said"
+        return [f"{text}, although {_NAMES_SAY[named]}, as {_WRITERS[named]} gives them"]
+    return []
 
 
 def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> list[str]:
@@ -381,7 +439,9 @@ def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> 
         ]
     if vectors and description.dialect == "keras1" and not description.version:
         text = f"running_std ({len(vectors)} layers, {vectors[0].name!r} first) is taken for a variance"
-        return [f"{text}, as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"]
+        text += ", as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"
+        # Of a published file it is known.
+        return [text if request.published else Doubt(text)]
     return []
 
 
@@ -399,19 +459,18 @@ def _doubt_notes(request: _Request) -> list[str]:
         return []
     first = doubtful[0]
     text = f"{len(doubtful)} layers ({first.name!r} first) are taken for {first.kind} by their shapes"
-    return [f"{text}; if one is transposed, say --layer NAME={_DOUBTFUL[str(first.kind)]}"]
+    return [Doubt(f"{text}; if one is transposed, say --layer NAME={_DOUBTFUL[str(first.kind)]}")]
 
 
 def _reshape_notes(description: Description) -> list[str]:
-    notes = []
+    notes: list[str] = []
     dense: str | None = None
     for layer in description.layers:
         if layer.kind == "Dense":
             dense = layer.name
         elif layer.kind in ("Reshape", "Permute") and dense:
-            notes.append(
-                f"{dense!r} is followed by {layer.name!r}: if a feature map is made of it, it is not moved"
-            )
+            text = f"{dense!r} is followed by {layer.name!r}: if a feature map is made of it, it is not moved"
+            notes.append(Doubt(text))
             dense = None
     return notes
 
