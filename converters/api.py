@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.dialects import Description, describe
+from converters.doubts import warn_of
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
 from converters.execute import Progress, planned_texts, write
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -184,7 +185,7 @@ def plan_file(
     if to is None and description.dialect == "keras3":
         text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
         raise ConversionError(f"{description.path}: {text}; --to (to=) writes them as another dialect")
-    match = _match(description, arch)
+    match = match_of(description, arch)
     layout = learn_layout(
         description, user=user_layout, registry_form=registry_form, expected=expected, match=match
     )
@@ -199,7 +200,7 @@ def plan_file(
         from_kernels=user_kernels,
         registry_form=registry_form,
         expected=expected,
-        flatten=_rows(flatten or {}),
+        flatten=checked_flatten(flatten or {}),
         match=match,
         to=to,
     )
@@ -253,6 +254,10 @@ def convert_file(
 
     Raises:
         ZooError: As :func:`plan_file`, and ConversionError if the new file cannot be written.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted, before anything is written; see
+            :class:`converters.ConversionWarning` for how to silence it or to make it an error.
     """
     plan = plan_file(
         src,
@@ -268,6 +273,7 @@ def convert_file(
         keras_version=keras_version,
         layers=layers,
     )
+    warn_of(plan.path, plan.notes, stacklevel=2)
     target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
@@ -341,7 +347,12 @@ def _target(
     return Form(layout=new_layout, kernels=new_kernels)
 
 
-def _match(description: Description, arch: str | None) -> Match | None:
+def match_of(description: Description, arch: str | None) -> Match | None:
+    """Return the structure that a file holds: that of an architecture, or whichever it is, if any.
+
+    Raises:
+        StructureMismatchError: If the file has not the layers of the architecture.
+    """
     if arch is not None:
         return find_structure(description, arch)[1]
     found = recognise(description, known_structures())
@@ -357,8 +368,12 @@ def _refuse_same(plan: Plan) -> None:
     raise AlreadyConvertedError(text + hint)
 
 
-def _rows(flatten: Flatten) -> dict[str, Rows | None]:
-    """Return feature maps as segments of rows: (C, H, W) is one of them."""
+def checked_flatten(flatten: Flatten) -> dict[str, Rows | None]:
+    """Return feature maps that a user gave as segments of rows: (C, H, W) is one of them.
+
+    Raises:
+        ArgumentError: If one is neither a shape, nor segments, nor None.
+    """
     found: dict[str, Rows | None] = {}
     for layer, value in flatten.items():
         if value is None:

@@ -50,8 +50,9 @@ class UnknownFlattenError(ConversionError):
 class ConversionWarning(UserWarning):
     """What a conversion, or the reading of weights, had to take for granted: it may be wrong.
 
-    ``warnings.filterwarnings("ignore", category=ConversionWarning)`` silences it, and ``"error"`` in place of
-    ``"ignore"`` stops before anything is written or loaded.
+    ``warnings.filterwarnings("ignore", category=zoo.ConversionWarning)`` silences it; with ``"error"`` in
+    place of ``"ignore"`` it is raised before anything is written or loaded. What the message advises to say,
+    once said, leaves nothing to warn of.
     """
 
 

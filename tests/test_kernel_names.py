@@ -15,7 +15,7 @@ from converters.doubts import doubts_of
 from converters.errors import ConversionError
 from converters.facts import kernels_of_file_name
 from tests.dialect_samples import DATA, SAMPLES, told
-from tests.weight_files import arrays, counted, names, write_named
+from tests.weight_files import BY_NAMES, arrays, counted, names, without_record, write_named
 from zoo.registry import architecture, list_models
 
 KERAS_1 = [sample for sample in SAMPLES if sample.startswith("keras1")]
@@ -44,14 +44,6 @@ def _turned(values):
         return values
     spatial = (0, 1) if values.shape[1] == 1 else tuple(range(2, values.ndim))
     return np.flip(values, spatial)
-
-
-def without_record(path):
-    """Remove what a conversion left in a file."""
-    with h5py.File(path, "r+") as file:
-        for name in [name for name in file.attrs if name.startswith("zoo_")]:
-            del file.attrs[name]
-    return path
 
 
 def kernels(path, **facts):
@@ -97,11 +89,7 @@ def conv(path, ending=""):
 @pytest.mark.parametrize(
     ("ending", "note"),
     [
-        (
-            "",
-            "the kernels are taken to be stored as Theano does (th): none of its arrays' names ends in :0;"
-            " if somebody turned them, say --from-kernels tf",
-        ),
+        ("", BY_NAMES),
         (
             ":0",
             "the kernels are taken to be stored as TensorFlow does (tf): its arrays' names end in :0;"

@@ -18,13 +18,9 @@ from converters.plan import make_plan
 from converters.rows import parse_rows, rows_text
 from converters.rules import RULES
 from converters.structures import load_structure, match
-from tests.weight_files import counted, keras1, names, write_empty, write_named, write_numbered
+from tests.weight_files import BY_NAMES, counted, keras1, names, write_empty, write_named, write_numbered
 
 DATA = Path(__file__).parent / "data" / "dialects"
-BY_NAMES = (
-    "the kernels are taken to be stored as Theano does (th): none of its arrays' names ends in :0;"
-    " if somebody turned them, say --from-kernels tf"
-)
 
 
 def planned(path, target=TF, **arguments):
