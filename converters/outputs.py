@@ -193,8 +193,10 @@ def _layer_class(writing: _Writing, layer: Layer) -> str:
     if layer.kind is None:
         inside = layer.parts[0].name if len(layer.parts) > 1 else layer.parts[0].arrays[0].owner
         text = f"holds arrays of others ({inside!r}), which Keras 3 keeps by the kind of what holds them"
-        known = ", ".join(WRAPPERS)
-        raise writing.refuse(layer, f"{text}; say --layer {layer.name}=KIND, one of {known}")
+        own = layer.parts[0].kind if len(layer.parts) == 1 else None
+        offer = f"--layer {layer.name}={own} if they are its own, else " if own else ""
+        advice = f"say {offer}--layer {layer.name}=KIND, one of {', '.join(WRAPPERS)}"
+        raise writing.refuse(layer, f"{text}; {advice}")
     return _CLASSES.get(layer.kind, layer.kind)
 
 

@@ -15,7 +15,7 @@ from converters.flatten import Flattened, flattened_layers, flattens_last
 from converters.kinds import infer_kind
 from converters.layouts import Form, Kernels, Layout, Rows
 from converters.outputs import planned_outputs
-from converters.parts import Part
+from converters.parts import Part, two_ways
 from converters.placing import Ends, place
 from converters.planned import Output, PlannedArray
 from converters.rows import rows_text
@@ -369,7 +369,8 @@ def _refusal(description: Description, part: Part) -> str:
     what = f"is of kind {part.kind}" if part.kind else "is of a kind that its arrays do not tell"
     if part.kind in RULES:
         what = f"should be of kind {part.kind}, but its arrays are not"
-    hint = "" if part.kind else f"; say which it is with --layer {part.name}=KIND"
+    kind = "Bidirectional" if two_ways(part.arrays) else "KIND"
+    hint = "" if part.kind else f"; say which it is with --layer {part.name}={kind}"
     return f"{description.path}: layer {part.name!r} {what} ({shapes}){hint}; there are rules for {known}"
 
 
