@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from converters.api import Conversion, Inspection, convert_file, inspect_file, plan_file
+    from converters.errors import ConversionWarning
     from converters.flatten import parse_flatten
     from converters.kinds import parse_layers
     from converters.layouts import Form
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Conversion": "converters.api",
+    "ConversionWarning": "converters.errors",
     "Form": "converters.layouts",
     "Inspection": "converters.api",
     "Plan": "converters.plan",
@@ -29,6 +31,7 @@ _HOMES = {
 
 __all__ = [
     "Conversion",
+    "ConversionWarning",
     "Form",
     "Inspection",
     "Plan",

@@ -11,6 +11,7 @@ from typing import Any
 
 from converters.activations import CHOICES
 from converters.dialects import Description, describe
+from converters.doubts import warn_of
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
 from converters.execute import Progress, planned_texts, write
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -194,7 +195,7 @@ def plan_file(
         text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
         raise ConversionError(f"{description.path}: {text}; --to (to=) writes them as another dialect")
     _check_folded(description, to, as_published=as_published)
-    match = _match(description, arch)
+    match = match_of(description, arch)
     layout = learn_layout(
         description, user=user_layout, registry_form=registry_form, expected=expected, match=match
     )
@@ -269,6 +270,10 @@ def convert_file(
 
     Raises:
         ZooError: As :func:`plan_file`, and ConversionError if the new file cannot be written.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted, before anything is written; see
+            :class:`converters.ConversionWarning` for how to silence it or to make it an error.
     """
     plan = plan_file(
         src,
@@ -286,6 +291,7 @@ def convert_file(
         as_published=as_published,
         hard_sigmoid=hard_sigmoid,
     )
+    warn_of(plan.path, plan.notes, stacklevel=2)
     target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
@@ -376,7 +382,12 @@ def _target(
     return Form(layout=new_layout, kernels=new_kernels)
 
 
-def _match(description: Description, arch: str | None) -> Match | None:
+def match_of(description: Description, arch: str | None) -> Match | None:
+    """Return the structure that a file holds: that of an architecture, or whichever it is, if any.
+
+    Raises:
+        StructureMismatchError: If the file has not the layers of the architecture.
+    """
     if arch is not None:
         return find_structure(description, arch)[1]
     found = recognise(description, known_structures())

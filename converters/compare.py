@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -14,25 +14,29 @@ from typing import Any, Literal
 import numpy as np
 
 from converters import blocks
+from converters.api import checked_version, match_of
 from converters.copying import datasets_of, source_values
 from converters.dialects import Description, describe
+from converters.doubts import warn_of
 from converters.errors import ArgumentError
 from converters.facts import Fact, learn_kernels, learn_layout
 from converters.flatten import Flatten
 from converters.hdf5 import Source, open_untrusted
 from converters.kernels import Piece, Values
-from converters.layouts import TF, Form, Shape
+from converters.layouts import TF, Form, Kernels, Layout, Shape, checked_axis
 from converters.metadata import DatasetInfo
 from converters.parts import plain_name
 from converters.plan import Plan, make_plan
 from converters.planned import Output, PlannedArray
 from converters.rules import NATIVE
-from converters.structures import known_structures, load_structure, recognise
+from converters.structures import Match, load_structure
 from converters.targets import scratch
 
 Status = Literal["equal", "permuted", "different"]
 _Planned = PlannedArray | Output
 _Layers = dict[str, dict[str, _Planned]]
+Either = str | None | tuple[str | None, str | None]
+"""What is said of both files, or of the first and of the second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,46 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _File:
+    """One of the two files, and what the user says of it."""
+
+    description: Description
+    match: Match | None
+    layout: Layout | None
+    kernels: Kernels | None
+
+    def form(self) -> Form | None:
+        """Return what it is, if that is known."""
+        layout, kernels = self.told()
+        return Form(layout=layout.value, kernels=kernels.value) if layout and kernels else None
+
+    def told(self) -> tuple[Fact | None, Fact | None]:
+        """Return what tells its layout and its kernels."""
+        layout = learn_layout(self.description, user=self.layout, match=self.match)
+        return layout, learn_kernels(self.description, layout, user=self.kernels)
+
+    @property
+    def folded(self) -> bool:
+        """Whether it holds a network with its ``Scale`` layers folded: then so is the other one."""
+        structure = self.match.structure if self.match else None
+        return structure is not None and not structure.scales and bool(load_structure(structure.name).scales)
+
+    def plan(self, target: Form, to: str | None, flatten: Flatten, *, fold: bool) -> Plan:
+        """Return how it comes into the form in which the two are compared."""
+        return make_plan(
+            self.description,
+            target=target,
+            to=to,
+            from_layout=self.layout,
+            from_kernels=self.kernels,
+            flatten=flatten,
+            match=self.match,
+            fold=fold,
+            compared=True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Side:
     """One of the two files, open, and its datasets by their paths."""
 
@@ -111,9 +155,12 @@ def compare_files(
     first: str | os.PathLike[str],
     second: str | os.PathLike[str],
     *,
+    from_layout: Either = None,
+    from_kernels: Either = None,
+    arch: Either = None,
     flatten: Flatten | None = None,
     layers: Mapping[str, str] | None = None,
-    keras_version: str | None = None,
+    keras_version: Either = None,
 ) -> Comparison:
     """Compare two weights files as if they were in one form.
 
@@ -123,39 +170,79 @@ def compare_files(
     Args:
         first: A file.
         second: Another one.
-        flatten: The feature maps that are flattened, by layer, where neither file tells.
+        from_layout: ``"th"`` or ``"tf"``: the layout of both, whatever else says so; or a pair, what is said
+            of the first and of the second, each of which may be None. So too with the other pairs.
+        from_kernels: How their kernels are stored, or a pair.
+        arch: An architecture whose layers they must have, or a pair.
+        flatten: The feature maps that are flattened, by layer, where neither file tells, as
+            :func:`converters.convert_file` takes them.
         layers: The kinds of layers that the files do not tell.
-        keras_version: The version of Keras that wrote them, where they do not say it.
+        keras_version: The version of Keras that wrote them, where they do not say it, or a pair.
 
     Raises:
         FileFormatError: If one of them is not a weights file that can be read.
         ConversionError: If they cannot be brought into one form.
-        ArgumentError: If something is said of a layer that neither of them has.
+        StructureMismatchError: If one of them has not the layers of ``arch``.
+        ArgumentError: If an argument has a value that is not allowed, or something is said of a layer that
+            neither of them has.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted, where anything is permuted.
     """
-    one = _described(Path(first), layers or {}, keras_version)
-    other = _described(Path(second), layers or {}, keras_version)
-    for name in {**(flatten or {}), **(layers or {})}:
-        if plain_name(name) not in _names(one) | _names(other):
-            raise ArgumentError(f"neither {one.path} nor {other.path} has a layer {name!r} with weights")
-    fold = any(map(_is_folded, (one, other)))
+    said = [_both(value) for value in (from_layout, from_kernels, arch, keras_version)]
+    one, other = (
+        _file(Path(path), layers or {}, facts)
+        for path, facts in zip((first, second), zip(*said, strict=True), strict=True)
+    )
+    _check_names(one.description, other.description, {**(flatten or {}), **(layers or {})})
+    fold = one.folded or other.folded
     form, to = (TF, "npz") if fold else _common(one, other)
     plans = [
-        make_plan(
-            here,
-            target=form,
-            to=to,
-            flatten=_rows(here, there, flatten or {}),
-            match=_match(here),
-            fold=fold,
-            compared=True,
-        )
+        here.plan(form, to, _rows(here.description, there.description, flatten or {}), fold=fold)
         for here, there in ((one, other), (other, one))
     ]
+    if any(plan.changed for plan in plans):
+        for plan in plans:
+            warn_of(plan.path, plan.notes, stacklevel=2)
+    return _compared_files(*plans)
+
+
+def _compared_files(one: Plan, other: Plan) -> Comparison:
     with open_untrusted(one.path) as a, open_untrusted(other.path) as b:
         sides = (_Side(source=a, known=datasets_of(a.tree)), _Side(source=b, known=datasets_of(b.tree)))
-        pairs = _pairs(*(_by_layer(plan) for plan in plans))
+        pairs = _pairs(_by_layer(one), _by_layer(other))
         compared = tuple(_compare_layer(name, here, there, *sides) for name, here, there in pairs)
     return Comparison(first=one.path, second=other.path, layers=compared)
+
+
+def _both(value: Either) -> tuple[str | None, str | None]:
+    """Return what is said of each file.
+
+    Raises:
+        ArgumentError: If something is said of more or fewer than two.
+    """
+    if not isinstance(value, tuple | list):
+        return value, value
+    if len(value) != 2:
+        raise ArgumentError(f"what is said of each of two files is a pair, not {value!r}")
+    return value[0], value[1]
+
+
+def _file(path: Path, layers: Mapping[str, str], said: tuple[str | None, ...]) -> _File:
+    layout, kernels, arch, version = said
+    description = _described(path, layers, checked_version(version))
+    return _File(
+        description=description,
+        match=match_of(description, arch),
+        layout=checked_axis(layout, "from_layout"),
+        kernels=checked_axis(kernels, "from_kernels"),
+    )
+
+
+def _check_names(one: Description, other: Description, said: Collection[str]) -> None:
+    known = _names(one) | _names(other)
+    if unknown := [name for name in said if plain_name(name) not in known]:
+        raise ArgumentError(f"neither {one.path} nor {other.path} has a layer {unknown[0]!r} with weights")
 
 
 def _described(path: Path, layers: Mapping[str, str], version: str | None) -> Description:
@@ -169,33 +256,15 @@ def _names(description: Description) -> frozenset[str]:
     return frozenset(map(plain_name, layers | {part.name for part in description.parts}))
 
 
-def _match(description: Description) -> Any:  # noqa: ANN401 - a Match or None
-    found = recognise(description, known_structures())
-    return found[1] if found else None
-
-
-def _is_folded(description: Description) -> bool:
-    """Return whether a file holds a network with its ``Scale`` layers folded: then so is the other one."""
-    found = recognise(description, known_structures())
-    return found is not None and not found[0].scales and bool(load_structure(found[0].name).scales)
-
-
-def _common(one: Description, other: Description) -> tuple[Form, str | None]:
+def _common(one: _File, other: _File) -> tuple[Form, str | None]:
     """Return the form, and the dialect if it is not that of both files, in which the two are compared."""
-    if one.dialect != other.dialect or _of_cudnn(one) != _of_cudnn(other):
+    here, there = one.description, other.description
+    if here.dialect != there.dialect or _of_cudnn(here) != _of_cudnn(there):
         return TF, "npz"
-    told = [_told(description) for description in (one, other)]
-    for layout, kernels in told:
-        if layout and kernels:
-            return Form(layout=layout.value, kernels=kernels.value), None
-    known = [kernels.value for _, kernels in told if kernels]
+    if form := one.form() or other.form():
+        return form, None
+    known = [kernels.value for _, kernels in (one.told(), other.told()) if kernels]
     return replace(TF, kernels=known[0]) if known else TF, None
-
-
-def _told(description: Description) -> tuple[Fact | None, Fact | None]:
-    """Return what tells a file's layout and kernels."""
-    layout = learn_layout(description, match=_match(description))
-    return layout, learn_kernels(description, layout)
 
 
 def _of_cudnn(description: Description) -> bool:

@@ -1,4 +1,4 @@
-"""Every exception that this distribution raises on purpose.
+"""Every exception that this distribution raises on purpose, and the warning that it gives.
 
 The tree lives here, not in :mod:`zoo`, because imports point from ``zoo`` to ``converters`` and never back.
 This module imports nothing, so that naming an error costs nothing.
@@ -45,6 +45,15 @@ class AlreadyConvertedError(ConversionError):
 
 class UnknownFlattenError(ConversionError):
     """A dense layer may follow a flattened feature map whose (C, H, W) shape nobody has told."""
+
+
+class ConversionWarning(UserWarning):
+    """What a conversion, or the reading of weights, had to take for granted: it may be wrong.
+
+    ``warnings.filterwarnings("ignore", category=zoo.ConversionWarning)`` silences it; with ``"error"`` in
+    place of ``"ignore"`` it is raised before anything is written or loaded. What the message advises to say,
+    once said, leaves nothing to warn of.
+    """
 
 
 class DownloadError(ZooError):

@@ -20,6 +20,7 @@ from h5py import h5g
 from converters import blocks
 from converters.copying import Task, TreeCopier, datasets_of, fill, source_values
 from converters.dialects import describe
+from converters.doubts import warn_of
 from converters.errors import FileFormatError
 from converters.facts import kernels_of_backend
 from converters.hdf5 import Source, open_untrusted
@@ -54,7 +55,11 @@ def arrays(plan: Plan) -> Iterator[tuple[PlannedArray, Values]]:
     Raises:
         FileFormatError: If an array cannot be read.
         ConversionError: If the file is no longer what was planned for.
+
+    Warns:
+        ConversionWarning: What the plan took for granted, when the first array is asked for.
     """
+    warn_of(plan.path, plan.notes, stacklevel=2)
     with reader(plan) as read:
         for array in plan.arrays:
             yield array, read(array)

@@ -1,13 +1,16 @@
 """What a file is, and how that was learned.
 
 In this order: the user, the record that an earlier conversion left, the registry, the ``backend`` attribute
-of Keras 2, the configuration of a whole model, the shapes. What nothing tells is assumed, and called so.
+of Keras 2, the configuration of a whole model, the names of Keras 1's arrays, the shapes. What nothing tells
+is assumed, and called so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from converters.dialects import Description
@@ -37,8 +40,8 @@ class Fact:
 
     Attributes:
         value: ``th`` or ``tf``.
-        source: ``user``, ``record``, ``registry``, ``backend attribute``, ``model_config``, ``shapes``,
-            ``direction`` or ``assumed``.
+        source: ``user``, ``record``, ``registry``, ``backend attribute``, ``model_config``, ``array names``,
+            ``shapes``, ``direction`` or ``assumed``.
     """
 
     value: Literal["th", "tf"]
@@ -101,7 +104,7 @@ def learn_kernels(
         registry_form: What the registry says.
 
     Returns:
-        None only if the layout is unknown too.
+        None only if the layout is unknown too, and the arrays' names tell nothing.
     """
     return _first(
         (
@@ -109,6 +112,7 @@ def learn_kernels(
             ("record", description.record and description.record.form.kernels),
             ("registry", registry_form and registry_form.kernels),
             ("backend attribute", kernels_of_backend(description)),
+            ("array names", kernels_of_names(description)),
             ("assumed", layout and layout.value),
         )
     )
@@ -119,6 +123,45 @@ def kernels_of_backend(description: Description) -> Kernels | None:
     if description.dialect == "keras3":
         return "tf"
     return _BACKENDS.get(description.backend or "")
+
+
+# TensorFlow calls a variable by the operation that makes it and the number of that operation's output.
+_TENSOR = re.compile(r".*:\d+", re.DOTALL)
+
+
+def kernels_of_names(description: Description) -> Kernels | None:
+    """Return what the names of a Keras 1 file's arrays tell, or None where they disagree or tell nothing.
+
+    Keras 1 writes the names of its variables: ``conv1_W:0`` on TensorFlow, ``conv1_W`` on Theano, the only
+    other backend it has.
+    """
+    if description.dialect != "keras1":
+        return None
+    names = [array.name for layer in description.weighted for array in layer.arrays]
+    told: set[Kernels] = {"tf" if _TENSOR.fullmatch(name) else "th" for name in names}
+    return told.pop() if len(told) == 1 else None
+
+
+# What a file's own name calls the backend: the short words only in front of "kernels" ("tf_dim_ordering" is
+# about the layout), the long ones wherever they are not about the layout.
+_LONG_WORDS: Mapping[str, Kernels] = {"theano": "th", "tensorflow": "tf"}
+_SHORT_WORDS: Mapping[str, Kernels] = {"th": "th", "tf": "tf", **_LONG_WORDS}
+_ABOUT_KERNELS = ("kernel", "kernels")
+_ABOUT_LAYOUT = ("dim", "ordering", "layout")
+
+
+def kernels_of_file_name(path: Path) -> Kernels | None:
+    """Return what a file's own name says of its kernels, or None if it says nothing, or both.
+
+    Args:
+        path: For instance ``vgg16_weights_tf_dim_ordering_th_kernels.h5`` or ``tagger_tensorflow.h5``.
+    """
+    words = re.findall(r"[a-z0-9]+", path.name.lower())
+    pairs = list(zip(words, [*words[1:], ""], strict=True))
+    said = {
+        _SHORT_WORDS[word] for word, after in pairs if word in _SHORT_WORDS and after in _ABOUT_KERNELS
+    } or {_LONG_WORDS[word] for word, after in pairs if word in _LONG_WORDS and after not in _ABOUT_LAYOUT}
+    return said.pop() if len(said) == 1 else None
 
 
 def layout_of_config(config: Mapping[str, Any] | None) -> Layout | None:

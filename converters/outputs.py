@@ -12,6 +12,7 @@ from converters.errors import ConversionError
 from converters.keras3 import cell_path
 from converters.kernels import SCALED
 from converters.kinds import MODELS, WRAPPERS, kind_of_group, snake_case3, stem_of
+from converters.layouts import Kernels
 from converters.parts import Array, Layer, Part
 from converters.planned import Output, PlannedArray, Share
 from converters.roles import keras1_suffix
@@ -27,7 +28,11 @@ _NOT_TRAINED = ("moving_mean", "moving_variance")
 
 
 def planned_outputs(
-    description: Description, planned: Planned, to: str, scaled: Sequence[Part] = ()
+    description: Description,
+    planned: Planned,
+    to: str,
+    kernels: Kernels,
+    scaled: Sequence[Part] = (),
 ) -> tuple[Output, ...]:
     """Return every array of the new file, in its order.
 
@@ -35,6 +40,7 @@ def planned_outputs(
         description: The old file.
         planned: What becomes of each of its arrays, by path.
         to: The new dialect or container.
+        kernels: How the new file stores kernels; in Keras 1 the arrays' names tell it.
         scaled: The recurrent layers whose gates are scaled for Keras 3's hard sigmoid.
 
     Raises:
@@ -42,7 +48,8 @@ def planned_outputs(
     """
     native = replace(description, layers=tuple(map(_native, description.layers)))
     gates = frozenset(array.path for part in scaled for array in part.arrays)
-    outputs = tuple(_MAKERS[to](_Writing(description=native, planned=planned, scaled=gates)))
+    writing = _Writing(description=native, planned=planned, kernels=kernels, scaled=gates)
+    outputs = tuple(_MAKERS[to](writing))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
@@ -62,6 +69,7 @@ class _Writing:
     description: Description
     planned: Planned
     scaled: frozenset[str]
+    kernels: Kernels
 
     def refuse(self, layer: Layer | Part, why: str) -> ConversionError:
         return ConversionError(f"{self.description.path}: layer {layer.name!r} ({layer.kind}) {why}")
@@ -185,11 +193,13 @@ def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output
     if missing and (kind in GATES or kind in ("SimpleRNN", "BatchNormalization")):
         raise writing.refuse(part, f"has no {missing[0]}, which Keras 1 cannot be without")
     owner = layer.name if len(layer.parts) == 1 else part.name.rpartition("/")[2]
+    # Whoever has lost the record goes by the names, as of the files that Keras 1 itself wrote.
+    ending = ":0" if writing.kernels == "tf" else ""
     gates: str | list[None] = OLD_GATES.get(kind, [None])
     for gate in gates:
         for role in RULES[kind]:
             if shares := _gate_shares(writing, part, role, gate):
-                name = f"{owner}{keras1_suffix(kind, role, gate)}"
+                name = f"{owner}{keras1_suffix(kind, role, gate)}{ending}"
                 full = f"{role}_{gate}" if gate else role
                 yield writing.output(layer, part, full, shares, name=name, path=f"{layer.name}/{name}")
 
@@ -235,8 +245,10 @@ def _layer_class(writing: _Writing, layer: Layer) -> str:
     if layer.kind is None:
         inside = layer.parts[0].name if len(layer.parts) > 1 else layer.parts[0].arrays[0].owner
         text = f"holds arrays of others ({inside!r}), which Keras 3 keeps by the kind of what holds them"
-        known = ", ".join(WRAPPERS)
-        raise writing.refuse(layer, f"{text}; say --layer {layer.name}=KIND, one of {known}")
+        own = layer.parts[0].kind if len(layer.parts) == 1 else None
+        offer = f"--layer {layer.name}={own} if they are its own, else " if own else ""
+        advice = f"say {offer}--layer {layer.name}=KIND, one of {', '.join(WRAPPERS)}"
+        raise writing.refuse(layer, f"{text}; {advice}")
     return _stem(layer.parts[0] if layer.kind == OTHER else layer, writing)
 
 

@@ -248,13 +248,13 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
     kind = kinds.of(raw.name) or (dialect == "keras3" and kinds.of_group(raw.name)) or raw.kind
     if not raw.arrays:
         return Layer(name=raw.name, kind=kind, arrays=())
-    parts = raw.parts if raw.parts and kind != OTHER else _cut(raw, kind)
+    parts = raw.parts if raw.parts and kind != OTHER else _cut(raw, kind, kinds)
     if kind is None and len(parts) == 2 and [part.direction for part in parts] == ["forward", "backward"]:
         kind = "Bidirectional"
     found = tuple(
         _with_facts(_with_kind(part, raw.name, kind, kinds, dialect), raw.name, kinds) for part in parts
     )
-    own = kind is None and len(found) == 1 and raw.arrays[0].owner in ("", raw.name)
+    own = kind is None and len(found) == 1 and is_own(raw.arrays[0].owner, raw.name)
     if own or kind in NATIVE.keys() | NATIVE.values():
         kind = found[0].kind
     arrays = {array.path: array for part in found for array in part.arrays}
@@ -263,19 +263,57 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
     )
 
 
-def _cut(raw: Raw, kind: str | None) -> tuple[Part, ...]:
+def is_own(owner: str, layer: str) -> bool:
+    """Return whether arrays are a layer's own, by the owner that their names say.
+
+    A model that is a class of its own (tf.keras) puts its name before those of its layers:
+    ``le_net/conv2d/kernel:0`` belongs to ``conv2d``.
+
+    Args:
+        owner: What stands before an array's role in its name; ``""`` if nothing does.
+        layer: The layer that holds it.
+    """
+    return not owner or owner == layer or owner.endswith(f"/{layer}")
+
+
+def _cut(raw: Raw, kind: str | None, kinds: LayerKinds) -> tuple[Part, ...]:
     """Group a layer's arrays by the layer that their names say, where it has layers inside."""
     owners = list(dict.fromkeys(array.owner for array in raw.arrays))
     if len(owners) == 1 or (kind is not None and kind not in WRAPPERS):
-        return (Part(name=raw.name, kind=None, arrays=raw.arrays),)
-    return tuple(
+        return tuple(_ways(Part(name=raw.name, kind=None, arrays=raw.arrays), kind, kinds))
+    parts = [
         Part(
             name=owner or raw.name,
             kind=None,
             arrays=tuple(array for array in raw.arrays if array.owner == owner),
         )
         for owner in owners
-    )
+    ]
+    return tuple(way for part in parts for way in _ways(part, None, kinds))
+
+
+def _ways(part: Part, kind: str | None, kinds: LayerKinds) -> Iterator[Part]:
+    """Yield a part, or the two ways of a Bidirectional whose arrays' names do not say which is whose.
+
+    Keras 2.0.0 to 2.0.4 calls the forward layer's ``bidirectional_1/kernel:0`` and the backward layer's
+    ``bidirectional_1/kernel_1:0``; from 2.0.5 on each has a name of its own between the two.
+    """
+    owner = part.arrays[0].owner
+    said = (kind, kinds.of(owner), kinds.of(owner.rpartition("/")[2]))
+    halves = two_ways(part.arrays) if "Bidirectional" in said else None
+    if halves is None:
+        yield part
+        return
+    for way, arrays in zip(_DIRECTIONS, halves, strict=True):
+        yield Part(name=f"{owner}/{way}layer", kind=None, arrays=arrays)
+
+
+def two_ways(arrays: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]] | None:
+    """Return the arrays of two recurrent layers that lie one after the other, or None if they do not."""
+    half = len(arrays) // 2
+    first, second = arrays[:half], arrays[half:]
+    alike = [(array.role, array.shape) for array in first] == [(array.role, array.shape) for array in second]
+    return (first, second) if alike and "recurrent_kernel" in {array.role for array in first} else None
 
 
 def _with_facts(part: Part, layer: str, kinds: LayerKinds) -> Part:
@@ -354,7 +392,7 @@ def _settled(layer: Layer) -> Layer:
         replace(part, kind="Conv2D", inferred=True) if part.kind is None and _one_way(part) else part
         for part in layer.parts
     )
-    own = layer.kind is None and len(parts) == 1 and layer.arrays[0].owner in ("", layer.name)
+    own = layer.kind is None and len(parts) == 1 and is_own(layer.arrays[0].owner, layer.name)
     return replace(layer, parts=parts, kind=parts[0].kind if own else layer.kind)
 
 

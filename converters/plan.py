@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 from converters import folding
 from converters.activations import HardSigmoids, find_hard_sigmoids, gates_to_scale, hard_sigmoid_notes
 from converters.dialects import Description
+from converters.doubts import Doubt
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
-from converters.facts import Fact, learn_kernels, learn_layout
+from converters.facts import Fact, kernels_of_file_name, kernels_of_names, learn_kernels, learn_layout
 from converters.flatten import (
     Flatten,
     Unknown,
@@ -25,7 +26,7 @@ from converters.kinds import infer_kind, is_kind
 from converters.layouts import Form, Kernels, Layout
 from converters.network import LayerFacts, Network, PartFacts
 from converters.outputs import planned_outputs
-from converters.parts import Layer, Part, as_other
+from converters.parts import Layer, Part, as_other, two_ways
 from converters.placing import Ends, has_old_1d, place
 from converters.planned import Output, PlannedArray
 from converters.rows import Flattened
@@ -54,7 +55,8 @@ class Plan:
         outputs: If it becomes another, every array of the new file in its order.
         folded: The batch normalisations of the new file that a ``Scale`` layer is folded into, each with that
             layer's name; None if there are none.
-        notes: What the user should know, one sentence each.
+        notes: What the user should know, one sentence each; what had to be taken for granted is a
+            :class:`converters.doubts.Doubt`, which users of Python are warned of.
         scaled: The recurrent layers whose gates are multiplied by 1.2, for today's hard sigmoid.
     """
 
@@ -157,7 +159,7 @@ def make_plan(
 
     Raises:
         ConversionError: If a layer is of a kind without a rule or without a place in the new dialect, or
-            nothing tells the layout.
+            nothing tells the layout, or what tells the kernels contradicts the file's own name.
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
     layout = learn_layout(
@@ -175,6 +177,7 @@ def make_plan(
         fold=fold,
         lenient=lenient,
         scale=hard_sigmoid == "scale",
+        published=registry_form is not None,
     )
     _check_order(request)
     if layout is None or kernel is None:
@@ -194,6 +197,7 @@ class _Request:
     fold: bool
     lenient: bool
     scale: bool
+    published: bool
 
 
 def _check_order(request: _Request) -> None:
@@ -218,17 +222,25 @@ def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
     kernel = kernel or Fact(value=target.kernels, source=assumed.source)
     plan = _plan(request, assumed, kernel)
     other = Fact(value="tf" if target.layout == "th" else "th", source="assumed")
-    path = request.description.path
-    question = f"{path}: nothing in the file tells its layout; say --from-layout th or --from-layout tf"
+    question = _question(request.description, "its layout", "--from-layout")
     try:
         changed = _plan(request, other, kernel)
     except UnknownFlattenError as error:
         raise ConversionError(question) from error
-    rules = [rule_of(array.kind, array.role) for array in plan.arrays]
-    kernels_matter = kernel.source == assumed.source and any(map(is_rotated, rules))
-    if changed.arrays != plan.arrays or kernels_matter:
+    if changed.arrays != plan.arrays:
         raise ConversionError(question)
+    if kernel.source == assumed.source and _holds_kernels(plan.arrays):
+        raise ConversionError(_question(request.description, "how its kernels are stored", "--from-kernels"))
     return plan
+
+
+def _question(description: Description, what: str, option: str) -> str:
+    return f"{description.path}: nothing in the file tells {what}; say {option} th or {option} tf"
+
+
+def _holds_kernels(arrays: Iterable[PlannedArray]) -> bool:
+    """Return whether there are kernels among the arrays that Theano and TensorFlow store otherwise."""
+    return any(is_rotated(rule_of(array.kind, array.role)) for array in arrays)
 
 
 def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
@@ -261,6 +273,8 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
     }
     arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
     outputs, folded = _outputs(request, by_path, scaled)
+    if _holds_kernels(arrays):
+        _check_file_name(description, kernel)
     return Plan(
         description=description,
         layout=layout,
@@ -315,10 +329,12 @@ def _outputs(
     if request.to is None:
         return (), {}
     if not request.fold or request.match is None:
-        return planned_outputs(request.description, by_path, request.to, scaled), {}
+        return planned_outputs(request.description, by_path, request.to, request.target.kernels, scaled), {}
     pairs = folding.pairs_in_file(request.match)
     drawn = folding.drawn(request.description, request.match, pairs)
-    return folding.fold(planned_outputs(drawn, by_path, request.to, scaled), pairs, by_path), pairs
+    return folding.fold(
+        planned_outputs(drawn, by_path, request.to, request.target.kernels, scaled), pairs, by_path
+    ), pairs
 
 
 def _ends(request: _Request, source: Form) -> Ends:
@@ -558,6 +574,8 @@ def _refusal(description: Description, part: Part) -> str:
 
 def _like(description: Description, part: Part) -> str:
     """Return how to say the kind of a layer: by the kind that its arrays fit, if they fit one."""
+    if part.kind is None and two_ways(part.arrays):
+        return f"--layer {part.name}=Bidirectional if it has two directions"
     roles = {array.full_role: array.shape for array in part.arrays}
     told = part.kind is not None and len(roles) == len(part.arrays)
     kind = infer_kind(roles, description.dialect) if told else None
@@ -574,9 +592,7 @@ def _notes(
     folded: Mapping[str, str],
 ) -> tuple[str, ...]:
     description = request.description
-    notes = []
-    if kernel.source == "assumed":
-        notes.append(f"nothing tells how the kernels are stored: taken to match the layout ({kernel.value})")
+    notes = _kernel_notes(description, kernel) if _holds_kernels(by_path.values()) else []
     if description.optimizer and request.to is None:
         notes.append("optimizer_weights are copied as they are: what they hold belongs to the source's form")
     if request.to is not None and description.whole_model:
@@ -608,6 +624,43 @@ def _other_notes(description: Description) -> list[str]:
     return [f"no rule is known for {', '.join(map(repr, others))}: the arrays are carried as they are"]
 
 
+_WRITERS: Mapping[Kernels, str] = {"th": "Theano", "tf": "TensorFlow"}
+_NAMES_SAY: Mapping[Kernels, str] = {
+    "th": "none of its arrays' names ends in :0",
+    "tf": "its arrays' names end in :0",
+}
+_OTHER: Mapping[Kernels, Kernels] = {"th": "tf", "tf": "th"}
+
+
+def _check_file_name(description: Description, kernel: Fact) -> None:
+    """Raise where a weights file's own name contradicts what its arrays' names tell of its kernels.
+
+    Raises:
+        ConversionError: With the question.
+    """
+    if kernel.source != "array names" or description.whole_model:
+        return
+    if kernels_of_file_name(description.path) not in (None, kernel.value):
+        told = f"{_NAMES_SAY[kernel.value]}, as {_WRITERS[kernel.value]} gives them (kernels {kernel.value})"
+        text = f"{told}, but the file's own name says kernels {_OTHER[kernel.value]}"
+        advice = "say --from-kernels th or --from-kernels tf (from_kernels=, of zoo.load kernels=)"
+        raise ConversionError(f"{description.path}: {text}; {advice}")
+
+
+def _kernel_notes(description: Description, kernel: Fact) -> list[str]:
+    """Return what the user should know of how it was learned how the kernels are stored."""
+    value, named = kernel.value, kernels_of_names(description)
+    if kernel.source == "assumed":
+        return [Doubt(f"nothing tells how the kernels are stored: taken to match the layout ({value})")]
+    if kernel.source == "array names" and not description.whole_model:
+        text = f"the kernels are taken to be stored as {_WRITERS[value]} does ({value}): {_NAMES_SAY[value]}"
+        return [Doubt(f"{text}; if somebody turned them, say --from-kernels {_OTHER[value]}")]
+    if kernel.source == "user" and named not in (None, value):
+        text = f"the kernels are taken to be stored as {_WRITERS[value]} does ({value}), as was said"
+        return [f"{text}, although {_NAMES_SAY[named]}, as {_WRITERS[named]} gives them"]
+    return []
+
+
 def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> list[str]:
     description = request.description
     vectors = _with_deviations(description)
@@ -620,7 +673,9 @@ def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> 
     told = network is not None and network.running_std == "variance"
     if vectors and description.dialect == "keras1" and not description.version and not told:
         text = f"running_std ({len(vectors)} layers, {vectors[0].name!r} first) is taken for a variance"
-        return [f"{text}, as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"]
+        text += ", as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"
+        # Of a published file it is known.
+        return [text if request.published else Doubt(text)]
     return []
 
 
@@ -638,19 +693,18 @@ def _doubt_notes(request: _Request) -> list[str]:
         return []
     first = doubtful[0]
     text = f"{len(doubtful)} layers ({first.name!r} first) are taken for {first.kind} by their shapes"
-    return [f"{text}; if one is transposed, say --layer NAME={_DOUBTFUL[str(first.kind)]}"]
+    return [Doubt(f"{text}; if one is transposed, say --layer NAME={_DOUBTFUL[str(first.kind)]}")]
 
 
 def _reshape_notes(description: Description) -> list[str]:
-    notes = []
+    notes: list[str] = []
     dense: str | None = None
     for layer in description.layers:
         if layer.kind == "Dense":
             dense = layer.name
         elif layer.kind in ("Reshape", "Permute") and dense:
-            notes.append(
-                f"{dense!r} is followed by {layer.name!r}: if a feature map is made of it, it is not moved"
-            )
+            text = f"{dense!r} is followed by {layer.name!r}: if a feature map is made of it, it is not moved"
+            notes.append(Doubt(text))
             dense = None
     return notes
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
 from converters.api import default_target
-from converters.errors import AlreadyConvertedError, ArgumentError, ZooError
+from converters.doubts import warn_of
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionWarning, ZooError
 from converters.layouts import TF
 from converters.targets import remove_leftovers
 
@@ -22,6 +25,8 @@ STATUSES: tuple[Status, ...] = ("converted", "done before", "skipped", "failed")
 SUFFIXES = (".h5", ".hdf5", ".keras", ".safetensors")
 """What weights files are called, in lower case; a file with another name is one if it begins as HDF5 does."""
 _NAMED_BY_CONTENT = ("keras3", "safetensors", "npz")
+_Outcome = tuple[Status, str, tuple[str, ...]]
+"""What became of a file, in what detail, and the notes of its plan."""
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -35,6 +40,7 @@ class FileResult:
         target: The new file, if there is one.
         detail: Why it was skipped or failed; what was proved of it otherwise.
         bytes: The source's size.
+        notes: What the user should know of the conversion, one sentence each.
     """
 
     source: Path
@@ -42,6 +48,7 @@ class FileResult:
     target: Path | None = None
     detail: str = ""
     bytes: int = 0
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return one line."""
@@ -56,6 +63,7 @@ class FileResult:
             "target": target,
             "detail": self.detail,
             "bytes": self.bytes,
+            "notes": list(self.notes),
         }
 
 
@@ -91,7 +99,8 @@ def convert_tree(
     """Convert every weights file below a folder into the same place below another one.
 
     A file that is there already and whose record says that it was made of this very source, into the same
-    form, by this version, is not made again.
+    form, by this version, is not made again. Files that would be written to one and the same place are left
+    alone, and the report names them: which of them may have it is the user's to say.
 
     Args:
         source: The folder.
@@ -103,6 +112,9 @@ def convert_tree(
 
     Raises:
         ArgumentError: If an argument is not what it should be.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted, file by file, when all are done.
     """
     start, end = Path(source), Path(target)
     if not start.is_dir():
@@ -113,13 +125,48 @@ def convert_tree(
         raise ArgumentError(f"jobs must be 1 or more, not {jobs}")
     results = []
     with ThreadPoolExecutor(max_workers=jobs or os.cpu_count()) as pool:
-        to = options.get("to")
-        files = [(path, _target(path, end / path.relative_to(start), to)) for path in _files(start, end)]
-        for result in pool.map(lambda pair: _one(pair[0], pair[1], {"force": force, **options}), files):
+        jobs_to_do = _jobs(start, end, options.get("to"))
+        for result in pool.map(lambda job: _one(job, {"force": force, **options}), jobs_to_do):
             results.append(result)
             if report:
                 report(result)
+    for result in results:
+        warn_of(result.source, result.notes, stacklevel=2)
     return TreeReport(files=tuple(results))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One file of a tree, where its conversion goes, and why it must not go there, if so."""
+
+    source: Path
+    target: Path
+    problem: str = ""
+
+
+def _jobs(start: Path, end: Path, to: str | None) -> list[_Job]:
+    """Return what is to be done, file by file; no two files have one target, and no target is a source."""
+    targets = {path: _target(path, end / path.relative_to(start), to) for path in _files(start, end)}
+    rivals: dict[Path, list[Path]] = {}
+    for path, target in targets.items():
+        # One that cannot be read writes nothing either; that is reported when its turn comes.
+        with suppress(OSError):
+            if _is_weights(path):
+                rivals.setdefault(target, []).append(path)
+    return [
+        _Job(source=path, target=target, problem=_problem(path, target, targets, rivals.get(target, [])))
+        for path, target in targets.items()
+    ]
+
+
+def _problem(path: Path, target: Path, sources: Collection[Path], rivals: Sequence[Path]) -> str:
+    others = " and ".join(str(other) for other in rivals if other != path)
+    if path in rivals and others:
+        advice = f"rename all but one, or convert it by itself: zoo convert {path} NEW"
+        return f"would be written to {target}, and so would {others}; {advice}"
+    if path in rivals and target in sources:
+        return f"would be written to {target}, which is one of the files to convert; give another folder"
+    return ""
 
 
 def _target(source: Path, same: Path, to: str | None) -> Path:
@@ -135,18 +182,21 @@ def _files(start: Path, end: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(names))
 
 
-def _one(source: Path, target: Path, options: Mapping[str, Any]) -> FileResult:
+def _one(job: _Job, options: Mapping[str, Any]) -> FileResult:
     """Convert one file in a process of its own and return what became of it, whatever that is."""
+    source, target = job.source, job.target
     try:
         size = source.stat().st_size
         if not _is_weights(source):
             return FileResult(source=source, status="skipped", detail="not a weights file", bytes=size)
+        if job.problem:
+            return FileResult(source=source, status="failed", detail=job.problem, bytes=size)
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return FileResult(source=source, status="failed", detail=f"cannot be read or written ({error})")
-    status, detail = _in_process(source, target, options)
+    status, detail, notes = _in_process(source, target, options)
     made = target if status in ("converted", "done before") else None
-    return FileResult(source=source, status=status, target=made, detail=detail, bytes=size)
+    return FileResult(source=source, status=status, target=made, detail=detail, bytes=size, notes=notes)
 
 
 def _is_weights(path: Path) -> bool:
@@ -158,7 +208,7 @@ def _is_weights(path: Path) -> bool:
         return stream.read(len(_SIGNATURE)) == _SIGNATURE
 
 
-def _in_process(source: Path, target: Path, options: Mapping[str, Any]) -> tuple[Status, str]:
+def _in_process(source: Path, target: Path, options: Mapping[str, Any]) -> _Outcome:
     # Not fork: this process has threads. Not spawn: a server that has h5py already forks in no time.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["converters.api"])
@@ -167,13 +217,13 @@ def _in_process(source: Path, target: Path, options: Mapping[str, Any]) -> tuple
     process.start()
     there.close()
     try:
-        status, detail = here.recv()
+        status, detail, notes = here.recv()
     except EOFError:
         process.join()
         remove_leftovers(target, process.pid or 0)
-        return "failed", _how_it_ended(process.exitcode or 0)
+        return "failed", _how_it_ended(process.exitcode or 0), ()
     process.join()
-    return status, detail.removeprefix(f"{source}: ")
+    return status, detail.removeprefix(f"{source}: "), notes
 
 
 def _how_it_ended(code: int) -> str:
@@ -187,12 +237,12 @@ def _work(answer: Connection, source: Path, target: Path, options: dict[str, Any
     try:
         answer.send(_convert(source, target, options))
     except AlreadyConvertedError as error:
-        answer.send(("skipped", str(error)))
+        answer.send(("skipped", str(error), ()))
     except ZooError as error:
-        answer.send(("failed", str(error)))
+        answer.send(("failed", str(error), ()))
 
 
-def _convert(source: Path, target: Path, options: dict[str, Any]) -> tuple[Status, str]:
+def _convert(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
     from converters.api import convert_file, plan_file
     from converters.execute import is_done
 
@@ -200,6 +250,9 @@ def _convert(source: Path, target: Path, options: dict[str, Any]) -> tuple[Statu
         about_writing = ("force", "verify", "progress")
         plan = plan_file(source, **{key: value for key, value in options.items() if key not in about_writing})
         if is_done(plan, target):
-            return "done before", ""
-    proof = convert_file(source, target, **options).record.proof
-    return "converted", f"verified {proof}" if proof else "not verified"
+            return "done before", "", plan.notes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConversionWarning)  # who started this process warns of them
+        done = convert_file(source, target, **options)
+    proof = done.record.proof
+    return "converted", f"verified {proof}" if proof else "not verified", done.plan.notes

@@ -241,7 +241,7 @@ def test_inspect_tells_what_a_file_is(run: Command) -> None:
     assert "th (shapes)" in out
     code, out, _ = run("inspect", str(SAMPLE), "--json")
     told = json.loads(out)
-    assert (told["dialect"], told["layout"], told["kernels_from"]) == ("keras1", "th", "assumed")
+    assert (told["dialect"], told["layout"], told["kernels_from"]) == ("keras1", "th", "array names")
     assert told["parameters"] == 128
 
 

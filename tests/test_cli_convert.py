@@ -10,9 +10,11 @@ from pathlib import Path
 import h5py
 import pytest
 
+from converters import convert_file
 from tests.command import Command
-from tests.weight_files import keras1, write_named
+from tests.weight_files import BY_NAMES, keras1, without_record, write_named
 
+KNOWN = {"flatten": {"fc": (6, 3, 4)}}
 MAP = "--flatten=fc=6x3x4"
 PROOF = "zoo: verified 6 arrays, 827 values: the new file gives the source again, bit for bit"
 
@@ -79,6 +81,7 @@ def test_convert_takes_a_folder(run, source, tmp_path):
     assert err.splitlines() == [
         f"zoo: skipped: {folder / 'notes.txt'}: not a weights file",
         f"zoo: converted: {folder / 'old.h5'}: {PROOF.removeprefix('zoo: ')}",
+        f"zoo: {folder / 'old.h5'}: {BY_NAMES}",
     ]
     (folder / "bad.h5").write_text("words")
     code, out, _ = run("convert", "--th-to-tf", MAP, folder, new, "--json")
@@ -90,6 +93,7 @@ def test_convert_takes_a_folder(run, source, tmp_path):
         "target": None,
         "detail": "not an HDF5 file but something that starts with b'words'",
         "bytes": 5,
+        "notes": [],
     }
 
 
@@ -123,6 +127,38 @@ def test_diff_tells_by_its_exit_code(run, source, tmp_path):
     assert row == ["out", "different", "1", "of", "40", "17", "0.5"]
     code, out, _ = run("diff", source, new, "--json")
     assert (code, json.loads(out)["equal"]) == (1, False)
+
+
+def test_diff_tells_what_it_cannot_compare_from_what_differs(run, source, tmp_path):
+    """2, whatever the reason: a file that is missing or none, a question that is not answered."""
+    text = tmp_path / "text.h5"
+    text.write_text("words")
+    bare = without_record(convert_file(source, tmp_path / "tf.h5", direction="th-to-tf", **KNOWN).target)
+    for files in ((source, tmp_path / "none.h5"), (text, source), (source, tmp_path), (source, bare)):
+        code, out, err = run("diff", *files)
+        assert (code, out) == (2, "")
+        assert err.startswith("zoo: ")
+    assert run("diff", "--arch", "vgg16", source, source)[0] == 2
+    assert run("diff", "--second-arch", "vgg17", source, source)[0] == 2
+    assert run("diff", MAP, source, bare)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ([], 1),
+        (["--second-from-kernels", "tf"], 0),
+        (["--from-kernels", "th", "--second-from-kernels", "tf", "--second-from-layout", "tf"], 0),
+        (["--from-kernels", "tf"], 1),
+        (["--from-kernels", "tf", "--second-from-kernels", "th"], 0),
+        (["--from-layout", "th", "--second-from-layout", "tf", "--second-from-kernels", "tf"], 0),
+        (["--from-layout", "th", "--second-from-kernels", "tf"], 2),
+    ],
+)
+def test_diff_takes_what_is_said_of_either_file(run, source, tmp_path, said, code):
+    """Of both, unless something of its own is said of the second."""
+    bare = without_record(convert_file(source, tmp_path / "tf.h5", direction="th-to-tf", **KNOWN).target)
+    assert run("diff", MAP, *said, source, bare)[0] == code
 
 
 def test_what_steers_a_terminal_is_shown_not_sent(run, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import h5py
@@ -11,11 +12,14 @@ import pytest
 
 from converters import convert_file
 from converters.compare import compare_files
-from converters.errors import ArgumentError, UnknownFlattenError
-from tests.weight_files import keras1, write_named
+from converters.errors import ArgumentError, StructureMismatchError, UnknownFlattenError
+from converters.structures import load_structure
+from tests.weight_files import counted, keras1, without_record, write_empty, write_named
 
 DATA = Path(__file__).parent / "data" / "dialects"
 MAP = {"fc": (6, 3, 4)}
+TF_FORM = {"to_layout": "tf", "to_kernels": "tf"}
+KERNEL = counted(3, 3, 2, 4)
 
 
 @pytest.fixture
@@ -127,4 +131,80 @@ def test_what_nothing_tells_is_asked_for(source, tmp_path):
     with pytest.raises(ArgumentError) as refused:
         compare_files(source, new, flatten={"fd": ((6, 3, 4),)})
     assert str(refused.value) == f"neither {source} nor {new} has a layer 'fd' with weights"
-    assert compare_files(source, new, flatten={"fc": ((6, 3, 4),)}).layers[1].status == "permuted"
+    for said in (((6, 3, 4),), (6, 3, 4), [6, 3, 4]):
+        assert compare_files(source, new, flatten={"fc": said}).layers[1].status == "permuted"
+    text = "flatten of 'fc' must be (channels, height, width) or None, not '6x3x4'"
+    with pytest.raises(ArgumentError) as refused:
+        compare_files(source, new, flatten={"fc": "6x3x4"})
+    assert str(refused.value) == text
+
+
+FLATTENS = ((6, 3, 4), ((6, 3, 4),), ((6, 2, 3), (36,)), None)
+
+
+@pytest.mark.parametrize("said", FLATTENS)
+def test_rows_are_said_as_for_a_conversion(source, tmp_path, said):
+    """Whatever a conversion takes, the comparison of its two ends takes, and finds them equal."""
+    new = without_record(convert_file(source, tmp_path / "new.h5", **TF_FORM, flatten={"fc": said}).target)
+    kernels = ("th", "tf")
+    assert compare_files(source, new, from_kernels=kernels, flatten={"fc": said}).equal
+    for other in (other for other in FLATTENS if rows(other) != rows(said)):
+        assert not compare_files(source, new, from_kernels=kernels, flatten={"fc": other}).equal
+
+
+def rows(said):
+    """Return segments of rows for either way to say them."""
+    return (said,) if said and isinstance(said[0], int) else said
+
+
+@pytest.mark.parametrize("first", ["th", "tf"])
+@pytest.mark.parametrize("second", ["th", "tf"])
+def test_what_is_said_of_either_file_is_obeyed(tmp_path, first, second):
+    """Two files that tell nothing: once for both, or of each its own; one is turned where they differ."""
+    paths = [
+        write_named(tmp_path / f"{name}.h5", {"c": {"c/kernel:0": values, "c/bias:0": counted(4)}})
+        for name, values in (("a", KERNEL), ("b", KERNEL if first == second else KERNEL[::-1, ::-1]))
+    ]
+    found = compare_files(*paths, from_layout="tf", from_kernels=(first, second))
+    assert found.equal
+    assert statuses(found) == {"c": "equal" if first == second else "permuted"}
+    unlike = {"th": "tf", "tf": "th"}[first]
+    assert not compare_files(*paths, from_layout=("tf", "tf"), from_kernels=(unlike, second)).equal
+    assert compare_files(*paths, from_layout="tf", from_kernels=first).equal == (first == second)
+
+
+def test_a_structure_and_a_version_are_said_of_either_file(tmp_path):
+    """The network that a file must hold; whether its deviations are those of Keras up to 1.0.6."""
+    vgg, resnet = (
+        write_empty(tmp_path / f"{name}.h5", load_structure(name), layout="tf")
+        for name in ("vgg16", "resnet50")
+    )
+    for files, arch in (((vgg, resnet), "resnet50"), ((resnet, vgg), (None, "resnet50"))):
+        with pytest.raises(StructureMismatchError, match=f"^{re.escape(str(vgg))}: "):
+            compare_files(*files, arch=arch)
+    said = {"arch": ("resnet50", None), "from_layout": ("tf", None), "from_kernels": ("tf", None)}
+    assert not compare_files(resnet, write_named(tmp_path / "none.h5", keras1(fc=(4, 2))), **said).equal
+    vectors = {f"bn_{name}": counted(8) for name in ("gamma", "beta", "running_mean", "running_std")}
+    old = write_named(tmp_path / "old.h5", {"bn": vectors})
+    squared = vectors | {"bn_running_std": vectors["bn_running_std"] ** 2}
+    new = write_named(tmp_path / "new.h5", {"bn": squared})
+    keras2 = convert_file(new, tmp_path / "keras2.h5", to="keras2", keras_version="1.2.2").target
+    assert compare_files(old, keras2, keras_version=("1.0.6", None)).equal
+    assert not compare_files(old, keras2, keras_version=("1.2.2", None)).equal
+    assert compare_files(keras2, old, keras_version=(None, "1.0.6")).equal
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"from_kernels": "theano"}, "from_kernels must be 'th' or 'tf', not 'theano'"),
+        ({"from_layout": (None, "last")}, "from_layout must be 'th' or 'tf', not 'last'"),
+        ({"arch": ("a", "b", "c")}, "what is said of each of two files is a pair, not ('a', 'b', 'c')"),
+        ({"keras_version": "new"}, "keras_version must be a version such as 1.0.6, not 'new'"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(source, said, message):
+    """As by a conversion."""
+    with pytest.raises(ArgumentError) as refused:
+        compare_files(source, source, **said)
+    assert str(refused.value) == message

@@ -133,7 +133,7 @@ def test_what_a_file_is_already_is_refused(convolution, tmp_path):
     with pytest.raises(AlreadyConvertedError) as refused:
         convert_file(convolution, direction="tf-to-th")
     assert str(refused.value) == (
-        f"{convolution}: is already in layout th (shapes) with kernels th (assumed); "
+        f"{convolution}: is already in layout th (shapes) with kernels th (array names); "
         "if that is wrong, say what it is with --from-layout and --from-kernels"
     )
     assert convert_file(convolution, direction="tf-to-th", from_kernels="tf").plan.changed
@@ -244,7 +244,7 @@ def test_inspecting_says_what_a_file_is(convolution):
         "layout": "th",
         "layout_from": "shapes",
         "kernels": "th",
-        "kernels_from": "assumed",
+        "kernels_from": "array names",
         "structure": None,
         "record": None,
         "layers": [

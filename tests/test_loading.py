@@ -14,7 +14,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from weight_files import write_empty, write_empty_numbered
+from weight_files import BY_NAMES, write_empty, write_empty_numbered
 
 import converters
 import zoo
@@ -386,7 +386,7 @@ def first_kernel(model: keras.Model) -> np.ndarray:
 
 
 def test_kernels_of_a_file_are_what_the_user_says(practice_file, tmp_path):
-    """A file in TensorFlow's layout with Theano's kernels: taken as it seems, or as it is."""
+    """A file in tf layout with Theano's kernels: as its names tell, with a warning, or as is said."""
     path, mixed = practice_file("googlenet"), tmp_path / "tf_dim_ordering_th_kernels.h5"
     converters.convert_file(path, mixed, to_layout="tf", to_kernels="th")
     with h5py.File(mixed, "r+") as file:
@@ -397,8 +397,12 @@ def test_kernels_of_a_file_are_what_the_user_says(practice_file, tmp_path):
     assert np.array_equal(
         first_kernel(zoo.load("googlenet", weights=mixed, num_classes=0, kernels="th")), expected
     )
-    assumed = first_kernel(zoo.load("googlenet", weights=str(mixed), num_classes=0))
-    assert np.array_equal(assumed, expected[::-1, ::-1])
+    turned = zoo.load("googlenet", weights=mixed, num_classes=0, kernels="tf")
+    assert np.array_equal(first_kernel(turned), expected[::-1, ::-1])
+    with pytest.warns(zoo.ConversionWarning) as warned:
+        named = zoo.load("googlenet", weights=str(mixed), num_classes=0)
+    assert np.array_equal(first_kernel(named), expected)
+    assert [(str(one.message), one.filename) for one in warned] == [(f"{mixed}: {BY_NAMES}", __file__)]
 
 
 def test_a_model_without_auxiliary_heads_reads_the_rest(practice_file):

@@ -18,7 +18,7 @@ from converters.plan import make_plan
 from converters.rows import parse_rows, rows_text
 from converters.rules import RULES
 from converters.structures import load_structure, match
-from tests.weight_files import counted, keras1, names, write_empty, write_named, write_numbered
+from tests.weight_files import BY_NAMES, counted, keras1, names, write_empty, write_named, write_numbered
 
 DATA = Path(__file__).parent / "data" / "dialects"
 
@@ -44,10 +44,10 @@ class TestFacts:
     """Who is believed about layout and kernels."""
 
     def test_the_shapes_tell_the_layout_of_a_keras_1_file(self, small):
-        """The outputs are first in th layout; the kernels are assumed to match, and that is said."""
+        """The outputs are first in th layout; the names are Theano's, and that they may lie is said."""
         plan = planned(small, flatten={"fc": ((6, 3, 4),)})
-        assert (str(plan.layout), str(plan.kernels)) == ("th (shapes)", "th (assumed)")
-        assert plan.notes == ("nothing tells how the kernels are stored: taken to match the layout (th)",)
+        assert (str(plan.layout), str(plan.kernels)) == ("th (shapes)", "th (array names)")
+        assert plan.notes == (BY_NAMES,)
 
     @pytest.mark.parametrize(
         ("arguments", "kernels"),
@@ -411,10 +411,10 @@ def test_a_plan_prints_itself(small):
     """What is known and from where, then one line for each array that changes."""
     assert str(planned(small, flatten={"fc": ((6, 3, 4),)})) == (
         f"{small} (keras1)\n"
-        "  from    layout th (shapes), kernels th (assumed)\n"
+        "  from    layout th (shapes), kernels th (array names)\n"
         "  to      layout tf, kernels tf\n"
         "  flatten fc=6x3x4 (user)\n"
-        "  note    nothing tells how the kernels are stored: taken to match the layout (th)\n"
+        f"  note    {BY_NAMES}\n"
         "  arrays  6 (3,308 bytes), 2 of them change\n"
         "  conv  kernel  (6, 3, 3, 5) -> (3, 5, 3, 6)  channels last, rotate by 180 degrees\n"
         "  fc    kernel  (72, 7)                       rows of 6x3x4 to channels last"
@@ -428,7 +428,7 @@ def test_a_plan_is_plain_data(small):
         "layout": "th",
         "layout_from": "shapes",
         "kernels": "th",
-        "kernels_from": "assumed",
+        "kernels_from": "array names",
     }
     assert plan["target"] == {"layout": "tf", "kernels": "tf"}
     assert plan["flatten"] == {"fc": {"rows": "6x3x4", "from": "user"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 
@@ -10,10 +11,11 @@ import pytest
 
 from converters import convert_file, trees
 from converters.dialects import describe
-from converters.errors import ArgumentError
+from converters.errors import ArgumentError, ConversionWarning
 from converters.layouts import TF
+from converters.plan import TARGETS
 from converters.trees import convert_tree
-from tests.weight_files import keras1, write_named
+from tests.weight_files import BY_NAMES, keras1, write_named
 
 
 @pytest.fixture
@@ -146,6 +148,78 @@ def test_every_dialect_remembers_what_was_done(tree, to):
     assert convert_tree(tree, tree.parent / "new", **options).count("failed") == 1
 
 
+SUFFIXES = ("", ".h5", ".H5", ".hdf5", ".weights", ".weights.h5", ".weights.hdf5", ".keras", ".safetensors")
+
+
+@pytest.mark.parametrize("to", [None, *TARGETS])
+def test_no_two_files_are_written_to_one_place(to, tmp_path, monkeypatch):
+    """Over all pairs of names that a weights file may have: each has its own target, or both are named."""
+    monkeypatch.setattr(trees, "_in_process", lambda *_: ("converted", "", ()))
+    sharing = set()
+    for number, pair in enumerate(itertools.combinations(SUFFIXES, 2)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for suffix in pair:
+            write_named(folder / f"m{suffix}", {})
+        files = {
+            found.source.name: found for found in convert_tree(folder, folder / "new", to=to, jobs=1).files
+        }
+        assert len(files) == 2
+        targets = {found.target for found in files.values()}
+        if targets == {None}:
+            sharing.add(pair)
+            for one, other in itertools.permutations(files):
+                assert files[one].detail.startswith("would be written to ")
+                assert f"and so would {folder / other};" in files[one].detail
+        else:
+            assert len(targets - {None}) == 2
+    assert ((".h5", ".weights.h5") in sharing) == (to in ("keras3", "safetensors", "npz"))
+    assert bool(sharing) == (to in ("keras3", "safetensors", "npz"))
+
+
+def test_files_that_would_share_a_place_are_named_and_the_rest_converted(tree):
+    """Whatever was done before, forced or not, and however many work side by side; nothing is touched."""
+    options = {"to": "keras3", "from_layout": "th"}
+    new = tree.parent / "new"
+    convert_tree(tree, new, jobs=1, **options)
+    before = (new / "a.weights.h5").read_bytes()
+    write_named(tree / "a.weights.h5", keras1(conv=(5, 3, 3, 5)))
+    for jobs in (1, 3):
+        found = fates(convert_tree(tree, new, jobs=jobs, force=True, **options), tree)
+        for one, other in itertools.permutations(("a.h5", "a.weights.h5")):
+            advice = f"rename all but one, or convert it by itself: zoo convert {tree / one} NEW"
+            text = f"would be written to {new / 'a.weights.h5'}, and so would {tree / other}; {advice}"
+            assert found[one] == ("failed", text)
+        assert found["deep/er/b.hdf5"] == ("done before", "")
+    assert (new / "a.weights.h5").read_bytes() == before
+
+
+def test_a_file_to_convert_is_no_place_to_write_to(tmp_path):
+    """Into the folder above, a name further down comes out where another file lies."""
+    (tmp_path / "a" / "a").mkdir(parents=True)
+    first = write_named(tmp_path / "a" / "m.h5", keras1(conv=(6, 3, 3, 5)))
+    second = write_named(tmp_path / "a" / "a" / "m.h5", keras1(conv=(4, 3, 3, 5)))
+    before = first.read_bytes()
+    report = convert_tree(tmp_path / "a", tmp_path, direction="th-to-tf", jobs=1, force=True)
+    text = f"would be written to {first}, which is one of the files to convert; give another folder"
+    assert fates(report, tmp_path / "a") == {
+        "a/m.h5": ("failed", text),
+        "m.h5": ("converted", DONE.format(2, 276)),
+    }
+    assert (first.read_bytes(), second.exists()) == (before, True)
+
+
+def test_what_was_taken_for_granted_is_warned_of_when_all_is_done(tree, capfd):
+    """In the process that was asked, file by file; the report has all notes."""
+    with pytest.warns(ConversionWarning) as warned:
+        report = convert(tree)
+    assert [str(one.message) for one in warned] == [f"{found.source}: {BY_NAMES}" for found in report.files]
+    assert {found.notes for found in report.files} == {(BY_NAMES,)}
+    assert {found.notes for found in convert(tree).files} == {(BY_NAMES,)}
+    assert {one.filename for one in warned} == {__file__}
+    assert capfd.readouterr().err == ""
+
+
 def test_the_new_tree_may_lie_in_the_old_one(tree):
     """Its files are not taken for old ones; but the two may not be the same."""
     for _ in range(2):
@@ -174,4 +248,5 @@ def test_a_result_is_one_line(tmp_path):
         "target": None,
         "detail": "why",
         "bytes": 3,
+        "notes": [],
     }

@@ -5,6 +5,12 @@ from __future__ import annotations
 import h5py
 import numpy as np
 
+# What is said of a Keras 1 file's kernels where nothing but its names tells them.
+BY_NAMES = (
+    "the kernels are taken to be stored as Theano does (th): none of its arrays' names ends in :0;"
+    " if somebody turned them, say --from-kernels tf"
+)
+
 
 def names(values):
     """Return names as Keras stores them: fixed-length bytes, or nothing at all as an empty float64 array."""
@@ -56,6 +62,14 @@ def keras1(**shapes):
             units = shape[0] if len(shape) > 2 else shape[-1]
             layers[name] = {f"{name}_W": counted(*shape), f"{name}_b": counted(units)}
     return layers
+
+
+def without_record(path):
+    """Remove what a conversion left in a file."""
+    with h5py.File(path, "r+") as file:
+        for name in [name for name in file.attrs if name.startswith("zoo_")]:
+            del file.attrs[name]
+    return path
 
 
 SUFFIXES = {

@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from converters.errors import ZooError
+from converters.errors import ConversionWarning, ZooError
 
 if TYPE_CHECKING:
     from zoo.fetching import fetch
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConversionWarning",
     "ZooError",
     "__version__",
     "decode_predictions",

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import convert_file
+from converters.layouts import TH
 from converters.structures import load_structure
 from zoo import practice
 from zoo.architectures import keras_name
@@ -173,7 +174,7 @@ def _fetch_and_convert(name: str, folder: Path, steps: _Steps) -> Path:
         )
     with steps.step("convert") as said:
         converted = folder / f"{name}_tf.h5"
-        convert_file(fetched, converted, direction="th-to-tf")
+        convert_file(fetched, converted, direction="th-to-tf", registry_form=TH)
         said.append("channels first to channels last, kernels rotated")
     return converted
 

@@ -1,4 +1,4 @@
-"""The exceptions of ``zoo``: the tree of :mod:`converters.errors`, under the name that users import."""
+"""The exceptions and the warning of ``zoo``: those of :mod:`converters.errors`, as users import them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from converters.errors import (
     CacheError,
     ChecksumError,
     ConversionError,
+    ConversionWarning,
     DownloadError,
     FileFormatError,
     RegistryError,
@@ -23,6 +24,7 @@ __all__ = [
     "CacheError",
     "ChecksumError",
     "ConversionError",
+    "ConversionWarning",
     "DownloadError",
     "FileFormatError",
     "RegistryError",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.blocks import ALIGNMENT, aligned_empty
+from converters.doubts import warn_of
 from converters.structures import load_structure
 from zoo import head as heads
 from zoo.architectures import builder, keras_name
@@ -81,6 +82,11 @@ def load(
         FileFormatError: The file at the path holds no Keras weights.
         StructureMismatchError: The file holds other layers than the network.
         DownloadError: The weights cannot be had.
+
+    Warns:
+        ConversionWarning: What nothing told of the file at a path, for instance how its kernels are stored,
+            so that it had to be taken for granted. ``warnings.filterwarnings("error",
+            category=zoo.ConversionWarning)`` refuses such a file, ``"ignore"`` silences the warning.
     """
     return prepared(
         name,
@@ -140,7 +146,12 @@ def prepared(
         raise ArgumentError(f"compile={compile!r}: must be True or False")
 
     def made() -> keras.Model:
-        model = draw(network, graph, wish) if opened is None else _read(network, opened(), wish)
+        if opened is None:
+            model = draw(network, graph, wish)
+        else:
+            source = opened()
+            warn_of(source.path, source.plan.notes, stacklevel=3)
+            model = _read(network, source, wish)
         heads.freeze(model, is_frozen)
         if compile and wish.classes != 0:
             heads.compile_for_finetuning(model)

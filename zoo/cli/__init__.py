@@ -13,6 +13,7 @@ from importlib import import_module
 
 from converters.errors import ArgumentError, UnknownNameError, ZooError
 from converters.limits import printable
+from zoo.cli import output
 from zoo.cli.parser import build_parser
 
 EXIT_DONE = 0
@@ -32,17 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = build_parser().parse_args(argv)
     command = import_module(f"zoo.cli.{arguments.module}")
+    failed = getattr(command, "EXIT_ON_ERROR", EXIT_FAILED)
     try:
-        code: int = command.run(arguments)
+        with output.warnings_as_notes():
+            code: int = command.run(arguments)
         sys.stdout.flush()
     except (ArgumentError, UnknownNameError) as error:
         return _fail(error, EXIT_USAGE)
     except ZooError as error:
-        return _fail(error, EXIT_FAILED)
+        return _fail(error, failed)
     except BrokenPipeError:
         return _unheard()
     except OSError as error:
-        return _fail(f"{error.filename or arguments.module}: {error.strerror or error}", EXIT_FAILED)
+        return _fail(f"{error.filename or arguments.module}: {error.strerror or error}", failed)
     except KeyboardInterrupt:
         print("zoo: interrupted", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED

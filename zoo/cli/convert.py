@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         plan = plan_file(source.path, **asked, registry_form=source.form)
         output.print_json(plan.as_dict()) if arguments.json else output.print_line(str(plan))
         return EXIT_DONE
-    with BytesDone(progress(), f"converting {source.path.name}") as advance:
+    with output.unwarned(), BytesDone(progress(), f"converting {source.path.name}") as advance:
         conversion = convert_file(
             source.path,
             arguments.target or source.target,
@@ -66,21 +66,27 @@ def _unverified(arguments: argparse.Namespace) -> str:
 
 
 def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
-    from converters.trees import convert_tree
+    from converters.trees import FileResult, convert_tree
+
+    def tell(result: FileResult) -> None:
+        output.note(f"zoo: {result}")
+        for note in result.notes:
+            output.note(f"zoo: {result.source}: {note}")
 
     if arguments.dry_run:
         raise ArgumentError("--dry-run is for single files")
     if arguments.target is None:
         raise ArgumentError(f"{arguments.source} is a folder: say where the new files go")
-    report = convert_tree(
-        arguments.source,
-        arguments.target,
-        jobs=arguments.jobs,
-        force=arguments.force,
-        verify=arguments.verify,
-        report=lambda result: output.note(f"zoo: {result}"),
-        **asked,
-    )
+    with output.unwarned():
+        report = convert_tree(
+            arguments.source,
+            arguments.target,
+            jobs=arguments.jobs,
+            force=arguments.force,
+            verify=arguments.verify,
+            report=tell,
+            **asked,
+        )
     output.print_json(report.as_dict()) if arguments.json else output.print_line(str(report))
     return EXIT_FAILED if report.count("failed") else EXIT_DONE
 

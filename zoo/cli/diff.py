@@ -1,4 +1,4 @@
-"""``zoo diff``."""
+"""``zoo diff``: the exit code is 0 if the files are equal, 1 if they differ, 2 if nobody can tell."""
 
 from __future__ import annotations
 
@@ -6,23 +6,42 @@ import argparse
 
 from converters import parse_flatten, parse_layers
 from converters.compare import Comparison, LayerComparison, compare_files
-from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, output
+
+EXIT_ON_ERROR = EXIT_USAGE
+"""A script must not take a file that is missing or cannot be read for one that differs."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare two weights files as if they were in one form; fail if they differ."""
+    arch = _of_each(arguments, "arch")
+    if any(arch):
+        from zoo.registry import architecture
+
+        for name in filter(None, arch):
+            architecture(name)
     comparison = compare_files(
         arguments.first,
         arguments.second,
+        from_layout=_of_each(arguments, "from_layout"),
+        from_kernels=_of_each(arguments, "from_kernels"),
+        arch=arch,
         flatten=parse_flatten(arguments.flatten),
         layers=parse_layers(arguments.layers),
-        keras_version=arguments.keras_version,
+        keras_version=_of_each(arguments, "keras_version"),
     )
     if arguments.json:
         output.print_json(comparison.as_dict())
     else:
         _print(comparison)
     return EXIT_DONE if comparison.equal else EXIT_FAILED
+
+
+def _of_each(arguments: argparse.Namespace, name: str) -> tuple[str | None, str | None]:
+    """Return what is said of A, and of B: the same unless something of its own is said."""
+    said: str | None = getattr(arguments, name)
+    own: str | None = getattr(arguments, f"second_{name}")
+    return said, own or said
 
 
 def _print(comparison: Comparison) -> None:

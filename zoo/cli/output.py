@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from converters.errors import ConversionWarning
 from converters.limits import printable
 
 if TYPE_CHECKING:
@@ -28,6 +31,31 @@ def print_line(text: str) -> None:
 def note(text: str) -> None:
     """Print one line for the person, not the script, on standard error."""
     sys.stderr.write(f"{printable(text)}\n")
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Print what a conversion had to take for granted as a line like any other; each such line once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ConversionWarning)
+        show = warnings.showwarning
+
+        def told(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
+            if issubclass(category, ConversionWarning):
+                note(f"zoo: {message}")
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = told
+        yield
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Leave out those warnings, for whoever prints a plan's notes itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConversionWarning)
+        yield
 
 
 def console() -> Console:

@@ -172,12 +172,19 @@ def _add_diff(commands: _Commands) -> None:
     parser = _command(
         commands,
         "diff",
-        "compare two weights files as if they were in one form; 1 if they differ",
+        "compare two weights files as if they were in one form; 1 if they differ, 2 if that cannot be told",
         module="diff",
     )
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
+    for axis in ("layout", "kernels"):
+        parser.add_argument(f"--from-{axis}", choices=_FORMS, help=f"{axis} of A and B; else found out")
+    parser.add_argument("--arch", metavar="NAME", help="the network that A and B hold; else recognised")
     _add_told(parser)
+    for axis in ("layout", "kernels"):
+        parser.add_argument(f"--second-from-{axis}", choices=_FORMS, help=f"{axis} of B, where it differs")
+    parser.add_argument("--second-arch", metavar="NAME", help="the network that B holds, if another")
+    parser.add_argument("--second-keras-version", metavar="X.Y.Z", help="who wrote B, if another did")
     _add_json(parser)
 
 
