@@ -17,10 +17,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from converters.boundary import guarded, paced
+from converters.config_form import read_config
 from converters.errors import FileFormatError
 from converters.hdf5 import Node, Stamp, open_untrusted, root
 from converters.keras3 import keras3_layers
-from converters.limits import load_json
+from converters.limits import clipped, first_repeated, name_fault
 from converters.parts import (
     Array,
     Layer,
@@ -92,7 +94,7 @@ class Description:
     @property
     def version(self) -> tuple[int, ...]:
         """The Keras version as numbers, ``(2, 2, 4)`` for ``2.2.4-tf``; empty if the file does not say."""
-        return tuple(int(number) for number in re.findall(r"\d+", self.keras_version or "")[:3])
+        return tuple(int(number) for number in re.findall(r"\d{1,9}", self.keras_version or "")[:3])
 
 
 def describe(
@@ -115,7 +117,7 @@ def describe(
         FileFormatError: If it is not such a file; the message says what it is, or what is missing.
         ArgumentError: If the user names a layer or a kind that is not there.
     """
-    with open_untrusted(path) as source:
+    with open_untrusted(path) as source, guarded(path, limits=source.limits):
         config = source.texts.get("config.json")
         description = _describe(root(source), Path(path), keras_version, layers or {}, config)
         return replace(description, stamp=source.stamp)
@@ -127,13 +129,15 @@ def _describe(
     inside = "model_weights" if top.has("model_weights") and top.names("layer_names") is None else ""
     weights = top.group(inside) if inside else top
     text = config_text if config_text is not None else top.text("model_config")
-    config = _model_config(text, top)
-    own_version = top.text("keras_version") or weights.text("keras_version")
+    what = "config.json" if config_text is not None else "attribute 'model_config'"
+    config = None if text is None else read_config(text, f"{path}: {what}", top.limits)
+    own_version = _word(top, "keras_version") or _word(weights, "keras_version")
     version = said or own_version
-    backend = top.text("backend") or weights.text("backend")
+    backend = _word(top, "backend") or _word(weights, "backend")
     dialect, raw = _layers(weights, version, backend)
     kinds = LayerKinds(user, config)
-    layers = settled([layer_of(layer, kinds, dialect) for layer in raw])
+    _refuse_shared(raw, weights)
+    layers = settled([layer_of(layer, kinds, dialect) for layer in paced(raw)])
     kinds.check(path, layers)
     return Description(
         path=path,
@@ -152,19 +156,27 @@ def _describe(
     )
 
 
+def _word(node: Node, attribute: str) -> str | None:
+    """Return an attribute that is one word."""
+    text = node.text(attribute)
+    if text and (fault := name_fault(text, node.limits)):
+        raise FileFormatError(f"{node.file}: attribute {attribute!r} {fault}")
+    return text
+
+
 def _layers(weights: Node, version: str | None, backend: str | None) -> tuple[Dialect, list[Raw]]:
     names = weights.names("layer_names")
     if names is not None:
         _refuse_twice(names, "layer", weights)
-        raw = [Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in names]
+        raw = [Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in paced(names)]
         return _named_dialect(version, backend, raw), raw
     count = weights.attribute("nb_layers")
     if isinstance(count, int):
-        return "keras0", [_numbered_layer(weights, f"layer_{number}") for number in range(count)]
+        return "keras0", [_numbered_layer(weights, f"layer_{number}") for number in paced(range(count))]
     if weights.has("graph"):
         return "keras0", _graph_layers(weights)
     if weights.has("layers") or weights.has("_layer_checkpoint_dependencies"):
-        return "keras3", list(keras3_layers(weights))
+        return "keras3", list(paced(keras3_layers(weights)))
     raise FileFormatError(f"{weights.file}: not a Keras weights file: {_what_instead(weights)}")
 
 
@@ -223,14 +235,13 @@ def _named_dialect(version: str | None, backend: str | None, layers: Sequence[Ra
     return "keras2" if backend or any(is_keras2_name(name) for name in names) else "keras1"
 
 
-def _model_config(text: str | None, top: Node) -> Mapping[str, Any] | None:
-    if text is None:
-        return None
-    config = load_json(text, f"{top.file}: attribute 'model_config'")
-    return config if isinstance(config, dict) else None
-
-
 def _refuse_twice(names: Sequence[str], what: str, weights: Node) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise FileFormatError(f"{weights.file}: {what} {twice!r} is listed twice")
+    if (twice := first_repeated(names)) is not None:
+        raise FileFormatError(f"{weights.file}: {what} {clipped(twice)} is listed twice")
+
+
+def _refuse_shared(layers: Sequence[Raw], weights: Node) -> None:
+    """Raise if two layers list the same array: names with ``/`` in them can lead to one by two ways."""
+    paths = (array.path for layer in layers for array in layer.arrays)
+    if (twice := first_repeated(paths)) is not None:
+        raise FileFormatError(f"{weights.file}: two layers have the array {clipped(twice)}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from converters.boundary import paced
 from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.keras3 import cell_path
@@ -35,7 +36,7 @@ def planned_outputs(description: Description, planned: Planned, to: str) -> tupl
     Raises:
         ConversionError: If a layer has no place there.
     """
-    outputs = tuple(_MAKERS[to](_Writing(description=description, planned=planned)))
+    outputs = tuple(paced(_MAKERS[to](_Writing(description=description, planned=planned))))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
@@ -221,12 +222,12 @@ def _two_ways(
 
 def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
     numbers: Counter[str] = Counter()
-    waiting = list(layer.parts)
+    waiting = deque(layer.parts)
     while waiting:
-        part = waiting.pop(0)
+        part = waiting.popleft()
         if part.direction == "forward" and waiting and waiting[0].direction == "backward":
             below = f"{group}/{_numbered('Bidirectional', numbers)}"
-            yield from _two_ways(writing, layer, (part, waiting.pop(0)), below)
+            yield from _two_ways(writing, layer, (part, waiting.popleft()), below)
         else:
             kind = str(part.kind)
             yield part, f"{group}/{_numbered(_CLASSES.get(kind, kind), numbers)}"

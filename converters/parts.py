@@ -198,16 +198,13 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
 
 def _cut(raw: Raw, kind: str | None) -> tuple[Part, ...]:
     """Group a layer's arrays by the layer that their names say, where it has layers inside."""
-    owners = list(dict.fromkeys(array.owner for array in raw.arrays))
-    if len(owners) == 1 or (kind is not None and kind not in WRAPPERS):
+    owned: dict[str, list[Array]] = {}
+    for array in raw.arrays:
+        owned.setdefault(array.owner, []).append(array)
+    if len(owned) == 1 or (kind is not None and kind not in WRAPPERS):
         return (Part(name=raw.name, kind=None, arrays=raw.arrays),)
     return tuple(
-        Part(
-            name=owner or raw.name,
-            kind=None,
-            arrays=tuple(array for array in raw.arrays if array.owner == owner),
-        )
-        for owner in owners
+        Part(name=owner or raw.name, kind=None, arrays=tuple(arrays)) for owner, arrays in owned.items()
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.boundary import guarded, paced
 from converters.dialects import Description
 from converters.errors import ConversionError, UnknownFlattenError
 from converters.facts import Fact, learn_kernels, learn_layout
@@ -153,15 +154,16 @@ def make_plan(
             nothing tells the layout.
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
-    layout = learn_layout(
-        description, user=from_layout, registry_form=registry_form, expected=expected, match=match
-    )
-    kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
-    check_kinds(description, match)
     request = _Request(description=description, target=target, to=to, flatten=flatten, match=match)
-    if layout is None or kernel is None:
-        return _without_layout(request, kernel)
-    return _plan(request, layout, kernel)
+    with guarded(description.path):
+        layout = learn_layout(
+            description, user=from_layout, registry_form=registry_form, expected=expected, match=match
+        )
+        kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
+        check_kinds(description, match)
+        if layout is None or kernel is None:
+            return _without_layout(request, kernel)
+        return _plan(request, layout, kernel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +221,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
             flattened=(known or {}).get(part.name),
             pair=pairs.get(layer.name),
         )
-        for layer in description.weighted
+        for layer in paced(description.weighted)
         for part in layer.parts
         for array in part.arrays
     }

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from converters.errors import FileFormatError
 from converters.hdf5 import Node
 from converters.layouts import Form, Rows
-from converters.limits import load_json
+from converters.limits import clipped, load_json
 from converters.rows import parse_rows, rows_text
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def read_record(top: Node) -> ConversionRecord | None:
             source_backend=top.text("zoo_source_backend"),
             source_config=top.text("zoo_source_config"),
         )
-    except (FileFormatError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (FileFormatError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"{top.file}: the record of an earlier conversion is damaged ({error})"
         ) from error
@@ -137,7 +137,7 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     value = top.text(name)
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
-    raise ValueError(f"{name} is {value!r}")
+    raise ValueError(f"{name} is {clipped(str(value))}")
 
 
 def _flatten(text: str | None) -> dict[str, Rows] | None:
