@@ -22,7 +22,7 @@ from converters.config_form import read_config
 from converters.errors import FileFormatError
 from converters.hdf5 import Node, Stamp, open_untrusted, root
 from converters.keras3 import keras3_layers
-from converters.limits import clipped, first_repeated, name_fault
+from converters.limits import check_name, clipped, first_repeated, name_fault
 from converters.parts import (
     Array,
     Layer,
@@ -176,8 +176,15 @@ def _layers(weights: Node, version: str | None, backend: str | None) -> tuple[Di
     if weights.has("graph"):
         return "keras0", _graph_layers(weights)
     if weights.has("layers") or weights.has("_layer_checkpoint_dependencies"):
-        return "keras3", list(paced(keras3_layers(weights)))
+        return "keras3", [_checked_names(raw, weights) for raw in paced(keras3_layers(weights))]
     raise FileFormatError(f"{weights.file}: not a Keras weights file: {_what_instead(weights)}")
+
+
+def _checked_names(raw: Raw, weights: Node) -> Raw:
+    """Return a layer of Keras 3, whose names stand in attributes, once they are names."""
+    for name in (raw.name, *(part.name for part in raw.parts or ())):
+        check_name(name, f"{weights.file}: layer", weights.limits)
+    return raw
 
 
 def _what_instead(weights: Node) -> str:

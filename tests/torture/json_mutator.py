@@ -97,7 +97,7 @@ def double(holder, key, holders, chance):
 def number(holder, key, holders, chance):
     """Change a number by little; anything else becomes odd."""
     value = holder[key]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 53:
         holder[key] = value + chance.choice((-1, 1, 0.5, -value, 1000))
     else:
         odd(holder, key, holders, chance)
