@@ -37,7 +37,7 @@ class Limits:
         ratio: Bytes that one stored byte may unpack to; deflate cannot give more than 1032.
         header_bytes: Bytes of JSON: the header of a safetensors file, a configuration.
         memory_bytes: Memory that the process which unpacks chunks may take on top of three chunks.
-        seconds: Time to read a file's metadata, and to unpack one block of a dataset.
+        seconds: Time to read a file's metadata, to describe it, to plan, and to unpack a block of a dataset.
     """
 
     objects: int = 100_000

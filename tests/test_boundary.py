@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import sys
+import tracemalloc
 import zipfile
 from copy import deepcopy
 
 import h5py
+import numpy as np
 import pytest
 
 from converters import convert_file, inspect_file, plan_file
@@ -16,8 +19,13 @@ from converters.boundary import guarded, paced
 from converters.config_form import read_config
 from converters.dialects import describe
 from converters.errors import ArgumentError, ConversionError, FileFormatError
+from converters.hdf5 import open_untrusted
+from converters.hdf5_heaps import lookup3
 from converters.limits import Limits, first_repeated
 from converters.model_config import flattened_inputs
+from converters.roles import numbered_layers
+from converters.structures import _near
+from tests.untrusted_files import header
 from tests.weight_files import counted, fill_named, keras1, write_named
 
 # A network with one of each layer whose settings are read.
@@ -423,3 +431,187 @@ def lines_of(work):
     finally:
         sys.settrace(before)
     return count
+
+
+def many_layers(count):
+    """Return a Keras 2 file's layers, each with an array of its own."""
+    return {
+        f"fc{at}": {f"fc{at}/kernel:0": counted(2, 2), f"fc{at}/bias:0": counted(2)} for at in range(count)
+    }
+
+
+def many_owners(count):
+    """Return one layer whose arrays belong to many."""
+    return {"net": {f"fc{at}/kernel:0": counted(2, 2) for at in range(count)}}
+
+
+def long_chain(count):
+    """Return a network in which each layer is listed before the one that feeds it."""
+    config = chain("in", *(f"d{at}" for at in range(count)))
+    config["config"]["layers"].reverse()
+    return config
+
+
+def doubling(count):
+    """Return a network whose vectors grow with every layer, and whose rows have more and more parts."""
+    config = chain("in")
+    layers = config["config"]["layers"]
+    layers[0]["config"]["batch_input_shape"] = [None, 2, 5, 6]
+    layers[1:] = [{"class_name": "Flatten", "config": {"name": "c0"}, "inbound_nodes": [[["in", 0, 0]]]}]
+    layers.append({"class_name": "Conv2D", "config": {"name": "x"}, "inbound_nodes": []})
+    for at in range(count):
+        both = [[[f"c{at}", 0, 0], [f"c{at}", 0, 0]]]
+        inner = {"name": f"c{at + 1}", "axis": -1}
+        layers.append({"class_name": "Concatenate", "config": inner, "inbound_nodes": both})
+    return config
+
+
+WORK = {
+    "many layers": lambda path, count: plan_many(write_named(path, many_layers(count))),
+    "many owners": lambda path, count: plan_many(write_named(path, many_owners(count))),
+    "long chain": lambda path, count: flattened_inputs(read_config(json.dumps(long_chain(count)), "w"), "th"),
+    "doubling": lambda path, count: flattened_inputs(read_config(json.dumps(doubling(count)), "w"), "th"),
+    "numbered": lambda path, count: list(numbered_layers([(2, 2), (2,)] * count, several=True)),
+    "sizes": lambda path, count: list(numbered_layers([(7,), (7,)] * count, several=True)),
+}
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_twice_as_much_takes_twice_as_long(work, tmp_path):
+    """Counted in lines of Python that run, since a clock depends on the machine."""
+    lines = [
+        lines_of(lambda count=count: WORK[work](tmp_path / f"{count}", count)) for count in (40, 80, 160)
+    ]
+    assert lines[2] - lines[1] < 2.2 * (lines[1] - lines[0])
+
+
+class Watched(list):
+    """Shapes of which it is noted how many are looked at in one go."""
+
+    most = 0
+
+    def __getitem__(self, key):
+        found = list.__getitem__(self, key)
+        if isinstance(key, slice):
+            Watched.most = max(Watched.most, len(found))
+        return found
+
+
+def test_arrays_without_names_are_looked_at_a_few_at_a_time():
+    """However many there are; an LSTM has most of all."""
+    assert len(list(numbered_layers(Watched([(2, 3), (3,)] * 500), several=True))) == 500
+    assert Watched.most == 12
+
+
+def test_a_name_that_is_near_is_not_looked_for_among_too_many(monkeypatch):
+    """Comparing names takes the product of their lengths, so only some short ones are compared."""
+    asked = []
+    monkeypatch.setattr(
+        "converters.structures.difflib.get_close_matches", lambda name, near, **_: asked.append(near) or []
+    )
+    spare = {f"layer{number}" for number in range(5000)} | {"n" * 1000}
+    assert _near("layerx", spare) == ""
+    assert len(asked[0]) == 200
+
+
+# Memory and names
+
+
+def test_hashing_takes_no_memory():
+    """A header's numbers, as Python keeps them, would take many times its bytes."""
+    data = bytes(120_000)
+    tracemalloc.start()
+    try:
+        lookup3(data)
+        assert tracemalloc.get_traced_memory()[1] < 40_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_hashing_stops_when_the_time_is_over():
+    """It looks at the clock every few thousand bytes."""
+    seen = []
+    lookup3(bytes(200_000), lambda: seen.append(1))
+    assert len(seen) == 5
+
+
+def test_parts_of_a_header_that_say_nothing_take_no_memory(tmp_path):
+    """They are counted and left."""
+    path = tmp_path / "idle.h5"
+    header(path, b"\0\0\0\0" * 20_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileFormatError, match="the root is neither a group nor a dataset"):
+            open_untrusted(path)
+        assert tracemalloc.get_traced_memory()[1] < 600_000
+    finally:
+        tracemalloc.stop()
+
+
+def with_long_layer(path):
+    """Write a file that lists a layer's name of 20 letters."""
+    return relisted(path, "/", "layer_names")
+
+
+def with_long_weight(path):
+    """Write a file that lists an array's name of 20 letters."""
+    return relisted(path, "fc", "weight_names")
+
+
+def relisted(path, group, attribute):
+    """Write a file with a list of a name that nothing in it has."""
+    write_named(path, {"fc": {"fc_W": counted(2, 2)}})
+    with h5py.File(path, "r+") as file:
+        file[group].attrs[attribute] = np.array([b"n" * 20])
+    return path
+
+
+def with_long_attribute(path):
+    """Write a file of Keras 3 in which a layer says that its name has 20 letters."""
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = counted(3, 2), counted(2)
+        file["layers/dense/vars"].attrs["name"] = "n" * 20
+    return path
+
+
+def with_long_setting(path):
+    """Write a whole model whose configuration names a layer of 20 letters."""
+    return write_model(path, in_layer(3, "name", "n" * 20))
+
+
+@pytest.mark.parametrize("write", [with_long_layer, with_long_weight, with_long_attribute, with_long_setting])
+def test_listed_names_are_held_to_the_limit_that_is_set(write, tmp_path, monkeypatch):
+    """Of 20 bytes: read with that limit, refused with one less, and by that limit's name."""
+    path = write(tmp_path / "w.h5")
+    monkeypatch.setenv("ZOO_LIMITS", "name_bytes=20")
+    listed = write in (with_long_layer, with_long_weight)
+    with pytest.raises(FileFormatError, match=r"is missing$") if listed else contextlib.nullcontext():
+        describe(path)
+    monkeypatch.setenv("ZOO_LIMITS", "name_bytes=19")
+    with pytest.raises(FileFormatError, match=r"is longer than 19 bytes \(limit name_bytes\)$"):
+        describe(path)
+
+
+def test_a_list_of_names_is_no_longer_than_objects_may_be(tmp_path, monkeypatch):
+    """A file need not hold what it lists."""
+    path = write_named(tmp_path / "w.h5", {})
+    with h5py.File(path, "r+") as file:
+        del file.attrs["layer_names"]
+        for number in range(3):
+            file.attrs[f"layer_names{number}"] = np.array([b"x"] * 10)
+    monkeypatch.setenv("ZOO_LIMITS", "objects=29")
+    with pytest.raises(FileFormatError) as refused:
+        describe(path)
+    text = "attribute 'layer_names' of '' lists 30 names; more than 29 are not read (limit objects)"
+    assert str(refused.value) == f"{path}: {text}"
+
+
+def test_an_array_of_two_layers_is_refused(tmp_path):
+    """Names with a slash can lead to the same array by two ways; what becomes of it would be told twice."""
+    path = write_named(tmp_path / "w.h5", {"a": {"b/c_W": counted(2, 2)}})
+    with h5py.File(path, "r+") as file:
+        file.attrs["layer_names"] = np.array([b"a", b"a/b"])
+        file["a/b"].attrs["weight_names"] = np.array([b"c_W"])
+    with pytest.raises(FileFormatError) as refused:
+        describe(path)
+    assert str(refused.value) == f"{path}: two layers have the array 'a/b/c_W'"
