@@ -43,7 +43,8 @@ wheel: $(VENV)/ready
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python tests/check_wheel.py dist
 
-# 10,000 damaged weights files, each converted right or refused; `make test` meets the first 300 of them.
+# 10,000 damaged weights files and 10,000 with odd configurations and records, each converted right or refused;
+# `make test` meets the first 300 and 200 of them.
 torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 

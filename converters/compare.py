@@ -288,10 +288,11 @@ def _rows(here: Description, there: Description, said: Flatten) -> Flatten:
 def _by_layer(plan: Plan) -> _Layers:
     """Return a plan's arrays by layer and role; a role that a layer has twice is numbered."""
     found: _Layers = {}
+    seen: Counter[tuple[str, str]] = Counter()
     for array in plan.outputs if plan.to else plan.arrays:
-        layer = found.setdefault(array.layer, {})
-        count = sum(name.partition(" ")[0] == array.role for name in layer)
-        layer[f"{array.role} {count + 1}" if count else array.role] = array
+        seen[array.layer, array.role] += 1
+        count = seen[array.layer, array.role]
+        found.setdefault(array.layer, {})[f"{array.role} {count}" if count > 1 else array.role] = array
     return found
 
 

@@ -18,10 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from converters.boundary import guarded, paced
+from converters.config_form import read_config
 from converters.errors import ArgumentError, FileFormatError
 from converters.hdf5 import Node, Stamp, open_untrusted, root
 from converters.keras3 import in_order, is_in_order, keras3_layers, order_of_config
-from converters.limits import load_json
+from converters.limits import check_name, clipped, first_repeated, load_json, name_fault
 from converters.network import Network
 from converters.parts import (
     Array,
@@ -102,7 +104,7 @@ class Description:
     @property
     def version(self) -> tuple[int, ...]:
         """The Keras version as numbers, ``(2, 2, 4)`` for ``2.2.4-tf``; empty if the file does not say."""
-        return tuple(int(number) for number in re.findall(r"\d+", self.keras_version or "")[:3])
+        return tuple(int(number) for number in re.findall(r"\d{1,9}", self.keras_version or "")[:3])
 
 
 def describe(
@@ -130,7 +132,7 @@ def describe(
         ArgumentError: If the user names a layer or a kind that is not there, or a version that cannot be.
     """
     said = _Said(version=keras_version, layers=layers or {}, order=order)
-    with open_untrusted(path) as source:
+    with open_untrusted(path) as source, guarded(path, limits=source.limits):
         description = _describe(root(source), Path(path), said, source.texts)
         return replace(description, stamp=source.stamp)
 
@@ -149,20 +151,22 @@ def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> 
     inside = "model_weights" if top.has("model_weights") and top.names("layer_names") is None else ""
     weights = top.group(inside) if inside else top
     text = config_text if config_text is not None else top.text("model_config")
-    config = _model_config(text, top)
+    what = "config.json" if config_text is not None else "attribute 'model_config'"
+    config = None if text is None else read_config(text, f"{path}: {what}", top.limits)
     record = read_record(top)
     network = record.network if record else None
-    own_version = top.text("keras_version") or weights.text("keras_version") or _version_beside(beside)
-    backend = top.text("backend") or weights.text("backend")
+    own_version = _word(top, "keras_version") or _word(weights, "keras_version") or _version_beside(beside)
+    backend = _word(top, "backend") or _word(weights, "backend")
     kinds = LayerKinds(said.layers, config, network)
     dialect, raw = _layers(weights, _Versions(own=own_version, said=said.version, backend=backend), kinds)
     _check_version(path, said.version, dialect, own_version)
+    _refuse_shared(raw, weights)
     ordered = True
     if dialect == "keras3":
         raw, ordered = _in_order(path, raw, said.order, network, config)
     elif said.order is not None:
         raise ArgumentError(f"{path}: tells the order of its layers itself; leave order out")
-    layers = settled([layer_of(layer, kinds, dialect) for layer in raw])
+    layers = settled([layer_of(layer, kinds, dialect) for layer in paced(raw)])
     kinds.check(path, layers)
     return Description(
         path=path,
@@ -268,20 +272,35 @@ def _version_beside(texts: Mapping[str, str]) -> str | None:
     return version if isinstance(version, str) else None
 
 
+def _word(node: Node, attribute: str) -> str | None:
+    """Return an attribute that is one word."""
+    text = node.text(attribute)
+    if text and (fault := name_fault(text, node.limits)):
+        raise FileFormatError(f"{node.file}: attribute {attribute!r} {fault}")
+    return text
+
+
 def _layers(weights: Node, versions: _Versions, kinds: LayerKinds) -> tuple[Dialect, list[Raw]]:
     names = weights.names("layer_names")
     if names is not None:
         _refuse_twice(names, "layer", weights)
-        raw = [Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in names]
+        raw = [Raw(name=name, arrays=tuple(_named_arrays(weights, name))) for name in paced(names)]
         return _named_dialect(versions, raw), raw
     count = weights.attribute("nb_layers")
     if isinstance(count, int):
-        return "keras0", [_numbered_layer(weights, f"layer_{number}") for number in range(count)]
+        return "keras0", [_numbered_layer(weights, f"layer_{number}") for number in paced(range(count))]
     if weights.has("graph"):
         return "keras0", _graph_layers(weights)
     if weights.has("layers") or weights.has("_layer_checkpoint_dependencies"):
-        return "keras3", list(keras3_layers(weights, kinds))
+        return "keras3", [_checked_names(raw, weights) for raw in paced(keras3_layers(weights, kinds))]
     raise FileFormatError(f"{weights.file}: not a Keras weights file: {_what_instead(weights)}")
+
+
+def _checked_names(raw: Raw, weights: Node) -> Raw:
+    """Return a layer of Keras 3, whose names stand in attributes, once they are names."""
+    for name in (raw.name, *(part.name for part in raw.parts or ())):
+        check_name(name, f"{weights.file}: layer", weights.limits)
+    return raw
 
 
 def _what_instead(weights: Node) -> str:
@@ -342,14 +361,13 @@ def _named_dialect(versions: _Versions, layers: Sequence[Raw]) -> Dialect:
     return "keras2" if not telling and (versions.said or "").startswith(_VERSIONS["keras2"]) else "keras1"
 
 
-def _model_config(text: str | None, top: Node) -> Mapping[str, Any] | None:
-    if text is None:
-        return None
-    config = load_json(text, f"{top.file}: attribute 'model_config'")
-    return config if isinstance(config, dict) else None
-
-
 def _refuse_twice(names: Sequence[str], what: str, weights: Node) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise FileFormatError(f"{weights.file}: {what} {twice!r} is listed twice")
+    if (twice := first_repeated(names)) is not None:
+        raise FileFormatError(f"{weights.file}: {what} {clipped(twice)} is listed twice")
+
+
+def _refuse_shared(layers: Sequence[Raw], weights: Node) -> None:
+    """Raise if two layers list the same array: names with ``/`` in them can lead to one by two ways."""
+    paths = (array.path for layer in layers for array in layer.arrays)
+    if (twice := first_repeated(paths)) is not None:
+        raise FileFormatError(f"{weights.file}: two layers have the array {clipped(twice)}")

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
-import numpy as np
 from h5py import h5g
 
 from converters import blocks
+from converters.boundary import guarded
 from converters.copying import Task, TreeCopier, datasets_of, fill, source_values
 from converters.dialects import describe
 from converters.doubts import warn_of
@@ -154,19 +154,16 @@ def is_done(plan: Plan, target: Path) -> bool:
 
 def _recorded(plan: Plan, target: Path) -> Mapping[str, str]:
     """Return the texts of a file's record, or nothing if it is not the file that a plan would write."""
-    import json
-    import zipfile
-
+    from converters import npz
     from converters.safetensors_header import read_header
 
     try:
         if plan.to == "safetensors":
             return read_header(target).metadata
         if plan.to == "npz":
-            told: Mapping[str, str] = json.loads(np.load(target)["zoo"].item())["record"]
-            return told
+            return npz.read_record(target)
         record = describe(target).record
-    except (FileFormatError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except (FileFormatError, OSError):
         return {}
     return record.attributes() if record else {}
 
@@ -237,6 +234,11 @@ def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
     Raises:
         ConversionError: If the model's configuration cannot be told in the new layout.
     """
+    with guarded(plan.path):
+        return _planned_texts(plan)
+
+
+def _planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
     description = plan.description
     record = ConversionRecord(
         form=plan.target,

@@ -18,6 +18,7 @@ unpacked by the HDF5 library in a process of its own (:mod:`converters.sandbox`)
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import stat
@@ -117,7 +118,7 @@ class Source:
     @property
     def root(self) -> Node:
         """The root group."""
-        return Node(self.tree, self.path)
+        return Node(self.tree, self.path, self.limits)
 
     @property
     def stamp(self) -> Stamp:
@@ -316,10 +317,11 @@ def _parsed(path: Path, stream: IO[bytes], start: int, size: int, limits: Limits
 class Node:
     """One group of a file, with its attributes and children; the file's path is for messages."""
 
-    def __init__(self, info: GroupInfo, path: Path) -> None:
-        """Take a group's record and the file it is from."""
+    def __init__(self, info: GroupInfo, path: Path, limits: Limits) -> None:
+        """Take a group's record, the file it is from, and the caps that hold for it."""
         self.info = info
         self.file = path
+        self.limits = limits
         self.name = info.path
 
     def attribute(self, name: str) -> object:
@@ -361,10 +363,11 @@ class Node:
         Raises:
             FileFormatError: If the attribute is there but is not a list of names.
         """
-        whole = self.attribute(attribute)
-        chunks = [whole] if whole is not None else list(self._chunks(attribute))
-        if not chunks:
+        lists = [attribute] if attribute in self.info.attributes else list(self._chunks(attribute))
+        if not lists:
             return None
+        self._check_count(attribute, lists)
+        chunks = map(self.attribute, lists)
         listed = [name for chunk in chunks for name in (chunk if isinstance(chunk, list) else [chunk])]
         found = tuple(name for name in listed if isinstance(name, str) and name)
         if len(found) < len(listed):
@@ -375,19 +378,28 @@ class Node:
             self._check_name(name, attribute)
         return found
 
-    def _check_name(self, name: str, attribute: str) -> None:
-        limits = Limits()
-        for part in name.split("/"):
-            if fault := name_fault(part, limits):
-                raise FileFormatError(
-                    f"{self.file}: attribute {attribute!r} of {self.name!r} lists the name {clipped(name)}, "
-                    f"a part of which {fault}"
-                )
+    def _check_count(self, attribute: str, lists: list[str]) -> None:
+        """Raise if there are more names than objects may be; a file need not store a name to list it."""
+        count = sum(math.prod(self.info.attributes[name].shape or ()) for name in lists)
+        if count > self.limits.objects:
+            raise FileFormatError(
+                f"{self.file}: attribute {attribute!r} of {self.name!r} lists {count} names; "
+                f"more than {self.limits.objects} are not read (limit objects)"
+            )
 
-    def _chunks(self, attribute: str) -> Iterator[object]:
+    def _check_name(self, name: str, attribute: str) -> None:
+        parts, depth = name.split("/"), self.limits.depth
+        fault = f"lies more than {depth} groups deep (limit depth)" if len(parts) > depth else None
+        for part in parts[:depth]:
+            fault = fault or name_fault(part, self.limits)
+        if fault:
+            where = f"{self.file}: attribute {attribute!r} of {self.name!r}"
+            raise FileFormatError(f"{where} lists the name {clipped(name)}, a part of which {fault}")
+
+    def _chunks(self, attribute: str) -> Iterator[str]:
         number = 0
-        while (chunk := self.attribute(f"{attribute}{number}")) is not None:
-            yield chunk
+        while (name := f"{attribute}{number}") in self.info.attributes:
+            yield name
             number += 1
 
     def children(self) -> list[str]:
@@ -411,7 +423,7 @@ class Node:
         found = self._find(name)
         if not isinstance(found, GroupInfo):
             raise FileFormatError(f"{self.file}: {self._full(name)!r} is not a group")
-        return Node(found, self.file)
+        return Node(found, self.file, self.limits)
 
     def dataset(self, name: str) -> DatasetInfo:
         """Return a dataset below this group; ``/`` in the name leads further down.

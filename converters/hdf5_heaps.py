@@ -17,6 +17,9 @@ from converters.limits import Limits
 
 _MASK = 0xFFFFFFFF
 _WINDOW = 16384
+_HASHED = 12 << 12
+# Bytes of memory that an entry takes beside what it holds: more than in the file, where it can be 24.
+_ENTRY = 256
 
 
 class Blocks:
@@ -63,12 +66,8 @@ class Blocks:
         """
         if address >= self.size:
             raise BrokenRuleError(f"has its {what} outside of the file (at {address} of {self.size})")
-        self._left -= length
-        if self._left < 0:
-            cap = self.limits.metadata_bytes
-            raise BrokenRuleError(f"makes more than {cap} bytes of metadata (limit metadata_bytes)")
-        if self._clock() > self._end:
-            raise BrokenRuleError(f"takes longer than {self.limits.seconds:g} s to read (limit seconds)")
+        self.charge(length)
+        self.check_time()
         at = address - self._window_at
         if at < 0 or at + length > len(self._window):
             # Headers lie side by side: what follows is likely to be asked for next.
@@ -79,6 +78,26 @@ class Blocks:
                 0,
             )
         return self._window[at : at + length]
+
+    def charge(self, length: int) -> None:
+        """Count bytes that are kept in memory, whether or not they lie in the file more than once.
+
+        Raises:
+            BrokenRuleError: If there are too many in all.
+        """
+        self._left -= length
+        if self._left < 0:
+            cap = self.limits.metadata_bytes
+            raise BrokenRuleError(f"makes more than {cap} bytes of metadata (limit metadata_bytes)")
+
+    def check_time(self) -> None:
+        """Raise if reading takes too long.
+
+        Raises:
+            BrokenRuleError: With the limit.
+        """
+        if self._clock() > self._end:
+            raise BrokenRuleError(f"takes longer than {self.limits.seconds:g} s to read (limit seconds)")
 
     def once(self, address: int, what: str) -> None:
         """Raise if a structure has been read before: a file in which that happens runs in circles.
@@ -91,34 +110,51 @@ class Blocks:
         self._seen.add((what, address))
 
 
-def lookup3(data: bytes) -> int:
-    """Return Bob Jenkins' lookup3 hash ("hashlittle") with the initial value 0: HDF5's checksum."""
+def lookup3(data: bytes | memoryview, check_time: Callable[[], None] | None = None) -> int:
+    """Return Bob Jenkins' lookup3 hash ("hashlittle") with the initial value 0: HDF5's checksum.
+
+    Args:
+        data: What is hashed; read piece by piece, since its numbers take many times its bytes.
+        check_time: What to call now and then.
+    """
     a = b = c = (0xDEADBEEF + len(data)) & _MASK
-    blocks = max(len(data) - 1, 0) // 12
-    words: tuple[int, ...] = struct.unpack(f"<{3 * blocks + 3}I", data.ljust(12 * blocks + 12, b"\0"))
-    for at in range(0, 3 * blocks, 3):
-        a, b, c = (a + words[at]) & _MASK, (b + words[at + 1]) & _MASK, (c + words[at + 2]) & _MASK
-        # The three numbers take turns; after six steps each is in its own place again.
-        for shift in (4, 6, 8, 16, 19, 4):
-            a, b, c = b, (c + b) & _MASK, ((a - c) & _MASK) ^ _turned(c, shift)
-    a, b, c = ((one + word) & _MASK for one, word in zip((a, b, c), words[-3:], strict=True))
+    view, end = memoryview(data), max(len(data) - 1, 0) // 12 * 12
+    for begin in range(0, end, _HASHED):
+        if check_time:
+            check_time()
+        for one, two, three in struct.iter_unpack("<3I", view[begin : min(begin + _HASHED, end)]):
+            a, b, c = (a + one) & _MASK, (b + two) & _MASK, (c + three) & _MASK
+            # The three numbers take turns; after six steps each is in its own place again.
+            for shift in (4, 6, 8, 16, 19, 4):
+                turned = (c << shift | c >> 32 - shift) & _MASK
+                a, b, c = b, (c + b) & _MASK, ((a - c) & _MASK) ^ turned
+    words = struct.unpack("<3I", bytes(view[end:]).ljust(12, b"\0"))
+    a, b, c = ((one + word) & _MASK for one, word in zip((a, b, c), words, strict=True))
     for shift in (14, 11, 25, 16, 4, 14, 24):
         a, b, c = b, ((c ^ b) - _turned(b, shift)) & _MASK, a
-    return b
+    return int(b)
 
 
 def _turned(word: int, bits: int) -> int:
     return (word << bits | word >> 32 - bits) & _MASK
 
 
-def checked(data: bytes, signature: bytes, what: str) -> bytes:
-    """Return a block without the checksum that it ends with.
+def checked(
+    data: bytes, signature: bytes, what: str, check_time: Callable[[], None] | None = None
+) -> memoryview:
+    """Return a view of a block without the checksum that it ends with.
+
+    Args:
+        data: The block.
+        signature: What it has to begin with.
+        what: What it is, for messages.
+        check_time: What to call now and then.
 
     Raises:
         BrokenRuleError: If its signature or its checksum is wrong.
     """
-    body, stored = data[:-4], int.from_bytes(data[-4:], "little")
-    if not body.startswith(signature) or lookup3(body) != stored:
+    body, stored = memoryview(data)[:-4], int.from_bytes(data[-4:], "little")
+    if not data.startswith(signature) or lookup3(body, check_time) != stored:
         raise BrokenRuleError(f"has a damaged {what}")
     return body
 
@@ -215,6 +251,8 @@ class GlobalHeap:
         data = self._collections[address].get(index)
         if data is None or len(data) < length:
             raise BrokenRuleError("points to a text that is not there")
+        # Another reference to the same text may keep a part of it of its own.
+        self._blocks.charge(length)
         return data[:length]
 
     def _collection(self, address: int) -> dict[int, bytes]:
@@ -240,8 +278,8 @@ def _width(value: int) -> int:
     return max((value.bit_length() + 7) // 8, 1)
 
 
-def records(blocks: Blocks, address: int, kind: int) -> list[bytes]:
-    """Return the records of a B-tree of version 2, in order.
+def records(blocks: Blocks, address: int, kind: int) -> Iterator[bytes]:
+    """Yield the records of a B-tree of version 2, in order.
 
     Raises:
         BrokenRuleError: If it is damaged or of another kind.
@@ -253,10 +291,11 @@ def records(blocks: Blocks, address: int, kind: int) -> list[bytes]:
     if head[5] != kind or not record or node < 10 + record or depth > 8:
         raise BrokenRuleError("has a damaged index")
     tree = _Tree(blocks, node, record, depth)
-    found = list(tree.below(root, count, depth)) if total else []
-    if len(found) != total:
+    for found in tree.below(root, count, depth) if total else ():
+        total -= 1
+        yield found
+    if total:
         raise BrokenRuleError("has a damaged index")
-    return found
 
 
 class _Tree:
@@ -281,20 +320,16 @@ class _Tree:
         length = 6 + count * self._record + (pointer * (count + 1) if depth else 0) + 4
         if length > self._node:
             raise BrokenRuleError("has a damaged index")
-        data = checked(
-            self._blocks.read(address, length, "index"), b"BTIN\0" if depth else b"BTLF\0", "index"
-        )
-        own = [data[6 + self._record * number :][: self._record] for number in range(count)]
-        if not depth:
-            yield from own
-            return
-        at = 6 + count * self._record
+        block = self._blocks.read(address, length, "index")
+        data = checked(block, b"BTIN\0" if depth else b"BTLF\0", "index", self._blocks.check_time)
         for number in range(count + 1):
-            child, below = self._pointer(data, at + pointer * number)
-            yield from self.below(child, below, depth - 1)
-            yield from own[number : number + 1]
+            if depth:
+                child, below = self._pointer(data, 6 + count * self._record + pointer * number)
+                yield from self.below(child, below, depth - 1)
+            if number < count:
+                yield bytes(data[6 + self._record * number :][: self._record])
 
-    def _pointer(self, data: bytes, at: int) -> tuple[int, int]:
+    def _pointer(self, data: memoryview, at: int) -> tuple[int, int]:
         (address,) = struct.unpack_from("<Q", data, at)
         return address, int.from_bytes(data[at + 8 : at + 8 + self._count_width], "little")
 
@@ -343,7 +378,7 @@ class FractalHeap:
         self._offset_width = (bits + 7) // 8
         self._length_width = min((largest.bit_length() + 6) // 8, _width(managed))
         self._direct: dict[int, bytes] = {}
-        self._indirect: dict[int, bytes] = {}
+        self._indirect: dict[int, memoryview] = {}
         self._huge: dict[int, tuple[int, int]] | None = None
 
     def item(self, key: bytes) -> bytes:
@@ -365,9 +400,12 @@ class FractalHeap:
 
     def _huge_item(self, number: int) -> bytes:
         if self._huge is None:
-            found = records(self._blocks, self._huge_tree, 1) if self._huge_tree != NOWHERE else []
-            triples = (struct.unpack_from("<QQQ", record) for record in found)
-            self._huge = {key: (address, length) for address, length, key in triples}
+            found = records(self._blocks, self._huge_tree, 1) if self._huge_tree != NOWHERE else ()
+            self._huge = {}
+            for record in found:
+                place, length, key = struct.unpack_from("<QQQ", record)
+                self._huge[key] = (place, length)
+                self._blocks.charge(_ENTRY)
         if number not in self._huge:
             raise BrokenRuleError("points to what is not in its heap")
         address, length = self._huge[number]
@@ -392,7 +430,8 @@ class FractalHeap:
         end = 13 + self._offset_width
         if self._checks & 2:
             stored = int.from_bytes(data[end : end + 4], "little")
-            if lookup3(data[:end] + bytes(4) + data[end + 4 :]) != stored:
+            whole = b"".join((memoryview(data)[:end], bytes(4), memoryview(data)[end + 4 :]))
+            if lookup3(whole, self._blocks.check_time) != stored:
                 raise BrokenRuleError("has a damaged heap")
         if data[:5] != b"FHDB\0" or data[5:13] != struct.pack("<Q", self._address):
             raise BrokenRuleError("has a damaged heap")
@@ -412,10 +451,10 @@ class FractalHeap:
                 return begin, address, table.block(row)
             rows = table.rows_of(table.block(row))
 
-    def _read_indirect(self, address: int, rows: int) -> bytes:
+    def _read_indirect(self, address: int, rows: int) -> memoryview:
         if address not in self._indirect:
             head = 13 + self._offset_width
             length = head + 8 * rows * self._table.width + 4
             data = self._blocks.read(address, length, "heap")
-            self._indirect[address] = checked(data, b"FHIB\0", "heap")[head:]
+            self._indirect[address] = checked(data, b"FHIB\0", "heap", self._blocks.check_time)[head:]
         return self._indirect[address]

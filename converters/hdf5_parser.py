@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from converters import hdf5_messages as messages
@@ -48,6 +49,10 @@ _READ = frozenset(
         messages.ATTRIBUTE_INFO,
     }
 )
+# As many as an old header can count.
+_MOST_MESSAGES = 0xFFFF
+# Bytes of memory that an attribute takes beside its name and its values; in the file it can take 30 in all.
+_ATTRIBUTE = 320
 # What the file as a whole may say of itself, in the extension of a new superblock.
 _FOREIGN_EXTENSIONS = {
     messages.DRIVER: "is spread over several files; that is not read",
@@ -157,7 +162,7 @@ class _Reader:
     # Headers
 
     def _messages(self, address: int) -> list[tuple[int, int, bytes]]:
-        """Return the messages of a header: kind, flags, data."""
+        """Return the messages of a header that matter: kind, flags, data."""
         self._blocks.once(address, "header")
         data = self._blocks.peek(address, 512, "header")
         return self._new_header(address, data) if data[:4] == b"OHDR" else self._old_header(address, data)
@@ -169,16 +174,25 @@ class _Reader:
         if len(data) < 16 + size:
             data = self._blocks.read(address, 16 + size, "header")
         found: list[tuple[int, int, bytes]] = []
-        pending = [data[16 : 16 + size]]
+        seen = 0
+        pending = deque([memoryview(data)[16 : 16 + size]])
         while pending:
-            block = pending.pop(0)
-            for message in _old_messages(block):
-                found.append(message)
+            for message in _old_messages(pending.popleft()):
+                seen += 1
                 if message[0] == messages.CONTINUATION:
-                    pending.append(self._continuation(message[2]))
-        if len(found) != count:
+                    pending.append(memoryview(self._continuation(message[2])))
+                self._keep(message, found)
+        if seen != count:
             raise BrokenRuleError("has a damaged header")
         return found
+
+    def _keep(self, message: tuple[int, int, bytes], found: list[tuple[int, int, bytes]]) -> None:
+        """Keep a message if it matters, unless there are more than any object has."""
+        self._blocks.check_time()
+        if message[0] not in _IDLE:
+            found.append(message)
+        if len(found) > _MOST_MESSAGES:
+            raise BrokenRuleError(f"has more than {_MOST_MESSAGES} parts in its header")
 
     def _new_header(self, address: int, data: bytes) -> list[tuple[int, int, bytes]]:
         version, flags = data[4], data[5]
@@ -190,13 +204,13 @@ class _Reader:
         if len(data) < length:
             data = self._blocks.read(address, length, "header")
         found: list[tuple[int, int, bytes]] = []
-        pending = [checked(data[:length], b"OHDR", "header")[at + width :]]
+        watch = self._blocks.check_time
+        pending = deque([checked(data[:length], b"OHDR", "header", watch)[at + width :]])
         while pending:
-            block = pending.pop(0)
-            for message in _new_messages(block, 6 if flags & 4 else 4):
-                found.append(message)
+            for message in _new_messages(pending.popleft(), 6 if flags & 4 else 4):
                 if message[0] == messages.CONTINUATION:
-                    pending.append(checked(self._continuation(message[2]), b"OCHK", "header")[4:])
+                    pending.append(checked(self._continuation(message[2]), b"OCHK", "header", watch)[4:])
+                self._keep(message, found)
         return found
 
     def _continuation(self, data: bytes) -> bytes:
@@ -212,10 +226,12 @@ class _Reader:
             raise RefusedError(f"{path!r} is in the file under two names")
         self._visited.add(address)
         if len(self._visited) > limits.objects:
-            raise RefusedError(f"{path!r} is one object too many; {limits.objects} are read (limit objects)")
+            raise RefusedError(_one_too_many(path, limits))
         if depth > limits.depth:
             raise RefusedError(f"{path!r} lies more than {limits.depth} groups deep (limit depth)")
         try:
+            # A path has the names of all groups above it, as often as there are objects below them.
+            self._blocks.charge(path.__sizeof__())
             found = self._messages(address)
         except (BrokenRuleError, struct.error, IndexError) as error:
             raise RefusedError(_reason(repr(path), error)) from error
@@ -231,7 +247,7 @@ class _Reader:
                 return self._dataset(parts, attributes, path)
             if not {messages.SYMBOL_TABLE, messages.LINK_INFO} & set(parts):
                 raise BrokenRuleError("is neither a group nor a dataset; nothing else is read")
-            links = list(self._links(parts, path))
+            links = self._listed(parts, path)
         except (BrokenRuleError, struct.error, IndexError, UnicodeDecodeError) as error:
             raise RefusedError(_reason(what, error)) from error
         return self._group(links, attributes, path, depth)
@@ -248,6 +264,16 @@ class _Reader:
         return GroupInfo(path=path, attributes=attributes, children=children)
 
     # Links
+
+    def _listed(self, parts: dict[int, list[bytes]], path: str) -> list[tuple[str, int]]:
+        """Return a group's links, unless they lead to too many objects."""
+        links: list[tuple[str, int]] = []
+        most = self._limits.objects - len(self._visited)
+        for name, address in self._links(parts, path):
+            if len(links) == most:
+                raise RefusedError(_one_too_many(f"{path}/{name}".lstrip("/"), self._limits))
+            links.append((name, address))
+        return links
 
     def _links(self, parts: dict[int, list[bytes]], path: str) -> Iterator[tuple[str, int]]:
         """Yield name and address of each link of a group; all of them must be hard ones."""
@@ -277,6 +303,7 @@ class _Reader:
         found: dict[str, AttributeInfo] = {}
         owner = repr(path) if path else "the root"
         for data in self._raw_attributes(parts):
+            self._blocks.charge(_ATTRIBUTE)
             raw = messages.attribute(data)
             name = _name(raw.name, f"an attribute of {owner}", self._limits)
             if name in found:
@@ -413,6 +440,10 @@ class _Reader:
                 raise RefusedError(f"datasets {one!r} and {other!r} share the same bytes of the file")
 
 
+def _one_too_many(path: str, limits: Limits) -> str:
+    return f"{path!r} is one object too many; {limits.objects} are read (limit objects)"
+
+
 def _reason(what: str, error: Exception) -> str:
     """Return a message; a structure that ends too early or holds no text is damaged."""
     if isinstance(error, BrokenRuleError):
@@ -460,18 +491,18 @@ def _sorted(header: list[tuple[int, int, bytes]]) -> dict[int, list[bytes]]:
     return parts
 
 
-def _old_messages(block: bytes) -> Iterator[tuple[int, int, bytes]]:
+def _old_messages(block: memoryview) -> Iterator[tuple[int, int, bytes]]:
     at = 0
     while at + 8 <= len(block):
         kind, size, flags = struct.unpack_from("<HHB", block, at)
         at += 8
         if at + size > len(block):
             raise BrokenRuleError("has a damaged header")
-        yield kind, flags, block[at : at + size]
+        yield kind, flags, bytes(block[at : at + size])
         at += size
 
 
-def _new_messages(block: bytes, head: int) -> Iterator[tuple[int, int, bytes]]:
+def _new_messages(block: memoryview, head: int) -> Iterator[tuple[int, int, bytes]]:
     """Yield the messages of a new header; up to ``head`` bytes at its end may be a gap."""
     at = 0
     while at + head <= len(block):
@@ -479,5 +510,5 @@ def _new_messages(block: bytes, head: int) -> Iterator[tuple[int, int, bytes]]:
         at += head
         if at + size > len(block):
             raise BrokenRuleError("has a damaged header")
-        yield kind, flags, block[at : at + size]
+        yield kind, flags, bytes(block[at : at + size])
         at += size

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from converters.errors import ArgumentError, FileFormatError
 
 VARIABLE = "ZOO_LIMITS"
 _MIB = 1 << 20
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class Limits:
         ratio: Bytes that one stored byte may unpack to; deflate cannot give more than 1032.
         header_bytes: Bytes of JSON: the header of a safetensors file, a configuration.
         memory_bytes: Memory that the process which unpacks chunks may take on top of three chunks.
-        seconds: Time to read a file's metadata, and to unpack one block of a dataset.
+        seconds: Time to read a file's metadata, to describe it, to plan, and to unpack a block of a dataset.
     """
 
     objects: int = 100_000
@@ -130,13 +132,20 @@ def clipped(name: str | bytes) -> str:
     return repr(name) if len(name) <= 60 else f"{name[:60]!r}..."
 
 
-def load_json(text: str | bytes, what: str, limits: Limits | None = None) -> Any:  # noqa: ANN401
+def load_json(
+    text: str | bytes,
+    what: str,
+    limits: Limits | None = None,
+    *,
+    read: Callable[[dict[str, Any]], Any] = lambda found: found,
+) -> Any:  # noqa: ANN401
     """Read JSON that may be anything.
 
     Args:
         text: The JSON.
         what: The file and which text of it, for the message.
         limits: Caps; the environment's by default.
+        read: What a mapping becomes; by default itself.
 
     Raises:
         FileFormatError: If it is too long, no JSON, too deep, or has a key twice.
@@ -147,7 +156,7 @@ def load_json(text: str | bytes, what: str, limits: Limits | None = None) -> Any
     if _depth(text) > caps.depth:
         raise FileFormatError(f"{what} is JSON nested more than {caps.depth} deep (limit depth)")
     try:
-        return json.loads(text, object_pairs_hook=_without_doubles)
+        return json.loads(text, object_pairs_hook=lambda pairs: read(_without_doubles(pairs)))
     except (ValueError, UnicodeDecodeError) as error:
         raise FileFormatError(f"{what} is not JSON ({error})") from error
 
@@ -172,7 +181,15 @@ def _depth(text: str | bytes) -> int:
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{clipped(twice)} is in it twice")
+        raise ValueError(f"{clipped(str(first_repeated(name for name, _ in pairs)))} is in it twice")
     return found
+
+
+def first_repeated(items: Iterable[_Item]) -> _Item | None:
+    """Return the first item that was there before, or None; each item is looked at once."""
+    seen = set()
+    for item in items:
+        if item in seen:
+            return item
+        seen.add(item)
+    return None

@@ -11,22 +11,25 @@ in Keras 1.2.2 and 2.2.4, and conv_output_length() of keras/utils/conv_utils.py.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from converters.boundary import paced
 from converters.errors import ConversionError
 from converters.kinds import kind_of_class
 from converters.layouts import Layout, Rows, Shape
+from converters.limits import Limits, load_json
 from converters.rows import Flattened
 
 _ORDERS: Mapping[Layout, tuple[str, str]] = {"th": ("th", "channels_first"), "tf": ("tf", "channels_last")}
 _ORDER_KEYS = ("dim_ordering", "data_format")
 # What a layer's configuration sets: JSON of any form.
 Setting: TypeAlias = Any
+Config = dict[str, Any]
 _MAP_RANKS = {"2D": 3, "3D": 4}
 
 
@@ -50,6 +53,10 @@ class Feature:
         return len(self.shape) > 2
 
 
+# A layer's name, and which of its uses.
+_Use = tuple[str, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Node:
     """One layer of a configuration, with the layers that feed it in each of its uses."""
@@ -57,7 +64,7 @@ class _Node:
     name: str
     kind: str
     config: Mapping[str, Any]
-    uses: tuple[tuple[tuple[str, int], ...], ...]
+    uses: tuple[tuple[_Use, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +88,13 @@ class _Step:
     def get(self, *keys: str) -> Setting:
         """Return the first setting that the configuration has, under the name of either version."""
         return next((self.node.config[key] for key in keys if self.node.config.get(key) is not None), None)
+
+    def need(self, *keys: str) -> Setting:
+        """Return the same, or raise if there is none."""
+        found = self.get(*keys)
+        if found is None:
+            raise _UnknownError
+        return found
 
     def split(self, shape: tuple[int | None, ...]) -> tuple[int | None, tuple[int | None, ...]]:
         """Return the channels and the space of a map's shape."""
@@ -135,10 +149,13 @@ _WITH_ROWS = frozenset(
 
 
 def _window(step: _Step) -> Rows | None:
-    """Return what each place of a locally connected layer sees, channels first."""
+    """Return what each place of a locally connected layer sees, channels first; None if it is not said."""
+    if len(step.first.shape) != _MAP_RANKS["2D"]:
+        return None
     channels, _ = step.split(step.first.shape)
-    sizes = step.get("kernel_size") or [step.node.config["nb_row"], step.node.config["nb_col"]]
-    return None if channels is None else ((channels, *sizes),)
+    sizes = step.get("kernel_size") or [step.get("nb_row"), step.get("nb_col")]
+    window = (channels, *(sizes if isinstance(sizes, list) else [sizes, sizes]))
+    return None if None in window else (tuple(map(int, window)),)
 
 
 def converted_config(text: str, source: Layout, target: Layout, where: str) -> tuple[str, str | None]:
@@ -166,13 +183,14 @@ def converted_config(text: str, source: Layout, target: Layout, where: str) -> t
 
 
 def _converted(text: str, source: Layout, target: Layout, where: str) -> str:
-    config = copy.deepcopy(json.loads(text))
+    config = load_config(text, f"{where}: the configuration")
     ranks = _map_ranks(config)
     steps: dict[str, _Step] = {}
     for step in _flow(config, source):
         steps.setdefault(step.node.name, step)
-    for entry in _entries(config):
-        _convert_entry(entry, steps, ranks, source=source, target=target, where=where)
+    for entry in paced(entries(config)):
+        if isinstance(entry.get("config"), dict):
+            _convert_entry(entry, steps, ranks, source=source, target=target, where=where)
     return json.dumps(config)
 
 
@@ -205,12 +223,13 @@ def _convert_entry(
     if kind in _UNWRITABLE or config.get("activation") in ("softmax", "log_softmax"):
         raise ConversionError(_cannot(where, name, kind, "it works on the axes of a feature map"))
     key = _AXIS_KEYS.get(kind, "axis")
-    if kind in _AXES and config.get("mode", "concat") in _AXIS_MODES:
-        rank = len(step.first.shape) + 1
-        if isinstance(config.get(key), list):
-            config[key] = [_moved_axis(axis, rank, source) for axis in config[key]]
-        elif isinstance(config.get(key), int):
-            config[key] = _moved_axis(config[key], rank, source)
+    if kind in _AXES and config.get("mode", "concat") in _AXIS_MODES and config.get(key) is not None:
+        axes, rank = config[key], len(step.first.shape) + 1
+        listed = axes if isinstance(axes, list) else [axes]
+        if not all(-rank <= axis < rank for axis in listed):
+            raise ConversionError(_cannot(where, name, kind, f"it has no {key} {axes}"))
+        moved = [_moved_axis(axis, rank, source) for axis in listed]
+        config[key] = moved if isinstance(axes, list) else moved[0]
 
 
 # Layers whose axis moves, and the modes in which it counts (BatchNormalization has modes of its own in Keras
@@ -224,7 +243,7 @@ _UNWRITABLE = frozenset({"Permute", "Reshape", "RepeatVector", "Lambda", "Dense"
 
 def _wraps_maps(config: Mapping[str, Any]) -> bool:
     """Return whether a wrapper may hold a layer that works on feature maps."""
-    inner = kind_of_class(str(config.get("layer", {}).get("class_name")))
+    inner = kind_of_class(str((config.get("layer") or {}).get("class_name")))
     return inner[-2:] in _MAP_RANKS or inner in ("Flatten", "BatchNormalization", "Model", "Sequential")
 
 
@@ -242,83 +261,153 @@ def _moved_axis(axis: int, rank: int, source: Layout) -> int:
     return [0, *_moved(range(1, rank), source)].index(axis % rank)
 
 
-def _entries(config: object) -> Iterator[dict[str, Any]]:
-    """Yield every layer's entry, those of nested models too."""
+def load_config(text: str, where: str, limits: Limits | None = None) -> Any:  # noqa: ANN401 - any JSON
+    """Read the JSON of a configuration; tuples, which some versions of tf.keras write as mappings, as lists.
+
+    Args:
+        text: The JSON.
+        where: The file and what of it holds the text, for messages.
+        limits: Caps; the environment's by default.
+
+    Raises:
+        FileFormatError: As :func:`converters.limits.load_json`.
+    """
+    return load_json(text, where, limits, read=_without_tuples)
+
+
+def _without_tuples(found: Config) -> Config | list[Any]:
+    items = found.get("items")
+    return items if found.get("class_name") == "__tuple__" and isinstance(items, list) else found
+
+
+def entries(config: object) -> Iterator[Config]:
+    """Yield all in a configuration that has a class: layers, those of nested models too, and their parts."""
     if isinstance(config, dict):
-        if "class_name" in config and isinstance(config.get("config"), dict):
+        if "class_name" in config:
             yield config
         for value in config.values():
-            yield from _entries(value)
+            yield from entries(value)
     elif isinstance(config, list):
         for value in config:
-            yield from _entries(value)
+            yield from entries(value)
+
+
+def layers_of(entry: Mapping[str, Any]) -> list[Any]:
+    """Return a model's layers, which its entry lists under ``layers`` or as its configuration itself.
+
+    Returns:
+        Nothing where what is listed are no layers: classes of the user's own may list what they like.
+    """
+    inner = entry.get("config")
+    layers = inner.get("layers") if isinstance(inner, Mapping) else inner
+    return layers if isinstance(layers, list) and all(map(is_layer, layers)) else []
+
+
+def is_layer(value: Setting) -> bool:
+    """Return whether a value has the form of a layer: a class, and settings or layers."""
+    return isinstance(value, dict) and "class_name" in value and isinstance(value.get("config"), dict | list)
 
 
 def _map_ranks(config: object) -> frozenset[int]:
     """Return the ranks (without the batch) of a model's feature maps: 3 if it has 2-D layers, 4 for 3-D."""
-    endings = {str(entry["class_name"])[-2:] for entry in _entries(config)}
+    endings = {str(entry["class_name"])[-2:] for entry in entries(config)}
     return frozenset(rank for ending, rank in _MAP_RANKS.items() if ending in endings)
 
 
 def _flow(config: Mapping[str, Any], layout: Layout) -> Iterator[_Step]:
-    """Yield every use of a layer whose inputs can be followed, from the inputs on."""
-    nodes = _nodes(config)
+    """Yield every use of a layer whose inputs can be followed, from the inputs on.
+
+    Each use waits for its inputs alone, so the work grows with the number of connections.
+    """
     ranks = _map_ranks(config)
-    known: dict[tuple[str, int], Feature] = {}
-    waiting = [(node, number) for node in nodes for number in range(len(node.uses))]
-    while waiting:
-        ready = [(node, number) for node, number in waiting if all(key in known for key in node.uses[number])]
-        if not ready:
-            return
-        for node, number in ready:
-            inputs = tuple(known[key] for key in node.uses[number])
-            step = _Step(node=node, inputs=inputs, layout=layout, ranks=ranks)
+    known: dict[_Use, Feature] = {}
+    missing: dict[_Use, int] = {}
+    fed: defaultdict[_Use, list[_Use]] = defaultdict(list)
+    nodes = {(node.name, number): node for node in _nodes(config) for number in range(len(node.uses))}
+    for use, node in nodes.items():
+        sources = set(node.uses[use[1]])
+        missing[use] = len(sources)
+        for source in sources:
+            fed[source].append(use)
+    ready = [use for use, count in missing.items() if not count]
+    places = {use: place for place, use in enumerate(nodes)}
+    while ready:
+        following: list[_Use] = []
+        for use in paced(ready):
+            inputs = tuple(known[source] for source in nodes[use].uses[use[1]])
+            step = _Step(node=nodes[use], inputs=inputs, layout=layout, ranks=ranks)
             if inputs:
                 yield step
-            try:
-                known[node.name, number] = _output(step)
-            except (_UnknownError, TypeError, ValueError, IndexError, KeyError):
-                # Nothing behind this layer can be followed then: it stays out of what is known.
-                continue
-        waiting = [use for use in waiting if use not in ready]
+            if (output := _followed(step)) is not None:
+                known[use] = output
+                following += _now_ready(fed[use], missing)
+        # In the order of the configuration, as far as what feeds what allows.
+        ready = sorted(following, key=places.__getitem__)
+
+
+def _now_ready(uses: Sequence[_Use], missing: dict[_Use, int]) -> Iterator[_Use]:
+    """Count one input of each use as known, and yield those that waited for nothing else."""
+    for use in uses:
+        missing[use] -= 1
+        if not missing[use]:
+            yield use
+
+
+def _followed(step: _Step) -> Feature | None:
+    """Return what a layer gives, or None if that cannot be told: then nothing behind it can be followed."""
+    try:
+        return _bounded(_output(step))
+    except _UnknownError:
+        return None
+
+
+# No network's maps have more axes or values, or are joined from more parts; a crafted configuration's could
+# double with every layer.
+_MOST_AXES = 32
+_MOST_PARTS = 256
+_LARGEST = 1 << 62
+
+
+def _bounded(feature: Feature) -> Feature:
+    if len(feature.shape) > _MOST_AXES or len(feature.rows or ()) > _MOST_PARTS:
+        raise _UnknownError
+    if any(size is not None and not 0 < size < _LARGEST for size in feature.shape):
+        raise _UnknownError
+    return feature
 
 
 def _nodes(config: Mapping[str, Any]) -> list[_Node]:
-    inner = config.get("config")
-    layers = inner.get("layers") if isinstance(inner, Mapping) else inner
-    if not isinstance(layers, list):
-        return []
-    entries = [
-        layer for layer in layers if isinstance(layer, Mapping) and isinstance(layer.get("config"), Mapping)
-    ]
+    layers = layers_of(config)
     if config.get("class_name") == "Sequential":
-        return _chain(entries)
-    return [_node(entry, tuple(map(_sources, entry.get("inbound_nodes") or [[]]))) for entry in entries]
+        return _chain(layers)
+    return [_node(entry, tuple(map(_sources, entry.get("inbound_nodes") or [[]]))) for entry in layers]
 
 
-def _node(entry: Mapping[str, Any], uses: tuple[tuple[tuple[str, int], ...], ...]) -> _Node:
-    name = str(entry["config"].get("name", entry.get("name")))
-    return _Node(
-        name=name, kind=kind_of_class(str(entry.get("class_name"))), config=entry["config"], uses=uses
-    )
+def _node(entry: Mapping[str, Any], uses: tuple[tuple[_Use, ...], ...]) -> _Node:
+    # An older model within a model is a list of layers.
+    config = entry["config"] if isinstance(entry["config"], Mapping) else {}
+    name = str(config.get("name") or entry.get("name") or "")
+    return _Node(name=name, kind=kind_of_class(str(entry.get("class_name"))), config=config, uses=uses)
 
 
-def _chain(entries: list[Mapping[str, Any]]) -> list[_Node]:
+def _chain(layers: Sequence[Mapping[str, Any]]) -> list[_Node]:
     """Return a Sequential's layers; its first one brings its input's shape along."""
-    if not entries:
+    if not layers:
         return []
-    first = entries[0]["config"]
-    start = _Node(name="", kind="InputLayer", config=first, uses=((),))
-    nodes = [start]
-    for entry in entries:
-        nodes.append(_node(entry, (((nodes[-1].name, 0),),)))
+    nodes = [_Node(name="", kind="InputLayer", config=_node(layers[0], ()).config, uses=((),))]
+    for place, entry in enumerate(layers):
+        node = _node(entry, (((nodes[-1].name, 0),),))
+        # No name that is read holds a control character.
+        nodes.append(node if node.name else replace(node, name=f"\0{place}"))
     return nodes
 
 
-def _sources(use: object) -> tuple[tuple[str, int], ...]:
+def _sources(use: object) -> tuple[_Use, ...]:
     """Return the layers, and which use of each, that feed one use; what Keras 3 writes leads nowhere."""
-    if isinstance(use, list) and all(isinstance(source, list) and len(source) >= 3 for source in use):
-        return tuple((str(source[0]), int(source[1])) for source in use)
+    if isinstance(use, list) and all(
+        isinstance(source, list) and len(source) >= 3 and isinstance(source[0], str) for source in use
+    ):
+        return tuple((source[0], int(source[1])) for source in use)
     return (("", -1),)
 
 
@@ -330,16 +419,22 @@ def _output(step: _Step) -> Feature:
     """
     kind = step.node.kind
     if kind == "InputLayer":
-        return Feature(shape=tuple(step.node.config["batch_input_shape"][1:]))
+        return Feature(shape=tuple(step.need("batch_input_shape")[1:]))
+    if not step.inputs:
+        raise _UnknownError
     if kind in _UNCHANGED:
         return step.first
+    if kind not in _OUTPUTS or not step.first.shape:
+        raise _UnknownError
     if kind[-2:] in _MAP_RANKS and len(step.first.shape) != _MAP_RANKS[kind[-2:]]:
         raise _UnknownError
     _check_order(step)
-    for ending, function in _OUTPUTS.items():
-        if kind.startswith(ending):
-            return function(step)
-    raise _UnknownError
+    return _OUTPUTS[kind](step)
+
+
+def follows(kind: str) -> bool:
+    """Return whether what a layer of a kind gives can be told from its configuration."""
+    return kind in _OUTPUTS or kind in _UNCHANGED or kind == "InputLayer"
 
 
 def _check_order(step: _Step) -> None:
@@ -369,7 +464,7 @@ _UNCHANGED = frozenset(
 
 def _convolution(step: _Step) -> Feature:
     _, space = step.split(step.first.shape)
-    filters = step.get("filters", "nb_filter")
+    filters = step.need("filters", "nb_filter")
     kernel = step.get("kernel_size") or [
         step.node.config[key]
         for key in ("nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3")
@@ -381,36 +476,38 @@ def _convolution(step: _Step) -> Feature:
 
 def _pooling(step: _Step) -> Feature:
     channels, space = step.split(step.first.shape)
-    return step.joined(channels, _windows(step, space, _each(step.get("pool_size"), space), _each(1, space)))
+    return step.joined(channels, _windows(step, space, _each(step.need("pool_size"), space), _each(1, space)))
 
 
 def _windows(
     step: _Step, space: tuple[int | None, ...], sizes: Shape, dilation: Shape
 ) -> tuple[int | None, ...]:
-    padding = step.get("padding", "border_mode")
+    padding = str(step.need("padding", "border_mode"))
     default = sizes if "Pooling" in step.node.kind else 1
     strides = step.get("strides", "subsample") or default
     result: list[int | None] = []
     for length, size, stride, rate in zip(space, sizes, _each(strides, space), dilation, strict=True):
         reach = size + (size - 1) * (rate - 1)
-        grown = {"same": 0, "causal": 0, "valid": 1 - reach, "full": reach - 1}[padding]
+        grown = {"same": 0, "causal": 0, "valid": 1 - reach, "full": reach - 1}.get(padding)
+        if grown is None:
+            raise _UnknownError
         result.append(None if length is None else -(-(length + grown) // stride))
     return tuple(result)
 
 
 def _each(value: Setting, space: Sequence[Any]) -> Shape:
-    values = tuple(value) if isinstance(value, list | tuple) else (int(value),) * len(space)
-    if len(values) != len(space):
+    values = tuple(value) if isinstance(value, list | tuple) else (value,) * len(space)
+    if len(values) != len(space) or not all(isinstance(number, int | float) for number in values):
         raise _UnknownError
     return tuple(int(number) for number in values)
 
 
 def _padding(step: _Step) -> Feature:
-    return _bordered(step, step.get("padding"), 1)
+    return _bordered(step, step.need("padding"), 1)
 
 
 def _cropping(step: _Step) -> Feature:
-    return _bordered(step, step.get("cropping"), -1)
+    return _bordered(step, step.need("cropping"), -1)
 
 
 def _bordered(step: _Step, border: Setting, sign: int) -> Feature:
@@ -419,7 +516,7 @@ def _bordered(step: _Step, border: Setting, sign: int) -> Feature:
     if isinstance(border, list) and len(border) == 2 * len(space):
         border = [border[at : at + 2] for at in range(0, len(border), 2)]
     sides = border if isinstance(border, list) else [border] * len(space)
-    if len(sides) != len(space):
+    if len(sides) != len(space) or not all(isinstance(side, int | list) for side in sides):
         raise _UnknownError
     totals = [sum(side) if isinstance(side, list) else 2 * int(side) for side in sides]
     return step.joined(
@@ -429,7 +526,7 @@ def _bordered(step: _Step, border: Setting, sign: int) -> Feature:
 
 def _upsampling(step: _Step) -> Feature:
     channels, space = step.split(step.first.shape)
-    factors = _each(step.get("size"), space)
+    factors = _each(step.need("size"), space)
     return step.joined(channels, tuple(n and n * factor for n, factor in zip(space, factors, strict=True)))
 
 
@@ -440,7 +537,7 @@ def _global(step: _Step) -> Feature:
 
 def _sequence(step: _Step) -> Feature:
     """Return what a 1-D layer gives: its length is of no interest, since a sequence's rows never move."""
-    filters = step.get("filters", "nb_filter") if step.node.kind.startswith("Conv") else step.first.shape[-1]
+    filters = step.need("filters", "nb_filter") if step.node.kind.startswith("Conv") else step.first.shape[-1]
     return Feature(shape=(None, filters))
 
 
@@ -473,7 +570,7 @@ def _as_vector(step: _Step, *, reshaped: bool) -> Feature:
 
 def _reshaped(step: _Step) -> Feature:
     """Return what a Reshape gives where that is a vector: then it takes values as they lie."""
-    if len(step.get("target_shape", "dims")) != 1:
+    if len(step.need("target_shape", "dims")) != 1:
         raise _UnknownError
     return _as_vector(step, reshaped=True)
 
@@ -481,12 +578,12 @@ def _reshaped(step: _Step) -> Feature:
 def _dense(step: _Step) -> Feature:
     if step.maps:
         raise _UnknownError
-    return Feature(shape=(*step.first.shape[:-1], step.get("units", "output_dim")))
+    return Feature(shape=(*step.first.shape[:-1], step.need("units", "output_dim")))
 
 
 def _recurrent(step: _Step) -> Feature:
     """Return what a recurrent layer gives: a vector, or one for each step."""
-    return _in_time(step, step.get("units", "output_dim"), bool(step.get("return_sequences")))
+    return _in_time(step, step.need("units", "output_dim"), bool(step.get("return_sequences")))
 
 
 def _in_time(step: _Step, units: int, sequences: bool) -> Feature:
@@ -495,24 +592,26 @@ def _in_time(step: _Step, units: int, sequences: bool) -> Feature:
 
 def _two_ways(step: _Step) -> Feature:
     """Return what a Bidirectional gives: both results side by side, or added and so on."""
-    inner = step.node.config["layer"]["config"]
-    units = inner.get("units", inner.get("output_dim"))
+    inner = _inner(step)
     sides = 2 if step.get("merge_mode") == "concat" else 1
-    return _in_time(step, sides * units, bool(inner.get("return_sequences")))
+    units = sides * int(inner.need("units", "output_dim"))
+    return _in_time(step, units, bool(inner.get("return_sequences")))
+
+
+def _inner(step: _Step) -> _Step:
+    """Return the use of a wrapper as one of the layer in it."""
+    return replace(step, node=replace(_node(step.need("layer"), ()), name=step.node.name))
 
 
 def _timewise(step: _Step) -> Feature:
     """Return what a TimeDistributed gives: what its layer makes of each step."""
-    layer = step.node.config["layer"]
-    kind = kind_of_class(str(layer["class_name"]))
-    node = _Node(name=step.node.name, kind=kind, config=layer["config"], uses=())
     once = tuple(replace(feature, shape=feature.shape[1:]) for feature in step.inputs)
-    result = _output(_Step(node=node, inputs=once, layout=step.layout, ranks=step.ranks))
+    result = _output(replace(_inner(step), inputs=once))
     return replace(result, shape=(step.first.shape[0], *result.shape))
 
 
 def _embedded(step: _Step) -> Feature:
-    return Feature(shape=(*step.first.shape, step.get("output_dim")))
+    return Feature(shape=(*step.first.shape, step.need("output_dim")))
 
 
 def _merged(step: _Step) -> Feature:
@@ -524,8 +623,8 @@ def _merged(step: _Step) -> Feature:
 
 
 def _concatenated(step: _Step) -> Feature:
-    rank = len(step.first.shape) + 1
-    axis = int(step.get("axis", "concat_axis")) % rank - 1
+    rank, said = len(step.first.shape) + 1, step.need("axis", "concat_axis")
+    axis = -1 if isinstance(said, list) else int(said) % rank - 1
     if axis < 0 or any(len(feature.shape) != rank - 1 for feature in step.inputs):
         raise _UnknownError
     sizes = [feature.shape[axis] for feature in step.inputs]
@@ -567,10 +666,8 @@ def _merge(step: _Step) -> Feature:
 
 
 _OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
-    **dict.fromkeys(
-        ("Conv1D", "MaxPooling1D", "AveragePooling1D", "ZeroPadding1D", "UpSampling1D"), _sequence
-    ),
-    **dict.fromkeys(("Cropping1D",), _sequence),
+    **dict.fromkeys(("Conv1D", "Conv1DTranspose", "MaxPooling1D", "AveragePooling1D"), _sequence),
+    **dict.fromkeys(("ZeroPadding1D", "UpSampling1D", "Cropping1D"), _sequence),
     **dict.fromkeys(("Conv2DTranspose", "Conv3DTranspose"), _dense),
     **dict.fromkeys(("Conv2D", "Conv3D", "SeparableConv2D", "LocallyConnected2D"), _convolution),
     "TimeDistributedDense": _dense,
@@ -579,11 +676,12 @@ _OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
     "Embedding": _embedded,
     "MaxoutDense": _dense,
-    **dict.fromkeys(("MaxPooling", "AveragePooling"), _pooling),
-    **dict.fromkeys(("GlobalMaxPooling", "GlobalAveragePooling"), _global),
-    "ZeroPadding": _padding,
-    "Cropping": _cropping,
-    "UpSampling": _upsampling,
+    **dict.fromkeys(("MaxPooling2D", "MaxPooling3D", "AveragePooling2D", "AveragePooling3D"), _pooling),
+    **dict.fromkeys((f"GlobalMaxPooling{rank}D" for rank in (1, 2, 3)), _global),
+    **dict.fromkeys((f"GlobalAveragePooling{rank}D" for rank in (1, 2, 3)), _global),
+    **dict.fromkeys(("ZeroPadding2D", "ZeroPadding3D"), _padding),
+    **dict.fromkeys(("Cropping2D", "Cropping3D"), _cropping),
+    **dict.fromkeys(("UpSampling2D", "UpSampling3D"), _upsampling),
     "Flatten": _flattened,
     "Reshape": _reshaped,
     "Dense": _dense,

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from converters.limits import load_json
 from converters.plan import Plan
 from converters.safetensors import describe
 from converters.targets import Place, padded
@@ -93,6 +94,26 @@ def finish(plan: Plan, path: Path, record: Mapping[str, str]) -> None:
         directory = b"".join(_sealed(stream, member) for member in (*members, last))
         stream.seek(last.data + last.size)
         stream.write(directory + _end(len(members) + 1, last.data + last.size, len(directory)))
+
+
+def read_record(path: Path) -> Mapping[str, Any]:
+    """Return the record in an archive that may be anybody's; nothing if it has none.
+
+    Args:
+        path: The archive.
+
+    Raises:
+        FileFormatError: If it is no archive, damaged, or breaks a rule.
+    """
+    from converters.zips import open_archive
+
+    with open_archive(path) as archive:
+        entry = archive.read_bytes(f"{DESCRIPTION}.npy") or b""
+    # Two bytes behind the magic and the version tell how long the header is; the text is in UCS-4.
+    text = entry[10 + int.from_bytes(entry[8:10], "little") :].decode("utf-32-le", "replace").rstrip("\0")
+    told = load_json(text, f"{path}: the entry {DESCRIPTION!r}")
+    record = told.get("record") if isinstance(told, dict) else None
+    return record if isinstance(record, dict) else {}
 
 
 def _layout(plan: Plan) -> list[tuple[Any, _Member, bytes]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from converters.activations import GATES_OF
+from converters.boundary import paced
 from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.keras3 import cell_path
@@ -49,7 +50,7 @@ def planned_outputs(
     native = replace(description, layers=tuple(map(_native, description.layers)))
     gates = frozenset(array.path for part in scaled for array in part.arrays)
     writing = _Writing(description=native, planned=planned, kernels=kernels, scaled=gates)
-    outputs = tuple(_MAKERS[to](writing))
+    outputs = tuple(paced(_MAKERS[to](writing)))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
@@ -301,12 +302,12 @@ def _two_ways(
 
 def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
     numbers: Counter[str] = Counter()
-    waiting = list(layer.parts)
+    waiting = deque(layer.parts)
     while waiting:
-        part = waiting.pop(0)
+        part = waiting.popleft()
         if part.direction == "forward" and waiting and waiting[0].direction == "backward":
             below = f"{group}/{_numbered('bidirectional', numbers)}"
-            yield from _two_ways(writing, layer, (part, waiting.pop(0)), below)
+            yield from _two_ways(writing, layer, (part, waiting.popleft()), below)
         else:
             yield part, f"{group}/{_numbered(_stem(part, writing), numbers)}"
 

@@ -278,17 +278,12 @@ def is_own(owner: str, layer: str) -> bool:
 
 def _cut(raw: Raw, kind: str | None, kinds: LayerKinds) -> tuple[Part, ...]:
     """Group a layer's arrays by the layer that their names say, where it has layers inside."""
-    owners = list(dict.fromkeys(array.owner for array in raw.arrays))
-    if len(owners) == 1 or (kind is not None and kind not in WRAPPERS):
+    owned: dict[str, list[Array]] = {}
+    for array in raw.arrays:
+        owned.setdefault(array.owner, []).append(array)
+    if len(owned) == 1 or (kind is not None and kind not in WRAPPERS):
         return tuple(_ways(Part(name=raw.name, kind=None, arrays=raw.arrays), kind, kinds))
-    parts = [
-        Part(
-            name=owner or raw.name,
-            kind=None,
-            arrays=tuple(array for array in raw.arrays if array.owner == owner),
-        )
-        for owner in owners
-    ]
+    parts = (Part(name=owner or raw.name, kind=None, arrays=tuple(arrays)) for owner, arrays in owned.items())
     return tuple(way for part in parts for way in _ways(part, None, kinds))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from converters import folding
 from converters.activations import HardSigmoids, find_hard_sigmoids, gates_to_scale, hard_sigmoid_notes
+from converters.boundary import guarded, paced
 from converters.dialects import Description
 from converters.doubts import Doubt
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
@@ -162,10 +163,6 @@ def make_plan(
             nothing tells the layout, or what tells the kernels contradicts the file's own name.
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
-    layout = learn_layout(
-        description, user=from_layout, registry_form=registry_form, expected=expected, match=match
-    )
-    kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
     said = said_flattened(flatten or {})
     lenient = compared or to in _CONTAINERS
     request = _Request(
@@ -179,10 +176,15 @@ def make_plan(
         scale=hard_sigmoid == "scale",
         published=registry_form is not None,
     )
-    _check_order(request)
-    if layout is None or kernel is None:
-        return _without_layout(request, kernel)
-    return _plan(request, layout, kernel)
+    with guarded(description.path):
+        _check_order(request)
+        layout = learn_layout(
+            description, user=from_layout, registry_form=registry_form, expected=expected, match=match
+        )
+        kernel = learn_kernels(description, layout, user=from_kernels, registry_form=registry_form)
+        if layout is None or kernel is None:
+            return _without_layout(request, kernel)
+        return _plan(request, layout, kernel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +269,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
             flattened=known.get(part.name),
             pair=pairs.get(layer.name),
         )
-        for layer in description.weighted
+        for layer in paced(description.weighted)
         for part in layer.parts
         for array in part.arrays
     }

@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from converters.errors import FileFormatError, ZooError
 from converters.hdf5 import Node
 from converters.layouts import Form
-from converters.limits import load_json
+from converters.limits import clipped, load_json
 from converters.network import ATTRIBUTE, Network, parse_network
 from converters.version import RULES_NUMBER
 
@@ -158,7 +158,7 @@ def read_record(top: Node) -> ConversionRecord | None:
         return None
     try:
         return _read_record(top)
-    except (ZooError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except (ZooError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"{top.file}: the record of an earlier conversion is damaged ({error})"
         ) from error
@@ -197,7 +197,7 @@ def _axis(top: Node, name: str) -> Literal["th", "tf"]:
     value = top.text(name)
     if value in ("th", "tf"):
         return "th" if value == "th" else "tf"
-    raise ValueError(f"{name} is {value!r}")
+    raise ValueError(f"{name} is {clipped(str(value))}")
 
 
 def _listed(top: Node, name: str) -> tuple[str, ...]:

@@ -168,6 +168,10 @@ _NUMBERED: tuple[tuple[tuple[int, ...], Callable[[Sequence[Shape]], bool], str |
 )
 
 
+# No layer has more arrays; one that has an array alone is told by the one behind it too.
+_MOST_PLACES = max(2, *(len(ranks) for ranks, *_ in _NUMBERED))
+
+
 def numbered_layers(shapes: Sequence[Shape], *, several: bool) -> Iterator[tuple[str | None, Places]]:
     """Cut arrays without names into layers.
 
@@ -181,7 +185,7 @@ def numbered_layers(shapes: Sequence[Shape], *, several: bool) -> Iterator[tuple
     """
     start = 0
     while start < len(shapes):
-        found = next(_fitting(shapes[start:], several), None)
+        found = next(_fitting(shapes[start : start + _MOST_PLACES], several), None)
         if found is None:
             yield None, ()
             return

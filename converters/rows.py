@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from converters.errors import ArgumentError
 from converters.layouts import Rows
+from converters.limits import clipped
 
 _ROWS = re.compile(r"[1-9]\d*(?:x[1-9]\d*)*(?:\+[1-9]\d*(?:x[1-9]\d*)*)*")
 _RESHAPE = ":reshape"
@@ -66,7 +67,7 @@ def parse_rows(text: str) -> Rows:
         ArgumentError: If the text has another form.
     """
     if not _ROWS.fullmatch(text):
-        raise ArgumentError(f"a feature map is written CxHxW, for instance 512x7x7, not {text!r}")
+        raise ArgumentError(f"a feature map is written CxHxW, for instance 512x7x7, not {clipped(text)}")
     return tuple(tuple(int(number) for number in segment.split("x")) for segment in text.split("+"))
 
 

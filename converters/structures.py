@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from converters.boundary import guarded, paced
 from converters.dialects import Description
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
 from converters.kernels import kernel_shape_first
@@ -239,8 +240,10 @@ def match(description: Description, structure: Structure) -> Match:
         StructureMismatchError: If a layer or array is missing, left over, misnamed or of another shape; one
             line with the file, the layer and both shapes.
     """
-    pairs = [_paired_arrays(description, structure, *pair) for pair in _paired_layers(description, structure)]
-    return Match(structure=structure, layers=tuple(pairs), layout=_layout(description, structure, pairs))
+    with guarded(description.path):
+        paired = paced(_paired_layers(description, structure))
+        pairs = [_paired_arrays(description, structure, *pair) for pair in paired]
+        return Match(structure=structure, layers=tuple(pairs), layout=_layout(description, structure, pairs))
 
 
 def recognise(description: Description, structures: Iterable[Structure]) -> tuple[Structure, Match] | None:
@@ -390,8 +393,13 @@ def _shapes(layer: StructureLayer) -> str:
     return ", ".join(f"{role} {shape}" for role, shape in layer.arrays.items())
 
 
+_LONG, _MANY = 80, 200
+
+
 def _near(name: str, spare: Collection[str]) -> str:
-    near = difflib.get_close_matches(plain_name(name), sorted(spare), n=1, cutoff=0.8)
+    # Each comparison takes the product of the lengths: long names, and many, are not worth it.
+    likely = sorted(other for other in spare if len(other) <= _LONG and abs(len(other) - len(name)) <= 4)
+    near = difflib.get_close_matches(plain_name(name), likely[:_MANY], n=1, cutoff=0.8)
     return f"; there is a layer {near[0]!r}" if near else ""
 
 

@@ -74,19 +74,28 @@ class Archive:
         """The names of all members."""
         return tuple(self._members)
 
-    def read_text(self, name: str) -> str | None:
-        """Return a member that is text, or None if there is none of that name.
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a short member, or None if there is none of that name.
 
         Raises:
-            FileFormatError: If it is too long, damaged, or not UTF-8.
+            FileFormatError: If it is too long or damaged.
         """
         if name not in self._members:
             return None
         size, cap = self._members[name].file_size, self.limits.header_bytes
         if size > cap:
             raise self._refusal(name, f"takes {too_many(size, cap, 'header_bytes')}")
+        return b"".join(self._blocks(name))
+
+    def read_text(self, name: str) -> str | None:
+        """Return a member that is text, or None if there is none of that name.
+
+        Raises:
+            FileFormatError: If it is too long, damaged, or not UTF-8.
+        """
+        found = self.read_bytes(name)
         try:
-            return b"".join(self._blocks(name)).decode("utf-8")
+            return None if found is None else found.decode("utf-8")
         except UnicodeDecodeError as error:
             raise self._refusal(name, "is not UTF-8") from error
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from converters import convert_file
 from converters.dialects import describe
-from tests import keras_network
 
 DATA = Path(__file__).parent / "data" / "dialects"
 SAMPLES = sorted(path.relative_to(DATA).as_posix().removesuffix(".json") for path in DATA.glob("*/*.json"))
@@ -89,6 +88,8 @@ def network(sample, *, today=False):
     config = json.loads((DATA / f"{sample}.json").read_text())
     digits = sample.split("_")[0].removeprefix("keras")
     version = tuple(map(int, digits))
+    from tests import keras_network  # only now: it imports TensorFlow
+
     shapes = shared_axes(sample)
     return keras_network.build(config, version=version, last=is_last(sample), shapes=shapes, today=today)
 

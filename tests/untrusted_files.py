@@ -402,6 +402,54 @@ def _(path, canary):
     path.write_bytes(content[:begin] + content[begin : begin + 16] * 4000 + content[begin + 64000 :])
 
 
+@technique(
+    "one text, many attributes",
+    "attribute 'b{number}' of the root makes more than 1000000 bytes of metadata (limit metadata_bytes)",
+    metadata_bytes=1_000_000,
+)
+def _(path, canary):
+    with h5py.File(path, "w") as file:
+        file.attrs["a"] = "x" * 100_000
+        for number in range(20):
+            file.attrs[f"b{number}"] = "y" * 7777
+    content = path.read_bytes()
+    at = content.index(struct.pack("<I", 100_000))
+    whole, number = content[at + 4 : at + 16], 0
+    # What points to a text: its length, and where it is.
+    while (at := content.find(struct.pack("<I", 7777), at + 1)) >= 0:
+        number += 1
+        # Each takes less of it than the one before, so that each is a text of its own.
+        content = content[:at] + struct.pack("<I", 100_000 - number) + whole + content[at + 16 :]
+    path.write_bytes(content)
+
+
+def header(path, parts):
+    """Write a file whose root is a header of the new kind with any messages."""
+    body = b"OHDR\2\2" + struct.pack("<I", len(parts)) + parts
+    body += lookup3(body).to_bytes(4, "little")
+    start = b"\x89HDF\r\n\x1a\n" + bytes([3, 8, 8, 0])
+    start += struct.pack("<QQQQ", 0, (1 << 64) - 1, 48 + len(body), 48)
+    path.write_bytes(start + lookup3(start).to_bytes(4, "little") + body)
+
+
+@technique("header of many parts", "the file has more than 65535 parts in its header")
+def _(path, canary):
+    header(path, b"\1\0\0\0" * 65536)
+
+
+@technique(
+    "long way to many objects",
+    "'" + "/".join(["n" * 1000] * 20) + "/w{number}' makes more than 2000000 bytes of metadata "
+    "(limit metadata_bytes)",
+    metadata_bytes=2_000_000,
+)
+def _(path, canary):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("/".join(["n" * 1000] * 20))
+        for number in range(200):
+            group.create_group(f"w{number}")
+
+
 @technique("text that is not there", "attribute 'a' of the root points to a text that is not there")
 def _(path, canary):
     typed(path, lambda file: file.attrs.__setitem__("a", "x" * 77))

@@ -4,6 +4,7 @@ A case is a number: the same number gives the same file. ``python -m tests.tortu
 numbers from standard input and answers each with one line of JSON, so that the one who asks can watch the
 time and outlive a crash; ``python -m tests.torture.mutator FOLDER check`` compares new files with what the
 HDF5 library reads from the mutated ones, which is a process of its own since the library may crash on them.
+With ``told``, the cases are those of :mod:`tests.torture.json_mutator`.
 """
 
 from __future__ import annotations
@@ -232,5 +233,14 @@ def main(folder, work):
         print(json.dumps(work(int(line), folder / line.strip())), flush=True)  # noqa: T201
 
 
+def work(name):
+    """Return what answers a number: a mutated file converted or compared, or an odd document met."""
+    if name == "told":
+        from tests.torture import json_mutator
+
+        return json_mutator.meet
+    return {"meet": meet, "check": check}[name]
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), check if sys.argv[2:] == ["check"] else meet)
+    main(Path(sys.argv[1]), work((*sys.argv[2:], "meet")[0]))

@@ -19,6 +19,7 @@ import pytest
 from tests.torture import mutator
 
 COUNT = int(os.environ.get("ZOO_MUTATIONS", "300"))
+TOLD = COUNT if "ZOO_MUTATIONS" in os.environ else 200
 FIRST = int(os.environ.get("ZOO_MUTATION", "0"))
 SECONDS = 5
 
@@ -95,6 +96,27 @@ def test_mutated_files_are_converted_right_or_refused(workers, tmp_path):
     assert counts["refused"] > COUNT / 10
     # The library checks some numbers that nobody needs; what it refuses alone is read by other means alone.
     assert counts["refused by the library alone"] < COUNT / 20
+
+
+@pytest.fixture
+def teller(tmp_path):
+    """The process that meets files which tell odd things of themselves."""
+    worker = Worker(str(tmp_path), "told")
+    yield worker
+    worker.close()
+
+
+def test_whatever_a_file_says_of_itself_is_understood_or_refused(teller, tmp_path):
+    """Configurations and records of any JSON: no traceback, no hang, and a rule for each refusal."""
+    faults, counts = {}, Counter()
+    for number in range(FIRST, FIRST + TOLD):
+        answer = teller.ask(number)
+        if answer["fault"]:
+            faults[number] = answer["fault"]
+        counts["refused" if answer["refusal"] else "understood"] += 1
+        shutil.rmtree(tmp_path / str(number), ignore_errors=True)
+    assert faults == {}
+    assert min(counts["refused"], counts["understood"]) > TOLD / 10
 
 
 def kind_of(verdict):
