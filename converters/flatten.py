@@ -63,10 +63,13 @@ def _said(layer: str, value: Shape | Rows | str | None) -> Flattened:
         return Flattened(rows=None, source="user")
     if isinstance(value, str):
         return parse_flattened(value, "user")
-    several = value and all(isinstance(segment, tuple | list) for segment in value)
-    rows = cast(Rows, tuple(tuple(segment) for segment in cast(Rows, value if several else (value,))))
-    if not all(segment and all(isinstance(size, int) and size > 0 for size in segment) for segment in rows):
+    segments = value if isinstance(value, tuple | list) else ()
+    if not any(isinstance(segment, tuple | list) for segment in segments):
+        segments = (segments,)
+    sizes = [size for segment in segments if isinstance(segment, tuple | list) for size in segment or (0,)]
+    if len(sizes) < len(segments) or not all(isinstance(size, int) and size > 0 for size in sizes):
         raise ArgumentError(f"flatten of {layer!r} must be (channels, height, width) or None, not {value!r}")
+    rows = cast(Rows, tuple(map(tuple, cast(Rows, segments))))
     return Flattened(rows=rows, source="user")
 
 

@@ -121,7 +121,7 @@ def test_both_ways_are_found_wherever_they_are(layer, owner, said, kind, tmp_pat
 def test_two_ways_that_nothing_tells_are_asked_about(tmp_path):
     """Two layers of recurrent cells may have such names too; the hint is one that helps."""
     path = write_named(tmp_path / "weights.h5", {"mine": both_ways("mine", LSTM)}, keras_version="2.0.3")
-    with pytest.raises(ConversionError, match="; say which it is with --layer mine=Bidirectional; there are"):
+    with pytest.raises(ConversionError, match="or --layer mine=Bidirectional if it has two directions; "):
         convert_file(path, tmp_path / "new.h5", to="keras3")
     convert_file(path, tmp_path / "new.h5", to="keras3", layers={"mine": "Bidirectional"})
     assert [name for name in arrays(tmp_path / "new.h5") if "backward" in name]

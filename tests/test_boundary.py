@@ -243,7 +243,8 @@ def chain(*feeding):
 def test_a_layer_that_feeds_itself_is_not_followed(feeding):
     """A circle has no beginning; what stands before it is followed all the same."""
     assert flattened_inputs(read_config(json.dumps(chain(*feeding)), "w"), "th") == {}
-    assert flattened_inputs(chain("in", *feeding[:0]), "th") == {"d0": None}
+    (found,) = flattened_inputs(chain("in", *feeding[:0]), "th").items()
+    assert (found[0], found[1].rows) == ("d0", None)
 
 
 def test_a_sequential_within_a_sequential_keeps_its_place():
@@ -252,9 +253,8 @@ def test_a_sequential_within_a_sequential_keeps_its_place():
     first = {**LAYERS[1], "config": {**LAYERS[1]["config"], "batch_input_shape": [None, 2, 5, 6]}}
     layers = [first, inner, LAYERS[3], LAYERS[4]]
     assert flattened_inputs({"class_name": "Sequential", "config": layers}, "th") == {}
-    assert flattened_inputs({"class_name": "Sequential", "config": [layers[0], *layers[2:]]}, "th") == {
-        "fc": ((3, 3, 4),)
-    }
+    found = flattened_inputs({"class_name": "Sequential", "config": [layers[0], *layers[2:]]}, "th")
+    assert {name: rows.rows for name, rows in found.items()} == {"fc": ((3, 3, 4),)}
 
 
 @pytest.mark.parametrize("kind", ["AddCoords", "DenseBlock", "FlattenMore", "MergeLike", "UpSampling2DTo"])
@@ -275,6 +275,9 @@ RECORD = {
 }
 
 
+NETWORK = '{"schema":1,"layers":[{"name":"conv1","kind":"Dense","flatten":"FLATTEN"}]}'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
@@ -286,14 +289,16 @@ RECORD = {
         ("zoo_verified", '{"arrays": NaN, "values": 1, "recomputed": []}', "cannot convert float NaN"),
         ("zoo_verified", '{"arrays": [], "values": 1, "recomputed": []}', "int() argument must be"),
         ("zoo_verified", "5", "'int' object is not subscriptable"),
-        ("zoo_flatten", "[]", "'list' object has no attribute 'items'"),
-        ("zoo_flatten", '{"fc": "x"}', "a feature map is written CxHxW, for instance 512x7x7, not 'x'"),
-        ("zoo_flatten", '{"fc": ' + f'"{"9" * 5000}"' + "}", "Exceeds the limit"),
+        ("zoo_network", "[]", "zoo_network is not a list of layers"),
+        ("zoo_network", '{"schema":2,"layers":[]}', "zoo_network has schema 2; this version reads 1"),
+        ("zoo_network", '{"schema":1,"layers":[{}]}', "zoo_network has a layer without a name"),
         (
-            "zoo_flatten",
-            '{"fc": "' + "x" * 5000 + '"}',
-            "a feature map is written CxHxW, for instance 512x7x7, ",
+            "zoo_network",
+            NETWORK.replace("FLATTEN", "x"),
+            "a feature map is written CxHxW, for instance 512x7x7",
         ),
+        ("zoo_network", NETWORK.replace("FLATTEN", "9" * 5000), "Exceeds the limit"),
+        ("zoo_network", NETWORK.replace("FLATTEN", "x" * 5000), "a feature map is written CxHxW, for inst"),
         ("zoo_layout", "n" * 5000, f"zoo_layout is {'n' * 60!r}..."),
     ],
 )

@@ -160,7 +160,7 @@ def test_keras_1_has_an_lstm_but_no_gru_with_two_biases(tmp_path):
     packed = dict(read(convert_file(source, tmp_path / "two.npz", to="npz").target, "npz"))
     old = convert_file(source, tmp_path / "one.h5", to="keras1", from_layout="tf", to_layout="tf").target
     for role, letter in (("kernel", "W"), ("recurrent_kernel", "U"), ("bias", "b")):
-        gates = [arrays(old)[f"memory/memory_{letter}_{gate}"] for gate in "ifco"]
+        gates = [arrays(old)[f"memory/memory_{letter}_{gate}:0"] for gate in "ifco"]
         np.testing.assert_array_equal(np.concatenate(gates, -1), packed[role])
     gru = written(tmp_path / "gru.h5", "CuDNNGRU", "memory", drawn("CuDNNGRU", 5, 3))
     with pytest.raises(ConversionError, match=r"layer 'memory' \(GRU\) was built with reset_after, which"):
