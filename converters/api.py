@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converters.activations import CHOICES
+from converters.deviations import with_evidence
 from converters.dialects import Description, describe
 from converters.doubts import warn_of
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
@@ -149,10 +150,13 @@ def plan_file(
     to: str | None = None,
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
+    order: Sequence[str] | None = None,
     as_published: bool = False,
     hard_sigmoid: str = "keep",
 ) -> Plan:
-    """Work out what a conversion would do, without reading an array or writing a file.
+    """Work out what a conversion would do, without writing a file.
+
+    No array is read, but the vectors of batch normalisations of Keras 1, which may tell its version.
 
     Args:
         src: The file to convert.
@@ -171,6 +175,8 @@ def plan_file(
             ``"npz"``. Without a direction, the form is then TensorFlow's, or for Keras 1 the old one.
         keras_version: The version of Keras that wrote the file, where the file does not say it.
         layers: The kind of each layer that neither its name nor its arrays tell.
+        order: The names of all layers with weights in the network's order, which a ``.weights.h5`` of Keras 3
+            does not tell and Keras 1 and 2 load weights by.
         as_published: Write a known network to Keras 3 layer by layer as it was published. Without it, it is
             written as ``zoo.load`` draws it, so that ``model.load_weights`` fits: in the order of the drawn
             layers, ``Scale`` layers folded into the batch normalisation before them.
@@ -189,7 +195,8 @@ def plan_file(
     user_kernels = checked_axis(from_kernels, "from_kernels")
     _check_hard_sigmoid(hard_sigmoid, to)
     expected, wanted = _ends(direction, to_layout, to_kernels, checked_target(to))
-    description = describe(src, keras_version=checked_version(keras_version), layers=layers)
+    version = checked_version(keras_version)
+    description = describe(src, keras_version=version, layers=layers, order=order)
     _refuse_scaled(description, to)
     if to is None and description.dialect == "keras3":
         text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
@@ -218,7 +225,7 @@ def plan_file(
     )
     _refuse_same(plan)
     planned_texts(plan)  # refuses what could not be written down later, before anything is read
-    return plan
+    return with_evidence(plan)
 
 
 def convert_file(
@@ -236,6 +243,7 @@ def convert_file(
     to: str | None = None,
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
+    order: Sequence[str] | None = None,
     as_published: bool = False,
     hard_sigmoid: str = "keep",
     force: bool = False,
@@ -259,6 +267,7 @@ def convert_file(
         to: Another dialect or container.
         keras_version: The version of Keras that wrote the file.
         layers: The kinds of layers.
+        order: The layers in the network's order.
         as_published: Write a known network to Keras 3 as it was published.
         hard_sigmoid: ``"keep"`` or ``"scale"``.
         force: Replace a file that has the new file's name.
@@ -288,6 +297,7 @@ def convert_file(
         to=to,
         keras_version=keras_version,
         layers=layers,
+        order=order,
         as_published=as_published,
         hard_sigmoid=hard_sigmoid,
     )

@@ -63,7 +63,7 @@ def _said(layer: str, value: Shape | Rows | str | None) -> Flattened:
         return Flattened(rows=None, source="user")
     if isinstance(value, str):
         return parse_flattened(value, "user")
-    segments = value if isinstance(value, tuple | list) else ()
+    segments: tuple[object, ...] = tuple(value) if isinstance(value, tuple | list) else ()
     if not any(isinstance(segment, tuple | list) for segment in segments):
         segments = (segments,)
     sizes = [size for segment in segments if isinstance(segment, tuple | list) for size in segment or (0,)]

@@ -215,6 +215,8 @@ def _convert_entry(
             config[key] = [shape[0], *_moved(shape[1:], source)]
     if kind == "ConvLSTM2D" or (kind == "TimeDistributed" and _wraps_maps(config)):
         raise ConversionError(_cannot(where, name, kind, "it works on a sequence of feature maps"))
+    if _makes_map(kind, config, ranks):
+        raise ConversionError(_cannot(where, name, kind, "it makes a feature map of what is none"))
     step = steps.get(name)
     if step is None and kind in _AXES | _UNWRITABLE and ranks:
         raise ConversionError(_cannot(where, name, kind, "what flows into it cannot be followed"))
@@ -239,6 +241,12 @@ _AXIS_KEYS = {"Merge": "concat_axis", "PReLU": "shared_axes", "SReLU": "shared_a
 _AXIS_MODES = ("concat", 0, 1, 2)
 # Layers that name axes in ways that mean something else, or nothing, in the other layout.
 _UNWRITABLE = frozenset({"Permute", "Reshape", "RepeatVector", "Lambda", "Dense", "Dot", "TimeDistributed"})
+
+
+def _makes_map(kind: str, config: Mapping[str, Any], ranks: frozenset[int]) -> bool:
+    """Return whether a Reshape gives feature maps: its shape, and the columns before it, would move."""
+    shape = config.get("target_shape", config.get("dims"))
+    return kind == "Reshape" and isinstance(shape, list) and len(shape) in ranks
 
 
 def _wraps_maps(config: Mapping[str, Any]) -> bool:

@@ -81,6 +81,11 @@ class Plan:
         return self.description.path
 
     @property
+    def with_deviations(self) -> bool:
+        """Whether there are arrays that hold standard deviations in files of old versions."""
+        return bool(_with_deviations(self.description))
+
+    @property
     def source(self) -> Form:
         """What the file is."""
         return Form(layout=self.layout.value, kernels=self.kernels.value)
@@ -164,6 +169,9 @@ def make_plan(
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
     said = said_flattened(flatten or {})
+    if match is not None and not description.ordered:
+        layers = tuple(pair.layer for pair in match.layers)
+        description = replace(description, layers=layers, ordered=True)
     lenient = compared or to in _CONTAINERS
     request = _Request(
         description=description,

@@ -18,6 +18,8 @@ from zoo.records import Layout
 # Before anything imports TensorFlow: no chatter, and the processor alone: tolerances are set to its rounding.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# Channels-first convolutions need oneDNN on a processor, which TensorFlow leaves off on some of them.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 PracticeFile = Callable[..., Path]
 

@@ -275,7 +275,7 @@ RECORD = {
 }
 
 
-NETWORK = '{"schema":1,"layers":[{"name":"conv1","kind":"Dense","flatten":"FLATTEN"}]}'
+FACTS = '{"schema":1,"layers":[{"name":"conv1","kind":"Dense","flatten":"FLATTEN"}]}'
 
 
 @pytest.mark.parametrize(
@@ -294,11 +294,11 @@ NETWORK = '{"schema":1,"layers":[{"name":"conv1","kind":"Dense","flatten":"FLATT
         ("zoo_network", '{"schema":1,"layers":[{}]}', "zoo_network has a layer without a name"),
         (
             "zoo_network",
-            NETWORK.replace("FLATTEN", "x"),
+            FACTS.replace("FLATTEN", "x"),
             "a feature map is written CxHxW, for instance 512x7x7",
         ),
-        ("zoo_network", NETWORK.replace("FLATTEN", "9" * 5000), "Exceeds the limit"),
-        ("zoo_network", NETWORK.replace("FLATTEN", "x" * 5000), "a feature map is written CxHxW, for inst"),
+        ("zoo_network", FACTS.replace("FLATTEN", "9" * 5000), "Exceeds the limit"),
+        ("zoo_network", FACTS.replace("FLATTEN", "x" * 5000), "a feature map is written CxHxW, for inst"),
         ("zoo_layout", "n" * 5000, f"zoo_layout is {'n' * 60!r}..."),
     ],
 )

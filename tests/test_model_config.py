@@ -281,3 +281,18 @@ def test_an_axis_behind_something_unknown_is_refused():
         ConversionError, match=r"layer 'norm' \(BatchNormalization\) .* cannot be followed; save"
     ):
         converted_config(json.dumps(sequential(*entries, shape=(3, 9, 12))), "th", "tf", "model.h5")
+
+
+@pytest.mark.parametrize("source", ["th", "tf"])
+def test_a_reshape_that_makes_maps_is_not_written_down(source):
+    """What it is told, and the columns of the layer before it, would have to move."""
+    target = "tf" if source == "th" else "th"
+    shape = [4, 3, 3] if source == "th" else [3, 3, 4]
+    made = layer("Reshape", "made", target_shape=shape)
+    config = sequential(layer("Dense", "fc", output_dim=36), made, conv(order=source), shape=(5,))
+    with pytest.raises(ConversionError) as refused:
+        converted_config(json.dumps(config), source, target, "m.h5")
+    assert str(refused.value) == (
+        "m.h5: layer 'made' (Reshape) cannot be written down in the other layout: it makes a feature map of "
+        "what is none; save the weights alone (save_weights) and convert that file"
+    )

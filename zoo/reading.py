@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.deviations import with_evidence
 from converters.dialects import Description, describe
 from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
 from converters.execute import reader
@@ -213,6 +214,7 @@ def _opened(
     if registered is not None:
         form = Form(layout=registered.layout, kernels=registered.kernels)
     plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
+    plan = plan if registered else with_evidence(plan)
     names = _published_names(graph, found.structure)
     scales = {names[norm]: names[scale] for norm, scale in scale_pairs(found.structure).items()}
     return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales)

@@ -110,7 +110,12 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
         "hard_sigmoid",
     )
     asked = {name: getattr(arguments, name) for name in names}
-    return {**asked, "flatten": parse_flatten(arguments.flatten), "layers": parse_layers(arguments.layers)}
+    return {
+        **asked,
+        "flatten": parse_flatten(arguments.flatten),
+        "layers": parse_layers(arguments.layers),
+        "order": arguments.order.split(",") if arguments.order else None,
+    }
 
 
 def _networks() -> list[str]:

@@ -145,6 +145,11 @@ def _add_convert(commands: _Commands) -> None:
     parser.add_argument("--arch", metavar="NAME", help="the network the file holds (default: recognised)")
     _add_told(parser)
     parser.add_argument(
+        "--order",
+        metavar="LAYER,LAYER,...",
+        help="all layers with weights in the network's order, where a file of Keras 3 does not tell it",
+    )
+    parser.add_argument(
         "--as-published",
         action="store_true",
         help="with --to keras3: leave a network's Scale layers apart (default: as zoo.load draws it)",
