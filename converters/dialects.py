@@ -230,7 +230,8 @@ def _in_order(
 def _in_said_order(path: Path, raw: list[Raw], said: Sequence[str]) -> list[Raw]:
     ordered = in_order(raw, {name: said for name in said})
     if ordered is None or len(set(said)) != len(said):
-        every = [layer.name for layer in raw] + [part.name for layer in raw for part in layer.parts or ()]
+        every = [layer.name for layer in raw if layer.arrays]
+        every += [part.name for layer in raw for part in layer.parts or ()]
         missing = [name for name in every if plain_name(name) not in {plain_name(one) for one in said}]
         what = f"order does not name {missing[0]!r}" if missing else "order names a layer twice"
         raise ArgumentError(f"{path}: {what}; it lists each layer with weights once, inner ones too")

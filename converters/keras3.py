@@ -159,16 +159,18 @@ def in_order(layers: Sequence[Raw], order: Order) -> list[Raw] | None:
 
     Args:
         layers: The layers of a file of Keras 3.
-        order: The order; names that the file has not are of no matter.
+        order: The order; names that the file has not are of no matter, nor are layers
+            without arrays that it lacks.
     """
     places = {plain_name(name): place for place, name in enumerate(order)}
     inside = {plain_name(name): [own_name(part) for part in parts] for name, parts in order.items()}
     ordered = []
     for layer in layers:
         found = _with_order(layer, inside.get(plain_name(layer.name)))
-        if found is None:
+        if found is not None:
+            ordered.append(found)
+        elif layer.arrays:
             return None
-        ordered.append(found)
     return sorted(ordered, key=lambda layer: places[plain_name(layer.name)])
 
 
