@@ -4,7 +4,7 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx test-backends torture torture-files lint digests bench wheel clean
+.PHONY: demo test test-nginx test-backends test-chains torture torture-files lint digests bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -15,6 +15,10 @@ test: $(VENV)/ready
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
 	$(BIN)/python -m pytest tests/nginx/check_nginx.py
+
+# All pairs of forms over all samples, and chains of three and four; all eleven networks.
+test-chains: $(VENV)/ready
+	ZOO_CHAINS=all $(BIN)/python -m pytest -n 2 tests/test_chains.py
 
 # The same tests of kills and races that `make test` runs for a few rounds.
 torture: $(VENV)/ready

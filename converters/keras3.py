@@ -20,6 +20,7 @@ from typing import Any
 
 from converters.hdf5 import Node
 from converters.kinds import kind_of_group
+from converters.metadata import DatasetInfo
 from converters.parts import Array, LayerKinds, Part, Raw, own_name, plain_name
 from converters.rules import RULES
 
@@ -44,7 +45,8 @@ def keras3_layers(weights: Node, kinds: LayerKinds) -> Iterator[Raw]:
     top = "layers" if weights.has("layers") else "_layer_checkpoint_dependencies"
     for name in sorted(weights.group(top).children(), key=_natural):
         group = weights.group(f"{top}/{name}")
-        parts = tuple(_parts(group, name, kinds))
+        known = tuple(_parts(group, name, kinds))
+        parts = (*known, *_unread(group, _layer_name(group, name), known))
         yield Raw(
             name=_layer_name(group, name),
             arrays=tuple(array for part in parts for array in part.arrays),
@@ -79,6 +81,31 @@ def _parts_of_kind(group: Node, name: str, kind: str | None, kinds: LayerKinds, 
         below = group.group("layers")
         for child in sorted(below.children(), key=_natural):
             yield from _parts(below.group(child), child, kinds, layer)
+
+
+def _unread(group: Node, name: str, known: Sequence[Part]) -> Iterator[Part]:
+    """Yield what lies below a layer in no place that is known: layers that it holds under names of its own.
+
+    What a random generator is at is no weight.
+    """
+    read = {array.path for part in known for array in part.arrays}
+    arrays = tuple(
+        Array(name=path, role=None, path=path, shape=tuple(dataset.shape), dtype=dataset.dtype)
+        for path, dataset in _datasets(group)
+        if path not in read
+    )
+    if arrays:
+        yield Part(
+            name=name if not known else f"{name}/{arrays[0].path.split('/')[2]}", kind=None, arrays=arrays
+        )
+
+
+def _datasets(group: Node) -> Iterator[tuple[str, DatasetInfo]]:
+    for child in sorted(group.children(), key=_natural):
+        if not group.is_group(child):
+            yield f"{group.name}/{child}", group.dataset(child)
+        elif child != "seed_generator":
+            yield from _datasets(group.group(child))
 
 
 def _arrays(group: Node, place: str, kind: str | None, roles: Sequence[str] | None) -> Iterator[Array]:

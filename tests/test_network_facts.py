@@ -176,6 +176,19 @@ class TestKeras3:
         for one, other in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
 
+    def test_layers_that_a_layer_holds_under_other_names_are_not_passed_over(self, tmp_path):
+        """Refused by name, or carried as they are; the state of a random generator is none of them."""
+        layers = keras.layers
+        inputs = keras.Input((4, 6))
+        attended = layers.MultiHeadAttention(2, 3, dropout=0.1, name="mha")(inputs, inputs)
+        model = keras.Model(inputs, layers.Dense(2)(layers.Dropout(0.5)(attended)))
+        model.save_weights(tmp_path / "m.weights.h5")
+        with pytest.raises(ConversionError, match=r"layer 'mha.*say --layer mha.*=Other to carry its arrays"):
+            plan_file(tmp_path / "m.weights.h5", to="npz", to_layout="th", from_layout="tf")
+        plan = plan_file(tmp_path / "m.weights.h5", to="npz")
+        assert sum(array.nbytes for array in plan.arrays) == 4 * model.count_params()
+        assert plan.notes[-1].startswith("no rule is known for 'mha")
+
     def test_the_first_of_a_class_has_no_number(self, tmp_path):
         """A first ``conv2d_transpose`` is one, though its shape could be a convolution's."""
         layers = {
