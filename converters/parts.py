@@ -316,7 +316,7 @@ def _with_facts(part: Part, layer: str, kinds: LayerKinds) -> Part:
     facts = kinds.part(layer, part.name)
     if facts is None:
         return part
-    return replace(part, name=facts.name, inferred=part.inferred or kinds.is_doubtful(layer, part.name))
+    return replace(part, name=facts.name, inferred=kinds.is_doubtful(layer, part.name))
 
 
 def _with_kind(part: Part, layer: str, kind: str | None, kinds: LayerKinds, dialect: str) -> Part:
