@@ -12,13 +12,14 @@ tf_keras/src/layers/rnn, tf-keras 2.18.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from converters.dialects import Description
 from converters.errors import ConversionError
 from converters.kinds import kind_of_entry
+from converters.model_config import named_entries
 from converters.parts import Layer, Part
 
 CHOICES = ("keep", "scale")
@@ -72,7 +73,11 @@ def find_hard_sigmoids(description: Description, *, asked: bool = False) -> Hard
         gates=tuple(part for part, _ in gates),
         told=config is not None,
         both=tuple(part for part, own in gates if own.get("activation") == _NAME),
-        others=tuple((name, kind) for name, kind, own in _entries(config) if own.get("activation") == _NAME),
+        others=tuple(
+            (name, kind_of_entry(entry))
+            for name, entry, own in named_entries(config)
+            if own.get("activation") == _NAME
+        ),
     )
 
 
@@ -150,21 +155,8 @@ def _settings_of(part: Part, layer: Layer, settings: Mapping[str, Mapping[str, A
 def _settings(config: object) -> dict[str, Mapping[str, Any]]:
     """Return each layer's configuration by its name; of a wrapper, that of the layer inside."""
     found = {}
-    for name, _, own in _entries(config):
+    for name, _, own in named_entries(config):
         inner = own.get("layer")
         inside = inner.get("config") if isinstance(inner, Mapping) else None
         found[name] = inside if isinstance(inside, Mapping) else own
     return found
-
-
-def _entries(config: object) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield name, kind and configuration of every layer, those inside of others too."""
-    if isinstance(config, Mapping):
-        own = config.get("config")
-        if isinstance(own, Mapping) and isinstance(own.get("name"), str) and "class_name" in config:
-            yield own["name"], kind_of_entry(config), own
-        for value in config.values():
-            yield from _entries(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _entries(value)

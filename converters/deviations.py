@@ -44,14 +44,15 @@ def _evidence(plan: Plan) -> Iterator[str]:
             if array.role != "moving_variance":
                 continue
             values = read(array)
-            gamma = arrays.get((array.layer, "gamma"))
-            slopes = np.ones_like(values) if gamma is None else read(gamma)
-            if array.function is None and values.size and values.min() < 0:
+            if array.function is None and np.any(values < 0):
                 yield Doubt(_negative(array))
                 return
-            if array.function is not None and np.any((values == 0) & (np.abs(slopes) > _NOTHING)):
-                yield Doubt(_zero(array))
-                return
+            if array.function is not None and np.any(values == 0):
+                gamma = arrays.get((array.layer, "gamma"))
+                slopes = np.ones_like(values) if gamma is None else read(gamma)
+                if np.any((values == 0) & (np.abs(slopes) > _NOTHING)):
+                    yield Doubt(_zero(array))
+                    return
 
 
 def _negative(array: PlannedArray) -> str:

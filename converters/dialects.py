@@ -167,11 +167,12 @@ def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> 
     elif said.order is not None:
         raise ArgumentError(f"{path}: tells the order of its layers itself; leave order out")
     layers = settled([layer_of(layer, kinds, dialect) for layer in paced(raw)])
+    version = said.version or own_version or (network.keras_version if network else None)
     kinds.check(path, layers)
     return Description(
         path=path,
         dialect=dialect,
-        keras_version=said.version or own_version or (network.keras_version if network else None),
+        keras_version=version,
         backend=backend,
         root=inside,
         layers=layers,
@@ -181,7 +182,7 @@ def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> 
         whole_model=bool(inside) or config_text is not None,
         optimizer=top.has("optimizer_weights") or top.has("optimizer"),
         nbytes=path.stat().st_size,
-        version_said=own_version is None,
+        version_said=own_version is None and version is not None,
         ordered=ordered,
     )
 

@@ -21,6 +21,7 @@ from typing import Any
 from converters.hdf5 import Node
 from converters.kinds import kind_of_group
 from converters.metadata import DatasetInfo
+from converters.model_config import layers_of
 from converters.parts import Array, LayerKinds, Part, Raw, own_name, plain_name
 from converters.rules import RULES
 
@@ -151,33 +152,31 @@ Order = Mapping[str, Sequence[str]]
 def order_of_config(config: object) -> Order:
     """Return the order of a model's layers that its configuration tells."""
     return {
-        name: [inner for inside in (entry, *_wrapped(entry)) for inner in _all_names(inside)]
-        for entry in _entries(config)
-        if (name := _name_of(entry))
+        name: [inner for inside in (layer, *_wrapped(layer)) for inner in _all_names(inside)]
+        for layer in _layers_of(config)
+        if (name := _name_of(layer))
     }
 
 
 def _all_names(config: object) -> Iterator[str]:
     """Yield the names of the layers inside a model, and of those inside them."""
-    for entry in _entries(config):
-        yield _name_of(entry)
-        for inside in (entry, *_wrapped(entry)):
+    for layer in _layers_of(config):
+        yield _name_of(layer)
+        for inside in (layer, *_wrapped(layer)):
             yield from _all_names(inside)
 
 
-def _entries(config: object) -> list[Any]:
-    inner = config.get("config") if isinstance(config, dict) else None
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    return layers if isinstance(layers, list) else []
+def _layers_of(config: object) -> list[Any]:
+    return layers_of(config) if isinstance(config, Mapping) else []
 
 
-def _wrapped(entry: object) -> list[object]:
-    inner = entry.get("config") if isinstance(entry, dict) else None
+def _wrapped(layer: Mapping[str, Any]) -> list[object]:
+    inner = layer["config"]
     return [inner["layer"]] if isinstance(inner, dict) and "layer" in inner else []
 
 
-def _name_of(entry: object) -> str:
-    inner = entry.get("config") if isinstance(entry, dict) else None
+def _name_of(layer: Mapping[str, Any]) -> str:
+    inner = layer["config"]
     return str(inner.get("name", "")) if isinstance(inner, dict) else ""
 
 

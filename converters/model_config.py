@@ -300,6 +300,14 @@ def entries(config: object) -> Iterator[Config]:
             yield from entries(value)
 
 
+def named_entries(config: object) -> Iterator[tuple[str, Config, Config]]:
+    """Yield name, entry and settings of all in a configuration that have a class and a name of their own."""
+    for entry in entries(config):
+        own = entry.get("config")
+        if isinstance(own, dict) and isinstance(own.get("name"), str):
+            yield own["name"], entry, own
+
+
 def layers_of(entry: Mapping[str, Any]) -> list[Any]:
     """Return a model's layers, which its entry lists under ``layers`` or as its configuration itself.
 

@@ -24,6 +24,7 @@ from converters.kinds import (
     stem_of,
 )
 from converters.layouts import Shape
+from converters.model_config import named_entries
 from converters.network import LayerFacts, Network, PartFacts
 from converters.roles import naming_of, numbered_layers, own_role
 from converters.rules import NATIVE, OTHER
@@ -223,18 +224,10 @@ def own_name(name: str) -> str:
 
 def _classes(config: object) -> Iterator[tuple[str, str, str | None]]:
     """Yield name, kind and the kind inside it of every layer of a configuration."""
-    if isinstance(config, Mapping):
-        inner = config.get("config")
-        if isinstance(inner, Mapping) and isinstance(inner.get("name"), str) and "class_name" in config:
-            wrapped = inner.get("layer")
-            known = isinstance(wrapped, Mapping) and "class_name" in wrapped
-            kind = kind_of_entry(wrapped) if known else None  # type: ignore[arg-type]
-            yield inner["name"], kind_of_entry(config), kind
-        for value in config.values():
-            yield from _classes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _classes(value)
+    for name, entry, own in named_entries(config):
+        wrapped = own.get("layer")
+        inner = wrapped if isinstance(wrapped, Mapping) and "class_name" in wrapped else None
+        yield name, kind_of_entry(entry), None if inner is None else kind_of_entry(inner)
 
 
 def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:

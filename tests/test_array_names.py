@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import h5py
 import numpy as np
@@ -14,7 +13,7 @@ from converters.dialects import describe
 from converters.errors import ConversionError
 from converters.kinds import WRAPPERS
 from tests.dialect_samples import DATA, SAMPLES
-from tests.weight_files import arrays, counted, names, write_named
+from tests.weight_files import arrays, counted, rewritten, write_named
 
 TWO_WAYS = [
     f"{sample}.{what}.h5"
@@ -25,23 +24,6 @@ TWO_WAYS = [
 LSTM = {"kernel": (4, 20), "recurrent_kernel": (5, 20), "bias": (20,)}
 GRU = {"kernel": (4, 9), "recurrent_kernel": (3, 9), "bias": (9,)}
 RNN = {"kernel": (4, 3), "recurrent_kernel": (3, 3)}
-
-
-def renamed(source, target, rename):
-    """Copy a file with other names for its arrays."""
-    shutil.copy(source, target)
-    with h5py.File(target, "r+") as file:
-        top = file.get("model_weights", file)
-        for layer in top.attrs["layer_names"]:
-            group = top[layer]
-            listed = [name.decode() for name in group.attrs["weight_names"]]
-            found = {rename(name): group[name][()] for name in listed}
-            for name in listed:
-                del group[name]
-            for name, values in found.items():
-                group.create_dataset(name, data=values)
-            group.attrs["weight_names"] = names(list(found))
-    return target
 
 
 def as_in_2_0_4(name):
@@ -69,7 +51,7 @@ def test_a_bidirectional_of_keras_2_0_4_is_that_of_2_0_5(sample, to, tmp_path):
     if "_cf/" in sample and sample.endswith("weights.h5"):
         facts |= {"from_layout": "th"}
     source = DATA / sample
-    old = renamed(source, tmp_path / "old.h5", as_in_2_0_4)
+    old = rewritten(source, tmp_path / "old.h5", as_in_2_0_4)
     assert "bidirectional_1/kernel_1:0" in "".join(arrays(old))
     (both,) = (layer for layer in describe(old).layers if layer.name == "bidirectional_1")
     assert (both.kind, [(part.direction, part.kind) for part in both.parts]) == (

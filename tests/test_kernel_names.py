@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from converters.doubts import doubts_of
 from converters.errors import ConversionError
 from converters.facts import kernels_of_file_name
 from tests.dialect_samples import DATA, SAMPLES, told
-from tests.weight_files import BY_NAMES, arrays, counted, names, without_record, write_named
+from tests.weight_files import BY_NAMES, arrays, counted, rewritten, without_record, write_named
 from zoo.registry import architecture, list_models
 
 KERAS_1 = [sample for sample in SAMPLES if sample.startswith("keras1")]
@@ -24,18 +23,7 @@ MODELS = [sample for sample in KERAS_1 if (DATA / f"{sample}.model.h5").exists()
 
 def as_tensorflow(source, target, *, ending=":0"):
     """Write what TensorFlow would have of the network of a Theano file: turned kernels, other names."""
-    shutil.copy(source, target)
-    with h5py.File(target, "r+") as file:
-        top = file.get("model_weights", file)
-        for layer in top.attrs["layer_names"]:
-            group = top[layer]
-            listed = [name.decode() for name in group.attrs["weight_names"]]
-            for name in listed:
-                values = group[name][()]
-                del group[name]
-                group.create_dataset(f"{name}{ending}", data=_turned(values))
-            group.attrs["weight_names"] = names([f"{name}{ending}" for name in listed])
-    return target
+    return rewritten(source, target, lambda name: f"{name}{ending}", _turned)
 
 
 def _turned(values):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import h5py
 import numpy as np
 
@@ -62,6 +64,23 @@ def keras1(**shapes):
             units = shape[0] if len(shape) > 2 else shape[-1]
             layers[name] = {f"{name}_W": counted(*shape), f"{name}_b": counted(units)}
     return layers
+
+
+def rewritten(source, target, rename, turn=lambda values: values):
+    """Copy a file with other names for its arrays, and other values."""
+    shutil.copy(source, target)
+    with h5py.File(target, "r+") as file:
+        top = file.get("model_weights", file)
+        for layer in top.attrs["layer_names"]:
+            group = top[layer]
+            listed = [name.decode() for name in group.attrs["weight_names"]]
+            found = {rename(name): turn(group[name][()]) for name in listed}
+            for name in listed:
+                del group[name]
+            for name, values in found.items():
+                group.create_dataset(name, data=values)
+            group.attrs["weight_names"] = names(list(found))
+    return target
 
 
 def without_record(path):

@@ -241,8 +241,7 @@ class Memory:
         path = _entry(self._seen, key)
         if not path.exists() and key not in self._summary():
             return  # where nothing is remembered nothing is written
-        with disk.writing(path):
-            path.unlink(missing_ok=True)
+        _discard(path)
         self.discard_aside(key)
         self._write_summary(without=key)
 
@@ -266,9 +265,7 @@ class Memory:
         Raises:
             CacheError: The memory cannot be written.
         """
-        path = _entry(self._aside, key)
-        with disk.writing(path):
-            path.unlink(missing_ok=True)
+        _discard(_entry(self._aside, key))
 
     # What was refused.
 
@@ -291,9 +288,7 @@ class Memory:
         Raises:
             CacheError: The memory cannot be written.
         """
-        path = _entry(self._refused / key, sha256)
-        with disk.writing(path):
-            path.unlink(missing_ok=True)
+        _discard(_entry(self._refused / key, sha256))
 
     def keys(self) -> tuple[str, ...]:
         """Return every key under which something was seen or refused."""
@@ -324,9 +319,7 @@ class Memory:
         Raises:
             CacheError: The memory cannot be written.
         """
-        path = _entry(self._verified, name)
-        with disk.writing(path):
-            path.unlink(missing_ok=True)
+        _discard(_entry(self._verified, name))
 
     # What was converted.
 
@@ -389,6 +382,16 @@ def _read_summary(path: Path, stamp: tuple[int, int, int]) -> Mapping[str, Seen]
         raise CacheError(f"{path}: {mistake}; {advice}") from mistake
     except RegistryError as error:
         raise CacheError(f"{error}; {advice}") from error
+
+
+def _discard(path: Path) -> None:
+    """Remove a file of the memory, if it is there.
+
+    Raises:
+        CacheError: It cannot be removed.
+    """
+    with disk.writing(path):
+        path.unlink(missing_ok=True)
 
 
 def _entry(folder: Path, name: str) -> Path:
