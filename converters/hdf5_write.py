@@ -20,6 +20,13 @@ from converters.metadata import AttributeInfo, DatasetInfo, FilterInfo, Shape, T
 Object: TypeAlias = h5g.GroupID | h5d.DatasetID
 
 
+def creation() -> h5py.h5p.PropDCID:
+    """Return how a dataset is made: without the second, so that the same input gives the same file."""
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_obj_track_times(False)
+    return plist
+
+
 @lru_cache(maxsize=256)
 def hdf5_type(info: TypeInfo) -> h5t.TypeID:
     """Return the HDF5 type that a record describes, equal to the one that it was read from."""
@@ -135,14 +142,14 @@ def create_dataset(
 
 @lru_cache(maxsize=1)
 def _contiguous() -> h5py.h5p.PropDCID:
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist = creation()
     plist.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     plist.set_fill_time(h5d.FILL_TIME_NEVER)
     return plist
 
 
 def _creation(info: DatasetInfo, axes: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> h5py.h5p.PropDCID:
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist = creation()
     if info.fill is not None:
         plist.set_fill_value(np.frombuffer(info.fill, dtype=info.dtype))
     if info.layout == "contiguous":

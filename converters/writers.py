@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5d, h5p, h5s, h5t
+from h5py import h5d, h5s, h5t
 
 from converters import npz, safetensors
 from converters.errors import ConversionError
-from converters.hdf5_write import write_text
+from converters.hdf5_write import creation, write_text
 from converters.plan import Plan
 from converters.planned import Output
 from converters.targets import Place
@@ -126,7 +126,7 @@ def _room(file: h5py.File, plan: Plan) -> Places:
 
 def _dataset(file: h5py.File, output: Output) -> h5d.DatasetID:
     parent, _, name = output.target_path.rpartition("/")
-    settings = h5p.create(h5p.DATASET_CREATE)
+    settings = creation()
     settings.set_layout(h5d.CONTIGUOUS)
     settings.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     settings.set_fill_time(h5d.FILL_TIME_NEVER)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.small_network import small_network
+from zoo.architectures.drawing import operation
 from zoo.errors import ArgumentError
 from zoo.finetuning.digests import digest_model
 
@@ -166,3 +167,15 @@ def test_a_model_without_a_graph_is_refused():
     assert str(caught.value) == (
         "model 'own' is a Own: only functional and Sequential models have a graph to work on"
     )
+
+
+@pytest.mark.parametrize("function", [keras.ops.sqrt, keras.ops.rsqrt])
+def test_an_operation_in_an_activation_has_no_name_either(function):
+    """Keras numbers it anew each time: GoogLeNet, drawn twice in a process, is one network."""
+
+    def drawn(inside):
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, keras.layers.Activation(operation(inside))(inputs))
+
+    assert digest_model(drawn(function)) == digest_model(drawn(function))
+    assert digest_model(drawn(function)) != digest_model(drawn(keras.ops.square))

@@ -16,6 +16,8 @@ from zoo.rewiring import Operation, Step, wiring
 
 _MADE_UP = frozenset({"name", "trainable", "shared_object_id"})
 """Of a layer's configuration, what makes no difference to what it computes in inference."""
+_OPERATIONS = "keras.src.ops."
+"""Where Keras' operations come from, which it numbers by itself; other objects' names may mean something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +99,7 @@ class _Writer:
         if id(value) in tensors:
             return {"tensor": tensors[id(value)]}
         if isinstance(value, Mapping):
-            kept = set(value) - _MADE_UP if "trainable" in value else set(value)
-            return {str(key): self._told(value[key], tensors) for key in kept}
+            return {str(key): self._told(part, tensors) for key, part in _without_made_up(value).items()}
         if isinstance(value, list | tuple):
             return [self._told(one, tensors) for one in value]
         if isinstance(value, np.ndarray | np.generic | keras.Variable) or keras.ops.is_tensor(value):
@@ -119,6 +120,15 @@ class _Writer:
     def _write_array(self, array: NDArray[Any]) -> None:
         self._write([str(array.dtype), array.shape])
         self.digest.update(_bytes(array))
+
+
+def _without_made_up(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return settings without names and numbers: a layer's own, or those of an operation within a layer."""
+    inner = value.get("config")
+    if str(value.get("module")).startswith(_OPERATIONS) and isinstance(inner, Mapping):
+        value = {**value, "config": {key: part for key, part in inner.items() if key not in _MADE_UP}}
+    left_out = _MADE_UP if "trainable" in value else frozenset()
+    return {key: part for key, part in value.items() if key not in left_out}
 
 
 def _arguments(step: Step) -> tuple[object, object]:
