@@ -93,7 +93,7 @@ def _memory(name: str) -> Comparison:
     from zoo.registry import architecture
 
     structure = architecture(name).default_graph.structures[0]
-    from converters.structures import load_structure
+    from converters.planning.structures import load_structure
 
     allowed = 1.3 * 4e-6 * load_structure(structure).parameters + 100
     peak = last_number((sys.executable, "-c", _MEMORY, name))

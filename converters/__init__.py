@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from converters.api import Conversion, Inspection, convert_file, inspect_file, plan_file
+    from converters.arrays.form import Form
     from converters.errors import ConversionWarning
-    from converters.flatten import parse_flatten
-    from converters.kinds import parse_layers
-    from converters.layouts import Form
-    from converters.plan import Plan
+    from converters.layers.kinds import parse_layers
+    from converters.planning.flatten import parse_flatten
+    from converters.planning.plan import Plan
 
 _HOMES = {
     "Conversion": "converters.api",
     "ConversionWarning": "converters.errors",
-    "Form": "converters.layouts",
+    "Form": "converters.arrays.form",
     "Inspection": "converters.api",
-    "Plan": "converters.plan",
+    "Plan": "converters.planning.plan",
     "convert_file": "converters.api",
     "inspect_file": "converters.api",
-    "parse_flatten": "converters.flatten",
-    "parse_layers": "converters.kinds",
+    "parse_flatten": "converters.planning.flatten",
+    "parse_layers": "converters.layers.kinds",
     "plan_file": "converters.api",
 }
 

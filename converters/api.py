@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.activations import CHOICES
-from converters.deviations import with_evidence
-from converters.dialects import Description, describe
-from converters.doubts import warn_of
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError
-from converters.execute import Progress, planned_texts, write
-from converters.facts import Fact, learn_kernels, learn_layout
-from converters.flatten import Flatten
-from converters.layouts import TF, Form, Layout, checked_axis, ends_of
-from converters.parts import Layer
-from converters.plan import TARGETS, Plan, make_plan
-from converters.record import ConversionRecord
-from converters.structures import Match, find_structure, known_structures, recognise
+from converters.arrays.form import TF, Form, Layout, checked_axis, ends_of
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, warn_of
+from converters.formats.description import Description
+from converters.formats.dialects import describe
+from converters.formats.record import ConversionRecord
+from converters.layers.model import Layer
+from converters.planning.activations import CHOICES
+from converters.planning.facts import Fact, learn_kernels, learn_layout
+from converters.planning.flatten import Flatten
+from converters.planning.plan import TARGETS, Plan, make_plan
+from converters.planning.structures import Match, find_structure, known_structures, recognise
+from converters.writing.deviations import with_evidence
+from converters.writing.execute import Progress, planned_texts, write
 
 
 @dataclass(frozen=True, kw_only=True)

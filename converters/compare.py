@@ -13,24 +13,25 @@ from typing import Any, Literal
 
 import numpy as np
 
-from converters import blocks
 from converters.api import checked_version, match_of
-from converters.copying import datasets_of, source_values
-from converters.dialects import Description, describe
-from converters.doubts import warn_of
-from converters.errors import ArgumentError
-from converters.facts import Fact, learn_kernels, learn_layout
-from converters.flatten import Flatten
-from converters.hdf5 import Source, open_untrusted
-from converters.kernels import Piece, Values
-from converters.layouts import TF, Form, Kernels, Layout, Shape, checked_axis
-from converters.metadata import DatasetInfo
-from converters.parts import plain_name
-from converters.plan import Plan, make_plan
-from converters.planned import Output, PlannedArray
-from converters.rules import NATIVE
-from converters.structures import Match, load_structure
-from converters.targets import scratch
+from converters.arrays import blocks
+from converters.arrays.form import TF, Form, Kernels, Layout, Shape, checked_axis
+from converters.arrays.moves import Piece, Values
+from converters.arrays.planned import Output, PlannedArray
+from converters.errors import ArgumentError, warn_of
+from converters.formats.archive import open_untrusted
+from converters.formats.description import Description
+from converters.formats.dialects import describe
+from converters.hdf5.metadata import DatasetInfo
+from converters.hdf5.reader import Source
+from converters.layers.model import plain_name
+from converters.layers.rules import NATIVE
+from converters.planning.facts import Fact, learn_kernels, learn_layout
+from converters.planning.flatten import Flatten
+from converters.planning.plan import Plan, make_plan
+from converters.planning.structures import Match, load_structure
+from converters.writing.copying import datasets_of, source_values
+from converters.writing.files import scratch
 
 Status = Literal["equal", "permuted", "different"]
 _Planned = PlannedArray | Output

@@ -1,10 +1,14 @@
-"""Every exception that this distribution raises on purpose, and the warning that it gives.
+"""Every exception that this distribution raises on purpose, and the warnings that it gives.
 
 The tree lives here, not in :mod:`zoo`, because imports point from ``zoo`` to ``converters`` and never back.
-This module imports nothing, so that naming an error costs nothing.
+This module imports next to nothing, so that naming an error costs nothing.
 """
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
 
 
 class ZooError(Exception):
@@ -66,3 +70,30 @@ class ChecksumError(DownloadError):
 
 class CacheError(ZooError):
     """The cache folder cannot be used, or what it remembers contradicts what was found."""
+
+
+class Doubt(str):
+    """A note on what nothing told and may be wrong; a note that is no doubt only informs."""
+
+    __slots__ = ()
+
+
+def doubts_of(notes: Iterable[str]) -> tuple[Doubt, ...]:
+    """Return those notes that are doubts."""
+    return tuple(note for note in notes if isinstance(note, Doubt))
+
+
+def warn_of(path: Path, notes: Iterable[str], *, stacklevel: int = 1) -> None:
+    """Issue a :class:`converters.errors.ConversionWarning` for each doubt.
+
+    Args:
+        path: The file that it is about.
+        notes: What the user should know; what only informs is left out.
+        stacklevel: Whose line the warning shows: 1 is that of the function that calls this one, 2 that of
+            its caller.
+
+    Raises:
+        ConversionWarning: If the user has made these warnings errors.
+    """
+    for doubt in doubts_of(notes):
+        warnings.warn(f"{path}: {doubt}", ConversionWarning, stacklevel=stacklevel + 1)

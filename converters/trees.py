@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from converters.api import default_target
-from converters.doubts import warn_of
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionWarning, ZooError
-from converters.layouts import TF
-from converters.targets import remove_leftovers
+from converters.arrays.form import TF
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionWarning, ZooError, warn_of
+from converters.writing.files import remove_leftovers
 
 Status = Literal["converted", "done before", "skipped", "failed"]
 STATUSES: tuple[Status, ...] = ("converted", "done before", "skipped", "failed")
@@ -244,7 +243,7 @@ def _work(answer: Connection, source: Path, target: Path, options: dict[str, Any
 
 def _convert(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
     from converters.api import convert_file, plan_file
-    from converters.execute import is_done
+    from converters.writing.execute import is_done
 
     if target.exists():
         about_writing = ("force", "verify", "progress")

@@ -19,7 +19,7 @@ import pathlib, sys, converters, zoo
 here = pathlib.Path(sys.argv[1]).resolve()
 for package in (converters, zoo):
     assert here in pathlib.Path(package.__file__).resolve().parents, package.__file__
-from converters.structures import known_structures
+from converters.planning.structures import known_structures
 from zoo.practice.values import images
 from zoo.registry import find_registry, list_models
 assert here in find_registry().resolve().parents, find_registry()

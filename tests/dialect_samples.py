@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from converters import convert_file
-from converters.dialects import describe
+from converters.formats.dialects import describe
 
 DATA = Path(__file__).parent / "data" / "dialects"
 SAMPLES = sorted(path.relative_to(DATA).as_posix().removesuffix(".json") for path in DATA.glob("*/*.json"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from zoo.records import Architecture
 from zoo.registry import architecture, list_models
 

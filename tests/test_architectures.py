@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from converters.structures import StructureLayer, load_structure
+from converters.planning.structures import StructureLayer, load_structure
 from zoo.architectures import FAMILIES, builder, keras_name
 from zoo.architectures.drawing import AutoNames, Pen
 from zoo.architectures.googlenet import _normalise

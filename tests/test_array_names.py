@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from converters import convert_file, inspect_file
-from converters.dialects import describe
 from converters.errors import ConversionError
-from converters.kinds import WRAPPERS
+from converters.formats.dialects import describe
+from converters.layers.kinds import WRAPPERS
 from tests.dialect_samples import DATA, SAMPLES
 from tests.weight_files import arrays, counted, rewritten, write_named
 

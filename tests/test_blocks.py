@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters import blocks
-from converters.kernels import Piece
+from converters.arrays import blocks
+from converters.arrays.moves import Piece
 
 DTYPES = ("<f2", "<f4", ">f4", "<f8", "<i8", "|u1", "<f16")
 

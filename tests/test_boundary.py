@@ -16,15 +16,15 @@ import pytest
 
 from converters import convert_file, inspect_file, plan_file
 from converters.boundary import guarded, paced
-from converters.config_form import read_config
-from converters.dialects import describe
 from converters.errors import ArgumentError, ConversionError, FileFormatError
-from converters.hdf5 import open_untrusted
-from converters.hdf5_heaps import lookup3
+from converters.formats.archive import open_untrusted
+from converters.formats.dialects import describe
+from converters.hdf5.heaps import lookup3
+from converters.layers.config import flattened_inputs
+from converters.layers.config_form import read_config
+from converters.layers.roles import numbered_layers
 from converters.limits import Limits, first_repeated
-from converters.model_config import flattened_inputs
-from converters.roles import numbered_layers
-from converters.structures import _near
+from converters.planning.structures import _near
 from tests.untrusted_files import header
 from tests.weight_files import counted, fill_named, keras1, write_named
 
@@ -512,7 +512,8 @@ def test_a_name_that_is_near_is_not_looked_for_among_too_many(monkeypatch):
     """Comparing names takes the product of their lengths, so only some short ones are compared."""
     asked = []
     monkeypatch.setattr(
-        "converters.structures.difflib.get_close_matches", lambda name, near, **_: asked.append(near) or []
+        "converters.planning.structures.difflib.get_close_matches",
+        lambda name, near, **_: asked.append(near) or [],
     )
     spare = {f"layer{number}" for number in range(5000)} | {"n" * 1000}
     assert _near("layerx", spare) == ""

@@ -46,7 +46,7 @@ def test_convert_says_what_it_proved(run, source, tmp_path):
 
 def test_a_large_file_is_not_verified_and_that_is_said(run, source, monkeypatch):
     """So that nobody takes silence for a proof."""
-    monkeypatch.setattr("converters.execute.VERIFIED_BELOW", 10)
+    monkeypatch.setattr("converters.writing.execute.VERIFIED_BELOW", 10)
     _, _, err = run("convert", "--th-to-tf", MAP, source)
     assert err.splitlines()[-1] == "zoo: not verified: the file is large; --verify does it all the same"
 

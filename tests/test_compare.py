@@ -13,7 +13,7 @@ import pytest
 from converters import convert_file
 from converters.compare import compare_files
 from converters.errors import ArgumentError, StructureMismatchError, UnknownFlattenError
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from tests.weight_files import counted, keras1, without_record, write_empty, write_named
 
 DATA = Path(__file__).parent / "data" / "dialects"

@@ -9,12 +9,11 @@ import pytest
 import converters
 import zoo as package
 from converters import convert_file, plan_file
+from converters.arrays.form import TH
 from converters.compare import compare_files
-from converters.doubts import Doubt, doubts_of
-from converters.errors import ConversionWarning
-from converters.execute import arrays
-from converters.layouts import TH
-from converters.structures import load_structure
+from converters.errors import ConversionWarning, Doubt, doubts_of
+from converters.planning.structures import load_structure
+from converters.writing.execute import arrays
 from tests.weight_files import BY_NAMES, counted, keras1, write_empty, write_named
 from zoo.reading import _opened
 from zoo.registry import architecture, list_models

@@ -21,7 +21,7 @@ from converters.errors import (
     UnknownNameError,
     ZooError,
 )
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from tests.weight_files import counted, keras1, write_empty, write_named
 
 DATA = Path(__file__).parent / "data" / "dialects"
@@ -46,7 +46,8 @@ def test_importing_the_package_imports_neither_numpy_nor_h5py():
 def test_using_the_package_imports_no_framework_and_no_zoo():
     """NumPy and h5py are all it takes."""
     code = (
-        "import sys; from converters import *; import converters.structures as s; list(s.known_structures());"
+        "import sys; from converters import *; import converters.planning.structures as s;"
+        "list(s.known_structures());"
         "print(sorted({'zoo', 'keras', 'tensorflow', 'torch', 'jax', 'yaml', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

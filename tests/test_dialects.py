@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from converters.dialects import describe
 from converters.errors import FileFormatError
-from converters.roles import naming_of
+from converters.formats.dialects import describe
+from converters.layers.roles import naming_of
 from tests.weight_files import counted, fill_named, keras1, names, write_named, write_numbered
 
 DATA = Path(__file__).parent / "data" / "dialects"

@@ -16,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters import convert_file, plan_file
-from converters.dialects import describe
+from converters.arrays.form import TF, TH, Form
 from converters.errors import AlreadyConvertedError, ConversionError, FileFormatError
-from converters.execute import arrays, write
-from converters.layouts import TF, TH, Form
-from converters.plan import make_plan
-from converters.record import plan_digest
+from converters.formats.dialects import describe
+from converters.planning.plan import make_plan, plan_digest
 from converters.version import RULES_NUMBER
+from converters.writing.execute import arrays, write
 from tests.dialect_samples import DATA, SAMPLES, is_last, told
 from tests.numpy_network import outputs
 from tests.weight_files import counted, keras1, write_named
@@ -395,7 +394,7 @@ def test_a_disk_that_fails_is_noticed(tmp_path, monkeypatch):
     def fail(path):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("converters.execute.sync", fail)
+    monkeypatch.setattr("converters.writing.execute.sync", fail)
     with pytest.raises(ConversionError) as refused:
         convert_file(small(tmp_path / "th.h5"), direction="th-to-tf", flatten=MAP)
     assert str(refused.value) == (

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from tests.small_network import OPTIONS, divided_digits, same, small_network, some_digits, weights_of
 from zoo import finetuning
 from zoo.errors import ArgumentError, UnknownNameError

@@ -11,14 +11,14 @@ import pytest
 
 import zoo
 from converters import convert_file, plan_file
+from converters.arrays.form import TF
 from converters.compare import compare_files
-from converters.dialects import describe
 from converters.errors import ArgumentError, ConversionError, FileFormatError
-from converters.execute import write
-from converters.folding import scale_pairs
-from converters.layouts import TF
-from converters.plan import make_plan
-from converters.structures import Structure, StructureLayer, known_structures, load_structure, match
+from converters.formats.dialects import describe
+from converters.planning.folding import scale_pairs
+from converters.planning.plan import make_plan
+from converters.planning.structures import Structure, StructureLayer, known_structures, load_structure, match
+from converters.writing.execute import write
 from tests.weight_files import write_named
 
 SUFFIXES = {"gamma": "gamma", "beta": "beta", "moving_mean": "running_mean", "moving_variance": "running_std"}

@@ -10,7 +10,7 @@ import pytest
 from weight_files import write_empty
 
 import zoo
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from tests.test_networks import NETWORKS, difference, first_image
 from tests.test_networks import outputs_of as inner_outputs_of
 from zoo.practice.values import images

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from converters import convert_file, plan_file
-from converters.activations import GATES_OF, find_hard_sigmoids
-from converters.dialects import describe
 from converters.errors import ArgumentError, ConversionError
-from converters.rules import GATES
+from converters.formats.dialects import describe
+from converters.layers.rules import GATES
+from converters.planning.activations import GATES_OF, find_hard_sigmoids
 from tests.command import Command
 from tests.dialect_samples import DATA, SAMPLES, to_keras3, told, worst
 from tests.weight_files import arrays, counted, fill_named, write_named

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from converters.errors import FileFormatError
-from converters.hdf5 import check_signature, open_untrusted, root
-from converters.metadata import DatasetInfo, GroupInfo
+from converters.formats.archive import open_untrusted
+from converters.hdf5.metadata import DatasetInfo, GroupInfo
+from converters.hdf5.reader import check_signature, root
 from tests.weight_files import counted
 
 IMPOSTORS = {
@@ -317,7 +318,7 @@ def test_a_file_that_is_known_is_not_read_again(tmp_path, monkeypatch):
     with open_untrusted(path) as source:
         stamp = source.stamp
     with monkeypatch.context() as patch:
-        patch.setattr("converters.hdf5.parse", None)
+        patch.setattr("converters.hdf5.reader.parse", None)
         source = open_untrusted(path, known=stamp)
     with source:
         assert source.tree is stamp.tree

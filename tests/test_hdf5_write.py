@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from h5py import h5g, h5s
 
-from converters.hdf5 import open_untrusted
-from converters.hdf5_write import create_dataset, write_attributes, write_text
-from converters.metadata import GroupInfo
+from converters.formats.archive import open_untrusted
+from converters.hdf5.metadata import GroupInfo
+from converters.hdf5.writer import create_dataset, write_attributes, write_text
 from tests.test_hdf5 import fill, walk
 from tests.weight_files import counted
 

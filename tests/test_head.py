@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import zoo
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from zoo import head
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.practice.values import images

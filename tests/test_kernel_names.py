@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from converters import convert_file, inspect_file, plan_file
-from converters.doubts import doubts_of
-from converters.errors import ConversionError
-from converters.facts import kernels_of_file_name
+from converters.errors import ConversionError, doubts_of
+from converters.planning.facts import kernels_of_file_name
 from tests.dialect_samples import DATA, SAMPLES, told
 from tests.weight_files import BY_NAMES, arrays, counted, rewritten, without_record, write_named
 from zoo.registry import architecture, list_models

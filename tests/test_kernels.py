@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters.kernels import (
+from converters.arrays.moves import (
     FUNCTIONS,
     UNDONE_BY,
     Piece,

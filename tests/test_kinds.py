@@ -7,7 +7,7 @@ import re
 import pytest
 
 from converters.errors import ArgumentError
-from converters.kinds import (
+from converters.layers.kinds import (
     automatic_stem,
     infer_kind,
     kind_of_class,

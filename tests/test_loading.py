@@ -18,8 +18,8 @@ from weight_files import BY_NAMES, write_empty, write_empty_numbered
 
 import converters
 import zoo
-from converters.blocks import aligned_empty
-from converters.structures import Structure, load_structure
+from converters.arrays.blocks import aligned_empty
+from converters.planning.structures import Structure, load_structure
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from zoo.loading import _tensor

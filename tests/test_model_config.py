@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from converters.arrays.rows import Flattened
 from converters.errors import ConversionError
-from converters.model_config import converted_config, flattened_inputs
-from converters.rows import Flattened
+from converters.layers.config import converted_config, flattened_inputs
 
 
 def rows_of(config, layout):

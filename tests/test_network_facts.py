@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from converters import convert_file, plan_file
-from converters.dialects import describe
+from converters.arrays.rows import Flattened, parse_flattened
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
-from converters.network import LayerFacts, Network, PartFacts, parse_network
-from converters.rows import Flattened, parse_flattened
+from converters.formats.dialects import describe
+from converters.layers.network import LayerFacts, Network, PartFacts, parse_network
 from tests.weight_files import arrays, counted, keras1, write_named
 
 

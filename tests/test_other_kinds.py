@@ -12,9 +12,9 @@ import pytest
 
 from converters import convert_file, plan_file
 from converters.compare import compare_files
-from converters.dialects import describe
 from converters.errors import ConversionError, UnknownFlattenError
-from converters.structures import load_structure
+from converters.formats.dialects import describe
+from converters.planning.structures import load_structure
 from tests.command import Command
 from tests.weight_files import arrays, counted, fill_named, keras1, write_empty, write_named
 

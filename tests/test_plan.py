@@ -9,15 +9,15 @@ from pathlib import Path
 import h5py
 import pytest
 
-from converters.dialects import describe
+from converters.arrays.form import TF, TH, Form
+from converters.arrays.rows import parse_rows, rows_text
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
-from converters.facts import Fact, layout_of_shapes, learn_layout
-from converters.flatten import parse_flatten
-from converters.layouts import TF, TH, Form
-from converters.plan import make_plan
-from converters.rows import parse_rows, rows_text
-from converters.rules import RULES
-from converters.structures import load_structure, match
+from converters.formats.dialects import describe
+from converters.layers.rules import RULES
+from converters.planning.facts import Fact, layout_of_shapes, learn_layout
+from converters.planning.flatten import parse_flatten
+from converters.planning.plan import make_plan
+from converters.planning.structures import load_structure, match
 from tests.weight_files import BY_NAMES, counted, keras1, names, write_empty, write_named, write_numbered
 
 DATA = Path(__file__).parent / "data" / "dialects"

@@ -20,7 +20,7 @@ import requests
 import yaml
 from h5py import h5d
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from tests.guard import NetworkUsedError
 from zoo import practice
 from zoo.checksums import hash_file

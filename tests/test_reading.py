@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from weight_files import write_empty
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from tests.shelf import fixed_cache, keep, keep_converted
 from zoo.cache import Item
 from zoo.reading import Weights, choose_weights, is_path

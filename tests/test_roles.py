@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from converters.roles import keras1_suffix, numbered_layers
+from converters.layers.roles import keras1_suffix, numbered_layers
 
 LSTM = [(4, 5), (5, 5), (5,)] * 4
 

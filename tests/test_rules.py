@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from converters.rules import AXES, GATES, OLD_GATES, RULES, Rule, axes_of, is_rotated, old_1d_axes
+from converters.layers.rules import AXES, GATES, OLD_GATES, RULES, Rule, axes_of, is_rotated, old_1d_axes
 
 
 def test_only_convolutions_are_rotated():

@@ -10,12 +10,12 @@ from pathlib import Path
 import h5py
 import pytest
 
-import converters.execute
+import converters.writing.execute
 import zoo.cache
 from converters import convert_file, plan_file
-from converters.execute import is_done
 from converters.trees import convert_tree
 from converters.version import RULES_NUMBER
+from converters.writing.execute import is_done
 from tests.world import DRIVE, World
 from zoo.cache import Cache, Item
 from zoo.fetching import Fetcher
@@ -113,7 +113,7 @@ def test_a_file_in_a_folder_is_done_by_these_rules_only(
     plan = plan_file(world.th, direction="th-to-tf", flatten={"fc": (4, 2, 2)})
     assert is_done(plan, target)
     assert not is_done(replace(plan, notes=("another plan",)), target)
-    monkeypatch.setattr(converters.execute, "RULES_NUMBER", RULES_NUMBER + 1)
+    monkeypatch.setattr(converters.writing.execute, "RULES_NUMBER", RULES_NUMBER + 1)
     assert not is_done(plan, target)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from converters.errors import FileFormatError
-from converters.hdf5 import open_untrusted
+from converters.formats.archive import open_untrusted
+from converters.hdf5.sandbox import Sandbox, SandboxError
 from converters.limits import Limits
-from converters.sandbox import Sandbox, SandboxError
 from tests.weight_files import counted
 
 # What is put in the place of the child's program, and what the user reads.
@@ -119,8 +119,8 @@ def test_a_file_that_stores_too_little_is_refused_by_the_child(tmp_path):
 PROBE = """
 import json, os, resource, sys
 sys.path[:] = json.loads(sys.argv[1])
-from converters import sandbox_child
-from converters.sandbox import HEAD, REFUSAL
+from converters.hdf5 import sandbox_child
+from converters.hdf5.sandbox import HEAD, REFUSAL
 found = {}
 sandbox_child._lock_down()
 for name, attempt in {

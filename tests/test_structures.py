@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from converters.dialects import describe
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
-from converters.structures import (
+from converters.formats.dialects import describe
+from converters.planning.structures import (
     find_structure,
     known_structures,
     load_structure,

@@ -10,10 +10,10 @@ import h5py
 import pytest
 
 from converters import convert_file, trees
-from converters.dialects import describe
+from converters.arrays.form import TF
 from converters.errors import ArgumentError, ConversionWarning
-from converters.layouts import TF
-from converters.plan import TARGETS
+from converters.formats.dialects import describe
+from converters.planning.plan import TARGETS
 from converters.trees import convert_tree
 from tests.weight_files import BY_NAMES, keras1, write_named
 

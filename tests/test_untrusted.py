@@ -20,12 +20,11 @@ import pytest
 
 from converters import convert_file, inspect_file
 from converters.errors import ArgumentError, FileFormatError, ZooError
-from converters.hdf5 import open_untrusted
-from converters.hdf5_heaps import Blocks
-from converters.hdf5_messages import BrokenRuleError
+from converters.formats.archive import open_archive, open_untrusted
+from converters.formats.safetensors_header import TensorInfo, read_header
+from converters.hdf5.heaps import Blocks
+from converters.hdf5.messages import BrokenRuleError
 from converters.limits import Limits, check_name, load_json, printable
-from converters.safetensors_header import TensorInfo, read_header
-from converters.zips import open_archive
 from tests.untrusted_files import TECHNIQUES, tensor, tensors
 from tests.weight_files import counted, fill_named, keras1, write_named
 
@@ -145,11 +144,11 @@ import json, sys
 from pathlib import Path
 from converters.errors import FileFormatError
 from converters.limits import Limits
-from converters.hdf5 import open_untrusted
-from converters.hdf5_heaps import Blocks
-from converters.hdf5_messages import BrokenRuleError
-from converters.safetensors_header import TensorInfo, read_header
-from converters.zips import open_archive
+from converters.formats.archive import open_untrusted
+from converters.hdf5.heaps import Blocks
+from converters.hdf5.messages import BrokenRuleError
+from converters.formats.safetensors_header import TensorInfo, read_header
+from converters.formats.archive import open_archive
 refused = 0
 for name, limits in json.loads(sys.stdin.read()):
     reader = read_header if name.endswith(".safetensors") else open_untrusted

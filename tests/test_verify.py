@@ -8,9 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from converters import convert_file, execute, inspect_file
+from converters import convert_file, inspect_file
 from converters.errors import ConversionError
-from converters.record import Proof
+from converters.formats.record import Proof
+from converters.writing import execute
 from tests.weight_files import counted, keras1, write_named
 
 MAP = {"fc": (6, 3, 4)}

@@ -13,8 +13,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from converters import convert_file, inspect_file
-from converters.dialects import describe
 from converters.errors import ConversionError
+from converters.formats.dialects import describe
 from tests.dialect_samples import DATA, told
 from tests.weight_files import arrays, counted, write_named, write_numbered
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from converters.hdf5_heaps import lookup3
+from converters.hdf5.heaps import lookup3
 from converters.limits import Limits
 from tests.weight_files import counted
 

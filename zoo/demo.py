@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters import convert_file
-from converters.layouts import TH
-from converters.structures import load_structure
+from converters.arrays.form import TH
+from converters.planning.structures import load_structure
 from zoo import practice
 from zoo.architectures import keras_name
 from zoo.cache import VARIABLE as HOME

@@ -371,7 +371,7 @@ class Fetcher:
     ) -> Fetched | None:
         """Try every source of some files in turn; the ones that failed are added to ``attempts``."""
         # What will look into the file takes a while to be imported, and has time for that until it is there.
-        threading.Thread(target=import_module, args=("converters.dialects",)).start()
+        threading.Thread(target=import_module, args=("converters.formats.dialects",)).start()
         for file in files:
             item = Item.of_weights(network.name, file)
             with self._alone(item, f"fetching {file.id}"):
@@ -429,7 +429,7 @@ class Fetcher:
 
     def _adopt(self, network: Architecture, files: Sequence[WeightsFile], source: Path) -> Fetched:
         """Copy the user's file into the cache, once it is clear which of some published files it is."""
-        from converters.hdf5 import check_signature
+        from converters.hdf5.reader import check_signature
         from zoo.download.partials import scratch
 
         check_signature(source)
@@ -519,10 +519,9 @@ class Fetcher:
 
     def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> str:
         """Write a copy of a file in another form, and return the digest of the plan."""
-        from converters.execute import write
-        from converters.layouts import Form
-        from converters.plan import make_plan
-        from converters.record import plan_digest
+        from converters.arrays.form import Form
+        from converters.planning.plan import make_plan, plan_digest
+        from converters.writing.execute import write
 
         file = found.file
         description, matched = check_structure(network, file, found.path, str(found.path))

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from converters.structures import Structure
+from converters.planning.structures import Structure
 from zoo.architectures import keras_name
 from zoo.architectures.drawing import Neck, Pen, Tensor
 from zoo.errors import ArgumentError, UnknownNameError

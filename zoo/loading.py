@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.blocks import ALIGNMENT, aligned_empty
-from converters.doubts import warn_of
-from converters.structures import load_structure
+from converters.arrays.blocks import ALIGNMENT, aligned_empty
+from converters.errors import warn_of
+from converters.planning.structures import load_structure
 from zoo import head as heads
 from zoo.architectures import builder, keras_name
 from zoo.architectures.drawing import DEFAULTS, DataFormat, Drawing, Initial, Pen, Tensor, default

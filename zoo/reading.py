@@ -17,16 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.deviations import with_evidence
-from converters.dialects import Description, describe
+from converters.arrays.form import TF, Form
+from converters.arrays.planned import PlannedArray
 from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
-from converters.execute import reader
-from converters.folding import FOLDED, folded_values, scale_pairs
-from converters.layouts import TF, Form
-from converters.parts import plain_name
-from converters.plan import Plan, make_plan
-from converters.planned import PlannedArray
-from converters.structures import Match, Structure, load_structure, match
+from converters.formats.description import Description
+from converters.formats.dialects import describe
+from converters.layers.model import plain_name
+from converters.planning.folding import FOLDED, folded_values, scale_pairs
+from converters.planning.plan import Plan, make_plan
+from converters.planning.structures import Match, Structure, load_structure, match
+from converters.writing.deviations import with_evidence
+from converters.writing.execute import reader
 from zoo import fields
 from zoo.download.progress import Progress
 from zoo.fetching import find_cached, resolve
@@ -83,7 +84,8 @@ class Weights:
     def open(self) -> Iterator[Callable[[str, str], Values]]:
         """Open the file to read arrays of its layers, one at a time and in any order.
 
-        A ``Scale`` layer is folded into the batch normalisation before it (see :mod:`converters.folding`).
+        A ``Scale`` layer is folded into the batch normalisation before it (see
+        :mod:`converters.planning.folding`).
 
         Yields:
             A function from the published name of one of ``layers`` and the role of an array to its values:

@@ -66,7 +66,7 @@ def _check_classes(entry: Mapping[str, Any], index: ClassIndex, path: fields.Pat
 
 
 class _Structure:
-    """The layers of one file in ``zoo/structures``, read only as far as somebody asks.
+    """The layers of one file in ``converters/planning/structures``, read only as far as somebody asks.
 
     Parsing all of those files takes longer than reading the registry itself, and to know a head one layer is
     enough.

@@ -97,7 +97,7 @@ WEIGHTS_FILE = Record(
     {
         "id": (NAME, "Name of this file, unique in the registry; part of its name in the cache"),
         "set": (NAME, "Weights set that it belongs to: imagenet, or a name of its own for other values"),
-        "structure": (NAME, "File in zoo/structures that lists its layers; one of its graph's structures"),
+        "structure": (NAME, "Structure that lists its layers, a file of converters/planning/structures"),
         "top": (Flag(), "Whether it holds the classifier"),
         "layout": (Choice(("th", "tf")), "th: channels first, tf: channels last"),
         "kernels": (Choice(("th", "tf")), "th: rotated for true convolution, tf: for cross-correlation"),
@@ -201,7 +201,7 @@ GRAPH = Record(
     {
         "structures": (
             ListOf(NAME, 1),
-            "Files in zoo/structures: the first names the model's layers, others are other names for them",
+            "Structures: the first names the model's layers, others are other names for them",
         ),
         "config": (Anything(), "The numbers that the family's builder needs"),
         "batch_norm_epsilon": (

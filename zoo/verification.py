@@ -13,8 +13,8 @@ from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
 from zoo.records import Architecture, ClassIndex, WeightsFile
 
 if TYPE_CHECKING:
-    from converters.dialects import Description
-    from converters.structures import Match, Structure
+    from converters.formats.description import Description
+    from converters.planning.structures import Match, Structure
 
 
 def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
@@ -23,8 +23,8 @@ def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
     The registry names the classifier's layers as the graph's first structure does; other structures list the
     same weighted layers in the same order.
     """
-    from converters.parts import plain_name
-    from converters.structures import load_structure
+    from converters.layers.model import plain_name
+    from converters.planning.structures import load_structure
 
     structure = load_structure(file.structure)
     if file.top:
@@ -51,8 +51,8 @@ def check_structure(
         StructureMismatchError: It holds something else.
         RegistryError: The same, of a file that has every published digest; so the registry must be wrong.
     """
-    from converters.dialects import describe
-    from converters.structures import match
+    from converters.formats.dialects import describe
+    from converters.planning.structures import match
 
     try:
         description = describe(path)
@@ -88,8 +88,8 @@ def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str
         StructureMismatchError: It holds something else.
         RegistryError: The same, of a file that has every published digest.
     """
-    from converters.copying import datasets_of
-    from converters.hdf5 import open_untrusted
+    from converters.formats.archive import open_untrusted
+    from converters.writing.copying import datasets_of
 
     description, _ = check_structure(network, file, path, label)
     if is_attested(file):

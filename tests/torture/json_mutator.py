@@ -22,8 +22,8 @@ import numpy as np
 from converters.api import convert_file, inspect_file, plan_file
 from converters.boundary import BROKEN
 from converters.errors import ZooError
-from converters.execute import is_done
 from converters.limits import printable
+from converters.writing.execute import is_done
 from tests.dialect_samples import DATA, is_last, told
 
 # What JSON can hold where something else was: odd by type, by size, or by what it does to a reader.

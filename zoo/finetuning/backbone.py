@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from zoo.architectures import keras_name
 from zoo.errors import ArgumentError
 from zoo.prefix import PREPROCESSING_LAYER, is_drawn_recipe

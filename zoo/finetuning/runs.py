@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import keras
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from zoo import devices as several
 from zoo.architectures import keras_name
 from zoo.architectures.drawing import DataFormat

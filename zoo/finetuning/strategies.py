@@ -33,7 +33,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.structures import load_structure
+from converters.planning.structures import load_structure
 from zoo import head as heads
 from zoo.architectures import keras_name
 from zoo.errors import ArgumentError, UnknownNameError

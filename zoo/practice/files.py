@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.structures import Structure, StructureLayer, load_structure
+from converters.planning.structures import Structure, StructureLayer, load_structure
 from zoo.errors import ArgumentError
 from zoo.practice import values
 from zoo.records import Architecture, Dialect, Kernels, Layout, WeightsFile

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.structures import StructureLayer
+from converters.planning.structures import StructureLayer
 from zoo.errors import ArgumentError
 
 Float32 = NDArray[np.float32]

@@ -1,0 +1,195 @@
+"""Copying and comparing arrays of any size, block by block, in whatever order they lie in.
+
+What a conversion does to an array is told by pairs of views: an array that is transposed, reversed or cut
+into segments is still one memory map looked at in another way, so a block of it can be moved by itself.
+Where nothing is computed, values are moved and compared as bits, never as numbers: the payload of a NaN or
+the sign of a zero must not change either.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from converters.arrays.form import Shape
+from converters.arrays.moves import Piece, Values
+
+BLOCK = 1 << 18
+"""Bytes of a block: it and its twin fit into a core's own cache with room to spare."""
+PART = 1 << 25
+"""Bytes that are handed to a thread at a time."""
+ALIGNMENT = 64
+"""Bytes: the longest vector registers of processors, and so where TensorFlow's own tensors start."""
+_RUN = 128
+"""Values that should lie side by side in a block, on either side of a copy: fewer waste what each line of the
+cache and each page of memory brings along, more need more lines than the innermost cache has."""
+_WRITTEN = 1 << 15
+"""Bytes that should be written to a file at a time."""
+
+
+def aligned_empty(shape: Shape, dtype: np.dtype[Any]) -> Values:
+    """Return an uninitialised array that frameworks can take as it is: it starts at a multiple of 64 bytes.
+
+    Args:
+        shape: Its shape.
+        dtype: Its type, a plain number.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+def bits(values: Values) -> Values:
+    """Return a view of an array as unsigned integers, or as plain bytes where no integer has the size."""
+    size = values.dtype.itemsize
+    return values.view(f"u{size}" if size in (1, 2, 4, 8) else f"V{size}")
+
+
+def parts(piece: Piece, limit: int = PART) -> Iterator[Piece]:
+    """Cut a piece into several of at most so many bytes.
+
+    The cut goes through the longest axis that is innermost on neither side, so that what lies side by side
+    stays together.
+
+    Args:
+        piece: The piece.
+        limit: Bytes of the largest part.
+    """
+    shape = piece.target.shape
+    if piece.target.nbytes <= limit or max(shape) < 2:
+        yield piece
+        return
+    inner = {_by_stride(view)[0] for view in (piece.target, piece.source)}
+    axes = [axis for axis in range(len(shape)) if axis not in inner and shape[axis] > 1]
+    axis = max(axes or range(len(shape)), key=shape.__getitem__)
+    middle = shape[axis] // 2
+    for half in (slice(None, middle), slice(middle, None)):
+        yield from parts(piece.at((*(slice(None),) * axis, half)), limit)
+
+
+def copy(piece: Piece) -> None:
+    """Carry a piece out in memory, block by block."""
+    for block in _blocks(piece, _RUN):
+        _copy_at_once(block)
+
+
+def store(piece: Piece, handle: int, base: int) -> None:
+    """Carry a piece out in a file: put blocks together in memory and write them.
+
+    Writing through a map of the file would need no memory, but costs a page fault for every page of it, which
+    is up to five times as slow.
+
+    Args:
+        piece: Its target is a view of a map of the file, and is not touched. Its axes are in the order in
+            which the file holds them.
+        handle: The file, open for writing.
+        base: The address of the map.
+
+    Raises:
+        OSError: If the disk is full, or fails.
+    """
+    buffer = np.empty(0, piece.target.dtype)
+    for block in _blocks(piece, _WRITTEN // piece.target.dtype.itemsize):
+        if buffer.size < block.target.size:
+            buffer = np.empty(block.target.size, piece.target.dtype)
+        made = buffer[: block.target.size].reshape(block.target.shape)
+        copy(block.onto(made))
+        start = block.target.__array_interface__["data"][0] - base
+        outer = _outer_axes(block.target)
+        for index in np.ndindex(block.target.shape[:outer]):
+            skipped = sum(at * step for at, step in zip(index, block.target.strides, strict=False))
+            _write_all(handle, made[index], start + skipped)
+
+
+def differing(piece: Piece) -> int:
+    """Return how many values of a piece's target are not, bit for bit, what its source makes them."""
+    found, missing = 0, piece.target.size
+    for block in _blocks(piece, _RUN):
+        found += _differing_at_once(block)
+        missing -= block.target.size
+    # A proof must not rest on the blocks being all there are.
+    return found + missing
+
+
+def _copy_at_once(piece: Piece) -> None:
+    if piece.function is None:
+        np.copyto(bits(piece.target), bits(piece.source))
+    else:
+        piece.compute(piece.target)
+
+
+def _differing_at_once(piece: Piece) -> int:
+    wanted = piece.source
+    if piece.function is not None:
+        wanted = np.empty(piece.target.shape, piece.target.dtype)
+        piece.compute(wanted)
+    return int(np.count_nonzero(bits(piece.target) != bits(wanted)))
+
+
+def _write_all(handle: int, values: Values, offset: int) -> None:
+    rest = memoryview(values.reshape(-1).view("u1").data)
+    while rest:
+        written = os.pwrite(handle, rest, offset)
+        rest, offset = rest[written:], offset + written
+
+
+def _outer_axes(view: Values) -> int:
+    """Return how many of a view's axes lie outside of what it has in one piece."""
+    size = view.dtype.itemsize
+    for axis in range(view.ndim - 1, -1, -1):
+        if view.shape[axis] > 1 and view.strides[axis] != size:
+            return axis + 1
+        size *= view.shape[axis]
+    return 0
+
+
+def _blocks(piece: Piece, run: int) -> Iterator[Piece]:
+    shape = piece.target.shape
+    if piece.target.nbytes <= BLOCK:
+        yield piece
+        return
+    sizes = _block_shape(piece, run)
+    for place in np.ndindex(*(-(-size // step) for size, step in zip(shape, sizes, strict=True))):
+        yield piece.at(
+            tuple(slice(at * step, (at + 1) * step) for at, step in zip(place, sizes, strict=True))
+        )
+
+
+def _block_shape(piece: Piece, run: int) -> Shape:
+    """Return a block's shape: first what lies side by side in either array, then as much as there is room.
+
+    A transposed copy reads with one stride and writes with another. Either side loads whole cache lines and
+    pages, so a block has to use what it loads on both.
+
+    Args:
+        piece: What is cut into blocks.
+        run: How many values of the target should lie side by side.
+    """
+    shape, inner = piece.target.shape, _by_stride(piece.target)
+    sizes = [1] * len(shape)
+    _grow(sizes, shape, inner, run)
+    _grow(sizes, shape, _by_stride(piece.source), _RUN)
+    room = BLOCK // (piece.target.dtype.itemsize * math.prod(sizes))
+    for axis in inner:
+        times = max(min(-(-shape[axis] // sizes[axis]), room), 1)
+        sizes[axis] *= times
+        room //= times
+    return tuple(sizes)
+
+
+def _grow(sizes: list[int], shape: Shape, axes: Sequence[int], run: int) -> None:
+    """Make a block at least so many values long, along the axes in this order."""
+    for axis in axes:
+        sizes[axis] = max(sizes[axis], min(shape[axis], run))
+        run = -(-run // sizes[axis])
+
+
+def _by_stride(view: Values) -> list[int]:
+    """Return the axes of a view, the one whose values lie nearest to each other first."""
+    axes = [axis for axis in range(view.ndim) if view.shape[axis] > 1] or list(range(view.ndim))
+    return sorted(axes, key=lambda axis: abs(view.strides[axis]))

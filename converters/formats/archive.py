@@ -1,0 +1,300 @@
+"""Archives that nobody vouches for: ``.keras`` files, held against the same caps before anything is unpacked.
+
+Nothing is ever unpacked under a name that the archive gives. What is stored as it is gets read where it lies;
+a packed member goes to a temporary file without a name.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from converters.errors import FileFormatError
+from converters.hdf5.reader import Source, Stamp, open_hdf5, open_regular
+from converters.limits import Limits, clipped, name_fault, too_many
+
+WEIGHTS = "model.weights.h5"
+TEXTS = ("config.json", "metadata.json")
+_BLOCK = 1 << 20
+_ZIP = b"PK\x03\x04"
+_END, _END64, _LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What zipfile raises for a damaged archive.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+)
+
+
+class Archive:
+    """An archive whose list of members has been found good."""
+
+    def __init__(self, path: Path, stream: IO[bytes], limits: Limits) -> None:
+        """Read the list of an open archive; :func:`open_archive` is the way to get here."""
+        self.path = path
+        self.limits = limits
+        self._stream = stream
+        _check_directory(path, stream, limits)
+        try:
+            self._zip = zipfile.ZipFile(stream)
+        except _DAMAGE as error:
+            raise FileFormatError(f"{path}: a damaged zip archive ({error})") from error
+        self._members = {info.filename: info for info in self._checked()}
+
+    def __enter__(self) -> Archive:
+        """Return the archive itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the archive."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._stream.close()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all members."""
+        return tuple(self._members)
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a short member, or None if there is none of that name.
+
+        Raises:
+            FileFormatError: If it is too long or damaged.
+        """
+        if name not in self._members:
+            return None
+        size, cap = self._members[name].file_size, self.limits.header_bytes
+        if size > cap:
+            raise self._refusal(name, f"takes {too_many(size, cap, 'header_bytes')}")
+        return b"".join(self._blocks(name))
+
+    def read_text(self, name: str) -> str | None:
+        """Return a member that is text, or None if there is none of that name.
+
+        Raises:
+            FileFormatError: If it is too long, damaged, or not UTF-8.
+        """
+        found = self.read_bytes(name)
+        try:
+            return None if found is None else found.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._refusal(name, "is not UTF-8") from error
+
+    def open_hdf5(self, name: str = WEIGHTS) -> Source:
+        """Return a member that is an HDF5 file; the archive may be closed afterwards.
+
+        Raises:
+            FileFormatError: If there is none of that name, or it is damaged or breaks a rule.
+        """
+        if name not in self._members:
+            raise FileFormatError(f"{self.path}: a zip archive without {name!r}, so not a .keras file")
+        texts = {text: found for text in TEXTS if (found := self.read_text(text)) is not None}
+        info = self._members[name]
+        if info.compress_type == zipfile.ZIP_STORED:
+            for _ in self._blocks(name):  # holds the bytes against their checksum
+                pass
+            start, stream = self._start(info), self._again()
+        else:
+            start, stream = 0, self._unpacked(name)
+        try:
+            return Source(self.path, stream, self.limits, start=start, size=info.file_size, texts=texts)
+        except BaseException:
+            stream.close()
+            raise
+
+    def _again(self) -> IO[bytes]:
+        return os.fdopen(os.dup(self._stream.fileno()), "rb")
+
+    def _unpacked(self, name: str) -> IO[bytes]:
+        size, cap = self._members[name].file_size, self.limits.archive_bytes
+        if size > cap:
+            raise self._refusal(name, f"unpacks to {too_many(size, cap, 'archive_bytes')}")
+        stream = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            for block in self._blocks(name):
+                stream.write(block)
+            stream.flush()
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a member's bytes; what it unpacks to beyond its stated size is never seen."""
+        try:
+            with self._zip.open(self._members[name]) as member:
+                done = 0
+                while block := member.read(_BLOCK):
+                    done += len(block)
+                    yield block
+        except _DAMAGE as error:
+            raise self._refusal(name, f"is damaged ({error})") from error
+        if done != self._members[name].file_size:
+            raise self._refusal(name, f"has {done} of {self._members[name].file_size} bytes")
+
+    def _start(self, info: zipfile.ZipInfo) -> int:
+        """Return where a stored member's bytes begin, behind its own header."""
+        head = os.pread(self._stream.fileno(), 30, info.header_offset)
+        name, extra = struct.unpack_from("<HH", head, 26)
+        return info.header_offset + 30 + int(name) + int(extra)
+
+    def _refusal(self, name: str, rule: str) -> FileFormatError:
+        return FileFormatError(f"{self.path}: member {clipped(name)} {rule}")
+
+    # The list of members
+
+    def _checked(self) -> Iterator[zipfile.ZipInfo]:
+        """Yield every member, once it keeps the rules and does not share bytes with another."""
+        infos = self._zip.infolist()
+        if len(infos) > self.limits.objects:
+            raise FileFormatError(f"{self.path}: more than {self.limits.objects} members (limit objects)")
+        names: set[str] = set()
+        end = total = 0
+        for info in sorted(infos, key=lambda info: info.header_offset):
+            if fault := _fault(info, self.limits):
+                raise self._refusal(info.filename, fault)
+            if info.filename in names:
+                raise self._refusal(info.filename, "is in the archive twice")
+            if info.header_offset < end:
+                raise self._refusal(info.filename, "shares bytes with another member")
+            end = info.header_offset + 30 + len(info.filename) + info.compress_size
+            names.add(info.filename)
+            total += info.file_size
+            if total > self.limits.declared_bytes:
+                cap = self.limits.declared_bytes
+                raise self._refusal(
+                    info.filename, f"makes more than {cap} bytes in all (limit declared_bytes)"
+                )
+            yield info
+
+
+def _fault(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+    """Return the rule that a member breaks, or None."""
+    parts = info.filename.removesuffix("/").split("/")
+    if fault := next(filter(None, (name_fault(part, limits) for part in parts)), None):
+        return f"has a name, a part of which {fault}"
+    if "\\" in info.orig_filename or ":" in parts[0] or "\0" in info.orig_filename:
+        return "has a name that leads elsewhere on some systems"
+    if len(parts) > limits.depth:
+        return f"lies more than {limits.depth} folders deep (limit depth)"
+    if parts[-1].lower().endswith((".zip", ".keras")):
+        return "is an archive within the archive"
+    return _kind_fault(info) or _size_fault(info, limits)
+
+
+def _kind_fault(info: zipfile.ZipInfo) -> str | None:
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a symbolic link"
+    if info.flag_bits & 1:
+        return "is encrypted"
+    if info.compress_type not in _METHODS:
+        return f"is packed by method {info.compress_type}; only stored (0) and deflate (8) are read"
+    return None
+
+
+def _size_fault(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+    size, stored = info.file_size, info.compress_size
+    if info.compress_type == zipfile.ZIP_STORED and size != stored:
+        return f"declares {size} bytes and stores {stored}"
+    if size > limits.ratio * stored:
+        return f"declares {size} bytes and stores {stored}, which is too few (limit ratio)"
+    return None
+
+
+def _check_directory(path: Path, stream: IO[bytes], limits: Limits) -> None:
+    """Raise if the list of members is too long to be read, which zipfile would do at once."""
+    handle = stream.fileno()
+    size = os.fstat(handle).st_size
+    tail = os.pread(handle, min(size, 22 + 65535), max(size - 22 - 65535, 0))
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) < at + 22:
+        why = "cut short (it has no list of members)"
+        raise FileFormatError(f"{path}: a zip archive, but {why}; fetch it again")
+    (length,) = struct.unpack_from("<I", tail, at + 12)
+    if at >= 76 and tail[at - 20 : at - 16] == _LOCATOR and tail[at - 76 : at - 72] == _END64:
+        (length,) = struct.unpack_from("<Q", tail, at - 76 + 40)
+    if length > 46 * limits.objects:
+        raise FileFormatError(f"{path}: its list of members takes {length} bytes (limit objects)")
+
+
+def open_archive(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Archive:
+    """Open a ``.keras`` archive for reading.
+
+    Args:
+        path: The archive.
+        limits: Caps; by default those of the environment.
+
+    Raises:
+        FileFormatError: If it is no archive, damaged, or breaks a rule; names the member.
+    """
+    file = Path(path)
+    stream = open_regular(file)
+    try:
+        return Archive(file, stream, limits or Limits.from_environment())
+    except BaseException:
+        stream.close()
+        raise
+
+
+def weights_within(path: Path, stream: IO[bytes], limits: Limits) -> Source:
+    """Return the weights of an open ``.keras`` archive; closes the archive.
+
+    Args:
+        path: Its name, for messages.
+        stream: The open archive.
+        limits: Caps.
+
+    Raises:
+        FileFormatError: As :func:`open_archive`.
+    """
+    with Archive(path, stream, limits) as archive:
+        return archive.open_hdf5()
+
+
+def open_untrusted(
+    path: str | os.PathLike[str], *, limits: Limits | None = None, known: Stamp | None = None
+) -> Source:
+    """Open a weights file for reading, or say plainly why it is none or breaks which rule.
+
+    Args:
+        path: An HDF5 file, or a ``.keras`` archive with one in it.
+        limits: Caps; by default those of the environment.
+        known: What was found when the file was opened before; if it is still the same file, unchanged since,
+            its metadata is not read again.
+
+    Returns:
+        The open file, read-only; close it, or use it as a context manager.
+
+    Raises:
+        FileFormatError: If there is no such file, or it is not HDF5, or it is cut short or damaged, or
+            anything in it breaks a rule.
+    """
+    file, caps = Path(path), limits or Limits.from_environment()
+    stream = open_regular(file)
+    try:
+        if os.pread(stream.fileno(), len(_ZIP), 0) == _ZIP:
+            return weights_within(file, stream, caps)
+        return open_hdf5(file, stream, limits=caps, known=known)
+    except BaseException:
+        stream.close()
+        raise

@@ -1,0 +1,67 @@
+"""What a format's writer is told: the arrays of a new file, of which layers, and where each may lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from converters.arrays.form import Form, Shape
+from converters.arrays.moves import Values
+from converters.arrays.planned import Output
+from converters.formats.description import Description
+
+_ALIGNMENT = 64
+"""Bytes: values begin at multiples of it in files that are laid out here, for whoever maps them."""
+
+
+class Contents(Protocol):
+    """The contents of a new file; a plan is one."""
+
+    @property
+    def path(self) -> Path:
+        """The file that they come from."""
+
+    @property
+    def description(self) -> Description:
+        """Its layers."""
+
+    @property
+    def target(self) -> Form:
+        """Layout and kernels of the new file."""
+
+    @property
+    def to(self) -> str | None:
+        """The new file's format."""
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """Its arrays, in order."""
+
+    @property
+    def flatten(self) -> Mapping[str, Any]:
+        """What the rows of layers are, by the file's names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """Where an array's values lie in a file, one behind the other: from ``offset`` bytes on."""
+
+    offset: int
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    def of(self, data: Values) -> Values:
+        """Return the array as a view of the file's bytes."""
+        end = self.offset + math.prod(self.shape) * self.dtype.itemsize
+        array: Values = data[self.offset : end].view(self.dtype).reshape(self.shape)
+        return array
+
+
+def padded(length: int) -> int:
+    """Return the next place at which values may begin: a multiple of 64 bytes."""
+    return -(-length // _ALIGNMENT) * _ALIGNMENT

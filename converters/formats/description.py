@@ -1,0 +1,79 @@
+"""What a weights file of any format is: its layers, its arrays, and what it says of itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from converters.formats.record import ConversionRecord
+from converters.hdf5.reader import Stamp
+from converters.layers.model import Layer, Part
+from converters.layers.rules import Dialect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A weights file, as far as it can be known without reading an array.
+
+    Attributes:
+        path: The file.
+        dialect: Who wrote it.
+        keras_version: As the user or the file says it, or None.
+        version_said: Whether the user alone says it, now or at an earlier conversion.
+        backend: The ``backend`` attribute of Keras 2, or None.
+        root: The group the weights lie in: ``""``, or ``"model_weights"`` in a file of a whole model.
+        layers: All layers in the file's order, those without arrays too.
+        model_config: The whole model's configuration, or None.
+        config_text: The same as the file has it.
+        record: What an earlier conversion wrote into the file, or None.
+        whole_model: Whether the file holds a whole model.
+        optimizer: Whether it holds the state of an optimizer.
+        nbytes: The file's size in bytes.
+        ordered: Whether the layers are in the network's order; a file of Keras 3 may not tell it.
+        stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
+    """
+
+    path: Path
+    dialect: Dialect
+    keras_version: str | None
+    backend: str | None
+    root: str
+    layers: tuple[Layer, ...]
+    model_config: Mapping[str, Any] | None = field(repr=False)
+    config_text: str | None = field(repr=False)
+    record: ConversionRecord | None
+    whole_model: bool
+    optimizer: bool
+    nbytes: int
+    version_said: bool = False
+    ordered: bool = True
+    stamp: Stamp | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def weighted(self) -> tuple[Layer, ...]:
+        """The layers that have arrays."""
+        return tuple(layer for layer in self.layers if layer.arrays)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The layers with arrays that are no wrappers or models, in the file's order."""
+        return tuple(part for layer in self.layers for part in layer.parts)
+
+    @cached_property
+    def parts_by_layer(self) -> Mapping[str, tuple[Part, ...]]:
+        """The layers with arrays that are no wrappers or models, by the name of the file's layer."""
+        return {layer.name: layer.parts for layer in self.weighted}
+
+    @property
+    def parameters(self) -> int:
+        """The number of values in all arrays."""
+        return sum(array.size for layer in self.layers for array in layer.arrays)
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The Keras version as numbers, ``(2, 2, 4)`` for ``2.2.4-tf``; empty if the file does not say."""
+        return tuple(int(number) for number in re.findall(r"\d{1,9}", self.keras_version or "")[:3])

@@ -1,0 +1,162 @@
+"""Making files in another dialect: the container with room for every array, and at last its record.
+
+Whoever fills the room, does so between :func:`create` and :func:`finish`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from h5py import h5d, h5s, h5t
+
+from converters.arrays.planned import Output
+from converters.errors import ConversionError
+from converters.formats import npz, safetensors
+from converters.formats.contents import Contents, Extent
+from converters.hdf5.writer import creation, write_text
+
+# What a new file says wrote it: the last version of its dialect on Theano and TensorFlow.
+KERAS2_VERSION = "2.2.4"
+_BACKENDS = {"th": "theano", "tf": "tensorflow"}
+# HDF5 keeps an attribute below 64 KiB; Keras splits longer lists of names, from 2.0.9 on.
+_ATTRIBUTE_LIMIT = 64512
+
+Extents = dict[str, Extent]
+
+
+def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
+    """Make the new file, with room for every array.
+
+    Args:
+        contents: A plan for another dialect.
+        path: The file; what is there is replaced.
+        texts: More attributes for the root of an HDF5 file.
+
+    Returns:
+        Where each array of the plan's outputs lies, by its path in the new file.
+
+    Raises:
+        ConversionError: If the dialect cannot hold what is to be written.
+    """
+    return _WRITERS[str(contents.to)].create(contents, path, texts)
+
+
+def finish(contents: Contents, path: Path, record: Mapping[str, str]) -> None:
+    """Write the record of the conversion, and whatever can only be known when all arrays are there.
+
+    Args:
+        contents: The contents.
+        path: The file that :func:`create` made.
+        record: The record's texts by their names.
+    """
+    _WRITERS[str(contents.to)].finish(contents, path, record)
+
+
+def _create_named(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
+    """Make a file of Keras 1 or 2: a group for each layer, and lists of names in attributes."""
+    names: dict[str, list[str]] = {layer.name: [] for layer in contents.description.layers}
+    for output in contents.outputs:
+        names[output.layer].append(output.name)
+    with h5py.File(path, "w") as file:
+        _write_names(file, "layer_names", list(names), contents)
+        for name, text in {**_root_texts(contents), **texts}.items():
+            file.attrs[name] = np.bytes_(text.encode())
+        for layer, arrays in names.items():
+            _write_names(file.require_group(layer), "weight_names", arrays, contents)
+        return _room(file, contents)
+
+
+def _root_texts(contents: Contents) -> dict[str, str]:
+    if contents.to == "keras1":
+        return {}
+    return {"backend": _BACKENDS[contents.target.kernels], "keras_version": KERAS2_VERSION}
+
+
+def _write_names(group: h5py.Group, attribute: str, names: list[str], contents: Contents) -> None:
+    """Write a list of names as Keras does: fixed-length bytes, an empty array of numbers if there is none."""
+    values = np.array([name.encode() for name in names]) if names else np.array([])
+    chunks = -(-values.nbytes // _ATTRIBUTE_LIMIT)
+    if chunks <= 1:
+        group.attrs[attribute] = values
+        return
+    if contents.to == "keras1":
+        raise ConversionError(
+            f"{contents.path}: {len(names)} names are more than Keras 1 can keep in one attribute"
+        )
+    for number, chunk in enumerate(np.array_split(values, chunks)):
+        group.attrs[f"{attribute}{number}"] = chunk
+
+
+def _create_keras3(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
+    """Make a .weights.h5 file of Keras 3: a group ``vars`` for each layer, which knows the layer's name."""
+    with h5py.File(path, "w") as file:
+        for name, text in texts.items():
+            file.attrs[name] = text
+        for output in contents.outputs:
+            top = "/".join(output.target_path.split("/")[:2])
+            own = output.target_path.rpartition("/vars/")[0].removesuffix("/cell")
+            _name(file, own, output.owner.rpartition("/")[2] if own != top else output.layer)
+            _name(file, top, output.layer)
+        return _room(file, contents)
+
+
+def _name(file: h5py.File, group: str, name: str) -> None:
+    """Note a layer's name where Keras does; ``/`` in it is ``__`` there."""
+    file.require_group(f"{group}/vars").attrs["name"] = name.replace("/", "__")
+
+
+def _room(file: h5py.File, contents: Contents) -> Extents:
+    """Lay out every array, contiguous and allocated at once, and return where each lies."""
+    datasets = {output.target_path: _dataset(file, output) for output in contents.outputs}
+    file.flush()
+    return {
+        output.target_path: Extent(
+            offset=datasets[output.target_path].get_offset() or 0,
+            shape=output.target_shape,
+            dtype=output.dtype,
+        )
+        for output in contents.outputs
+    }
+
+
+def _dataset(file: h5py.File, output: Output) -> h5d.DatasetID:
+    parent, _, name = output.target_path.rpartition("/")
+    settings = creation()
+    settings.set_layout(h5d.CONTIGUOUS)
+    settings.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    settings.set_fill_time(h5d.FILL_TIME_NEVER)
+    space = h5s.create_simple(output.target_shape) if output.target_shape else h5s.create(h5s.SCALAR)
+    group = file.require_group(parent).id
+    return h5d.create(group, name.encode(), h5t.py_create(output.dtype), space, dcpl=settings)
+
+
+def _finish_hdf5(contents: Contents, path: Path, record: Mapping[str, str]) -> None:
+    with h5py.File(path, "r+") as file:
+        for name, text in record.items():
+            write_text(file.id, name, text)
+
+
+def _create_safetensors(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
+    return safetensors.create(contents, path)
+
+
+def _create_npz(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
+    return npz.create(contents, path)
+
+
+class _Writer(NamedTuple):
+    create: Callable[[Contents, Path, Mapping[str, str]], Extents]
+    finish: Callable[[Contents, Path, Mapping[str, str]], None]
+
+
+_WRITERS: Mapping[str, _Writer] = {
+    "keras1": _Writer(_create_named, _finish_hdf5),
+    "keras2": _Writer(_create_named, _finish_hdf5),
+    "keras3": _Writer(_create_keras3, _finish_hdf5),
+    "safetensors": _Writer(_create_safetensors, safetensors.finish),
+    "npz": _Writer(_create_npz, npz.finish),
+}

@@ -1,0 +1,1 @@
+"""What Keras' layers are, in every dialect: kinds, names, arrays and their axes, and configurations."""

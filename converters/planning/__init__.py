@@ -1,0 +1,1 @@
+"""What a conversion will do to each array, worked out before a byte of data is read."""

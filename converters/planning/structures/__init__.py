@@ -1,0 +1,407 @@
+"""The weighted layers of the published graphs, and whether a file holds exactly those.
+
+The data lies in this package: one JSON file for each graph, with shapes in tf form. A file matches whatever
+its layout and dialect: shapes are compared in both layouts, arrays by role, layers by name. Names that Keras
+numbers by itself (``convolution2d_7``) depend on what was built before, and Keras 0.x has none at all, so
+these layers match in order, by kind and shape.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from converters.arrays.form import Layout, Shape
+from converters.arrays.moves import kernel_shape_first
+from converters.boundary import guarded, paced
+from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
+from converters.formats.description import Description
+from converters.layers.kinds import automatic_stem, kind_of_name
+from converters.layers.model import Array, Layer, plain_name
+
+_SPATIAL = ("Conv2D", "Conv3D")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureLayer:
+    """One layer of a published graph.
+
+    Attributes:
+        name: Its published name, with ``/`` where it has one.
+        kind: Its class, in Keras 2's words if it has weights.
+        arrays: The shape of each array in tf form, by role, in the order of the file; empty without weights.
+        flatten: The (C, H, W) of the feature map that is flattened in front of it, or None.
+    """
+
+    name: str
+    kind: str
+    arrays: Mapping[str, Shape]
+    flatten: Shape | None = None
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A published graph: its layers in file order, those without weights too.
+
+    Attributes:
+        name: Its name.
+        parameters: The number of values in all arrays.
+        layers: Its layers.
+        drawn_before: Where Keras lists the layers of the drawn network in another order than the file has
+            them: layers, each with the one that it comes right before.
+    """
+
+    name: str
+    parameters: int
+    layers: tuple[StructureLayer, ...]
+    drawn_before: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def weighted(self) -> tuple[StructureLayer, ...]:
+        """The layers that have arrays, in file order."""
+        return tuple(layer for layer in self.layers if layer.arrays)
+
+    @cached_property
+    def drawn(self) -> tuple[StructureLayer, ...]:
+        """The layers that have arrays, in the order in which Keras lists those of the drawn network."""
+        order = list(self.weighted)
+        for name, following in self.drawn_before.items():
+            places = {layer.name: layer for layer in order}
+            if name in places and following in places:
+                order.remove(places[name])
+                order.insert(order.index(places[following]), places[name])
+        return tuple(order)
+
+    @cached_property
+    def array_count(self) -> int:
+        """The number of arrays of all layers."""
+        return sum(len(layer.arrays) for layer in self.layers)
+
+    def without(self, names: Collection[str]) -> Structure:
+        """Return the graph without some layers, as files without the classifier have it.
+
+        Args:
+            names: Names of layers, with ``/`` or ``__``.
+
+        Raises:
+            UnknownNameError: If the graph has no such layer.
+        """
+        left_out = {plain_name(name) for name in names}
+        known = {plain_name(layer.name) for layer in self.layers}
+        if unknown := sorted(left_out - known):
+            raise UnknownNameError(f"structure {self.name} has no layer {unknown[0]!r}")
+        kept = tuple(layer for layer in self.layers if plain_name(layer.name) not in left_out)
+        gone = sum(
+            math.prod(shape)
+            for layer in self.layers
+            if plain_name(layer.name) in left_out
+            for shape in layer.arrays.values()
+        )
+        return replace(self, layers=kept, parameters=self.parameters - gone)
+
+    @cached_property
+    def scales(self) -> tuple[StructureLayer, ...]:
+        """The ``Scale`` layers, in file order."""
+        return tuple(layer for layer in self.layers if layer.kind == "Scale")
+
+    def folded(self) -> Structure:
+        """Return the graph without its ``Scale`` layers, as it is drawn (``planning.folding``)."""
+        return self.without([layer.name for layer in self.scales])
+
+    def without_dense(self) -> Structure:
+        """Return the graph without its dense layers: without its top, for all that a conversion needs."""
+        return self.without([layer.name for layer in self.weighted if layer.kind == "Dense"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedLayer:
+    """A layer of a file, and the layer of the graph that it is.
+
+    Attributes:
+        index: The place of the graph's layer among its weighted layers.
+        expected: The graph's layer.
+        layer: The file's layer.
+        arrays: The file's arrays by role, in the graph's order of roles.
+    """
+
+    index: int
+    expected: StructureLayer
+    layer: Layer
+    arrays: Mapping[str, Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """A file paired with a structure.
+
+    Attributes:
+        structure: The structure.
+        layers: One entry for each weighted layer, in the structure's order.
+        layout: What the shapes tell: ``th``, ``tf``, or None where they fit both.
+    """
+
+    structure: Structure
+    layers: tuple[MatchedLayer, ...]
+    layout: Layout | None
+
+    def by_layer(self) -> dict[str, MatchedLayer]:
+        """Return the pairs by the name of the file's layer."""
+        return {pair.layer.name: pair for pair in self.layers}
+
+
+def structures_folder() -> Path:
+    """Return the folder that holds the structures, this package."""
+    return Path(__file__).resolve().parent
+
+
+def structure_names() -> list[str]:
+    """Return the names of all structures in alphabetical order, reading none of them."""
+    return sorted(path.stem for path in structures_folder().glob("*.json"))
+
+
+def known_structures() -> Iterator[Structure]:
+    """Yield all structures in alphabetical order, each read when its turn comes."""
+    for name in structure_names():
+        yield load_structure(name)
+
+
+def load_structure(source: str | os.PathLike[str]) -> Structure:
+    """Read a structure.
+
+    Args:
+        source: Its name (``densenet161``), or the path of a JSON file of the same form.
+
+    Raises:
+        UnknownNameError: If no structure has that name; the nearest ones are listed.
+        FileFormatError: If the file is not a structure.
+    """
+    path = Path(source)
+    if path.suffix == ".json":
+        return _read_structure(path)
+    path = structures_folder() / f"{source}.json"
+    if not path.is_file():
+        raise UnknownNameError(_unknown(str(source), structure_names()))
+    return _known_structure(path)
+
+
+@cache
+def _known_structure(path: Path) -> Structure:
+    # The files of this distribution do not change while it runs, and are asked for again and again.
+    return _read_structure(path)
+
+
+def _read_structure(path: Path) -> Structure:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        layers = tuple(_layer(entry) for entry in data["layers"])
+        return Structure(
+            name=data["name"],
+            parameters=data["parameters"],
+            layers=layers,
+            drawn_before=data.get("drawn_before", {}),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FileFormatError(f"{path}: not a structure ({error!r})") from error
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3) or known
+    return f"no structure is called {name!r}; did you mean {', '.join(near)}?"
+
+
+def _layer(entry: Mapping[str, Any]) -> StructureLayer:
+    flatten = entry.get("flatten")
+    return StructureLayer(
+        name=entry["name"],
+        kind=entry["kind"],
+        arrays={role: tuple(shape) for role, shape in entry.get("arrays", {}).items()},
+        flatten=tuple(flatten) if flatten else None,
+    )
+
+
+def match(description: Description, structure: Structure) -> Match:
+    """Pair a file's layers and arrays with those of a structure.
+
+    Args:
+        description: The file.
+        structure: What it should hold.
+
+    Returns:
+        The pairs, and the layout that the shapes tell.
+
+    Raises:
+        StructureMismatchError: If a layer or array is missing, left over, misnamed or of another shape; one
+            line with the file, the layer and both shapes.
+    """
+    with guarded(description.path):
+        paired = paced(_paired_layers(description, structure))
+        pairs = [_paired_arrays(description, structure, *pair) for pair in paired]
+        return Match(structure=structure, layers=tuple(pairs), layout=_layout(description, structure, pairs))
+
+
+def recognise(description: Description, structures: Iterable[Structure]) -> tuple[Structure, Match] | None:
+    """Return the first structure that a file holds, whole or without its dense or its Scale layers.
+
+    Args:
+        description: The file.
+        structures: The candidates, for instance :func:`known_structures`.
+
+    Returns:
+        The structure (without those layers that the file lacks) and the pairs, or None.
+    """
+    layers = len(description.weighted)
+    arrays = sum(len(layer.arrays) for layer in description.weighted)
+    for structure in structures:
+        for candidate in _variants(structure):
+            if (layers, arrays) != (len(candidate.weighted), candidate.array_count):
+                continue
+            try:
+                return candidate, match(description, candidate)
+            except StructureMismatchError:
+                continue
+    return None
+
+
+def _variants(structure: Structure) -> Iterator[Structure]:
+    """Yield a structure as files hold it: whole, without its dense layers, and both with Scale folded."""
+    for variant in (structure, structure.without_dense()):
+        yield variant
+        if structure.scales:
+            yield variant.folded()
+
+
+def find_structure(description: Description, name: str) -> tuple[Structure, Match]:
+    """Return the structure of an architecture that a file holds, under any of the names its layers go by.
+
+    Args:
+        description: The file.
+        name: An architecture's or structure's name; ``vgg16`` covers ``vgg16_blocks`` too.
+
+    Raises:
+        UnknownNameError: If there is no such structure.
+        StructureMismatchError: If the file holds none of them; the message is about the first.
+    """
+    first = load_structure(name)
+    others = [other for other in structure_names() if other.startswith(f"{name}_")]
+    found = recognise(description, [first, *map(load_structure, others)])
+    return found if found else (first, match(description, first))
+
+
+def _paired_layers(description: Description, structure: Structure) -> list[tuple[int, StructureLayer, Layer]]:
+    named: list[tuple[int, StructureLayer]] = []
+    in_order: list[tuple[int, StructureLayer]] = []
+    for index, layer in enumerate(structure.weighted):
+        ordered = description.dialect == "keras0" or automatic_stem(layer.name)
+        (in_order if ordered else named).append((index, layer))
+    found = {plain_name(layer.name): layer for layer in description.weighted}
+    pairs = []
+    for index, layer in named:
+        if plain_name(layer.name) not in found:
+            spare = set(found) - {plain_name(other.name) for other in structure.layers}
+            text = f"layer {layer.name!r} is missing ({_shapes(layer)}){_near(layer.name, spare)}"
+            raise _mismatch(description, text, structure)
+        pairs.append((index, layer, found.pop(plain_name(layer.name))))
+    pairs += _in_order(description, structure, in_order, list(found.values()))
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+def _in_order(
+    description: Description,
+    structure: Structure,
+    expected: list[tuple[int, StructureLayer]],
+    found: list[Layer],
+) -> Iterator[tuple[int, StructureLayer, Layer]]:
+    for (index, wanted), layer in zip(expected, found, strict=False):
+        _check_kind(description, structure, wanted, layer)
+        yield index, wanted, layer
+    if len(expected) > len(found):
+        wanted = expected[len(found)][1]
+        raise _mismatch(description, f"layer {wanted.name!r} is missing ({_shapes(wanted)})", structure)
+    if len(found) > len(expected):
+        extra = found[len(expected)]
+        shapes = ", ".join(f"{array.role or array.name} {array.shape}" for array in extra.arrays)
+        raise _mismatch(description, f"layer {extra.name!r} ({shapes}) does not belong there", structure)
+
+
+def _check_kind(description: Description, structure: Structure, wanted: StructureLayer, layer: Layer) -> None:
+    """Raise unless a layer may stand where the structure has one with an automatic name."""
+    numbered = description.dialect == "keras0" or automatic_stem(layer.name)
+    if numbered and (layer.kind == wanted.kind or _same_roles(wanted, layer)):
+        return
+    text = f"layer {layer.name!r} ({layer.kind or 'of unknown kind'}) stands where {wanted.name!r}"
+    raise _mismatch(description, f"{text} ({wanted.kind}) is expected ({_shapes(wanted)})", structure)
+
+
+def _same_roles(wanted: StructureLayer, layer: Layer) -> bool:
+    return kind_of_name(layer.name) is None and set(wanted.arrays) == {array.role for array in layer.arrays}
+
+
+def _paired_arrays(
+    description: Description, structure: Structure, index: int, wanted: StructureLayer, layer: Layer
+) -> MatchedLayer:
+    roles = [array.role for array in layer.arrays]
+    if sorted(map(str, roles)) != sorted(wanted.arrays):
+        has = ", ".join(f"{array.role or array.name} {array.shape}" for array in layer.arrays)
+        text = f"layer {layer.name!r} has the arrays {has or 'none'}, expected {_shapes(wanted)}"
+        raise _mismatch(description, text, structure)
+    arrays = {role: array for role in wanted.arrays if (array := layer.array(role)) is not None}
+    for role, array in arrays.items():
+        shapes = possible_shapes(description, wanted.kind, role, wanted.arrays[role])
+        if array.shape not in shapes.values():
+            either = " (tf) or ".join(map(str, shapes.values())) + (" (th)" if len(shapes) > 1 else "")
+            text = f"layer {layer.name!r}: {role} has shape {array.shape}, expected {either}"
+            raise _mismatch(description, text, structure)
+    return MatchedLayer(index=index, expected=wanted, layer=layer, arrays=arrays)
+
+
+def possible_shapes(description: Description, kind: str, role: str, shape: Shape) -> dict[Layout, Shape]:
+    """Return the shapes that an array may have in a file, by layout.
+
+    Args:
+        description: The file; Keras 2 has one shape for both layouts.
+        kind: The layer's kind.
+        role: The array's role.
+        shape: The array's shape in tf form.
+    """
+    if description.dialect in ("keras0", "keras1") and kind in _SPATIAL and role == "kernel":
+        return {"tf": shape, "th": kernel_shape_first(shape)}
+    return {"tf": shape}
+
+
+def _layout(description: Description, structure: Structure, pairs: list[MatchedLayer]) -> Layout | None:
+    told: dict[Layout, MatchedLayer] = {}
+    for pair in pairs:
+        for role, array in pair.arrays.items():
+            shapes = possible_shapes(description, pair.expected.kind, role, pair.expected.arrays[role])
+            fitting = [layout for layout, shape in shapes.items() if shape == array.shape]
+            if len(shapes) == 2 and len(fitting) == 1:
+                told.setdefault(fitting[0], pair)
+    if len(told) == 2:
+        ends = " but ".join(f"layer {pair.layer.name!r} in {layout} layout" for layout, pair in told.items())
+        raise _mismatch(description, f"has {ends}", structure)
+    return next(iter(told), None)
+
+
+def _shapes(layer: StructureLayer) -> str:
+    return ", ".join(f"{role} {shape}" for role, shape in layer.arrays.items())
+
+
+_LONG, _MANY = 80, 200
+
+
+def _near(name: str, spare: Collection[str]) -> str:
+    # Each comparison takes the product of the lengths: long names, and many, are not worth it.
+    likely = sorted(other for other in spare if len(other) <= _LONG and abs(len(other) - len(name)) <= 4)
+    near = difflib.get_close_matches(plain_name(name), likely[:_MANY], n=1, cutoff=0.8)
+    return f"; there is a layer {near[0]!r}" if near else ""
+
+
+def _mismatch(description: Description, text: str, structure: Structure) -> StructureMismatchError:
+    return StructureMismatchError(f"{description.path}: not the layers of {structure.name}: {text}")

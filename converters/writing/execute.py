@@ -1,0 +1,286 @@
+"""Carrying out a plan: array after array, into a new file or straight to whoever asks.
+
+Contiguous arrays go from a map of the old file into a map of the new one, which HDF5 has laid out before; all
+others through h5py. No large array is ever held as a whole. Hashing the source, copying and waiting for the
+disk happen side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import h5py
+from h5py import h5g
+
+from converters.arrays import blocks
+from converters.arrays.form import Kernels
+from converters.arrays.moves import Values
+from converters.arrays.planned import PlannedArray
+from converters.boundary import guarded
+from converters.errors import FileFormatError, warn_of
+from converters.formats.archive import open_untrusted
+from converters.formats.dialects import describe
+from converters.formats.record import CONVERTER, ConversionRecord
+from converters.hdf5.reader import Source
+from converters.hdf5.writer import write_text
+from converters.layers.config import converted_config
+from converters.layers.rules import NATIVE
+from converters.planning.facts import kernels_of_backend
+from converters.planning.plan import Plan, plan_digest
+from converters.version import RULES_NUMBER
+from converters.writing.copying import Task, TreeCopier, datasets_of, fill, source_values
+from converters.writing.files import new_file, sha256_of, sync
+from converters.writing.verify import verify_file
+
+Progress = Callable[[int, int], None]
+VERIFIED_BELOW = 1 << 30
+"""Bytes of a source from which on the new file is only verified if the user asks for it."""
+_THREADS = 2
+"""One that hashes and one that copies, then both copy or compare: more do not make memory any faster."""
+_NOT_HDF5 = ("safetensors", "npz")
+# What Keras 2 calls the backends of each kind of kernels; it rotates kernels on loading where they differ.
+_BACKEND_OF: dict[Kernels, str] = {"th": "theano", "tf": "tensorflow"}
+
+
+def arrays(plan: Plan) -> Iterator[tuple[PlannedArray, Values]]:
+    """Yield every array of a file in its target form, in the file's order, with no file in between.
+
+    Args:
+        plan: The plan; it says of each array which layer and role it belongs to.
+
+    Raises:
+        FileFormatError: If an array cannot be read.
+        ConversionError: If the file is no longer what was planned for.
+
+    Warns:
+        ConversionWarning: What the plan took for granted, when the first array is asked for.
+    """
+    warn_of(plan.path, plan.notes, stacklevel=2)
+    with reader(plan) as read:
+        for array in plan.arrays:
+            yield array, read(array)
+
+
+@contextmanager
+def reader(plan: Plan) -> Iterator[Callable[[PlannedArray], Values]]:
+    """Open a file to read arrays of its plan in their target form, whichever and whenever they are wanted.
+
+    Args:
+        plan: The plan.
+
+    Yields:
+        A function that reads one array into memory that nobody else holds and whose address frameworks can
+        take as it is; what it raises is what :func:`arrays` does.
+    """
+    with open_untrusted(plan.path, known=plan.description.stamp) as source:
+        known = datasets_of(source.tree)
+
+        def read(array: PlannedArray) -> Values:
+            target = blocks.aligned_empty(array.target_shape, array.dtype)
+            for piece in array.pieces(source_values(array, source, known, plan.path.parent), target):
+                blocks.copy(piece)
+            return target
+
+        yield read
+
+
+def write(
+    plan: Plan,
+    target: Path,
+    *,
+    force: bool = False,
+    verify: bool | None = None,
+    progress: Progress | None = None,
+) -> ConversionRecord:
+    """Carry out a plan: write the new file, whole or not at all.
+
+    Args:
+        plan: The plan.
+        target: The new file.
+        force: Replace a file that has this name.
+        verify: Read the new file back and compare it with the source before it gets its name; by default if
+            the source is smaller than :data:`VERIFIED_BELOW`.
+        progress: Called after every array with the bytes done and the bytes in all.
+
+    Returns:
+        The record that the new file holds.
+
+    Raises:
+        ConversionError: If the target must not or cannot be written, or is found to be wrong.
+        FileFormatError: If the source cannot be read.
+    """
+    wanted = plan.description.nbytes < VERIFIED_BELOW if verify is None else verify
+    with new_file(plan.path, target, force=force) as temporary, _threads() as pool:
+        texts, record = planned_texts(plan)
+        # Hashing takes longest, and releases the interpreter's lock: it begins first.
+        digest = pool.submit(sha256_of, plan.path)
+        with open_untrusted(plan.path, known=plan.description.stamp) as source:
+            making = _Making(plan=plan, source=source, path=temporary, pool=pool, progress=progress)
+            tasks = making.make(texts)
+            synced = pool.submit(sync, temporary)
+            if wanted:
+                hdf5 = plan.to not in _NOT_HDF5
+                record = replace(record, proof=verify_file(tasks, source, temporary, target, pool, hdf5=hdf5))
+        synced.result()
+        record = replace(record, source_sha256=digest.result(), plan_sha256=plan_digest(plan))
+        making.finish(record)
+    return record
+
+
+def is_done(plan: Plan, target: Path) -> bool:
+    """Return whether a file is what a plan would write: by its record, of this source, by these rules.
+
+    Args:
+        plan: The plan.
+        target: A file that is there.
+
+    Raises:
+        OSError: If the source cannot be read.
+    """
+    said = _recorded(plan, target)
+    expected = {
+        "zoo_converter": CONVERTER,
+        "zoo_rules": str(RULES_NUMBER),
+        "zoo_plan_sha256": plan_digest(plan),
+    }
+    if any(said.get(name) != value for name, value in expected.items()):
+        return False
+    return said.get("zoo_source_sha256") == sha256_of(plan.path)
+
+
+def _recorded(plan: Plan, target: Path) -> Mapping[str, str]:
+    """Return the texts of a file's record, or nothing if it is not the file that a plan would write."""
+    from converters.formats import npz
+    from converters.formats.safetensors_header import read_header
+
+    try:
+        if plan.to == "safetensors":
+            return read_header(target).metadata
+        if plan.to == "npz":
+            return npz.read_record(target)
+        record = describe(target).record
+    except (FileFormatError, OSError):
+        return {}
+    return record.attributes() if record else {}
+
+
+@contextmanager
+def _threads() -> Iterator[Executor]:
+    pool = ThreadPoolExecutor(max_workers=_THREADS)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Making:
+    """The making of one new file.
+
+    Attributes:
+        plan: The plan.
+        source: The old file.
+        path: The new file, under its temporary name.
+        pool: The threads that copy.
+        progress: Called after every array.
+    """
+
+    plan: Plan
+    source: Source
+    path: Path
+    pool: Executor
+    progress: Progress | None
+
+    def make(self, texts: Mapping[str, str]) -> list[Task]:
+        """Write the new file but for its record, and return the arrays in it."""
+        if self.plan.to is not None:
+            from converters.formats import writers
+
+            places = writers.create(self.plan, self.path, texts)
+            return self._fill(
+                [Task(array=output, place=places[output.target_path]) for output in self.plan.outputs]
+            )
+        with h5py.File(self.path, "w") as file:
+            copier = TreeCopier(self.plan, texts)
+            return self._fill(copier.lay_out(self.source.tree, h5g.open(file.id, b"/")))
+
+    def _fill(self, tasks: list[Task]) -> list[Task]:
+        done, total = 0, sum(task.nbytes for task in tasks if task.array.layer)
+        for task in fill(tasks, self.source, self.path, self.pool):
+            if self.progress and task.array.layer:
+                done += task.nbytes
+                self.progress(done, total)
+        return tasks
+
+    def finish(self, record: ConversionRecord) -> None:
+        """Write the record of the conversion."""
+        if self.plan.to is not None:
+            from converters.formats import writers
+
+            writers.finish(self.plan, self.path, record.attributes())
+            return
+        with h5py.File(self.path, "r+") as file:
+            for name, value in record.attributes().items():
+                write_text(file.id, name, value)
+
+
+def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
+    """Return the root's attributes that change, and the record, still without the source's digest.
+
+    Raises:
+        ConversionError: If the model's configuration cannot be told in the new layout.
+    """
+    with guarded(plan.path):
+        return _planned_texts(plan)
+
+
+def _planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
+    description = plan.description
+    record = ConversionRecord(
+        form=plan.target,
+        source=plan.source,
+        source_sha256="",
+        network=plan.network,
+        folded=plan.folded,
+        scaled=plan.scaled or (description.record.scaled if description.record else ()),
+        cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE and plan.to is not None),
+        source_dialect=None if plan.to is None else description.dialect,
+    )
+    if plan.to is not None:
+        return {}, record
+    backend, backends = _new_backend(plan)
+    config, configs = _new_config(plan)
+    texts = {"backend": backend, "model_config": config}
+    record = replace(record, backends=backends, configs=configs)
+    return {name: text for name, text in texts.items() if text is not None}, record
+
+
+def _new_backend(plan: Plan) -> tuple[str | None, dict[str, str]]:
+    """Return the backend that the new kernels belong to, or None if it stays, and that of either kernels."""
+    description = plan.description
+    known = dict(description.record.backends) if description.record else {}
+    if description.backend is None or kernels_of_backend(description) == plan.target.kernels:
+        return None, known
+    known = {plan.source.kernels: description.backend, **known}
+    return known.get(plan.target.kernels, _BACKEND_OF[plan.target.kernels]), known
+
+
+def _new_config(plan: Plan) -> tuple[str | None, dict[str, str]]:
+    """Return the configuration in the new layout, or None if it stays, and that in either layout.
+
+    The old one is only kept if undoing the change would not give it back.
+    """
+    description = plan.description
+    known = dict(description.record.configs) if description.record else {}
+    if description.config_text is None or plan.source.layout == plan.target.layout:
+        return None, known
+    if plan.target.layout in known:
+        return known[plan.target.layout], known
+    new, undo = converted_config(
+        description.config_text, plan.source.layout, plan.target.layout, str(plan.path)
+    )
+    return new, {**known, plan.source.layout: undo} if undo is not None else known

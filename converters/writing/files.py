@@ -1,0 +1,146 @@
+"""A new file that appears whole or not at all.
+
+It is written under a temporary name in its own folder and gets its name only when it is on the disk. What was
+under that name before stays until then, and what the file is made of is never written to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from converters.arrays.moves import Values
+from converters.errors import ConversionError
+
+_IN_MEMORY = 1 << 24
+"""Bytes up to which a scratch array lies in memory rather than in a file."""
+_HASHED = 1 << 26
+"""Bytes that are hashed at a time."""
+_SUFFIX = ".part"
+
+
+@contextmanager
+def new_file(source: Path, target: Path, *, force: bool = False) -> Iterator[Path]:
+    """Reserve a temporary name beside a new file; at the end it is synced and gets its real name.
+
+    If anything is raised, what is under the temporary name is removed.
+
+    Args:
+        source: What the new file is made of.
+        target: The new file.
+        force: Replace a file that has this name.
+
+    Raises:
+        ConversionError: If the target must not or cannot be written.
+    """
+    check_target(source, target, force=force)
+    with _temporary(target) as temporary:
+        try:
+            yield temporary
+            sync(temporary)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise ConversionError(f"{target}: cannot be written ({error})") from error
+        check_target(source, target, force=force)
+        temporary.replace(target)
+        sync(target.parent)
+
+
+def check_target(source: Path, target: Path, *, force: bool) -> None:
+    """Raise unless a new file may be written.
+
+    Raises:
+        ConversionError: If its folder is missing, or it is there already, or it is the source itself.
+    """
+    if not target.parent.is_dir():
+        raise ConversionError(f"{target}: the folder {target.parent} does not exist")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ConversionError(f"{target}: is the source itself, which is never written to; give another name")
+    if target.is_dir():
+        raise ConversionError(f"{target}: is a folder; give the name of a file")
+    if os.path.lexists(target) and not force:
+        raise ConversionError(f"{target}: exists already; use --force (force=True) to replace it")
+
+
+def remove_leftovers(target: Path, process: int) -> None:
+    """Remove what a process that was killed had written of a new file.
+
+    Args:
+        target: The new file.
+        process: The process's number.
+    """
+    start = _start(target, process)
+    for path in target.parent.iterdir():
+        if path.name.startswith(start) and path.name.endswith(_SUFFIX):
+            path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex.
+
+    Args:
+        path: The file; it is mapped and not held.
+    """
+    digest = hashlib.sha256()
+    if path.stat().st_size:
+        data = read_only_bytes(path).data
+        # Each of these calls runs beside other threads and waits for them when it is over: few are best.
+        for start in range(0, len(data), _HASHED):
+            digest.update(data[start : start + _HASHED])
+    return digest.hexdigest()
+
+
+def read_only_bytes(path: Path) -> Values:
+    """Map a file that is not empty for reading."""
+    with path.open("rb") as stream:
+        return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), dtype="u1")
+
+
+def scratch(count: int, folder: Path) -> Values:
+    """Return so many bytes to work in: in memory if few, otherwise in a file without a name.
+
+    Args:
+        count: How many bytes.
+        folder: Where the file lies while it is used.
+    """
+    if count <= _IN_MEMORY:
+        return np.empty(count, dtype="u1")
+    import tempfile  # only now: it brings along a good part of the standard library
+
+    with tempfile.TemporaryFile(dir=folder) as file:
+        # Room is reserved first, where the system can: the first write to a page of the map that the disk has
+        # no room for would end the process.
+        reserve = getattr(os, "posix_fallocate", None)
+        reserve(file.fileno(), 0, count) if reserve else file.truncate(count)
+        return np.frombuffer(mmap.mmap(file.fileno(), count), dtype="u1")
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    path = target.with_name(f"{_start(target, os.getpid())}{os.urandom(4).hex()}{_SUFFIX}")
+    try:
+        path.touch(exist_ok=False)
+    except OSError as error:
+        raise ConversionError(f"{target}: cannot be written ({error.strerror})") from error
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _start(target: Path, process: int) -> str:
+    return f".{target.name}.{process}-"
