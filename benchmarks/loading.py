@@ -105,7 +105,7 @@ def _memory(name: str) -> Comparison:
 def _cached(folder: Path) -> Iterator[None]:
     """Put practice files into a cache of their own, and let this process and its children use that."""
     from zoo import practice
-    from zoo.fetching import fetch
+    from zoo.fetching.fetcher import fetch
 
     before = {name: os.environ.get(name) for name in ("ZOO_HOME", "ZOO_REGISTRY", "TF_CPP_MIN_LOG_LEVEL")}
     os.environ |= {"ZOO_HOME": str(folder / "home"), "TF_CPP_MIN_LOG_LEVEL": "3"}

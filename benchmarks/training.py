@@ -40,7 +40,7 @@ def _training(name: str, peer: str) -> Comparison:
     import keras
 
     import zoo
-    from zoo.head import compile_for_finetuning
+    from zoo.networks.heads import compile_for_finetuning
 
     ours = zoo.load(name, weights=None)
     theirs = getattr(keras.applications, peer)(weights=None)

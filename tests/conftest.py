@@ -13,7 +13,7 @@ import pytest
 from tests.command import Command
 from tests.guard import loopback_only
 from zoo.practice.files import write_published
-from zoo.records import Layout
+from zoo.registry.records import Layout
 
 # Before anything imports TensorFlow: no chatter, and the processor alone: tolerances are set to its rounding.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

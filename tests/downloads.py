@@ -10,10 +10,10 @@ from pathlib import Path
 
 from zoo.download.engine import Setting, download
 from zoo.download.limits import Limits
-from zoo.download.progress import Progress, Silence
 from zoo.download.refusals import HDF5_SIGNATURE
 from zoo.download.transfer import Downloaded, Wanted
-from zoo.records import Digest
+from zoo.registry.records import Digest
+from zoo.storage.progress import Progress, Silence
 
 BODY = b"\x89HDF\r\n\x1a\n" + bytes(range(256)) * 8
 SIZE = len(BODY)

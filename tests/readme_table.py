@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from converters.planning.structures import load_structure
-from zoo.records import Architecture
 from zoo.registry import architecture, list_models
+from zoo.registry.records import Architecture
 
 README = Path(__file__).parent.parent / "README.md"
 _BEGIN = "<!-- networks: written by tests/readme_table.py -->\n"

@@ -6,10 +6,10 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from zoo.cache import Cache, Item
-from zoo.housekeeping import Known, describe
-from zoo.records import Layout
 from zoo.registry import get_registry
+from zoo.registry.records import Layout
+from zoo.storage.cache import Cache, Item
+from zoo.storage.cleanup import Known, describe
 
 URL = "https://files.example.org/weights.h5"
 THEANO = "densenet161-th-flyyufelix"

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from converters.planning.structures import StructureLayer, load_structure
-from zoo.architectures import FAMILIES, builder, keras_name
-from zoo.architectures.drawing import AutoNames, Pen
-from zoo.architectures.googlenet import _normalise
-from zoo.loading import Wish, draw
-from zoo.records import Architecture, Graph
+from zoo.networks.families import FAMILIES, builder, keras_name
+from zoo.networks.families.drawing import AutoNames, Pen
+from zoo.networks.families.googlenet import _normalise
+from zoo.networks.loading import Wish, draw
 from zoo.registry import load_registry
-from zoo.rewiring import wiring
+from zoo.registry.records import Architecture, Graph
+from zoo.surgery.graph import wiring
 
 NETWORKS = load_registry(()).architectures
 GRAPHS = [(network, graph) for network in NETWORKS.values() for graph in network.graphs.values()]

@@ -7,12 +7,14 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo import fetching, predicting, reading
 from zoo.cli import main
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.fetching import fetcher as fetching
 from zoo.finetuning import finetune
 from zoo.finetuning.runs import features
-from zoo.scales import feature_maps
+from zoo.networks import predicting
+from zoo.networks import weights as reading
+from zoo.networks.stages import feature_maps
 
 NETWORK = "resnet50"
 REFUSED = (ArgumentError, UnknownNameError)

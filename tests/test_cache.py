@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zoo import disk
-from zoo.cache import Cache, Item, default_home, is_offline
 from zoo.errors import CacheError, ChecksumError
-from zoo.memory import Memory
-from zoo.records import ClassIndex, Digest, WeightsFile
+from zoo.registry.records import ClassIndex, Digest, WeightsFile
+from zoo.storage import disk
+from zoo.storage.cache import Cache, Item, default_home, is_offline
+from zoo.storage.pins import Memory
 
 BODY = b"\x89HDF\r\n\x1a\nweights"
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -218,7 +218,9 @@ def test_a_touched_file_is_hashed_once(cache: Cache, monkeypatch: pytest.MonkeyP
     path = keep(cache)
     os.utime(path, ns=(5, 5))
     assert cache.find(ITEM) == path
-    monkeypatch.setattr("zoo.cache.hash_file", lambda path, algorithms: pytest.fail("was hashed again"))
+    monkeypatch.setattr(
+        "zoo.storage.cache.hash_file", lambda path, algorithms: pytest.fail("was hashed again")
+    )
     assert cache.find(ITEM) == path
 
 
@@ -250,7 +252,9 @@ def test_a_digest_published_since_is_computed_once(cache: Cache, monkeypatch: py
     item = replace(ITEM, digests=(digest("git-blob-sha1", hashlib.sha1(b"blob 15\0" + BODY).hexdigest()),))
     path = keep(cache)
     assert cache.find(item) == path
-    monkeypatch.setattr("zoo.cache.hash_file", lambda path, algorithms: pytest.fail("was hashed again"))
+    monkeypatch.setattr(
+        "zoo.storage.cache.hash_file", lambda path, algorithms: pytest.fail("was hashed again")
+    )
     assert cache.find(item) == path
 
 
@@ -400,7 +404,7 @@ def test_a_memory_that_cannot_be_written_leaves_no_file(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zoo.disk.os.fsync", full)
+    monkeypatch.setattr("zoo.storage.disk.os.fsync", full)
     with pytest.raises(CacheError) as caught:
         keep(cache, item=replace(ITEM, key="tiny-tf", stem="tiny-tf"))
     entry = cache.home / "_memory/seen/tiny-tf.json"

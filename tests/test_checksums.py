@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.checksums import ALGORITHMS, CHUNK, Hashes, hash_file, parse_digest, verify_file
 from zoo.errors import ArgumentError, ChecksumError
-from zoo.records import Digest
+from zoo.registry.digests import ALGORITHMS, CHUNK, Hashes, hash_file, parse_digest, verify_file
+from zoo.registry.records import Digest
 
 # The first column of what `cksum`, `md5sum`, `sha256sum` and `git hash-object` print.
 VECTORS = {

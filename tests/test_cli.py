@@ -18,7 +18,7 @@ from tests.command import Command
 from tests.hosts import practice_hosts
 from zoo import practice
 from zoo.cli import main
-from zoo.demo import DemoResult
+from zoo.practice.demo import DemoResult
 from zoo.registry import architecture, list_models
 
 SAMPLE = Path(__file__).parent / "data" / "dialects" / "keras122_theano_th" / "slash_names.weights.h5"

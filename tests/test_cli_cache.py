@@ -13,7 +13,7 @@ import pytest
 
 from tests.command import Command
 from tests.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, keep_converted, sha256
-from zoo.cache import Cache
+from zoo.storage.cache import Cache
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 

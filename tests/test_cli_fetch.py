@@ -13,10 +13,10 @@ import pytest
 
 from tests.command import Command
 from zoo import practice
-from zoo.cache import Cache
 from zoo.errors import DownloadError
-from zoo.fetching import Fetched
+from zoo.fetching.fetcher import Fetched
 from zoo.registry import architecture, list_models
+from zoo.storage.cache import Cache
 
 NAMES = ("vgg16", "resnet50", "googlenet")
 

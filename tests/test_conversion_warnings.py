@@ -15,7 +15,7 @@ from converters.errors import ConversionWarning, Doubt, doubts_of
 from converters.planning.structures import load_structure
 from converters.writing.execute import arrays
 from tests.weight_files import BY_NAMES, counted, keras1, write_empty, write_named
-from zoo.reading import _opened
+from zoo.networks.weights import _opened
 from zoo.registry import architecture, list_models
 
 TENSORFLOW = {"conv_W:0": counted(6, 3, 3, 5), "conv_b:0": counted(6)}

@@ -14,7 +14,7 @@ from PIL import Image
 import zoo
 from tests.deep_pictures import GREY, KINDS, png, write_deep
 from tests.small_network import OPTIONS, small_network
-from zoo import finetuning, predicting
+from zoo import finetuning
 from zoo.cli import main
 from zoo.errors import FileFormatError
 from zoo.finetuning.batches import Preparation
@@ -22,7 +22,16 @@ from zoo.finetuning.data import as_pictures, from_arrays, from_csv, from_folder,
 from zoo.finetuning.features import extract
 from zoo.finetuning.report import write_report
 from zoo.finetuning.report.record import read_record
-from zoo.pictures import UNDECIDED, Depth, bits_of, common_depth, eight_bits, inspect_picture, read_picture
+from zoo.networks import predicting
+from zoo.networks.images import (
+    UNDECIDED,
+    Depth,
+    bits_of,
+    common_depth,
+    eight_bits,
+    inspect_picture,
+    read_picture,
+)
 
 SIDE = 16
 HIGHS = (200, 2570, 4000, 65535)

@@ -10,8 +10,8 @@ import tempfile
 import numpy as np
 import pytest
 
-from zoo import demo as module
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.practice import demo as module
 from zoo.registry import architecture
 
 VARIABLES = ("ZOO_HOME", "ZOO_REGISTRY")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-import zoo.devices
+import zoo.finetuning.devices
 from zoo.errors import ArgumentError
 
 TRAIN = """
@@ -18,7 +18,7 @@ processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras, numpy as np
 import zoo
-from zoo import devices
+from zoo.finetuning import devices
 
 images = np.random.default_rng(1).normal(0, 5, (8, 32, 32, 3)).astype(np.float32)
 labels = np.arange(8) % 3
@@ -81,7 +81,7 @@ processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 import numpy as np
 import zoo
-from zoo import devices
+from zoo.finetuning import devices
 
 with devices.scope("all"):
     model = zoo.load("googlenet", weights=sys.argv[1], compile=False)
@@ -102,7 +102,7 @@ def test_every_device_has_the_files_weights(practice_file):
 def test_devices_that_there_are_not(value):
     """The message lists those there are; here it is one."""
     with pytest.raises(ArgumentError) as caught:
-        zoo.devices.scope(value)
+        zoo.finetuning.devices.scope(value)
     assert str(caught.value) == (
         f"devices={value!r}: must be 'all', None or a number from 1 to 1 (/device:CPU:0)"
     )

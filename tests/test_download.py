@@ -17,7 +17,7 @@ from zoo.download.failures import SourceError
 from zoo.download.limits import Limits
 from zoo.download.transfer import Downloaded
 from zoo.errors import ChecksumError, DownloadError
-from zoo.records import Digest
+from zoo.registry.records import Digest
 
 
 @pytest.fixture

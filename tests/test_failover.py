@@ -20,7 +20,7 @@ from zoo.download.failures import NoSourceError, SourceError
 from zoo.download.limits import Limits
 from zoo.download.mirror import Mirror
 from zoo.errors import ArgumentError, CacheError, DownloadError
-from zoo.records import ClassIndex
+from zoo.registry.records import ClassIndex
 
 MIRROR = "https://mirror.example/zoo"
 

@@ -31,7 +31,6 @@ from tests.world import (
     tiny_arrays,
     write_h5,
 )
-from zoo import fetching
 from zoo.download import failures
 from zoo.errors import (
     ArgumentError,
@@ -42,9 +41,10 @@ from zoo.errors import (
     StructureMismatchError,
     UnknownNameError,
 )
-from zoo.fetching import Fetcher
+from zoo.fetching import fetcher as fetching
+from zoo.fetching.fetcher import Fetcher
 from zoo.practice import overlay
-from zoo.records import (
+from zoo.registry.records import (
     ClassIndex,
     Digest,
     Layout,
@@ -634,7 +634,7 @@ def test_notes_are_logged(
     with caplog.at_level(logging.WARNING, logger="zoo"):
         path = fetching.fetch("tiny")
     assert path.is_file()
-    assert [record.name for record in caplog.records] == ["zoo.fetching"]
+    assert [record.name for record in caplog.records] == ["zoo.fetching.fetcher"]
     assert caplog.messages[0].startswith("tiny-tf: no cryptographic digest of this file was ever published")
 
 
@@ -652,6 +652,6 @@ def test_unknown_names_are_errors() -> None:
 def test_importing_is_cheap() -> None:
     """Nothing that a file in the cache does not need is imported."""
     names = ("requests", "h5py", "numpy", "keras", "tensorflow", "rich")
-    code = f"import sys, zoo.fetching; print([name for name in {names} if name in sys.modules])"
+    code = f"import sys, zoo.fetching.fetcher; print([name for name in {names} if name in sys.modules])"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "[]\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.fields import (
+from zoo.registry.fields import (
     Anything,
     Choice,
     Flag,

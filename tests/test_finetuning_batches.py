@@ -10,7 +10,7 @@ from tests.small_network import some_digits
 from zoo.finetuning.augmentation import default_augmentation, reseed, seeded
 from zoo.finetuning.batches import FeatureBatches, PictureBatches, Preparation, balanced_weights
 from zoo.finetuning.data import from_arrays
-from zoo.preprocessing import preprocess_input
+from zoo.networks.preprocessing import preprocess_input
 from zoo.registry import architecture
 
 ROWS = np.arange(14, dtype=np.float32).reshape(7, 2)

@@ -16,7 +16,8 @@ processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 import numpy as np
 from tests.small_network import OPTIONS, small_network, some_digits
-from zoo import devices, finetuning
+from zoo import finetuning
+from zoo.finetuning import devices
 from zoo.finetuning import classifier
 from zoo.finetuning.batches import PictureBatches, replicas_of
 from zoo.finetuning.features import dissect, extract, preparation_for, scope

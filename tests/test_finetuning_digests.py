@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.small_network import small_network
-from zoo.architectures.drawing import operation
 from zoo.errors import ArgumentError
 from zoo.finetuning.digests import digest_model
+from zoo.surgery.tensors import operation
 
 LAYERS = keras.layers
 

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.checksums import hash_file
 from zoo.cli import main
 from zoo.cli.finetune import learning_rate_factors
 from zoo.errors import ArgumentError, UnknownNameError
@@ -16,6 +15,7 @@ from zoo.finetuning import finetune
 from zoo.finetuning.data import from_folder
 from zoo.finetuning.runs import load_classifier
 from zoo.practice.digits import write_digits
+from zoo.registry.digests import hash_file
 
 NETWORK = "googlenet"
 SIDE = 64

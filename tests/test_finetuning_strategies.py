@@ -25,8 +25,8 @@ from zoo.finetuning.schedule import PHASES
 from zoo.finetuning.support_vectors import decision_weights
 from zoo.finetuning.training import TrainingError
 from zoo.practice.digits import write_digits
-from zoo.prefix import with_preprocessing
 from zoo.registry import architecture, get_registry
+from zoo.surgery.prefix import with_preprocessing
 
 ENOUGH = 0.5  # five times what guessing reaches
 FUNCTIONS = {

@@ -100,7 +100,7 @@ def moved_up(published: Structure, name: str) -> Structure:
 def test_a_network_whose_pairs_are_broken_is_not_loaded(practice_file, monkeypatch):
     """DenseNet's first Scale layer before its batch normalisation: no half-right features."""
     broken = moved_up(load_structure("densenet121"), "conv1_scale")
-    monkeypatch.setattr("zoo.reading.load_structure", lambda name: broken)
+    monkeypatch.setattr("zoo.networks.weights.load_structure", lambda name: broken)
     path = practice_file("densenet121")
     reason = "1 Scale ('conv1_scale') must follow as many batch normalisations: there is 'conv1' right before"
     with pytest.raises(FileFormatError) as refused:

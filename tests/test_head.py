@@ -15,11 +15,11 @@ import pytest
 
 import zoo
 from converters.planning.structures import load_structure
-from zoo import head
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.networks import heads as head
 from zoo.practice.values import images
-from zoo.records import Architecture
 from zoo.registry import load_registry
+from zoo.registry.records import Architecture
 
 NETWORKS = load_registry(()).architectures
 FIRST_OF_FAMILY = {network.family: name for name, network in reversed(NETWORKS.items())}

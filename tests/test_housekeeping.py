@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, keep_converted, sha256
-from zoo.cache import Cache
 from zoo.errors import CacheError, UnknownNameError
-from zoo.housekeeping import Removed, entries, keys_of, prune, remove, strangers, undescribed, verify
-from zoo.records import Digest
+from zoo.registry.records import Digest
+from zoo.storage.cache import Cache
+from zoo.storage.cleanup import Removed, entries, keys_of, prune, remove, strangers, undescribed, verify
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 KNOWN = everything()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.shelf import THEANO, everything, fixed_cache, keep, keep_converted
-from zoo.cache import Cache
-from zoo.housekeeping import entries, prune
-from zoo.memory import Memory
+from zoo.storage.cache import Cache
+from zoo.storage.cleanup import entries, prune
+from zoo.storage.pins import Memory
 
 KNOWN = everything()
 ITEM = KNOWN[THEANO].item

@@ -22,7 +22,7 @@ from converters.arrays.blocks import aligned_empty
 from converters.planning.structures import Structure, load_structure
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
-from zoo.loading import _tensor
+from zoo.networks.loading import _tensor
 from zoo.practice.files import write
 from zoo.practice.server import not_found
 from zoo.registry import load_registry

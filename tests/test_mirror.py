@@ -14,11 +14,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, sha256
-from zoo.cache import Cache, Item
-from zoo.destinations import Bucket, Destination, Folder, destination
 from zoo.errors import ArgumentError, CacheError, DownloadError
-from zoo.mirror import CHECKED, INDEX, Outcome, check, mirror, parse_index
-from zoo.records import Digest
+from zoo.registry.records import Digest
+from zoo.storage.cache import Cache, Item
+from zoo.storage.destinations import Bucket, Destination, Folder, destination
+from zoo.storage.mirrors import CHECKED, INDEX, Outcome, check, mirror, parse_index
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 CLASSES = b'{"0": ["n01440764", "tench"]}'
@@ -328,7 +328,7 @@ def test_a_full_disk_leaves_no_half_file(
         sync(descriptor)
 
     keep(source.cache, ITEMS[0], BODY)
-    monkeypatch.setattr("zoo.destinations.os.fsync", full)
+    monkeypatch.setattr("zoo.storage.destinations.os.fsync", full)
     (outcome,) = build(Folder(folder), source, ITEMS[:1])
     assert outcome.problem == (
         f"{folder}: cannot be written: No space left on device; see that the mirror's folder can be written,"

@@ -12,8 +12,8 @@ import pytest
 from tests.command import Command
 from tests.conftest import PracticeFile
 from tests.shelf import fixed_cache
-from zoo.cache import default_home
 from zoo.naming import hidden_note, is_name, is_written_as_path
+from zoo.storage.cache import default_home
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_convert_takes_what_is_written_as_a_path(zoo: Command, here: Path) -> No
 
 def test_predict_takes_the_network(here: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Not the run of that name, which ./resnet50 is."""
-    from zoo import predicting
+    from zoo.networks import predicting
 
     (here / "resnet50").mkdir()
     with caplog.at_level(logging.WARNING, logger="zoo"):
@@ -117,7 +117,7 @@ def test_weights_take_the_set(
     here: Path, caplog: pytest.LogCaptureFixture, practice_file: PracticeFile
 ) -> None:
     """A file called imagenet is ./imagenet; a folder can be no weights file, and is not spoken of."""
-    from zoo.reading import choose_weights
+    from zoo.networks.weights import choose_weights
     from zoo.registry import architecture
 
     network = architecture("densenet121")

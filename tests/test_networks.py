@@ -15,8 +15,8 @@ import pytest
 import converters
 import zoo
 from zoo.practice.values import images
-from zoo.records import Architecture
 from zoo.registry import load_registry
+from zoo.registry.records import Architecture
 
 NETWORKS = load_registry(()).architectures
 FIRST_OF_FAMILY = {network.family: name for name, network in reversed(NETWORKS.items())}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.download import partials
-from zoo.download.partials import About, Partial, claimed, key_of, scratch, sweep
 from zoo.errors import CacheError, ChecksumError, StructureMismatchError
+from zoo.storage import partials
+from zoo.storage.partials import About, Partial, claimed, key_of, scratch, sweep
 
 ABOUT = About(url="https://a.example/x", etag='"v1"', total=10)
 DAY = 24 * 3600.0

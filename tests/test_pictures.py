@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zoo.errors import ArgumentError
-from zoo.pictures import PictureError, find_pictures, inspect_picture, read_picture, resize
+from zoo.networks.images import PictureError, find_pictures, inspect_picture, read_picture, resize
 
 GRADIENT = np.linspace(0, 255, 20 * 30 * 3).reshape(20, 30, 3).astype(np.uint8)
 

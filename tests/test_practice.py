@@ -23,12 +23,12 @@ from h5py import h5d
 from converters.planning.structures import load_structure
 from tests.guard import NetworkUsedError
 from zoo import practice
-from zoo.checksums import hash_file
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.practice import __main__ as command
 from zoo.practice import files, values
-from zoo.records import Architecture, WeightsFile
 from zoo.registry import load_registry, weights_file
+from zoo.registry.digests import hash_file
+from zoo.registry.records import Architecture, WeightsFile
 
 DATA = Path(__file__).parent / "data" / "networks"
 NAMES = sorted(path.name.removesuffix(".layout.json") for path in DATA.glob("*.layout.json"))

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from zoo.errors import ArgumentError
-from zoo.pictures import find_pictures, read_picture
+from zoo.networks.images import find_pictures, read_picture
 from zoo.practice.digits import digits, main, write_digits
 
 

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo import practice, predicting
+from zoo import practice
 from zoo.cli import main
 from zoo.cli.predict import bar
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
-from zoo.predicting import Guess, centre
+from zoo.networks import predicting
+from zoo.networks.predicting import Guess, centre
 from zoo.registry import load_registry
 
 NETWORKS = load_registry(()).architectures

@@ -12,9 +12,9 @@ import pytest
 
 import zoo
 from zoo.errors import ArgumentError
-from zoo.prefix import draw_preprocessing
-from zoo.preprocessing import apply_recipe
+from zoo.networks.preprocessing import apply_recipe
 from zoo.registry import load_registry
+from zoo.surgery.prefix import draw_preprocessing
 
 REGISTRY = load_registry(())
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import zoo
-from zoo import preprocessing
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.networks import preprocessing
 from zoo.registry import load_registry
 
 NETWORKS = load_registry(()).architectures

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from zoo.cli import progress
-from zoo.cli.progress import Bar, Lines, several
+from zoo.cli import bars as progress
+from zoo.cli.bars import Bar, Lines, several
 
 
 class Terminal(io.StringIO):

@@ -10,10 +10,10 @@ import pytest
 
 from tests.downloads import FakeClock, Recorder
 from tests.world import DRIVE, RELEASE, World
-from zoo.download import locks
-from zoo.download.locks import Lock, one_at_a_time
-from zoo.download.partials import About, claimed, progress_of_others
-from zoo.fetching import Fetched, Fetcher
+from zoo.fetching.fetcher import Fetched, Fetcher
+from zoo.storage import locks
+from zoo.storage.locks import Lock, one_at_a_time
+from zoo.storage.partials import About, claimed, progress_of_others
 
 
 @pytest.fixture

@@ -18,9 +18,7 @@ import pytest
 import yaml
 
 from tests.registry_mistakes import FORM, SENSE, Error
-from zoo import registry
 from zoo.errors import RegistryError, UnknownNameError
-from zoo.records import Architecture, WeightsFile
 from zoo.registry import (
     architecture,
     find_registry,
@@ -31,6 +29,8 @@ from zoo.registry import (
     weights_file,
     weights_files,
 )
+from zoo.registry import files as registry
+from zoo.registry.records import Architecture, WeightsFile
 
 NAMES = [
     "vgg16",

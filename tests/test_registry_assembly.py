@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.fields import Mistake
-from zoo.registry_assembly import _structure
+from zoo.registry.assembly import _structure
+from zoo.registry.fields import Mistake
 
 STRUCTURES = sorted(path.stem for path in (Path(zoo.__file__).parent / "structures").glob("*.json"))
 

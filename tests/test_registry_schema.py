@@ -15,8 +15,8 @@ import yaml
 import zoo
 from tests.registry_mistakes import FORM, SENSE, Error
 from zoo.registry import find_registry
-from zoo.registry_form import CONFIGS
-from zoo.registry_schema import registry_schema, render
+from zoo.registry.form import CONFIGS
+from zoo.registry.schema import registry_schema, render
 
 PACKAGE = Path(zoo.__file__).parent
 
@@ -29,13 +29,13 @@ def validator() -> jsonschema.Draft202012Validator:
 
 def test_the_checked_in_schema_is_current() -> None:
     """The file is what the table of the form says; the command that renews it is in the failure."""
-    renew = "python -m zoo.registry_schema > zoo/registry.schema.json"
+    renew = "python -m zoo.registry.schema > zoo/registry.schema.json"
     assert (PACKAGE / "registry.schema.json").read_text("utf-8") == render(), renew
 
 
 def test_the_command_prints_the_schema() -> None:
-    """``python -m zoo.registry_schema`` prints it and nothing else."""
-    command = [sys.executable, "-m", "zoo.registry_schema"]
+    """``python -m zoo.registry.schema`` prints it and nothing else."""
+    command = [sys.executable, "-m", "zoo.registry.schema"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8")
     assert json.loads(printed.stdout) == registry_schema()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zoo.errors import RegistryError
-from zoo.registry_yaml import Origins, lay_over, read_yaml
+from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
 
 
 def _read(folder: Path, content: str | bytes) -> dict[str, Any]:

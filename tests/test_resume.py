@@ -13,7 +13,7 @@ from tests.hosts import RELEASE_URL, FaultyServer
 from tests.raw_host import MODIFIED, Call, RawHost, Script, half, head, honest, rest, status, whole
 from zoo.download.failures import SourceError
 from zoo.errors import ChecksumError
-from zoo.records import Digest
+from zoo.registry.records import Digest
 
 HALF = SIZE // 2
 

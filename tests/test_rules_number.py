@@ -11,14 +11,14 @@ import h5py
 import pytest
 
 import converters.writing.execute
-import zoo.cache
+import zoo.storage.cache
 from converters import convert_file, plan_file
 from converters.trees import convert_tree
 from converters.version import RULES_NUMBER
 from converters.writing.execute import is_done
 from tests.world import DRIVE, World
-from zoo.cache import Cache, Item
-from zoo.fetching import Fetcher
+from zoo.fetching.fetcher import Fetcher
+from zoo.storage.cache import Cache, Item
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def record_of(world: World) -> Path:
 
 def raise_number(world: World, patch: pytest.MonkeyPatch) -> None:
     """Let a later version of the converter be installed."""
-    patch.setattr(zoo.cache, "RULES_NUMBER", RULES_NUMBER + 1)
+    patch.setattr(zoo.storage.cache, "RULES_NUMBER", RULES_NUMBER + 1)
 
 
 def forget(world: World, patch: pytest.MonkeyPatch) -> None:

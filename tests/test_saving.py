@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import head
+from zoo.networks import heads as head
 
 SMALL = {"input_shape": (64, 64, 3)}
 

@@ -10,9 +10,9 @@ import pytest
 
 import zoo
 from zoo.errors import ArgumentError
+from zoo.networks.stages import ALL_STRIDES, _ends_of_stages
 from zoo.registry import load_registry
-from zoo.rewiring import wiring
-from zoo.scales import ALL_STRIDES, _ends_of_stages
+from zoo.surgery.graph import wiring
 
 NETWORKS = load_registry(()).architectures
 

@@ -1,4 +1,4 @@
-"""`zoo.disk`: small files that nobody sees half of, with hard links and without."""
+"""`zoo.storage.disk`: small files that nobody sees half of, with hard links and without."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo import disk
 from zoo.errors import CacheError
+from zoo.storage import disk
 
 
 @pytest.fixture(params=["links", "no links"])

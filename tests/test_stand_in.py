@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.pictures import read_picture
+from zoo.networks.images import read_picture
 from zoo.practice.digits import digits
 from zoo.practice.stand_in import main, stand_in
 

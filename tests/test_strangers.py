@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, keep_converted, sha256
-from zoo.cache import Cache
-from zoo.download.partials import remove_superseded, sweep
-from zoo.housekeeping import prune, remove, verify
+from zoo.storage.cache import Cache
+from zoo.storage.cleanup import prune, remove, verify
+from zoo.storage.partials import remove_superseded, sweep
 
 KNOWN = everything()
 BODY = b"\x89HDF\r\n\x1a\nweights"

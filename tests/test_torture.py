@@ -30,7 +30,7 @@ SEED = int(os.environ.get("ZOO_TORTURE_SEED", "0"))
 
 NETWORK = "densenet121"
 WITHOUT_LOCKS = (
-    "import sys; from zoo.download.locks import Lock; from zoo.cli import main;"
+    "import sys; from zoo.storage.locks import Lock; from zoo.cli import main;"
     "Lock.take = lambda self: True; Lock.release = lambda self: None; sys.exit(main(sys.argv[1:]))"
 )
 

@@ -14,8 +14,8 @@ from tests.command import Command
 from tests.hosts import FaultyServer, flipped_byte
 from tests.shelf import GOOGLENET, THEANO, URL, everything, fixed_cache, keep, sha256
 from zoo import practice
-from zoo.cache import Cache
 from zoo.errors import ChecksumError
+from zoo.storage.cache import Cache
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 ITEM = everything()[THEANO].item

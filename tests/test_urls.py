@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.urls import is_trusted
+from zoo.registry.urls import is_trusted
 
 
 @pytest.mark.parametrize(

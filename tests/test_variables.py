@@ -12,9 +12,9 @@ import pytest
 import converters
 import zoo
 from tests.command import Command
-from zoo.cache import Cache, default_home
 from zoo.errors import ArgumentError
 from zoo.registry import overlays_from_environment
+from zoo.storage.cache import Cache, default_home
 
 PATHS: dict[str, Callable[[], object]] = {
     "ZOO_HOME": lambda: Cache.from_environment().home,

@@ -11,12 +11,12 @@ import pytest
 
 from tests.command import Command
 from tests.world import INDEX_URL, RELEASE, World, sha256_of, tiny_arrays, write_h5
-from zoo.cache import Item
 from zoo.cli import trust
 from zoo.errors import DownloadError, ZooError
-from zoo.fetching import Fetcher
-from zoo.housekeeping import Known
-from zoo.records import ClassIndex, WeightsFile
+from zoo.fetching.fetcher import Fetcher
+from zoo.registry.records import ClassIndex, WeightsFile
+from zoo.storage.cache import Item
+from zoo.storage.cleanup import Known
 
 NAMES = ["contiguous", "packed"]
 
@@ -175,7 +175,7 @@ def test_what_was_accepted_first_of_all_and_is_broken_is_let_go(world: World) ->
 
 def test_what_was_held_to_is_not_pruned_before_the_new_file_has_come(world: World) -> None:
     """It may be the only right one."""
-    from zoo.housekeeping import prune
+    from zoo.storage.cleanup import prune
 
     file = world.file("tf", RELEASE)
     path = world.resolve(file).path

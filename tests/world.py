@@ -14,10 +14,9 @@ import numpy as np
 
 from tests.downloads import FakeClock
 from tests.hosts import FaultyServer
-from zoo.cache import Cache
 from zoo.download.limits import Limits
-from zoo.fetching import Fetched, Fetcher
-from zoo.records import (
+from zoo.fetching.fetcher import Fetched, Fetcher
+from zoo.registry.records import (
     Accuracy,
     Architecture,
     Digest,
@@ -29,6 +28,7 @@ from zoo.records import (
     Preprocessing,
     WeightsFile,
 )
+from zoo.storage.cache import Cache
 
 DRIVE = "https://drive.google.com/uc?export=download&id=0Byy2AcGyEVxfSTA4SHJVOHNuTXc"
 RELEASE = "https://github.com/owner/repo/releases/download/v0.1/tiny_tf.h5"

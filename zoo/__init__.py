@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 from converters.errors import ConversionWarning, ZooError
 
 if TYPE_CHECKING:
-    from zoo.fetching import fetch
-    from zoo.fusion import fuse
-    from zoo.head import extend_head, replace_head
-    from zoo.loading import load
-    from zoo.predicting import predict
-    from zoo.prefix import with_preprocessing
-    from zoo.preprocessing import decode_predictions, preprocess_input
+    from zoo.fetching.fetcher import fetch
+    from zoo.networks.heads import extend_head, replace_head
+    from zoo.networks.loading import load
+    from zoo.networks.predicting import predict
+    from zoo.networks.preprocessing import decode_predictions, preprocess_input
+    from zoo.networks.stages import feature_maps
     from zoo.registry import architecture as spec
     from zoo.registry import list_models
-    from zoo.scales import feature_maps
+    from zoo.surgery.folding import fuse
+    from zoo.surgery.prefix import with_preprocessing
 
 __version__ = "0.1.0"
 
@@ -51,18 +51,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "decode_predictions": ("zoo.preprocessing", "decode_predictions"),
-    "extend_head": ("zoo.head", "extend_head"),
-    "feature_maps": ("zoo.scales", "feature_maps"),
-    "fetch": ("zoo.fetching", "fetch"),
-    "fuse": ("zoo.fusion", "fuse"),
+    "decode_predictions": ("zoo.networks.preprocessing", "decode_predictions"),
+    "extend_head": ("zoo.networks.heads", "extend_head"),
+    "feature_maps": ("zoo.networks.stages", "feature_maps"),
+    "fetch": ("zoo.fetching.fetcher", "fetch"),
+    "fuse": ("zoo.surgery.folding", "fuse"),
     "list_models": ("zoo.registry", "list_models"),
-    "load": ("zoo.loading", "load"),
-    "predict": ("zoo.predicting", "predict"),
-    "preprocess_input": ("zoo.preprocessing", "preprocess_input"),
-    "replace_head": ("zoo.head", "replace_head"),
+    "load": ("zoo.networks.loading", "load"),
+    "predict": ("zoo.networks.predicting", "predict"),
+    "preprocess_input": ("zoo.networks.preprocessing", "preprocess_input"),
+    "replace_head": ("zoo.networks.heads", "replace_head"),
     "spec": ("zoo.registry", "architecture"),
-    "with_preprocessing": ("zoo.prefix", "with_preprocessing"),
+    "with_preprocessing": ("zoo.surgery.prefix", "with_preprocessing"),
 }
 
 

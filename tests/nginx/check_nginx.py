@@ -23,10 +23,10 @@ import yaml
 
 from tests.command import Command
 from zoo import practice
-from zoo.cache import default_home
 from zoo.errors import ArgumentError
-from zoo.fetching import fetch
+from zoo.fetching.fetcher import fetch
 from zoo.practice.nginx import serve_folder
+from zoo.storage.cache import default_home
 
 NAME = "densenet121"
 Overlay = dict[str, Any]

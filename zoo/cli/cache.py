@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zoo.cache import Cache
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
-from zoo.cli.progress import progress
-from zoo.housekeeping import (
+from zoo.cli.bars import progress
+from zoo.registry import get_registry
+from zoo.storage.cache import Cache
+from zoo.storage.cleanup import (
     Entry,
     Known,
     Removed,
@@ -26,7 +27,6 @@ from zoo.housekeeping import (
     undescribed,
     verify,
 )
-from zoo.registry import get_registry
 
 _NAMED = 20
 """Files of strangers that are named; of a whole home directory that is enough to see what it is."""

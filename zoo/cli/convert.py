@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from converters import Form, convert_file, parse_flatten, parse_layers, plan_file
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
-from zoo.cli.progress import BytesDone, progress
+from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.naming import hidden_note, is_name
 
@@ -139,7 +139,7 @@ def _there(path: Path) -> _Source:
 
 def _fetched(arguments: argparse.Namespace) -> _Source:
     """Return the fetched file of the network that is named."""
-    from zoo.fetching import resolve
+    from zoo.fetching.fetcher import resolve
 
     hidden = hidden_note(arguments.source, "network")
     if hidden:

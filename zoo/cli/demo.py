@@ -6,7 +6,7 @@ import argparse
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.keras_import import import_keras
-from zoo.demo import demo
+from zoo.practice.demo import demo
 
 ENOUGH = 0.5
 """The accuracy below which something must be broken: five times what guessing reaches."""

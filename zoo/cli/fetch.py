@@ -10,14 +10,14 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.bars import progress, several
 from zoo.cli.jobs import Stoppable, run_jobs
-from zoo.cli.progress import progress, several
 from zoo.errors import ArgumentError, ZooError
-from zoo.fetching import Fetched, resolve
+from zoo.fetching.fetcher import Fetched, resolve
 from zoo.registry import architecture, list_models
 
 if TYPE_CHECKING:
-    from zoo.download.progress import Progress
+    from zoo.storage.progress import Progress
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.keras_import import import_keras
-from zoo.cli.progress import keras_verbosity, progress
 from zoo.errors import ArgumentError
 from zoo.registry import architecture
 

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from zoo.download.progress import Progress
+    from zoo.storage.progress import Progress
 
 _Result = TypeVar("_Result")
 

@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from zoo.cache import Cache, Item
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
-from zoo.cli.progress import progress
-from zoo.destinations import destination
+from zoo.cli.bars import progress
 from zoo.errors import ArgumentError
-from zoo.fetching import Fetcher
-from zoo.housekeeping import describe, keys_of
-from zoo.mirror import Outcome, check, mirror
+from zoo.fetching.fetcher import Fetcher
 from zoo.naming import is_name
-from zoo.records import Registry
 from zoo.registry import get_registry, weights_file
+from zoo.registry.records import Registry
+from zoo.storage.cache import Cache, Item
+from zoo.storage.cleanup import describe, keys_of
+from zoo.storage.destinations import destination
+from zoo.storage.mirrors import Outcome, check, mirror
 
 
 def run(arguments: argparse.Namespace) -> int:

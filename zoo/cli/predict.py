@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from converters.limits import printable
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.bars import progress
 from zoo.cli.keras_import import import_keras
-from zoo.cli.progress import progress
 
 if TYPE_CHECKING:
-    from zoo.predicting import Predicted
+    from zoo.networks.predicting import Predicted
 
 _WIDTH = 30
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -21,7 +21,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 def run(arguments: argparse.Namespace) -> int:
     """Name what pictures show; fail if one of them could not be read."""
     import_keras()
-    from zoo.predicting import predict_each
+    from zoo.networks.predicting import predict_each
 
     found = []
     for one in predict_each(

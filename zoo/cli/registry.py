@@ -8,8 +8,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from zoo.cli import output
-from zoo.records import Architecture, WeightsFile
 from zoo.registry import architecture, list_models
+from zoo.registry.records import Architecture, WeightsFile
 
 
 def run(arguments: argparse.Namespace) -> int:

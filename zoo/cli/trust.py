@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from zoo.cache import Cache
-from zoo.checksums import hash_file
 from zoo.cli import EXIT_DONE, output
 from zoo.errors import ArgumentError
-from zoo.housekeeping import Known, describe, keys_of
+from zoo.fetching.verification import check_whole
 from zoo.registry import get_registry, weights_file
-from zoo.verification import check_whole
+from zoo.registry.digests import hash_file
+from zoo.storage.cache import Cache
+from zoo.storage.cleanup import Known, describe, keys_of
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from requests.utils import requote_uri
 
 from zoo.download.failures import UNSAFE, SourceError
-from zoo.urls import is_trusted
+from zoo.registry.urls import is_trusted
 
 
 def check_address(url: str, plain: str | None = None) -> None:

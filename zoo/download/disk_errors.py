@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from zoo.cache import VARIABLE
-from zoo.download.partials import Partial
 from zoo.errors import CacheError
+from zoo.storage.cache import VARIABLE
+from zoo.storage.partials import Partial
 
 _ELSEWHERE: Final = f"{VARIABLE} names the folder to use"
 _FULL: Final = f"make room or let {VARIABLE} name a folder on another disk"

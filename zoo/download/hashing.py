@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from zoo.checksums import Hashes
+from zoo.registry.digests import Hashes
 
 CRC32C: Final = "crc32c"
 BUFFER_BYTES: Final = 1 << 20
@@ -52,7 +52,7 @@ class Hashing:
     """A ring of buffers, and the threads that hash what was put into them.
 
     Args:
-        algorithms: Names out of :data:`zoo.checksums.ALGORITHMS`, and ``crc32c``.
+        algorithms: Names out of :data:`zoo.registry.digests.ALGORITHMS`, and ``crc32c``.
         size: The number of bytes that will come, if somebody has said so.
     """
 

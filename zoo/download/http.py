@@ -18,11 +18,11 @@ from urllib3.exceptions import HTTPError
 
 from zoo.download import failures, refusals
 from zoo.download.addresses import check_address, next_address, origin
-from zoo.download.clock import Clock
 from zoo.download.drive import is_sign_in, read_page, way_on
 from zoo.download.failures import SourceError
 from zoo.download.limits import Limits
 from zoo.download.stall import StallWatch
+from zoo.storage.clock import Clock
 
 PAGE_BYTES: Final = 1 << 20
 """How much of a body is looked at to tell what it is."""

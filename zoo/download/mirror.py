@@ -16,7 +16,7 @@ from zoo.download.engine import Setting, fetch_text
 from zoo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from zoo.mirror import Held
+    from zoo.storage.mirrors import Held
 
 VARIABLE: Final = "ZOO_MIRROR"
 """The environment variable with the address of a mirror."""
@@ -64,7 +64,7 @@ class Mirror:
     @property
     def index_url(self) -> str:
         """Where its index lies."""
-        from zoo.mirror import INDEX
+        from zoo.storage.mirrors import INDEX
 
         return f"{self.url}/{INDEX}"
 
@@ -74,7 +74,7 @@ class Mirror:
         Raises:
             DownloadError: It cannot be asked, or what it says is no index.
         """
-        from zoo.mirror import LARGEST_INDEX, parse_index
+        from zoo.storage.mirrors import LARGEST_INDEX, parse_index
 
         return parse_index(fetch_text(self.index_url, setting, most=LARGEST_INDEX), self.index_url)
 

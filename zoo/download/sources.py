@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cache import Item
-from zoo.download.clock import Clock, SystemClock
 from zoo.download.engine import Setting, download
 from zoo.download.failures import DAMAGED, Attempt, SourceError
 from zoo.download.limits import Limits
 from zoo.download.mirror import Mirror
-from zoo.download.progress import Progress
 from zoo.download.transfer import Downloaded, Wanted
 from zoo.errors import DownloadError
-from zoo.records import Digest
+from zoo.registry.records import Digest
+from zoo.storage.cache import Item
+from zoo.storage.clock import Clock, SystemClock
+from zoo.storage.progress import Progress
 
 if TYPE_CHECKING:
-    from zoo.mirror import Held
+    from zoo.storage.mirrors import Held
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from zoo.cache import VARIABLE
-from zoo.disk import writing
 from zoo.errors import CacheError
+from zoo.storage.cache import VARIABLE
+from zoo.storage.disk import writing
 
 
 def check_space(folder: Path, **needs: int) -> None:

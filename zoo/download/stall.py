@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zoo.download.clock import Clock
 from zoo.download.failures import BROKEN, SourceError
 from zoo.download.limits import Limits
+from zoo.storage.clock import Clock
 
 
 class StallWatch:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from zoo.checksums import verify_file
-from zoo.disk import sync_folder
 from zoo.download import failures
-from zoo.download.clock import Clock
 from zoo.download.disk_errors import writing_partial
 from zoo.download.failures import SourceError
 from zoo.download.hashing import CRC32C, Hashing, has_crc32c
 from zoo.download.http import Asking, Beginning, Body, NotContinuedError, find_body
-from zoo.download.partials import About, Partial
-from zoo.download.progress import Progress
 from zoo.download.space import check_space
 from zoo.errors import ChecksumError
-from zoo.records import Digest
+from zoo.registry.digests import verify_file
+from zoo.registry.records import Digest
+from zoo.storage.clock import Clock
+from zoo.storage.disk import sync_folder
+from zoo.storage.partials import About, Partial
+from zoo.storage.progress import Progress
 
 HANDED_ON_S: Final = 0.5
 """Seconds after which bytes are written even if they do not fill a buffer."""

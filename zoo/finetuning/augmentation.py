@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.architectures.drawing import Tensor
+from zoo.surgery.tensors import Tensor
 
 ROTATION = 10 / 360  # of a full turn, either way
 SHIFT = 0.1  # of the side

@@ -5,11 +5,11 @@ from __future__ import annotations
 import keras
 
 from converters.planning.structures import load_structure
-from zoo.architectures import keras_name
 from zoo.errors import ArgumentError
-from zoo.prefix import PREPROCESSING_LAYER, is_drawn_recipe
-from zoo.records import Graph, Preprocessing
+from zoo.networks.families import keras_name
 from zoo.registry import get_registry
+from zoo.registry.records import Graph, Preprocessing
+from zoo.surgery.prefix import PREPROCESSING_LAYER, is_drawn_recipe
 
 
 def all_layers(model: keras.Model) -> list[keras.Layer]:

@@ -21,10 +21,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from zoo.architectures.drawing import DataFormat, Tensor
 from zoo.finetuning.augmentation import Augment, mixed_seed
 from zoo.finetuning.data import Pictures
-from zoo.records import Preprocessing
+from zoo.registry.records import Preprocessing
+from zoo.surgery.tensors import DataFormat, Tensor
 
 _AHEAD = 4  # batches that are read while others are trained on
 

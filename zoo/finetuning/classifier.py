@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.architectures.drawing import Tensor
 from zoo.errors import ArgumentError
 from zoo.finetuning.augmentation import mixed_seed
 from zoo.finetuning.features import Anatomy, FeaturesError, Scale, scope
 from zoo.finetuning.schedule import HIDDEN_DROPOUT, HIDDEN_UNITS
+from zoo.surgery.tensors import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

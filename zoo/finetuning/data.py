@@ -21,10 +21,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.checksums import hash_file
 from zoo.errors import ArgumentError
-from zoo.numbers import is_real
-from zoo.pictures import (
+from zoo.networks.images import (
     ENDINGS,
     UNDECIDED,
     Depth,
@@ -37,6 +35,8 @@ from zoo.pictures import (
     see_picture,
     visible_files,
 )
+from zoo.numbers import is_real
+from zoo.registry.digests import hash_file
 
 Size = tuple[int, int]
 """Height and width in pixels."""

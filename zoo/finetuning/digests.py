@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.rewiring import Operation, Step, wiring
+from zoo.surgery.graph import Operation, Step, wiring
 
 _MADE_UP = frozenset({"name", "trainable", "shared_object_id"})
 """Of a layer's configuration, what makes no difference to what it computes in inference."""

@@ -21,15 +21,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.architectures.drawing import DataFormat, Tensor
 from zoo.errors import ArgumentError, ZooError
 from zoo.finetuning.batches import Batches, PictureBatches, Preparation, replicas_of
 from zoo.finetuning.data import Pictures, Size
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
-from zoo.fusion import fuse
-from zoo.records import Preprocessing
-from zoo.rewiring import Operation, ends, wiring
+from zoo.registry.records import Preprocessing
+from zoo.surgery.folding import fuse
+from zoo.surgery.graph import Operation, ends, wiring
+from zoo.surgery.tensors import DataFormat, Tensor
 
 _BODY = "_body"  # what the name of a model without its classifier ends in
 _LEAST_DEVIATION = 0.1  # of the usual one

@@ -14,7 +14,7 @@ from zoo.errors import ArgumentError
 from zoo.finetuning.data import Pictures, Problem, digest_pictures
 from zoo.finetuning.job import Result
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
-from zoo.head import compile_for_finetuning
+from zoo.networks.heads import compile_for_finetuning
 
 _SAME = (
     "epochs",

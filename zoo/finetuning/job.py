@@ -16,8 +16,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo import head as heads
-from zoo.cache import FEATURES, default_home
 from zoo.errors import ArgumentError
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
@@ -50,9 +48,11 @@ from zoo.finetuning.schedule import PHASES, Phase, batch_size
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
-from zoo.prefix import with_preprocessing
+from zoo.networks import heads
 from zoo.registry import get_registry
-from zoo.rewiring import ends
+from zoo.storage.cache import FEATURES, default_home
+from zoo.surgery.graph import ends
+from zoo.surgery.prefix import with_preprocessing
 
 Data = Any
 """A folder, a CSV file, (images, labels), a loader, or ``Pictures``."""

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.fields import did_you_mean
 from zoo.numbers import is_real
+from zoo.registry.fields import did_you_mean
 
 HEAD = "head"
 BACKBONE = "backbone"

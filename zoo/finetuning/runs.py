@@ -11,13 +11,8 @@ from typing import Any, Unpack
 import keras
 
 from converters.planning.structures import load_structure
-from zoo import devices as several
-from zoo.architectures import keras_name
-from zoo.architectures.drawing import DataFormat
-from zoo.cache import default_home
-from zoo.checksums import hash_file
-from zoo.download.progress import Progress
 from zoo.errors import ArgumentError, DownloadError
+from zoo.finetuning import devices as several
 from zoo.finetuning import strategies
 from zoo.finetuning.backbone import check_recipe
 from zoo.finetuning.data import Pictures, Size, as_pictures, check_share, of_one_depth, split
@@ -38,11 +33,16 @@ from zoo.finetuning.schedule import SVM_COST, Choice, check_strategy, choose_str
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.support_vectors import check_machine, check_several
 from zoo.finetuning.training import TrainingError
-from zoo.loading import check_dropout, prepared
+from zoo.networks.families import keras_name
+from zoo.networks.loading import check_dropout, prepared
+from zoo.networks.weights import choose_weights, is_path
 from zoo.numbers import is_whole
-from zoo.reading import choose_weights, is_path
-from zoo.records import Architecture
 from zoo.registry import architecture
+from zoo.registry.digests import hash_file
+from zoo.registry.records import Architecture
+from zoo.storage.cache import default_home
+from zoo.storage.progress import Progress
+from zoo.surgery.tensors import DataFormat
 
 VALIDATION_SHARE = 0.2
 

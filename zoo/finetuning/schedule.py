@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.fields import did_you_mean
 from zoo.numbers import is_whole
+from zoo.registry.fields import did_you_mean
 
 Trained = Literal["classifier", "last", "all"]
 

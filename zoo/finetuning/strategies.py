@@ -34,10 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.planning.structures import load_structure
-from zoo import head as heads
-from zoo.architectures import keras_name
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.fields import did_you_mean
 from zoo.finetuning.backbone import all_layers, published_graph
 from zoo.finetuning.classifier import Classifier, softmax, two_layers
 from zoo.finetuning.features import Scale
@@ -45,8 +42,11 @@ from zoo.finetuning.job import Data, Job, Result
 from zoo.finetuning.options import Options
 from zoo.finetuning.schedule import FIRST_LAYERS, PHASES, SVM_COST
 from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
+from zoo.networks import heads
+from zoo.networks.families import keras_name
 from zoo.numbers import is_whole
-from zoo.records import Graph
+from zoo.registry.fields import did_you_mean
+from zoo.registry.records import Graph
 
 _STATISTICS = 2_000  # pictures that mean and deviation of the features are taken from
 

@@ -15,7 +15,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.architectures.drawing import Tensor
 from zoo.errors import ZooError
 from zoo.finetuning.augmentation import reseed
 from zoo.finetuning.batches import Batches, replicas_of
@@ -23,6 +22,7 @@ from zoo.finetuning.features import scope
 from zoo.finetuning.optimizer import GroupedSGD
 from zoo.finetuning.run_folder import Epoch, write_json
 from zoo.finetuning.schedule import MOMENTUM, Phase
+from zoo.surgery.tensors import Tensor
 
 
 class TrainingError(ZooError):

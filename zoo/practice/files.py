@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from converters.planning.structures import Structure, StructureLayer, load_structure
 from zoo.errors import ArgumentError
 from zoo.practice import values
-from zoo.records import Architecture, Dialect, Kernels, Layout, WeightsFile
+from zoo.registry.records import Architecture, Dialect, Kernels, Layout, WeightsFile
 
 _KERAS1_NAMES = {
     "kernel": "W",

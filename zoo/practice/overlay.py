@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from zoo import fields
-from zoo.checksums import hash_file
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.practice.files import write
 from zoo.practice.server import PracticeServer
-from zoo.records import Architecture, ClassIndex, Digest, Layout, Registry, WeightsFile
-from zoo.registry import load_registry
+from zoo.registry import fields, load_registry
+from zoo.registry.digests import hash_file
+from zoo.registry.records import Architecture, ClassIndex, Digest, Layout, Registry, WeightsFile
 
 CATALOGUE = "practice.yaml"
 """The overlay in a folder of practice files; its URLs are those of the published files."""

@@ -10,7 +10,7 @@ from zoo.finetuning.report.numbers import class_scores, confusion
 from zoo.finetuning.report.page import page
 from zoo.finetuning.report.record import Prediction, read_record
 from zoo.finetuning.report.scene import Scene, save_png
-from zoo.pictures import Depth, Picture, PictureError, read_picture
+from zoo.networks.images import Depth, Picture, PictureError, read_picture
 
 __all__ = ["write_report"]
 

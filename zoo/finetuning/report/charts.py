@@ -22,7 +22,7 @@ from zoo.finetuning.report.scene import (
     shortened,
     text_width,
 )
-from zoo.pictures import Picture
+from zoo.networks.images import Picture
 
 _WIDTH = 920.0
 _GAP = 60.0

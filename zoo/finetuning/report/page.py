@@ -24,7 +24,7 @@ from zoo.finetuning.report.numbers import ClassScore, confused_pairs, interval, 
 from zoo.finetuning.report.record import Prediction, Record
 from zoo.finetuning.report.scene import Scene, svg
 from zoo.finetuning.report.style import STYLE
-from zoo.pictures import Picture
+from zoo.networks.images import Picture
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _PAIRS = 8  # most confused pairs that are listed

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zoo.errors import ArgumentError, FileFormatError
-from zoo.pictures import Depth
+from zoo.networks.images import Depth
 
 _T = TypeVar("_T")
 _NAN = math.nan

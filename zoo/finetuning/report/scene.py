@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from zoo.pictures import Picture
+from zoo.networks.images import Picture
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

@@ -1,0 +1,602 @@
+"""From the name of a network to a verified weights file in the form that was asked for.
+
+Files of that form are tried first, in the registry's order; if there is none to be had, a file of another
+form is fetched and converted. Whatever is in the cache already needs no network.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from zoo.download.failures import Attempt, NoSourceError
+from zoo.download.limits import Limits
+from zoo.errors import (
+    ArgumentError,
+    CacheError,
+    DownloadError,
+    FileFormatError,
+    StructureMismatchError,
+    UnknownNameError,
+)
+from zoo.fetching.verification import check_class_index, check_structure, check_whole, is_attested
+from zoo.registry import architecture, get_registry, weights_files
+from zoo.registry.digests import CHUNK, Hashes, verify_file
+from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.storage.cache import Cache, Item, is_offline
+from zoo.storage.clock import Clock, SystemClock
+from zoo.storage.progress import Progress, Silence
+
+if TYPE_CHECKING:
+    from zoo.download.sources import Source, Sources
+
+Backend = Literal["th", "tf"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A verified weights file in the cache.
+
+    Attributes:
+        file: What the registry says of the published file.
+        path: Where it lies, or where its converted copy lies.
+        converted: Whether ``path`` is a converted copy: then its form is not the one that ``file`` states.
+        notes: What the user should know, one line each.
+    """
+
+    file: WeightsFile
+    path: Path
+    converted: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def fetch(
+    name: str,
+    *,
+    backend: Backend = "tf",
+    weights: str = "imagenet",
+    top: bool = True,
+    from_file: str | os.PathLike[str] | None = None,
+    require_checksum: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the path of a verified weights file, fetched and converted if need be.
+
+    What the user should know about it is logged as a warning.
+
+    Args:
+        name: An architecture, for example ``densenet161``.
+        backend: ``th`` or ``tf``: layout and kernels both.
+        weights: Name of a weights set.
+        top: Whether the file is to hold the classifier.
+        from_file: A file that was got in another way; it is checked and copied into the cache.
+        require_checksum: Refuse files of which no cryptographic digest was published.
+        progress: Told about long steps.
+
+    Raises:
+        ArgumentError: ``backend`` is neither.
+        UnknownNameError: There is no such architecture, weights set, or file with or without the classifier.
+        DownloadError: No source gave the file; what each did and what it means, and what can be done.
+        CacheError: The cache cannot be used, or a file in it was changed.
+        RegistryError: The registry contradicts a file that has every published digest.
+    """
+    found = resolve(
+        name,
+        backend=backend,
+        weights=weights,
+        top=top,
+        from_file=from_file,
+        require_checksum=require_checksum,
+        progress=progress,
+    )
+    for note in found.notes:
+        _LOG.warning("%s", note)
+    return found.path
+
+
+def resolve(
+    name: str,
+    *,
+    backend: Backend = "tf",
+    weights: str = "imagenet",
+    top: bool = True,
+    convert: bool = True,
+    from_file: str | os.PathLike[str] | None = None,
+    require_checksum: bool = False,
+    progress: Progress | None = None,
+) -> Fetched:
+    """Do what :func:`fetch` does, and say which published file it came from.
+
+    Args:
+        name: An architecture, for example ``densenet161``.
+        backend: The form that is preferred.
+        weights: Name of a weights set.
+        top: Whether the file is to hold the classifier.
+        convert: Whether a file of another form is converted; if not, it is returned as it is.
+        from_file: A file that was got in another way; it is checked and copied into the cache.
+        require_checksum: Refuse files of which no cryptographic digest was published.
+        progress: Told about long steps.
+
+    Raises:
+        ZooError: As :func:`fetch`.
+    """
+    fetcher = Fetcher(Cache.from_environment(), progress)
+    return fetcher.resolve(
+        architecture(name),
+        backend=backend,
+        weights=weights,
+        top=top,
+        convert=convert,
+        from_file=None if from_file is None else Path(from_file),
+        require_checksum=require_checksum,
+    )
+
+
+def find_cached(network: Architecture, weights: str, *, top: bool) -> Fetched | None:
+    """Return a file of a weights set that the cache has, published or converted, in whatever form.
+
+    Args:
+        network: The network.
+        weights: Name of one of its weights sets.
+        top: Whether the file is to hold the classifier.
+
+    Raises:
+        UnknownNameError: There is no such file with or without the classifier.
+        CacheError: The cache cannot be used, or the file in it was changed.
+    """
+    return Fetcher(Cache.from_environment()).find_cached(network, weights, top=top)
+
+
+def fetch_class_index(name: str, *, progress: Progress | None = None) -> Path:
+    """Return the path of a verified file that names classes, fetched if need be.
+
+    Args:
+        name: Name of the class index, as an architecture's ``class_index`` gives it.
+        progress: Told about long steps.
+
+    Raises:
+        UnknownNameError: The registry has no such class index.
+        DownloadError: No source gave the file.
+        CacheError: The cache cannot be used, or the file in it was changed.
+    """
+    known = get_registry().class_indexes
+    if name not in known:
+        raise UnknownNameError(f"no class index is called {name!r}; there is {', '.join(known)}")
+    return Fetcher(Cache.from_environment(), progress).class_index(known[name])
+
+
+class Fetcher:
+    """Brings published files into a cache.
+
+    Args:
+        cache: Where files live.
+        progress: Told about long steps.
+        limits: How long a download may take and how often it is tried; as the environment says if left out.
+        clock: Time and chance; the machine's if left out.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        progress: Progress | None = None,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._cache = cache
+        self._progress = progress or Silence()
+        self._limits = limits
+        self._clock = clock or SystemClock()
+
+    def resolve(
+        self,
+        network: Architecture,
+        *,
+        backend: Backend = "tf",
+        weights: str = "imagenet",
+        top: bool = True,
+        convert: bool = True,
+        from_file: Path | None = None,
+        require_checksum: bool = False,
+    ) -> Fetched:
+        """Return a verified weights file of a network; the arguments are those of :func:`resolve`."""
+        if backend not in ("th", "tf"):
+            raise ArgumentError(f"backend={backend!r}: must be 'th' or 'tf'")
+        files = _files_of(network, weights, top)
+        if require_checksum:
+            files = _attested(network, files)
+        exact = [file for file in files if file.layout == file.kernels == backend]
+        others = [file for file in files if file not in exact]
+        if from_file is not None:
+            found = self._adopt(network, [*exact, *others], from_file)
+        else:
+            asked = _command(network.name, backend, weights, top)
+            copies = others if convert else []
+            found = self._cached(network, exact, copies, backend) or self._obtain(
+                network, exact, others, asked=asked, convert=convert
+            )
+        if found.converted or not convert or found.file in exact:
+            return found
+        return self._converted(network, found, backend)
+
+    def find_cached(self, network: Architecture, weights: str, *, top: bool) -> Fetched | None:
+        """Return what the cache has of a weights set; the arguments are those of :func:`find_cached`."""
+        files = sorted(_files_of(network, weights, top), key=lambda file: file.layout != "tf")
+        return self._cached(network, files, files, "tf") or self._cached(network, (), files, "th")
+
+    def published(self, network: Architecture, file: WeightsFile) -> Fetched:
+        """Return one published file as it is, from the cache or from its sources.
+
+        Raises:
+            ZooError: As :func:`fetch`.
+        """
+        path = self._cache.find(Item.of_weights(network.name, file))
+        if path is not None:
+            return Fetched(file=file, path=path)
+        self._check_online(network.name, [file.id])
+        attempts: list[Attempt] = []
+        found = self._first_downloaded(network, [file], attempts)
+        if found is None:
+            advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
+            raise NoSourceError(f"{file.id}: no source gave the weights file:", attempts, advice)
+        return found
+
+    def class_index(self, index: ClassIndex) -> Path:
+        """Return a verified class index; the errors are those of :func:`fetch_class_index`."""
+        item = Item.of_class_index(index)
+        path = self._cache.find(item)
+        if path is not None:
+            return path
+        self._check_online(item.key, [index.name])
+        what = f"fetching the class index {index.name}"
+        attempts: list[Attempt] = []
+        with self._alone(item, what):
+            path = self._cache.find(item)
+            for source in () if path else self._sources.of(item, index.urls, attempts):
+                try:
+                    return self._download_index(index, item, source, what)
+                except (DownloadError, FileFormatError) as error:
+                    attempts.append(Attempt.of(source.url, error))
+        if path is None:
+            advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
+            raise NoSourceError(f"no source gave the class index {index.name}:", attempts, advice)
+        return path
+
+    def _download_index(self, index: ClassIndex, item: Item, source: Source, what: str) -> Path:
+        with self._sources.download(item, source, what=what, signature=b"") as got:
+            check_class_index(index, got.path, source.url)
+            self._cache.check_seen(item, got.digests["sha256"], source.url)
+            return self._cache.keep(got.path, item, digests=got.digests, url=source.url)
+
+    # The network.
+
+    @cached_property
+    def _sources(self) -> Sources:
+        from zoo.download.sources import Sources  # only who goes to the network needs its libraries
+
+        return Sources(self._cache.partials, self._progress, limits=self._limits, clock=self._clock)
+
+    def _check_online(self, name: str, ids: Iterable[str]) -> None:
+        if is_offline():
+            missing = ", ".join(ids)
+            raise CacheError(
+                f"{name}: ZOO_OFFLINE is set, and the cache has none of {missing}; unset it to fetch them"
+            )
+
+    @contextmanager
+    def _alone(self, item: Item, what: str, form: Backend | None = None) -> Iterator[None]:
+        """Let nobody else do the same meanwhile, as far as locks work."""
+        from zoo.storage.locks import one_at_a_time
+        from zoo.storage.partials import plain_key, progress_of_others
+
+        name = plain_key(item.key) + (f"-{form}" if form else "")
+        with one_at_a_time(
+            self._cache.partials / f"{name}.lock",
+            clock=self._clock,
+            progress=self._progress,
+            what=what,
+            total=None if form else item.bytes,
+            so_far=lambda: 0 if form else progress_of_others(self._cache.partials, item.key),
+        ):
+            yield
+
+    # What the cache has.
+
+    def _cached(
+        self,
+        network: Architecture,
+        exact: Iterable[WeightsFile],
+        others: Iterable[WeightsFile],
+        backend: Backend,
+    ) -> Fetched | None:
+        """Return a file of the form that was asked for, published or converted, that needs no network."""
+        for file in exact:
+            path = self._cache.find(Item.of_weights(network.name, file))
+            if path is not None:
+                return Fetched(file=file, path=path)
+        for file in others:
+            path = self._cache.find(Item.of_weights(network.name, file), backend)
+            if path is not None:
+                return Fetched(file=file, path=path, converted=True)
+        return None
+
+    # What the network has.
+
+    def _obtain(
+        self,
+        network: Architecture,
+        exact: Sequence[WeightsFile],
+        others: Sequence[WeightsFile],
+        *,
+        asked: str,
+        convert: bool,
+    ) -> Fetched:
+        """Return the first file that can be had: as asked, else of another form, what is in the cache first.
+
+        Raises:
+            DownloadError: There is none.
+            CacheError: There is none in the cache, and the network must not be asked.
+        """
+        attempts: list[Attempt] = []
+        found = None if is_offline() else self._first_downloaded(network, exact, attempts)
+        for file in others if found is None else ():
+            path = self._cache.find(Item.of_weights(network.name, file))
+            if path is not None:
+                return Fetched(file=file, path=path, notes=tuple(map(str, attempts)))
+        if found is None:
+            self._check_online(network.name, [file.id for file in (*exact, *others)])
+            found = self._first_downloaded(network, others, attempts, convert=convert)
+        if found is None:
+            advice = f"get the file in another way, then run: {asked} --from FILE"
+            raise NoSourceError(f"{network.name}: no source gave the weights file:", attempts, advice)
+        return found
+
+    def _first_downloaded(
+        self,
+        network: Architecture,
+        files: Iterable[WeightsFile],
+        attempts: list[Attempt],
+        *,
+        convert: bool = False,
+    ) -> Fetched | None:
+        """Try every source of some files in turn; the ones that failed are added to ``attempts``."""
+        # What will look into the file takes a while to be imported, and has time for that until it is there.
+        threading.Thread(target=import_module, args=("converters.formats.dialects",)).start()
+        for file in files:
+            item = Item.of_weights(network.name, file)
+            with self._alone(item, f"fetching {file.id}"):
+                path = self._cache.find(item)
+                if path is not None:  # somebody else has fetched it meanwhile
+                    return Fetched(file=file, path=path, notes=tuple(map(str, attempts)))
+                for source in self._sources.of(item, file.urls, attempts):
+                    try:
+                        found = self._download(network, file, source, convert=convert)
+                    except (DownloadError, FileFormatError, StructureMismatchError) as error:
+                        attempts.append(Attempt.of(source.url, error))
+                    else:
+                        return replace(found, notes=(*map(str, attempts), *found.notes))
+        return None
+
+    def _download(
+        self, network: Architecture, file: WeightsFile, source: Source, *, convert: bool
+    ) -> Fetched:
+        from zoo.download.refusals import HDF5_SIGNATURE
+
+        item = Item.of_weights(network.name, file)
+        with self._sources.download(
+            item, source, what=f"fetching {file.id}", signature=HDF5_SIGNATURE, converts=convert
+        ) as got:
+            found = self._keep(network, file, got.path, got.digests, source.url, mirror=source.mirror)
+        return replace(found, notes=(*got.notes, *found.notes))
+
+    def _keep(
+        self,
+        network: Architecture,
+        file: WeightsFile,
+        temporary: Path,
+        digests: Mapping[str, str],
+        url: str,
+        *,
+        mirror: str | None = None,
+    ) -> Fetched:
+        """Give a file whose published digests were checked its place, if it holds what it should."""
+        item = Item.of_weights(network.name, file)
+        # First whether it is whole: what is refused after that is offered to be accepted.
+        try:
+            check_whole(network, file, temporary, url)
+        except (FileFormatError, StructureMismatchError) as error:
+            undone = self._cache.reject(item, digests["sha256"])
+            if undone is None:
+                raise
+            raise type(error)(f"{error}; {undone}") from error
+        self._cache.check_seen(item, digests["sha256"], url)
+        is_known = self._cache.seen(item) is not None or is_attested(file)
+        notes = () if is_known else (_first_seen(file, digests["sha256"], mirror),)
+        path = self._cache.keep(temporary, item, digests=digests, url=url)
+        return Fetched(file=file, path=path, notes=notes)
+
+    # What the user has.
+
+    def _adopt(self, network: Architecture, files: Sequence[WeightsFile], source: Path) -> Fetched:
+        """Copy the user's file into the cache, once it is clear which of some published files it is."""
+        from converters.hdf5.reader import check_signature
+        from zoo.storage.partials import scratch
+
+        check_signature(source)
+        algorithms = {"sha256", *(digest.algorithm for file in files for digest in file.digests)}
+        with scratch(self._cache.partials, files[0].id, self._clock.time()) as temporary:
+            digests = self._copy(source, temporary, algorithms)
+            file = self._identify(network, files, source, temporary, digests)
+            return self._keep(network, file, temporary, digests, source.resolve().as_uri())
+
+    def _copy(self, source: Path, target: Path, algorithms: Iterable[str]) -> dict[str, str]:
+        """Copy a file, so that what is checked from here on cannot be changed by anybody else."""
+        from zoo.download.space import check_space
+
+        size = source.stat().st_size
+        check_space(self._cache.home, copy=size)
+        hashes = Hashes(algorithms, size)
+        self._progress.start(size, f"copying {source.name}")
+        try:
+            with source.open("rb") as reader, target.open("xb") as writer:
+                while piece := reader.read(CHUNK):
+                    hashes.update(piece)
+                    writer.write(piece)
+                    self._progress.advance(len(piece))
+                writer.flush()
+                os.fsync(writer.fileno())
+        except OSError as error:
+            raise CacheError(f"{source}: cannot be copied to {self._cache.home}: {error.strerror}") from error
+        finally:
+            self._progress.done()
+        return hashes.values()
+
+    def _identify(
+        self,
+        network: Architecture,
+        files: Iterable[WeightsFile],
+        source: Path,
+        path: Path,
+        digests: Mapping[str, str],
+    ) -> WeightsFile:
+        """Return which published file a file is: by its digests, or where there are none by what it holds.
+
+        Raises:
+            DownloadError: It is none of them, or could be several that are not alike.
+        """
+        fitting, reasons = [], []
+        for file in files:
+            try:
+                verify_file(path, file.digests, file.bytes, known=digests, label=file.id)
+                if file.digests:
+                    return file
+                check_whole(network, file, path, file.id)
+                item, url = Item.of_weights(network.name, file), source.resolve().as_uri()
+                self._cache.check_seen(item, digests["sha256"], file.id, url=url)
+                fitting.append(file)
+            except (DownloadError, FileFormatError, StructureMismatchError) as error:
+                reasons.append(str(error))
+        if not fitting:
+            advice = "get the file from somewhere else, or say with --weights and --no-top what it is"
+            raise DownloadError(_table(f"{source}: is no weights file of {network.name}:", reasons, advice))
+        if len({(file.layout, file.kernels) for file in fitting}) > 1:
+            names = ", ".join(file.id for file in fitting)
+            raise DownloadError(f"{source}: could be any of {names}, and nothing in the file tells which")
+        return fitting[0]
+
+    # The other form.
+
+    def _converted(self, network: Architecture, found: Fetched, backend: Backend) -> Fetched:
+        """Return a copy of a file in another form, converted now or before."""
+        file, item = found.file, Item.of_weights(network.name, found.file)
+        path = self._cache.find(item, backend)
+        if path is None:
+            with self._alone(item, f"converting {file.id}", backend):
+                path = self._cache.find(item, backend) or self._convert_and_keep(network, found, backend)
+        form = f"layout {file.layout} and kernels {file.kernels}"
+        note = f"{file.id} was published with {form}: this is a converted copy"
+        return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
+
+    def _convert_and_keep(self, network: Architecture, found: Fetched, backend: Backend) -> Path:
+        from zoo.download.space import check_space
+        from zoo.storage.partials import scratch
+
+        item = Item.of_weights(network.name, found.file)
+        with scratch(self._cache.partials, found.file.id, self._clock.time()) as temporary:
+            check_space(temporary.parent, convert=found.path.stat().st_size)
+            plan = self._convert(network, found, backend, temporary)
+            return self._cache.keep_converted(temporary, item, backend, plan=plan)
+
+    def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> str:
+        """Write a copy of a file in another form, and return the digest of the plan."""
+        from converters.arrays.form import Form
+        from converters.planning.plan import make_plan, plan_digest
+        from converters.writing.execute import write
+
+        file = found.file
+        description, matched = check_structure(network, file, found.path, str(found.path))
+        plan = make_plan(
+            description,
+            target=Form(layout=backend, kernels=backend),
+            registry_form=Form(layout=file.layout, kernels=file.kernels),
+            match=matched,
+        )
+        done = 0
+
+        def advance(so_far: int, total: int) -> None:
+            nonlocal done
+            self._progress.advance(so_far - done)
+            done = so_far
+
+        self._progress.start(plan.nbytes, f"converting {file.id}")
+        try:
+            write(plan, target, progress=advance)
+        finally:
+            self._progress.done()
+        check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
+        return plan_digest(plan)
+
+
+def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:
+    whose = f" it came from the mirror {mirror}, which is trusted as first seen only;" if mirror else ""
+    return (
+        f"{file.id}: no cryptographic digest of this file was ever published;{whose} its layers, names and"
+        f" shapes are right, and its sha256 {sha256} is held to from now on: a different file will be refused"
+    )
+
+
+def _attested(network: Architecture, files: Iterable[WeightsFile]) -> tuple[WeightsFile, ...]:
+    """Return the files of which a cryptographic digest was published.
+
+    Raises:
+        DownloadError: There is none.
+    """
+    files = tuple(files)
+    attested = tuple(file for file in files if is_attested(file))
+    if not attested:
+        reasons = [f"{file.id}: no cryptographic digest of this file was published" for file in files]
+        advice = "leave the option out to go by layers, names and shapes, and by what was first seen"
+        raise DownloadError(
+            _table(f"{network.name}: --require-checksum refuses every file:", reasons, advice)
+        )
+    return attested
+
+
+def _files_of(network: Architecture, weights: str, top: bool) -> tuple[WeightsFile, ...]:
+    """Return the files of a weights set with or without the classifier.
+
+    Raises:
+        UnknownNameError: There is no such set or no such file; the message lists what there is.
+    """
+    files = weights_files(network, weights, top=top)
+    if not files:
+        there = ", ".join(file.id for file in weights_files(network, weights))
+        missing = "with" if top else "without"
+        raise UnknownNameError(
+            f"{network.name}: no file of the weights set {weights!r} {missing} the classifier was published;"
+            f" there is {there}"
+        )
+    return files
+
+
+def _command(name: str, backend: Backend, weights: str, top: bool) -> str:
+    """Return the command line that asks for the same."""
+    options = [f" --backend {backend}"] if backend != "tf" else []
+    options += [f" --weights {weights}"] if weights != "imagenet" else []
+    options += [] if top else [" --no-top"]
+    return f"zoo fetch {name}{''.join(options)}"
+
+
+def _table(heading: str, reasons: Iterable[str], advice: str) -> str:
+    """Return a message with one line for each reason and the advice last."""
+    return "\n".join([heading, *(f"  {reason}" for reason in reasons), advice])

@@ -1,0 +1,130 @@
+"""Whether a weights file holds what the registry says: its layers, their names and shapes.
+
+This is what stands in for a digest where none was published, and what finds a wrong entry where one was.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
+from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+
+if TYPE_CHECKING:
+    from converters.formats.description import Description
+    from converters.planning.structures import Match, Structure
+
+
+def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
+    """Return what a published file must hold: its structure, without the classifier if it has none.
+
+    The registry names the classifier's layers as the graph's first structure does; other structures list the
+    same weighted layers in the same order.
+    """
+    from converters.layers.model import plain_name
+    from converters.planning.structures import load_structure
+
+    structure = load_structure(file.structure)
+    if file.top:
+        return structure
+    graph = network.graph_of(file.structure)
+    top = {plain_name(name) for name in graph.top}
+    pairs = zip(load_structure(graph.structures[0]).weighted, structure.weighted, strict=True)
+    return structure.without([own.name for first, own in pairs if plain_name(first.name) in top])
+
+
+def check_structure(
+    network: Architecture, file: WeightsFile, path: Path, label: str
+) -> tuple[Description, Match]:
+    """Check that a file holds exactly what its registry entry says.
+
+    Args:
+        network: The network.
+        file: The registry entry.
+        path: The file.
+        label: What messages call the file, whose path may be a temporary one.
+
+    Raises:
+        FileFormatError: It is no Keras weights file.
+        StructureMismatchError: It holds something else.
+        RegistryError: The same, of a file that has every published digest; so the registry must be wrong.
+    """
+    from converters.formats.dialects import describe
+    from converters.planning.structures import match
+
+    try:
+        description = describe(path)
+        matched = match(description, expected_structure(network, file))
+        if matched.layout not in (None, file.layout):
+            reason = f"its shapes are those of layout {matched.layout}, expected layout {file.layout}"
+            raise StructureMismatchError(f"{path}: {reason}")
+    except (FileFormatError, StructureMismatchError) as error:
+        reason = str(error).replace(str(path), label)
+        if is_attested(file):
+            message = (
+                f"{file.id}: the registry is wrong: a file with all published digests is not what it says"
+            )
+            raise RegistryError(f"{message} ({reason})") from error
+        raise type(error)(reason) from error
+    return description, matched
+
+
+def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> None:
+    """Check that a file holds exactly what its registry entry says, and that nothing of it is missing.
+
+    That is what a file must pass before anything is held to it, or offered to be. Of a file that has a
+    published digest the digest tells whether it is whole; of any other each packed value is unpacked.
+
+    Args:
+        network: The network.
+        file: The registry entry.
+        path: The file.
+        label: What messages call the file, whose path may be a temporary one.
+
+    Raises:
+        FileFormatError: It is no Keras weights file, or is cut short or damaged.
+        StructureMismatchError: It holds something else.
+        RegistryError: The same, of a file that has every published digest.
+    """
+    from converters.formats.archive import open_untrusted
+    from converters.writing.copying import datasets_of
+
+    description, _ = check_structure(network, file, path, label)
+    if is_attested(file):
+        return
+    try:
+        with open_untrusted(path, known=description.stamp) as source:
+            for dataset in datasets_of(source.tree).values():
+                # Contiguous values lie within the file: the reader has seen to it.
+                for _ in source.blocks(dataset) if dataset.layout == "chunked" else ():
+                    pass
+    except FileFormatError as error:
+        raise FileFormatError(str(error).replace(str(path), label)) from error
+
+
+def check_class_index(index: ClassIndex, path: Path, label: str) -> None:
+    """Check that a file names as many classes as the registry says.
+
+    Args:
+        index: The registry entry.
+        path: The file.
+        label: What messages call it.
+
+    Raises:
+        FileFormatError: It does not.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise FileFormatError(f"{label}: is no class index: it is not JSON, or cut short") from error
+    wanted = {str(number) for number in range(index.classes)}
+    if not isinstance(found, dict) or set(found) != wanted:
+        count = len(found) if isinstance(found, dict) else 0
+        raise FileFormatError(f"{label}: names {count} classes, the class index has {index.classes}")
+
+
+def is_attested(file: WeightsFile) -> bool:
+    """Say whether a digest was published that nobody can forge by accident; ``cksum`` has 32 bits only."""
+    return any(digest.algorithm != "cksum" for digest in file.digests)

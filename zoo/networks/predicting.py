@@ -1,0 +1,309 @@
+"""What a network, or a model that was fine-tuned, sees in pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
+from zoo.fetching.fetcher import fetch_class_index
+from zoo.naming import hidden_note, is_name, is_written_as_path
+from zoo.networks.images import (
+    UNDECIDED,
+    Depth,
+    Picture,
+    PictureError,
+    Seen,
+    common_depth,
+    find_pictures,
+    resize,
+    see_picture,
+)
+from zoo.networks.loading import load
+from zoo.networks.preprocessing import DataFormat, apply_recipe, decode_predictions
+from zoo.networks.weights import choose_weights
+from zoo.numbers import is_whole
+from zoo.registry import architecture, get_registry
+from zoo.registry.records import Architecture, Preprocessing
+from zoo.storage.progress import Progress
+
+CROP = 0.875
+"""Share of the shorter side that is looked at: 224 of 256 pixels, 299 of 342.
+
+So the published errors of all these networks were measured, on a single crop in the centre.
+"""
+
+BATCH = 16
+INCLUDED = "included"
+"""What a run's record calls the preprocessing of a model that does it by itself."""
+
+_MODEL, _RECORD = "model.keras", "run.json"
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """One class that a picture may show.
+
+    Attributes:
+        id: WordNet identifier; empty for classes that have none.
+        name: Its name.
+        probability: From 0 to 1.
+    """
+
+    id: str
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What was seen in one picture.
+
+    Attributes:
+        file: The picture.
+        guesses: The likeliest classes, the likeliest first; none if the picture could not be read.
+        problem: Why it could not be read.
+        notes: On which scale it was read, where it has more than 8 bits a channel.
+    """
+
+    file: Path
+    guesses: tuple[Guess, ...] = ()
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seer:
+    """A model and all that is needed to show it pictures and to understand its answer."""
+
+    model: keras.Model
+    fit: Callable[[Picture], Picture]
+    recipe: Preprocessing | None
+    data_format: DataFormat
+    name: Callable[[NDArray[np.float32]], list[tuple[Guess, ...]]]
+
+    def look(self, pictures: Sequence[Picture]) -> list[tuple[Guess, ...]]:
+        """Return the guesses for each picture."""
+        images = np.stack([self.fit(picture) for picture in pictures]).astype(np.float32)
+        if self.data_format == "channels_first":
+            images = images.transpose(0, 3, 1, 2)
+        if self.recipe is not None:
+            images = apply_recipe(self.recipe, images, self.data_format)
+        outputs = self.model(images, training=False)
+        last = outputs[-1] if isinstance(outputs, (list, tuple)) else outputs
+        return self.name(np.asarray(keras.ops.convert_to_numpy(last)))
+
+
+def predict(
+    source: str | os.PathLike[str],
+    pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    top: int = 5,
+    weights: str | os.PathLike[str] = "imagenet",
+    progress: Progress | None = None,
+) -> list[Predicted]:
+    """Name what pictures show.
+
+    A published network sees each picture as it was tested: shrunk until the shorter side is its size by
+    0.875, the middle cut out, and preprocessed by its own recipe. A fine-tuned model sees it as in its
+    training. Pictures of more than 8 bits a channel are on the scale that those of the run were on; where
+    there is none, on one that suits all of the given pictures.
+
+    Args:
+        source: Name of an architecture, or the folder of a fine-tuning run.
+        pictures: A picture file, a folder of them (all below it), or several of these.
+        top: How many classes to name, at most.
+        weights: Of a published network: as in :func:`zoo.load`. The file must have the published head.
+        progress: Told about downloads, if there are any.
+
+    Returns:
+        One entry for each picture, in order; a picture that cannot be read has its problem told instead.
+
+    Raises:
+        UnknownNameError: There is no such architecture.
+        ArgumentError: ``top`` is no count, or there are no pictures.
+        FileFormatError: The folder is not that of a finished run.
+        DownloadError: The weights, or the names of the classes, cannot be had.
+    """
+    return list(predict_each(source, pictures, top=top, weights=weights, progress=progress))
+
+
+def predict_each(
+    source: str | os.PathLike[str],
+    pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    top: int = 5,
+    weights: str | os.PathLike[str] = "imagenet",
+    progress: Progress | None = None,
+) -> Iterator[Predicted]:
+    """Do what :func:`predict` does, telling of each picture as soon as it is known.
+
+    The model is made when a picture has been read: of pictures none of which can be, nothing is fetched.
+    """
+    files = _files(pictures)
+    if not is_whole(top) or top < 1:
+        raise ArgumentError(f"top={top!r}: must be a whole number from 1")
+    if _is_run(source):
+        folder = Path(source)
+        record = _read_record(folder)
+        seer = cache(partial(_from_run, folder, record, int(top)))
+        return _predicted(seer, files, Depth.from_record(record.get("depth")))
+    try:
+        network = architecture(str(source))
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error} There is no folder of this name either.") from error
+    if top > network.classes:
+        raise ArgumentError(f"top={top!r}: must be a whole number from 1 to {network.classes}")
+    return _predicted(cache(partial(_from_network, network, int(top), weights, progress)), files, UNDECIDED)
+
+
+def _is_run(source: str | os.PathLike[str]) -> bool:
+    """Tell the folder of a run from the name of a network; see :mod:`zoo.naming`."""
+    if is_name(source, lambda: get_registry().architectures):
+        note = hidden_note(source, "network", Path.is_dir)
+        if note:
+            _LOG.warning("%s", note)
+        return False
+    return Path(source).is_dir() or is_written_as_path(source)
+
+
+def _files(pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+    given = [pictures] if isinstance(pictures, (str, os.PathLike)) else list(pictures)
+    files: list[Path] = []
+    for path in map(Path, given):
+        found = find_pictures(path) if path.is_dir() else [path]
+        if not found:
+            raise ArgumentError(f"{path}: no picture files are in this folder")
+        files += found
+    if not files:
+        raise ArgumentError("pictures: none were given")
+    return files
+
+
+def _predicted(seer: Callable[[], _Seer], files: Sequence[Path], depth: Depth) -> Iterator[Predicted]:
+    depth = depth.otherwise(common_depth(files))
+    rest = iter(files)
+    while batch := list(islice(rest, BATCH)):
+        read = {place: picture_or_problem(file, depth) for place, file in enumerate(batch)}
+        seen = {place: one for place, one in read.items() if not isinstance(one, str)}
+        shown = [one.picture for one in seen.values()]
+        guesses = dict(zip(seen, seer().look(shown), strict=True)) if seen else {}
+        for place, file in enumerate(batch):
+            found = read[place]
+            if isinstance(found, str):
+                yield Predicted(file=file, problem=found)
+            else:
+                yield Predicted(file=file, guesses=guesses[place], notes=found.depth_notes)
+
+
+def picture_or_problem(file: Path, depth: Depth) -> Seen | str:
+    """Return a picture, or why it cannot be read."""
+    try:
+        return see_picture(file, depth)
+    except PictureError as error:
+        return str(error)
+
+
+def centre(picture: Picture, height: int, width: int) -> Picture:
+    """Return the middle of a picture at a network's size: shrunk to 1 / 0.875 of it first, never distorted.
+
+    Args:
+        picture: uint8, shape (H, W, 3).
+        height: In pixels.
+        width: In pixels.
+
+    Returns:
+        uint8, shape (height, width, 3).
+    """
+    rows, columns = picture.shape[:2]
+    factor = max(round(height / CROP) / rows, round(width / CROP) / columns)
+    whole = resize(picture, max(height, round(rows * factor)), max(width, round(columns * factor)))
+    above, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
+    return whole[above : above + height, left : left + width]
+
+
+def _from_network(
+    network: Architecture, top: int, weights: str | os.PathLike[str], progress: Progress | None
+) -> _Seer:
+    name = network.name
+    if progress is not None:
+        # Fetched here, where somebody is told of it; what follows finds it in the cache.
+        choose_weights(network, weights, progress=progress)[1]()
+        fetch_class_index(network.class_index, progress=progress)
+    model = load(name, weights=weights, aux_heads=False, data_format="channels_last", compile=False)
+    size = network.input
+
+    def named(rows: NDArray[np.float32]) -> list[tuple[Guess, ...]]:
+        return [
+            tuple(Guess(id=id_, name=label, probability=probability) for id_, label, probability in row)
+            for row in decode_predictions(name, rows, top)
+        ]
+
+    return _Seer(
+        model=model,
+        fit=lambda picture: centre(picture, size.height, size.width),
+        recipe=network.preprocessing,
+        data_format="channels_last",
+        name=named,
+    )
+
+
+def _from_run(folder: Path, record: Mapping[str, Any], top: int) -> _Seer:
+    classes, (height, width) = record["classes"], record["input"][:2]
+    model = keras.saving.load_model(folder / _MODEL, compile=False)
+
+    def named(rows: NDArray[np.float32]) -> list[tuple[Guess, ...]]:
+        best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
+        return [
+            tuple(Guess(id="", name=classes[place], probability=float(row[place])) for place in places)
+            for row, places in zip(rows, best, strict=True)
+        ]
+
+    return _Seer(
+        model=model,
+        fit=lambda picture: resize(picture, height, width),
+        recipe=_recipe(folder, record["preprocessing"]),
+        data_format=record["data_format"],
+        name=named,
+    )
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """Return what a finished run says of itself.
+
+    Raises:
+        FileFormatError: There is no finished run in the folder.
+    """
+    path = folder / _RECORD
+    if not path.is_file() or not (folder / _MODEL).is_file():
+        missing = _RECORD if not path.is_file() else _MODEL
+        message = f"{folder}: is no network's name, nor the folder of a finished run: it has no {missing}"
+        raise FileFormatError(message)
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        for key in ("classes", "input", "preprocessing", "data_format"):
+            record[key]
+        Depth.from_record(record.get("depth"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileFormatError(f"{path}: is not the record of a run ({error!r})") from error
+    return record
+
+
+def _recipe(folder: Path, name: str) -> Preprocessing | None:
+    known = get_registry().preprocessing
+    if name != INCLUDED and name not in known:
+        there = ", ".join((*known, INCLUDED))
+        raise UnknownNameError(f"{folder / _RECORD}: no preprocessing is called {name!r}; there is {there}")
+    return known.get(name)

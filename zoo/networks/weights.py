@@ -1,0 +1,265 @@
+"""From a weights file to the arrays of a network, in the form and under the names that its layers have.
+
+NumPy and HDF5 only. Which file holds which network is told by its layers, their names and shapes; a file that
+is not exactly one of a network's structures, with or without its top, is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.arrays.form import TF, Form
+from converters.arrays.planned import PlannedArray
+from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
+from converters.formats.description import Description
+from converters.formats.dialects import describe
+from converters.layers.model import plain_name
+from converters.planning.folding import FOLDED, folded_values, scale_pairs
+from converters.planning.plan import Plan, make_plan
+from converters.planning.structures import Match, Structure, load_structure, match
+from converters.writing.deviations import with_evidence
+from converters.writing.execute import reader
+from zoo.fetching.fetcher import find_cached, resolve
+from zoo.naming import hidden_note, is_written_as_path
+from zoo.registry import fields, weights_files
+from zoo.registry.records import Architecture, Graph, Kernels, WeightsFile
+from zoo.storage.progress import Progress
+
+Values = NDArray[np.float32]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A weights file that holds a graph of a network.
+
+    Attributes:
+        path: The file.
+        graph: The graph.
+        plan: What each array needs to become what TensorFlow takes.
+        names: The published name in the graph's first structure for each layer of the file's own structure.
+        scales: For a batch normalisation that a ``Scale`` layer belongs to, the name of that layer.
+    """
+
+    path: Path
+    graph: Graph
+    plan: Plan
+    names: Mapping[str, str]
+    scales: Mapping[str, str]
+
+    @cached_property
+    def layers(self) -> frozenset[str]:
+        """Published names of the layers that the file holds, ``Scale`` layers counted as part of others."""
+        return frozenset(self.roles)
+
+    @cached_property
+    def roles(self) -> Mapping[str, tuple[str, ...]]:
+        """For each of ``layers``, the roles of its arrays."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, role in self._arrays:
+            found[name] = (*found.get(name, ()), role)
+        scales = set(self.scales.values())
+        return {name: roles for name, roles in found.items() if name not in scales}
+
+    def shape(self, layer: str, role: str) -> tuple[int, ...]:
+        """Return the shape of an array as it is read."""
+        return self._arrays[layer, role].target_shape
+
+    @cached_property
+    def _arrays(self) -> Mapping[tuple[str, str], PlannedArray]:
+        return {(self.names[str(one.structure_layer)], one.role): one for one in self.plan.arrays}
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str, str], Values]]:
+        """Open the file to read arrays of its layers, one at a time and in any order.
+
+        A ``Scale`` layer is folded into the batch normalisation before it (see
+        :mod:`converters.planning.folding`).
+
+        Yields:
+            A function from the published name of one of ``layers`` and the role of an array to its values:
+            float32, as TensorFlow takes them.
+        """
+        arrays = self._arrays
+        with reader(self.plan) as read_planned:
+
+            def stored(layer: str, role: str) -> Values:
+                return read_planned(arrays[layer, role]).astype(np.float32, copy=False)
+
+            def read(layer: str, role: str) -> Values:
+                scale = self.scales.get(layer)
+                if scale is None or role not in FOLDED:
+                    return stored(layer, role)
+                return folded_values(role, layer, scale, stored)
+
+            yield read
+
+
+def choose_weights(
+    network: Architecture,
+    weights: str | os.PathLike[str],
+    kernels: Kernels | None = None,
+    *,
+    headless: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Graph, Callable[[], Weights]]:
+    """Choose which weights of a network to read, fetching nothing yet.
+
+    Args:
+        network: The network.
+        weights: Name of one of its weights sets, or the path of a file.
+        kernels: How the convolution kernels of the file at that path are stored, if the user knows.
+        headless: Whether the classifiers are not wanted, so that a file without them is enough.
+        progress: Told about the download, if there is one.
+
+    Returns:
+        The graph that the weights belong to, and a function that fetches them if need be and works out how to
+        read them.
+
+    Raises:
+        UnknownNameError: The network has no such weights set.
+        ArgumentError: ``weights`` or ``kernels`` is not allowed.
+        FileFormatError: The file at the path holds no Keras weights.
+        StructureMismatchError: It holds another network.
+    """
+    if kernels not in (None, "th", "tf"):
+        raise ArgumentError(f"kernels={kernels!r}: must be 'th', 'tf' or None")
+    if is_path(weights):
+        found = _opened(Path(weights), tuple(network.graphs.values()), kernels=kernels)
+        return found.graph, lambda: found
+    name = str(weights)
+    _check_set(network, name)
+    if kernels is not None:
+        reason = f"the registry tells it for the weights set {name!r}"
+        raise ArgumentError(f"kernels={kernels!r}: is for files given by their path; {reason}")
+    complete = weights_files(network, name, top=True)
+    reduced = weights_files(network, name, top=False)
+    tops = [True] if complete and not (headless and reduced) else [False]
+    tops += [True] if complete and tops == [False] else []  # the classifiers of a file may stay unread
+    graph = network.graph_of((complete or reduced)[0].structure)
+    return graph, partial(_fetched, network, graph, name, tops=tops, progress=progress)
+
+
+def _fetched(
+    network: Architecture,
+    graph: Graph,
+    weights_set: str,
+    *,
+    tops: Sequence[bool],
+    progress: Progress | None,
+) -> Weights:
+    """Return weights of a set from the cache, whatever file of it is there, else from the network.
+
+    Args:
+        network: The network.
+        graph: The graph that they belong to.
+        weights_set: The set.
+        tops: Whether files with the classifiers will do, or without, or both: first what is wanted most.
+        progress: Told about the download, if there is one.
+    """
+    here = (find_cached(network, weights_set, top=top) for top in tops)
+    found = next((found for found in here if found), None)
+    if found is None:
+        # A file for Theano is read as it is: converting it first would only cost time and room.
+        found = resolve(network.name, weights=weights_set, top=tops[0], convert=False, progress=progress)
+    for note in found.notes:
+        _LOG.warning("%s", note)
+    # A converted copy has another form than its source; its own record tells it.
+    return _opened(found.path, (graph,), registered=None if found.converted else found.file)
+
+
+def is_path(weights: object) -> bool:
+    """Tell the path of a file from the name of a weights set.
+
+    Raises:
+        ArgumentError: It can be neither.
+    """
+    if not isinstance(weights, str | os.PathLike) or not weights:
+        raise ArgumentError(f"weights={weights!r}: must be a weights set's name, the path of a file or None")
+    return is_written_as_path(weights)
+
+
+def _check_set(network: Architecture, name: str) -> None:
+    if name in network.weights_sets:
+        note = hidden_note(name, "weights set", Path.is_file)
+        if note:
+            _LOG.warning("%s", note)
+        return
+    known = ", ".join(network.weights_sets)
+    guess = fields.did_you_mean(name, network.weights_sets)
+    hint = f"; for the file of that name here, write weights='./{name}'" if Path(name).exists() else ""
+    message = f"weights={name!r}: {network.name} has the weights sets {known}, or None for random weights"
+    raise UnknownNameError(f"{message}{guess}{hint}")
+
+
+def _opened(
+    path: Path,
+    graphs: Collection[Graph],
+    *,
+    kernels: Kernels | None = None,
+    registered: WeightsFile | None = None,
+) -> Weights:
+    description = describe(path)
+    graph, found = _recognised(description, graphs)
+    form = None
+    if registered is not None:
+        form = Form(layout=registered.layout, kernels=registered.kernels)
+    plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
+    plan = plan if registered else with_evidence(plan)
+    names = _published_names(graph, found.structure)
+    scales = {names[norm]: names[scale] for norm, scale in scale_pairs(found.structure).items()}
+    return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales)
+
+
+def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Graph, Match]:
+    """Return which graph a file holds; where it holds none, say how it differs from the nearest one.
+
+    Raises:
+        StructureMismatchError: It holds none.
+    """
+    candidates = [candidate for graph in graphs for candidate in _candidates(graph)]
+    candidates.sort(key=lambda candidate: _likeness(description, candidate[1]), reverse=True)
+    mistakes = []
+    for graph, structure in candidates:
+        try:
+            return graph, match(description, structure)
+        except StructureMismatchError as mistake:
+            mistakes.append(mistake)
+    raise mistakes[0]
+
+
+def _candidates(graph: Graph) -> Iterator[tuple[Graph, Structure]]:
+    """Yield the structures that a graph's files may have, each with its top and without, folded and not."""
+    published = load_structure(graph.structures[0])
+    top = {plain_name(name) for name in graph.top}
+    places = [place for place, layer in enumerate(published.weighted) if plain_name(layer.name) in top]
+    for name in graph.structures:
+        structure = load_structure(name)
+        for held in (structure, structure.without([structure.weighted[place].name for place in places])):
+            yield graph, held
+            if structure.scales:
+                yield graph, held.folded()
+
+
+def _likeness(description: Description, structure: Structure) -> tuple[int, int]:
+    """Return how near a file comes to a structure: layers that agree, then layers that one of them lacks."""
+    held = {(plain_name(layer.name), len(layer.arrays)) for layer in description.weighted}
+    asked = {(plain_name(layer.name), len(layer.arrays)) for layer in structure.weighted}
+    return len(held & asked), -abs(len(description.weighted) - len(structure.weighted))
+
+
+def _published_names(graph: Graph, structure: Structure) -> dict[str, str]:
+    """Return the first structure's name for each layer of another; weighted layers have the same order."""
+    whole = load_structure(structure.name)
+    published = load_structure(graph.structures[0])
+    return {layer.name: first.name for layer, first in zip(whole.weighted, published.weighted, strict=True)}

@@ -1,0 +1,170 @@
+"""From checked values to records: what they refer to is looked up, and checked to fit together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from converters import planning
+from zoo.registry import fields
+from zoo.registry.fields import Mistake, did_you_mean
+from zoo.registry.form import CONFIGS
+from zoo.registry.records import Architecture, ClassIndex, Graph, ReadOnly, Registry, WeightsFile, read_only
+
+_Entry = TypeVar("_Entry")
+
+_STRUCTURES = Path(planning.__path__[0]) / "structures"
+
+
+def assemble(raw: Mapping[str, Any]) -> Registry:
+    """Make the registry from what its form has let through.
+
+    Raises:
+        Mistake: Two values do not fit together.
+    """
+    ids: dict[str, fields.Path] = {}
+    networks = {name: _architecture(entry, raw, ids) for name, entry in raw["architectures"].items()}
+    return Registry(
+        architectures=ReadOnly(networks),
+        class_indexes=ReadOnly(raw["class_indexes"]),
+        preprocessing=ReadOnly(raw["preprocessing"]),
+    )
+
+
+def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: dict[str, fields.Path]) -> Architecture:
+    path: fields.Path = ("architectures", entry["name"])
+    recipe = _known(entry["preprocessing"], raw["preprocessing"], (*path, "preprocessing"))
+    index = _known(entry["class_index"], raw["class_indexes"], (*path, "class_index"))
+    _check_classes(entry, index, path)
+    config = CONFIGS[entry["family"]]
+    graphs = {
+        name: replace(graph, config=read_only(config.check(graph.config, (*path, "graphs", name, "config"))))
+        for name, graph in entry["graphs"].items()
+    }
+    for name, graph in graphs.items():
+        _check_graph(graph, entry["classes"], (*path, "graphs", name))
+    _check_structures_have_one_graph(graphs, path)
+    _check_files(entry["weights"], graphs, ids, (*path, "weights"))
+    return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs)})
+
+
+def _known(name: str, known: Mapping[str, _Entry], path: fields.Path) -> _Entry:
+    if name not in known:
+        raise Mistake(path, f"{name!r} is not one of {', '.join(known)}{did_you_mean(name, known)}")
+    return known[name]
+
+
+def _check_classes(entry: Mapping[str, Any], index: ClassIndex, path: fields.Path) -> None:
+    named = entry["class_offset"] + index.classes
+    if entry["classes"] != named:
+        raise Mistake(
+            (*path, "classes"),
+            f"{entry['classes']} classes, but class_offset and the class index {index.name!r} make {named}",
+        )
+
+
+class _Structure:
+    """The layers of one file in ``converters/planning/structures``, read only as far as somebody asks.
+
+    Parsing all of those files takes longer than reading the registry itself, and to know a head one layer is
+    enough.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._text = text
+
+    def find(self, layer: str) -> dict[str, Any] | None:
+        """Return one layer that has weights, or ``None`` if there is none of this name."""
+        start = self._text.find(f'{{"name": {json.dumps(layer)},')
+        if start < 0:
+            return None
+        entry: dict[str, Any] = json.JSONDecoder().raw_decode(self._text, start)[0]
+        return entry if "arrays" in entry else None
+
+    def weighted(self) -> list[dict[str, Any]]:
+        """Return all layers that have weights, in file order."""
+        return [entry for entry in json.loads(self._text)["layers"] if "arrays" in entry]
+
+
+def _structure(name: str, path: fields.Path) -> _Structure:
+    try:
+        text = (_STRUCTURES / f"{name}.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        known = sorted(file.stem for file in _STRUCTURES.glob("*.json"))
+        raise Mistake(path, f"there is no structure {name!r}{did_you_mean(name, known)}") from None
+    return _Structure(name, text)
+
+
+def _check_graph(graph: Graph, classes: int, path: fields.Path) -> None:
+    structures = [
+        _structure(name, (*path, "structures", place)) for place, name in enumerate(graph.structures)
+    ]
+    for place, other in enumerate(structures[1:], start=1):
+        _check_same_layers(structures[0], other, (*path, "structures", place))
+    for place, name in enumerate(graph.top):
+        if structures[0].find(name) is None:
+            known = [layer["name"] for layer in structures[0].weighted()]
+            hint = did_you_mean(name, known)
+            raise Mistake(
+                (*path, "top", place), f"{name!r} is not a weighted layer of {structures[0].name}{hint}"
+            )
+    for place, head in enumerate(graph.heads):
+        _check_head(head.layer, graph, structures[0], classes, (*path, "heads", place, "layer"))
+
+
+def _check_head(name: str, graph: Graph, structure: _Structure, classes: int, path: fields.Path) -> None:
+    layer = structure.find(name)
+    if layer is None or layer["kind"] != "Dense":
+        dense = ", ".join(entry["name"] for entry in structure.weighted() if entry["kind"] == "Dense")
+        raise Mistake(path, f"{name!r} is not a dense layer of {structure.name}, which has {dense}")
+    units = layer["arrays"]["kernel"][-1]
+    if units != classes:
+        raise Mistake(path, f"{name!r} has {units} outputs, but the architecture has {classes} classes")
+    if name not in graph.top:
+        raise Mistake(path, f"{name!r} is not in top, so a file without the top would hold this head")
+
+
+def _check_same_layers(first: _Structure, other: _Structure, path: fields.Path) -> None:
+    ours, theirs = first.weighted(), other.weighted()
+    if len(ours) != len(theirs):
+        raise Mistake(
+            path, f"{other.name} has {len(theirs)} weighted layers, but {first.name} has {len(ours)}"
+        )
+    for our, their in zip(ours, theirs, strict=True):
+        if our | {"name": their["name"]} != their:
+            raise Mistake(
+                path, f"{their['name']!r} of {other.name} differs from {our['name']!r} of {first.name}"
+            )
+
+
+def _check_structures_have_one_graph(graphs: Mapping[str, Graph], path: fields.Path) -> None:
+    owners: dict[str, str] = {}
+    for graph in graphs.values():
+        for place, structure in enumerate(graph.structures):
+            if structure in owners:
+                here = (*path, "graphs", graph.name, "structures", place)
+                raise Mistake(here, f"{structure!r} belongs to the graph {owners[structure]!r} already")
+            owners[structure] = graph.name
+
+
+def _check_files(
+    files: Iterable[WeightsFile], graphs: Mapping[str, Graph], ids: dict[str, fields.Path], path: fields.Path
+) -> None:
+    graph_of = {structure: graph.name for graph in graphs.values() for structure in graph.structures}
+    graph_of_set: dict[str, str] = {}
+    for place, file in enumerate(files):
+        here = (*path, place)
+        if file.id in ids:
+            raise Mistake((*here, "id"), f"{file.id!r} is the id of {fields.dotted(ids[file.id])} already")
+        ids[file.id] = here
+        graph = _known(file.structure, graph_of, (*here, "structure"))
+        if graph_of_set.setdefault(file.set, graph) != graph:
+            raise Mistake(
+                (*here, "set"),
+                f"{file.set!r} is for the graph {graph_of_set[file.set]!r}, this file for {graph!r};"
+                " give it a weights set of its own",
+            )

@@ -1,0 +1,220 @@
+"""Digests of files: their text form, computing them while bytes stream by, and comparing them.
+
+A digest is written ``ALGORITHM:VALUE``. Four algorithms occur among published weights files: ``sha256``,
+``md5``, ``git-blob-sha1`` (the name under which git stores a file's content) and ``cksum`` (the CRC of the
+POSIX command, which is no protection against malice, only against damage).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from zoo.errors import ArgumentError, ChecksumError
+from zoo.registry.records import Digest
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+
+_ADVICE = "it is damaged or another file: fetch it again, or get it from somewhere else"
+
+
+class _Hasher(Protocol):
+    """Takes bytes in pieces and gives the digest of all of them."""
+
+    def update(self, data: bytes) -> None: ...
+
+    def value(self) -> str: ...
+
+
+class _Hashlib:
+    """A hash of the standard library, used to tell files apart, after a prefix that is hashed first."""
+
+    def __init__(self, name: str, prefix: bytes = b"") -> None:
+        import hashlib  # loads OpenSSL, which nobody needs who only lists the registry
+
+        self._hash: Any = hashlib.new(name, prefix, usedforsecurity=False)
+        self.update: Callable[[bytes], None] = self._hash.update
+
+    def value(self) -> str:
+        return str(self._hash.hexdigest())
+
+
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Every byte with its bits in the opposite order."""
+
+
+class _Cksum:
+    """The CRC of POSIX ``cksum``, by way of zlib's.
+
+    Both divide by the polynomial 0x04C11DB7. POSIX takes the bits of a byte from the highest down, starts
+    with a register of zeros, appends the number of bytes (lowest byte first, no trailing zeros) and
+    complements the result. zlib takes the bits from the lowest up, keeps the register mirrored, and
+    complements it on the way in and out. So: mirror the bits of each byte, start from the complement of zero,
+    and mirror the result.
+    """
+
+    def __init__(self) -> None:
+        self._crc = 0xFFFFFFFF
+        self._size = 0
+
+    def update(self, data: bytes) -> None:
+        self._crc = zlib.crc32(bytes(data).translate(_REVERSED), self._crc)  # what came may be a view
+        self._size += len(data)
+
+    def value(self) -> str:
+        length = self._size.to_bytes((self._size.bit_length() + 7) // 8, "little")
+        mirrored = zlib.crc32(length.translate(_REVERSED), self._crc)
+        return str(int(f"{mirrored:032b}"[::-1], 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm:
+    """How the digests of one algorithm are written and computed.
+
+    Attributes:
+        pattern: Regular expression of a value, in the syntax that Python and ECMA 262 share.
+        needs: The same in words.
+        needs_size: Whether the file's size is hashed before its first byte.
+        start: Makes the hasher, given the size in bytes; only ``needs_size`` looks at it.
+    """
+
+    pattern: str
+    needs: str
+    needs_size: bool
+    start: Callable[[int], _Hasher]
+
+
+ALGORITHMS: Mapping[str, Algorithm] = {
+    "sha256": Algorithm(
+        pattern="[0-9A-Fa-f]{64}",
+        needs="64 hexadecimal digits",
+        needs_size=False,
+        start=lambda size: _Hashlib("sha256"),
+    ),
+    "md5": Algorithm(
+        pattern="[0-9A-Fa-f]{32}",
+        needs="32 hexadecimal digits",
+        needs_size=False,
+        start=lambda size: _Hashlib("md5"),
+    ),
+    "git-blob-sha1": Algorithm(
+        pattern="[0-9A-Fa-f]{40}",
+        needs="40 hexadecimal digits",
+        needs_size=True,
+        start=lambda size: _Hashlib("sha1", b"blob %d\0" % size),
+    ),
+    "cksum": Algorithm(
+        pattern="(?:0|[1-9][0-9]{0,9})",
+        needs="a whole number of at most 10 digits",
+        needs_size=False,
+        start=lambda size: _Cksum(),
+    ),
+}
+
+DIGEST_PATTERN = "|".join(f"{name}:{algorithm.pattern}" for name, algorithm in ALGORITHMS.items())
+"""What a whole digest must match, in the syntax that Python and ECMA 262 share."""
+
+
+def parse_digest(text: str) -> tuple[str, str]:
+    """Split ``ALGORITHM:VALUE`` into the two, the value in lower case.
+
+    Raises:
+        ArgumentError: The algorithm is unknown or the value cannot be one of its digests.
+    """
+    name, _, value = text.partition(":")
+    if name not in ALGORITHMS:
+        known = ", ".join(ALGORITHMS)
+        raise ArgumentError(f"{text!r} is not a digest: it must start with one of {known}, then a colon")
+    if not re.fullmatch(ALGORITHMS[name].pattern, value):
+        raise ArgumentError(f"{text!r} is not a digest: {name} needs {ALGORITHMS[name].needs}")
+    return name, value.lower()
+
+
+class Hashes:
+    """Digests of one stream of bytes, several algorithms at once.
+
+    Args:
+        algorithms: Names out of :data:`ALGORITHMS`.
+        size: The number of bytes that will come, where somebody has said so; ``git-blob-sha1`` hashes it
+            first.
+    """
+
+    def __init__(self, algorithms: Iterable[str], size: int | None = None) -> None:
+        self.size = 0
+        self._announced = size
+        self._hashers = {
+            name: ALGORITHMS[name].start(size or 0)
+            for name in dict.fromkeys(algorithms)
+            if size is not None or not ALGORITHMS[name].needs_size
+        }
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(data)
+        for hasher in self._hashers.values():
+            hasher.update(data)
+
+    def values(self) -> dict[str, str]:
+        """Return the digest of the bytes so far, by algorithm.
+
+        An algorithm that hashes the size first is missing unless exactly the announced number of bytes has
+        come; :func:`verify_file` reads the file again for it.
+        """
+        return {
+            name: hasher.value()
+            for name, hasher in self._hashers.items()
+            if self.size == self._announced or not ALGORITHMS[name].needs_size
+        }
+
+
+def hash_file(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
+    """Return the digests of a file, by algorithm; it is read once, however many there are."""
+    hashes = Hashes(algorithms, path.stat().st_size)
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            hashes.update(chunk)
+    return hashes.values()
+
+
+def verify_file(
+    path: Path,
+    digests: Iterable[Digest],
+    size: int | None = None,
+    *,
+    known: Mapping[str, str] | None = None,
+    label: str | None = None,
+) -> None:
+    """Check a file's size and every digest that was published for it.
+
+    Args:
+        path: The whole file.
+        digests: What was published; may be empty.
+        size: Its published size in bytes, where that is known.
+        known: Digests of this file that were computed already, as :meth:`Hashes.values` gives them.
+        label: What messages call the file; its path if left out.
+
+    Raises:
+        ChecksumError: The size or a digest differs.
+    """
+    label = label or str(path)
+    found_size = path.stat().st_size
+    if size is not None and found_size != size:
+        raise ChecksumError(f"{label}: has {found_size} bytes, the published file has {size}; {_ADVICE}")
+    digests = tuple(digests)
+    found = dict(known or {})
+    found |= hash_file(path, [digest.algorithm for digest in digests if digest.algorithm not in found])
+    for digest in digests:
+        _compare(digest, found[digest.algorithm], label)
+
+
+def _compare(digest: Digest, found: str, label: str) -> None:
+    if found != digest.value:
+        raise ChecksumError(
+            f"{label}: its {digest.algorithm} is {found}, the published file's is {digest.value}"
+            f" (grade {digest.grade}: {digest.source}); {_ADVICE}"
+        )

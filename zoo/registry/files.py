@@ -1,0 +1,165 @@
+"""The registry: find it, read it, check it, look things up in it.
+
+The base registry ships with the package. The environment variable ``ZOO_REGISTRY`` may name further files of
+the same form, separated as in ``PATH``; each is laid over what came before, so that it may hold only the
+parts that differ: mappings are merged key by key, lists and single values are replaced, later files win. What
+is checked is the merged whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from zoo.errors import RegistryError, UnknownNameError
+from zoo.registry import fields
+from zoo.registry.assembly import assemble
+from zoo.registry.fields import Mistake
+from zoo.registry.form import FORM
+from zoo.registry.records import Architecture, Kernels, Layout, Registry, WeightsFile
+from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
+from zoo.variables import path_list_variable
+
+VARIABLE = "ZOO_REGISTRY"
+"""The environment variable that names overlays."""
+
+_Found = TypeVar("_Found")
+
+
+def find_registry() -> Path:
+    """Return the base registry: the packaged copy, or in a checkout the file at its root.
+
+    Raises:
+        RegistryError: There is neither; the installation is incomplete.
+    """
+    here = Path(__file__).resolve()
+    for folder in here.parents[1:3]:
+        candidate = folder / "registry.yaml"
+        if candidate.is_file():
+            return candidate
+    raise RegistryError(f"registry.yaml: is missing from {here.parents[1]}; install keras-weight-zoo again")
+
+
+def overlays_from_environment() -> tuple[Path, ...]:
+    """Return the overlays that ``ZOO_REGISTRY`` names, in the order in which they are applied."""
+    return path_list_variable(VARIABLE)
+
+
+def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
+    """Read the base registry, lay overlays over it and check the whole.
+
+    Args:
+        overlays: Files to lay over it, later ones win; those of ``ZOO_REGISTRY`` if left out.
+
+    Raises:
+        RegistryError: A file cannot be read or breaks the form. The message, one line, starts with the file
+            and the path of the mistake.
+    """
+    base = find_registry()
+    origins = Origins(base.name)
+    raw = read_yaml(base, base.name)
+    for overlay in overlays_from_environment() if overlays is None else overlays:
+        lay_over(raw, read_yaml(overlay, str(overlay)), str(overlay), origins)
+    try:
+        return assemble(FORM.check(raw, ()))
+    except Mistake as error:
+        raise RegistryError(f"{origins.of(error.path)}: {error}") from None
+
+
+def get_registry() -> Registry:
+    """Return the registry that the environment describes, read again only if one of its files has changed.
+
+    Raises:
+        RegistryError: As :func:`load_registry`.
+    """
+    overlays = overlays_from_environment()
+    return _load_once(overlays, tuple(_stamp(path) for path in (find_registry(), *overlays)))
+
+
+@lru_cache(maxsize=4)
+def _load_once(overlays: tuple[Path, ...], stamps: tuple[tuple[int, ...], ...]) -> Registry:
+    """Load a registry; the stamps only tell one state of the files from another."""
+    return load_registry(overlays)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()  # reading it will say why
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def architecture(name: str) -> Architecture:
+    """Return everything the registry says about one network.
+
+    Raises:
+        UnknownNameError: There is no such network; the message lists the nearest names.
+    """
+    return _look_up(name, get_registry().architectures, "architecture", "`zoo list` shows all.")
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the names of the networks in the registry's order.
+
+    Args:
+        pattern: Only those that match this shell pattern, for example ``*resnet*``.
+    """
+    return [name for name in get_registry().architectures if fnmatchcase(name, pattern)]
+
+
+def weights_file(identifier: str) -> tuple[Architecture, WeightsFile]:
+    """Return the weights file with this id, and the network it belongs to.
+
+    Raises:
+        UnknownNameError: There is no such file; the message lists the nearest ids.
+    """
+    files = {
+        file.id: (architecture, file)
+        for architecture in get_registry().architectures.values()
+        for file in architecture.weights
+    }
+    return _look_up(identifier, files, "weights file", "`zoo show NAME` shows those of a network.")
+
+
+def weights_files(
+    architecture: Architecture,
+    weights_set: str = "imagenet",
+    *,
+    top: bool | None = None,
+    layout: Layout | None = None,
+    kernels: Kernels | None = None,
+) -> tuple[WeightsFile, ...]:
+    """Return the files of a weights set, in the registry's order, best first.
+
+    Args:
+        architecture: The network.
+        weights_set: Name of the set.
+        top: Only files with, or only files without the classifier.
+        layout: Only files in this layout.
+        kernels: Only files with such kernels.
+
+    Raises:
+        UnknownNameError: The network has no such set; the message lists those it has.
+    """
+    if weights_set not in architecture.weights_sets:
+        known = ", ".join(architecture.weights_sets) or "none"
+        raise UnknownNameError(f"{architecture.name} has no weights set {weights_set!r}; it has: {known}")
+    return tuple(
+        file
+        for file in architecture.weights
+        if file.set == weights_set
+        and top in (None, file.top)
+        and layout in (None, file.layout)
+        and kernels in (None, file.kernels)
+    )
+
+
+def _look_up(name: str, known: Mapping[str, _Found], what: str, hint: str) -> _Found:
+    if name in known:
+        return known[name]
+    near = ", ".join(fields.nearest(name, known))
+    raise UnknownNameError(f"no {what} is called {name!r}{f'; nearest: {near}' if near else ''}. {hint}")

@@ -1,0 +1,114 @@
+"""Preprocessing as Keras layers inside a model, so that a saved one takes pictures as they are."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import ArgumentError
+from zoo.registry import architecture
+from zoo.registry.records import Preprocessing
+from zoo.surgery.graph import Operation, check_drawn, redraw
+from zoo.surgery.tensors import DataFormat, Tensor, operation
+
+PREPROCESSING_LAYER = "preprocessing"
+"""What the layer is called, unless a model has another one of that name."""
+
+
+def draw_preprocessing(
+    images: Tensor, recipe: Preprocessing, channel_axis: int, name: str = PREPROCESSING_LAYER
+) -> Tensor:
+    """Draw what turns RGB images with values 0 to 255 into what a network was trained on.
+
+    Standard layers only, so that a saved model opens without this package.
+
+    Args:
+        images: Symbolic images of rank 4.
+        recipe: What is to be done: ``(image - mean) * scale`` for each channel, in the order RGB or BGR.
+        channel_axis: 1 or 3.
+        name: Of the layer.
+
+    Returns:
+        Symbolic images of the same shape.
+    """
+    if recipe.channel_order == "bgr":
+        flip = operation(partial(keras.ops.flip, axis=channel_axis), rank=4)
+        images = keras.layers.Activation(flip, name="rgb_to_bgr")(images)
+    # The layer divides by the root of the variance.
+    variance = [scale**-2 for scale in recipe.scale]
+    layer = keras.layers.Normalization(
+        axis=channel_axis, mean=list(recipe.mean), variance=variance, name=name
+    )
+    return layer(images)
+
+
+def is_drawn_recipe(layer: keras.Layer, recipe: Preprocessing) -> bool:
+    """Tell whether a layer is what :func:`draw_preprocessing` drew for a recipe, by its name and numbers."""
+    if not isinstance(layer, keras.layers.Normalization) or layer.name != PREPROCESSING_LAYER:
+        return False
+    drawn = (layer.input_mean, layer.input_variance)
+    wanted = (recipe.mean, [scale**-2 for scale in recipe.scale])
+    return all(
+        one is not None and np.shape(one) == np.shape(other) and np.allclose(one, other)
+        for one, other in zip(drawn, wanted, strict=True)
+    )
+
+
+def with_preprocessing(
+    model: keras.Model, recipe: str | Preprocessing, *, data_format: DataFormat | None = None
+) -> keras.Model:
+    """Return a model that takes RGB images with values 0 to 255, whole numbers or not.
+
+    Nothing is resized: the images have the size that the model takes.
+
+    Args:
+        model: A functional or ``Sequential`` model of one input, which takes preprocessed images. It stays as
+            it is.
+        recipe: Name of the architecture whose recipe it is, for example ``densenet161``, or the recipe.
+        data_format: Order of the model's channels; ``None`` tells it by the axis that is 3 long.
+
+    Returns:
+        A functional model with layers and weights of its own, named as before. It is not compiled.
+
+    Raises:
+        UnknownNameError: There is no such architecture.
+        ArgumentError: The model does not take one batch of images with three channels.
+    """
+    check_drawn(model)
+    axis = _channel_axis(model, data_format)
+    found = recipe if isinstance(recipe, Preprocessing) else architecture(recipe).preprocessing
+    taken = {layer.name for layer in model.layers}
+    numbered = (f"{PREPROCESSING_LAYER}_{number}" for number in itertools.count(2))
+    name = next(one for one in itertools.chain([PREPROCESSING_LAYER], numbered) if one not in taken)
+    prepared: dict[int, Tensor] = {}
+
+    def through(tensor: Any) -> Any:  # noqa: ANN401 - an argument of a layer
+        is_tensor = isinstance(tensor, keras.KerasTensor)
+        if not is_tensor or not isinstance(tensor._keras_history.operation, keras.layers.InputLayer):
+            return tensor
+        if id(tensor) not in prepared:
+            prepared[id(tensor)] = draw_preprocessing(tensor, found, axis, name)
+        return prepared[id(tensor)]
+
+    def call(operation: Operation, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401 - a layer's own
+        return operation(*keras.tree.map_structure(through, args), **kwargs)
+
+    return redraw(model, call)
+
+
+def _channel_axis(model: keras.Model, data_format: DataFormat | None) -> int:
+    shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    axes = {"channels_first": (1,), "channels_last": (3,), None: (3, 1)}
+    if data_format not in axes:
+        raise ArgumentError(
+            f"data_format={data_format!r}: must be 'channels_first', 'channels_last' or None (by the shape)"
+        )
+    fitting = [axis for axis in axes[data_format] if len(shapes[0]) == 4 and shapes[0][axis] == 3]
+    if len(shapes) != 1 or not fitting:
+        taken = " and ".join(map(str, shapes))
+        raise ArgumentError(f"model {model.name!r} takes {taken}: must take one batch of RGB images")
+    return fitting[0]
