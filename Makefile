@@ -18,11 +18,11 @@ test-nginx: $(VENV)/ready
 
 # All pairs of forms over all samples, and chains of three and four; all eleven networks.
 test-chains: $(VENV)/ready
-	ZOO_CHAINS=all $(BIN)/python -m pytest -n 2 tests/test_chains.py
+	ZOO_CHAINS=all $(BIN)/python -m pytest -n 2 tests/converters/test_chains.py
 
 # The same tests of kills and races that `make test` runs for a few rounds.
 torture: $(VENV)/ready
-	ZOO_TORTURE_ROUNDS=100 ZOO_TORTURE_PROCESSES=32 $(BIN)/python -m pytest tests/test_torture.py
+	ZOO_TORTURE_ROUNDS=100 ZOO_TORTURE_PROCESSES=32 $(BIN)/python -m pytest tests/torture/test_kills.py
 
 # All networks on Keras' other backends, in an environment of its own: JAX and PyTorch take gigabytes.
 test-backends: $(BACKENDS)/ready
@@ -35,7 +35,7 @@ lint: $(VENV)/ready
 
 # What the converter makes of every sample; refused where that changed and RULES_NUMBER did not.
 digests: $(VENV)/ready
-	$(BIN)/python -m tests.conversion_digests
+	$(BIN)/python -m tests.support.conversion_digests
 
 bench: $(VENV)/ready
 	$(BIN)/pip install --quiet --editable '.[bench]'

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command
-from tests.guard import loopback_only
+from tests.support.command import Command
+from tests.support.guard import loopback_only
 from zoo.practice.files import write_published
 from zoo.registry.records import Layout
 

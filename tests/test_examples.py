@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from tests.support.paths import ROOT
+
+EXAMPLES = ROOT / "examples"
 
 
 def _example(name):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.test_networks import NETWORKS, check, first_image
+from tests.zoo.networks.test_networks import NETWORKS, check, first_image
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.command import Command
+from tests.support.command import Command
 from zoo import practice
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import fetch

@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from tests.torture import mutator
+from tests.support import mutator
+from tests.support.paths import ROOT
 
 COUNT = int(os.environ.get("ZOO_MUTATIONS", "300"))
 TOLD = COUNT if "ZOO_MUTATIONS" in os.environ else 200
@@ -35,11 +35,11 @@ class Worker:
         """Return the answer for a case, or what happened to the process instead."""
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.torture.mutator", *self._arguments],
+                [sys.executable, "-m", "tests.support.mutator", *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[2],
+                cwd=ROOT,
                 env={**os.environ, "ZOO_LIMITS": f"seconds={SECONDS - 1}"},
             )
             assert self._process.stdout.readline() == b'"ready"\n'

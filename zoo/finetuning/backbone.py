@@ -6,7 +6,7 @@ import keras
 
 from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError
-from zoo.networks.families import keras_name
+from zoo.networks.families.names import keras_name
 from zoo.registry import get_registry
 from zoo.registry.records import Graph, Preprocessing
 from zoo.surgery.prefix import PREPROCESSING_LAYER, is_drawn_recipe

@@ -33,7 +33,7 @@ from zoo.finetuning.schedule import SVM_COST, Choice, check_strategy, choose_str
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.support_vectors import check_machine, check_several
 from zoo.finetuning.training import TrainingError
-from zoo.networks.families import keras_name
+from zoo.networks.families.names import keras_name
 from zoo.networks.loading import check_dropout, prepared
 from zoo.networks.weights import choose_weights, is_path
 from zoo.numbers import is_whole

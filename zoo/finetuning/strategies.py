@@ -43,7 +43,7 @@ from zoo.finetuning.options import Options
 from zoo.finetuning.schedule import FIRST_LAYERS, PHASES, SVM_COST
 from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
 from zoo.networks import heads
-from zoo.networks.families import keras_name
+from zoo.networks.families.names import keras_name
 from zoo.numbers import is_whole
 from zoo.registry.fields import did_you_mean
 from zoo.registry.records import Graph

@@ -13,8 +13,8 @@ import numpy as np
 
 from converters.planning.structures import Structure
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.networks.families import keras_name
 from zoo.networks.families.drawing import Neck, Pen
+from zoo.networks.families.names import keras_name
 from zoo.numbers import is_whole
 from zoo.registry.fields import did_you_mean
 from zoo.registry.records import Graph, Head

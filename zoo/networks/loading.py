@@ -18,8 +18,9 @@ from converters.errors import warn_of
 from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError, StructureMismatchError
 from zoo.networks import heads
-from zoo.networks.families import builder, keras_name
+from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
+from zoo.networks.families.names import keras_name
 from zoo.networks.weights import Weights, choose_weights
 from zoo.numbers import is_flag, is_real, is_whole
 from zoo.registry import architecture

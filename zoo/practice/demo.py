@@ -25,7 +25,7 @@ from converters.planning.structures import load_structure
 from zoo import practice
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import fetch
-from zoo.networks.families import keras_name
+from zoo.networks.families.names import keras_name
 from zoo.networks.preprocessing import preprocess_input
 from zoo.registry import VARIABLE, architecture
 from zoo.registry.records import Architecture

@@ -41,8 +41,3 @@ def builder(family: str) -> Draw:
     module = import_module(FAMILIES[family])
     draw: Draw = module.draw
     return draw
-
-
-def keras_name(published: str) -> str:
-    """Return the name of a Keras layer for a published one, which may hold the ``/`` that Keras 3 refuses."""
-    return published.replace("/", "__")

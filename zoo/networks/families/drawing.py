@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from zoo.networks.families import keras_name
+from zoo.networks.families.names import keras_name
 from zoo.surgery.tensors import DataFormat, Tensor
 
 Size = int | tuple[int, int]

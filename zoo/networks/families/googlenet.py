@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from zoo.networks.families import keras_name
 from zoo.networks.families.drawing import Drawing, Neck, Pen
+from zoo.networks.families.names import keras_name
 from zoo.surgery.tensors import Tensor, operation
 
 _POOLED_AFTER: Mapping[str, tuple[str, int]] = {

@@ -1,0 +1,302 @@
+"""What users and the command line call."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import converters
+from converters import Form, convert_file, inspect_file, plan_file
+from converters.errors import (
+    AlreadyConvertedError,
+    ArgumentError,
+    ConversionError,
+    FileFormatError,
+    StructureMismatchError,
+    UnknownFlattenError,
+    UnknownNameError,
+    ZooError,
+)
+from converters.planning.structures import load_structure
+from tests.support.paths import DIALECTS
+from tests.support.weight_files import counted, keras1, write_empty, write_named
+
+DATA = DIALECTS
+
+
+@pytest.fixture
+def convolution(tmp_path):
+    """A Keras 1 file in th layout with one convolution and a pooled dense layer: nothing to ask."""
+    return write_named(tmp_path / "weights.h5", keras1(conv=(6, 3, 3, 5), fc=(6, 2)))
+
+
+def test_importing_the_package_imports_neither_numpy_nor_h5py():
+    """The public names are looked up when they are used."""
+    code = (
+        "import sys, converters;"
+        "print(sorted({'numpy', 'h5py', 'converters.api'} & set(sys.modules)), dir(converters))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"[] {sorted(converters.__all__)}\n"
+
+
+def test_using_the_package_imports_no_framework_and_no_zoo():
+    """NumPy and h5py are all it takes."""
+    code = (
+        "import sys; from converters import *; import converters.planning.structures as s;"
+        "list(s.known_structures());"
+        "print(sorted({'zoo', 'keras', 'tensorflow', 'torch', 'jax', 'yaml', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_every_public_name_is_there():
+    """And no other is."""
+    assert all(getattr(converters, name) is not None for name in converters.__all__)
+    with pytest.raises(AttributeError, match=r"^module 'converters' has no attribute 'convert'$"):
+        converters.convert  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"direction": "th-to-tf"}, "weights_tf.h5"),
+        ({"to_layout": "tf"}, "weights_tf_th_kernels.h5"),
+        ({"to_kernels": "tf"}, "weights_th_tf_kernels.h5"),
+    ],
+)
+def test_the_new_file_is_beside_the_old_one(arguments, name, convolution):
+    """Its name says what it became; what is not asked for stays."""
+    done = convert_file(convolution, **arguments)
+    assert (done.source, done.target) == (convolution, convolution.with_name(name))
+    assert done.target.is_file()
+    assert json.loads(json.dumps(done.as_dict()))["target"] == str(done.target)
+
+
+def test_the_way_back_has_its_name_too(convolution):
+    """OLD_tf.h5 becomes OLD_tf_th.h5."""
+    there = convert_file(convolution, direction="th-to-tf").target
+    assert convert_file(there, direction="tf-to-th").target.name == "weights_tf_th.h5"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "say what the file is to become: direction, to, or to_layout and to_kernels"),
+        ({"direction": "up"}, "direction must be one of 'th-to-tf', 'tf-to-th', not 'up'"),
+        (
+            {"direction": "th-to-tf", "to_layout": "th"},
+            "give either direction, or to_layout and to_kernels, not both",
+        ),
+        (
+            {"to": "keras4"},
+            "to must be one of 'keras1', 'keras2', 'keras3', 'safetensors', 'npz', not 'keras4'",
+        ),
+        (
+            {"to": "keras3", "to_kernels": "th", "flatten": {"dense_1": (6, 3, 4)}},
+            "Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out",
+        ),
+        (
+            {"direction": "th-to-tf", "keras_version": "new"},
+            "keras_version must be a version such as 1.0.6, not 'new'",
+        ),
+        ({"to_layout": "TF"}, "to_layout must be 'th' or 'tf', not 'TF'"),
+        ({"to_layout": "tf", "to_kernels": "x"}, "to_kernels must be 'th' or 'tf', not 'x'"),
+        ({"direction": "th-to-tf", "from_layout": "nchw"}, "from_layout must be 'th' or 'tf', not 'nchw'"),
+        ({"direction": "th-to-tf", "from_kernels": ""}, "from_kernels must be 'th' or 'tf', not ''"),
+        (
+            {"direction": "th-to-tf", "flatten": {"fc": (6, 0, 1)}},
+            "flatten of 'fc' must be (channels, height, width) or None, not (6, 0, 1)",
+        ),
+        (
+            {"direction": "th-to-tf", "flatten": {"fc": ()}},
+            "flatten of 'fc' must be (channels, height, width) or None, not ()",
+        ),
+    ],
+)
+def test_arguments_are_checked(arguments, message, convolution):
+    """The message says what is allowed."""
+    with pytest.raises(ArgumentError) as refused:
+        plan_file(convolution, **arguments)
+    assert str(refused.value) == message
+
+
+def test_what_a_file_is_already_is_refused(convolution, tmp_path):
+    """With how that was learned; and what to say if it is wrong, unless a record said it."""
+    done = convert_file(convolution, direction="th-to-tf").target
+    with pytest.raises(AlreadyConvertedError) as refused:
+        convert_file(done, direction="th-to-tf")
+    assert str(refused.value) == f"{done}: is already in layout tf (record) with kernels tf (record)"
+    with pytest.raises(AlreadyConvertedError) as refused:
+        convert_file(convolution, direction="tf-to-th")
+    assert str(refused.value) == (
+        f"{convolution}: is already in layout th (shapes) with kernels th (array names); "
+        "if that is wrong, say what it is with --from-layout and --from-kernels"
+    )
+    assert convert_file(convolution, direction="tf-to-th", from_kernels="tf").plan.changed
+    with pytest.raises(AlreadyConvertedError, match=r"layout th \(registry\) with kernels th \(registry\);"):
+        plan_file(convolution, direction="tf-to-th", registry_form=Form(layout="th", kernels="th"))
+
+
+def test_a_direction_is_overruled_by_what_is_certain(convolution, tmp_path):
+    """A file of tf layout with th kernels becomes a tf file by rotating its kernels alone."""
+    mixed = convert_file(convolution, tmp_path / "mixed.h5", to_layout="tf", to_kernels="th").target
+    plan = plan_file(mixed, direction="th-to-tf")
+    assert (str(plan.layout), str(plan.kernels)) == ("tf (record)", "th (record)")
+    assert [(array.layer, array.actions) for array in plan.changed] == [("conv", ("rotate by 180 degrees",))]
+
+
+def test_the_user_overrules_a_record(convolution, tmp_path):
+    """Kernels can be wrong in a record as they can be in a registry."""
+    done = convert_file(convolution, tmp_path / "tf.h5", direction="th-to-tf").target
+    plan = plan_file(done, direction="th-to-tf", from_kernels="th")
+    assert (str(plan.layout), str(plan.kernels)) == ("tf (record)", "th (user)")
+
+
+def test_a_layout_that_nothing_tells_must_be_said():
+    """Before a target can be worked out from it."""
+    path = DATA / "keras122_theano_th" / "conv2d_nobias.weights.h5"
+    text = "nothing in the file tells its layout; say both to_layout and to_kernels, or from_layout"
+    with pytest.raises(ArgumentError) as refused:
+        plan_file(path, to_kernels="tf")
+    assert str(refused.value) == f"{path}: {text}"
+    assert str(plan_file(path, direction="th-to-tf").layout) == "th (direction)"
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg19_blocks", "googlenet"])
+def test_known_files_convert_without_being_told(name, tmp_path):
+    """The structure tells the flattened maps; --arch gives the same, under the architecture's name."""
+    structure = load_structure(name)
+    path = write_empty(tmp_path / "weights.h5", structure)
+    maps = {layer.name: (layer.flatten,) for layer in structure.layers if layer.flatten}
+    plan = plan_file(path, direction="th-to-tf")
+    assert {key: found.rows for key, found in plan.flatten.items() if found.rows} == maps
+    assert {found.source for found in plan.flatten.values()} == {"structure"}
+    assert plan_file(path, direction="th-to-tf", arch=name.split("_")[0]).arrays == plan.arrays
+
+
+def test_an_architecture_that_is_asked_for_must_fit(convolution):
+    """A wrong name and a wrong file are told apart."""
+    with pytest.raises(StructureMismatchError, match="not the layers of resnet50: layer 'conv1' is missing"):
+        plan_file(convolution, direction="th-to-tf", arch="resnet50")
+    with pytest.raises(UnknownNameError, match=r"^no structure is called 'resnet5'; did you mean resnet50"):
+        plan_file(convolution, direction="th-to-tf", arch="resnet5")
+
+
+def test_the_user_overrules_a_structure(tmp_path):
+    """Somebody may have trained the same layers on another order of rows."""
+    path = write_empty(tmp_path / "weights.h5", load_structure("vgg16"))
+    plan = plan_file(path, direction="th-to-tf", flatten={"dense_1": None})
+    assert plan.flatten["dense_1"].rows is None
+
+
+def test_nothing_is_read_or_written_for_a_plan(tmp_path):
+    """A plan of a 553 MB network costs no more than its names and shapes."""
+    path = write_empty(tmp_path / "weights.h5", load_structure("vgg16"))
+    plan = plan_file(path, direction="th-to-tf")
+    assert (plan.nbytes, path.stat().st_blocks * 512 < 1_000_000) == (553_430_176, True)
+    assert [item.name for item in tmp_path.iterdir() if item.is_file()] == ["weights.h5"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "layer"),
+    [
+        ("permute_reshape_dense", "permute_1"),
+        ("nested_model", "inner_bn"),
+        ("timedist_conv2d", "timedistributed_1"),
+    ],
+)
+def test_a_whole_model_that_cannot_be_told_in_the_other_layout_is_refused(sample, layer):
+    """Before anything is read, with the layer's name."""
+    with pytest.raises(ConversionError, match=f"layer '{layer}'"):
+        plan_file(
+            DATA / "keras122_theano_th" / f"{sample}.model.h5",
+            direction="th-to-tf",
+            flatten={layer_of(sample): None},
+        )
+
+
+def layer_of(sample):
+    """Return the sample's layer of which the file alone does not tell what is in front of it."""
+    return {"nested_model": "outer_fc", "timedist_conv2d": "lstm_1"}.get(sample, "dense_1")
+
+
+def test_errors_share_one_root(tmp_path):
+    """One except clause catches all of them."""
+    with pytest.raises(ZooError):
+        plan_file(tmp_path / "missing.h5", direction="th-to-tf")
+    assert issubclass(UnknownFlattenError, ZooError)
+
+
+def test_inspecting_says_what_a_file_is(convolution):
+    """Dialect, layout, kernels, layers, arrays and parameters, as JSON can hold them."""
+    found = inspect_file(convolution)
+    assert json.loads(json.dumps(found.as_dict())) == {
+        "path": str(convolution),
+        "bytes": convolution.stat().st_size,
+        "dialect": "keras1",
+        "keras_version": None,
+        "backend": None,
+        "whole_model": False,
+        "layout": "th",
+        "layout_from": "shapes",
+        "kernels": "th",
+        "kernels_from": "array names",
+        "structure": None,
+        "record": None,
+        "layers": [
+            {
+                "name": "conv",
+                "kind": "Conv2D",
+                "arrays": [
+                    {"name": "conv_W", "role": "kernel", "shape": [6, 3, 3, 5], "dtype": "float32"},
+                    {"name": "conv_b", "role": "bias", "shape": [6], "dtype": "float32"},
+                ],
+            },
+            {
+                "name": "fc",
+                "kind": "Dense",
+                "arrays": [
+                    {"name": "fc_W", "role": "kernel", "shape": [6, 2], "dtype": "float32"},
+                    {"name": "fc_b", "role": "bias", "shape": [2], "dtype": "float32"},
+                ],
+            },
+        ],
+        "arrays": 4,
+        "parameters": 290,
+    }
+
+
+def test_inspecting_a_converted_file_shows_its_record(convolution):
+    """What it was made from can be looked up later."""
+    done = convert_file(convolution, direction="th-to-tf")
+    found = inspect_file(done.target).as_dict()
+    assert (found["layout_from"], found["kernels_from"]) == ("record", "record")
+    assert found["record"] == done.record.attributes()
+
+
+def test_inspecting_says_what_is_not_known(tmp_path):
+    """A Keras 2 weights file tells its kernels but not its layout; unknown kinds are shown, not refused."""
+    found = inspect_file(DATA / "keras224_theano_cf" / "bilstm.weights.h5").as_dict()
+    assert (found["layout"], found["kernels"], found["kernels_from"]) == (None, "th", "backend attribute")
+    assert (found["keras_version"], found["layers"][0]["kind"]) == ("2.2.4", "Bidirectional")
+    path = write_named(tmp_path / "weights.h5", {"odd": {"odd_omegas": counted(3, 2)}})
+    assert inspect_file(path).as_dict()["layers"][0]["kind"] is None
+
+
+def test_inspecting_recognises_a_published_network(tmp_path):
+    """By its layers, not by the file's name."""
+    path = write_empty(tmp_path / "weights.h5", load_structure("densenet161"), layout="tf")
+    found = inspect_file(path)
+    assert (found.structure, found.layout.value, found.arrays) == ("densenet161", "tf", 1128)
+
+
+def test_inspecting_anything_else_says_what_it_is(tmp_path):
+    """As opening it for a conversion does."""
+    (tmp_path / "page.h5").write_text("<html>")
+    with pytest.raises(FileFormatError, match="not an HDF5 file but an HTML page"):
+        inspect_file(tmp_path / "page.h5")

@@ -1,0 +1,252 @@
+"""Whole trees: every file has its own fate, and nothing is done twice."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+
+import h5py
+import pytest
+
+from converters import convert_file, trees
+from converters.arrays.form import TF
+from converters.errors import ArgumentError, ConversionWarning
+from converters.formats.dialects import describe
+from converters.planning.plan import TARGETS
+from converters.trees import convert_tree
+from tests.support.weight_files import BY_NAMES, keras1, write_named
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Return a folder with two weights files, one of them two folders further down."""
+    folder = tmp_path / "old"
+    (folder / "deep" / "er").mkdir(parents=True)
+    write_named(folder / "a.h5", keras1(conv=(6, 3, 3, 5)))
+    write_named(folder / "deep" / "er" / "b.hdf5", keras1(conv=(4, 2, 3, 3), other=(5, 4, 3, 3)))
+    return folder
+
+
+def convert(tree, **options):
+    """Convert a tree to tf, two files at a time."""
+    return convert_tree(tree, tree.parent / "new", direction="th-to-tf", jobs=2, **options)
+
+
+def fates(report, tree):
+    """Return each file's status and detail, by its place in the tree."""
+    return {str(found.source.relative_to(tree)): (found.status, found.detail) for found in report.files}
+
+
+DONE = "verified {} arrays, {} values: the new file gives the source again, bit for bit"
+
+
+def test_a_tree_keeps_its_shape(tree):
+    """Each new file lies where the old one does, and the old ones are as they were."""
+    before = (tree / "a.h5").read_bytes()
+    seen = []
+    report = convert(tree, report=seen.append)
+    assert fates(report, tree) == {
+        "a.h5": ("converted", DONE.format(2, 276)),
+        "deep/er/b.hdf5": ("converted", DONE.format(4, 261)),
+    }
+    assert seen == list(report.files)
+    assert str(report) == "2 converted, 0 done before, 0 skipped, 0 failed"
+    new = tree.parent / "new"
+    assert sorted(path for path in new.rglob("*") if path.is_file()) == [new / "a.h5", new / "deep/er/b.hdf5"]
+    assert all(describe(found.target).record.form == TF for found in report.files)
+    assert (tree / "a.h5").read_bytes() == before
+
+
+def test_what_is_done_is_not_done_again(tree):
+    """The record tells: the same source, the same plan, the same version. Anything else needs force."""
+    first = convert(tree)
+    times = [found.target.stat().st_mtime_ns for found in first.files]
+    again = convert(tree)
+    assert str(again) == "0 converted, 2 done before, 0 skipped, 0 failed"
+    assert [found.target.stat().st_mtime_ns for found in again.files] == times
+    with h5py.File(tree / "a.h5", "r+") as file:
+        file["conv/conv_b"][0] = 7
+    changed = convert(tree)
+    target = tree.parent / "new" / "a.h5"
+    assert fates(changed, tree) == {
+        "a.h5": ("failed", f"{target}: exists already; use --force (force=True) to replace it"),
+        "deep/er/b.hdf5": ("done before", ""),
+    }
+    assert fates(convert(tree, force=True), tree)["a.h5"][0] == "converted"
+    with h5py.File(target, "r+") as file:
+        file.attrs["zoo_converter"] = "keras-weight-zoo 0.0.9"
+    assert [found.status for found in convert(tree).files] == ["failed", "done before"]
+
+
+def test_one_that_fails_does_not_stop_the_rest(tree):
+    """Neither does one that is no weights file, or one that is what it should become."""
+    (tree / "README.md").write_text("words")
+    (tree / "lost.h5").write_text("<!DOCTYPE html>")
+    (tree / "cut.h5").write_bytes((tree / "a.h5").read_bytes()[:3000])
+    (tree / "without_suffix").write_bytes((tree / "a.h5").read_bytes())
+    convert_file(tree / "a.h5", tree / "tf.h5", direction="th-to-tf")
+    report = convert(tree)
+    found = fates(report, tree)
+    assert {name: status for name, (status, _) in found.items()} == {
+        "README.md": "skipped",
+        "a.h5": "converted",
+        "cut.h5": "failed",
+        "deep/er/b.hdf5": "converted",
+        "lost.h5": "failed",
+        "tf.h5": "skipped",
+        "without_suffix": "converted",
+    }
+    assert found["README.md"][1] == "not a weights file"
+    assert found["lost.h5"][1] == "not an HDF5 file but an HTML page: a download that went wrong"
+    assert found["tf.h5"][1] == "is already in layout tf (record) with kernels tf (record)"
+    assert report.as_dict()["counts"] == {"converted": 3, "done before": 0, "skipped": 2, "failed": 2}
+    assert not list((tree.parent / "new").glob(".*"))
+
+
+def die(done, total):
+    """End the process as a crash in a C library does, when a certain file is converted."""
+    if total == 276 * 4:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(done, total):
+    """End the process as a library that calls exit does."""
+    if total == 276 * 4:
+        os._exit(3)
+
+
+@pytest.mark.parametrize(
+    ("how", "detail"),
+    [(die, "its process was ended by signal SIGSEGV"), (leave, "its process ended with exit code 3")],
+)
+def test_one_that_crashes_does_not_stop_the_rest(tree, how, detail):
+    """A process that dies takes nothing with it, and what it had half written is gone."""
+    report = convert(tree, progress=how)
+    assert fates(report, tree) == {
+        "a.h5": ("failed", detail),
+        "deep/er/b.hdf5": ("converted", DONE.format(4, 261)),
+    }
+    assert [path.name for path in (tree.parent / "new").iterdir()] == ["deep"]
+
+
+def test_containers_name_their_files(tree):
+    """What is called by what it holds gets that ending; the rest keeps its name."""
+    report = convert_tree(tree, tree.parent / "new", to="safetensors", from_layout="th", jobs=1)
+    assert [found.target.name for found in report.files] == ["a.safetensors", "b.hdf5.safetensors"]
+
+
+@pytest.mark.parametrize("to", ["keras2", "keras3", "safetensors", "npz"])
+def test_every_dialect_remembers_what_was_done(tree, to):
+    """The record is found again in each of them; a file that only has the name is not taken for it."""
+    options = {"to": to, "from_layout": "th", "jobs": 1}
+    first = convert_tree(tree, tree.parent / "new", **options)
+    again = convert_tree(tree, tree.parent / "new", **options)
+    assert [found.status for found in first.files] == ["converted"] * 2
+    assert [found.status for found in again.files] == ["done before"] * 2
+    first.files[0].target.write_text("something else")
+    assert convert_tree(tree, tree.parent / "new", **options).count("failed") == 1
+
+
+SUFFIXES = ("", ".h5", ".H5", ".hdf5", ".weights", ".weights.h5", ".weights.hdf5", ".keras", ".safetensors")
+
+
+@pytest.mark.parametrize("to", [None, *TARGETS])
+def test_no_two_files_are_written_to_one_place(to, tmp_path, monkeypatch):
+    """Over all pairs of names that a weights file may have: each has its own target, or both are named."""
+    monkeypatch.setattr(trees, "_in_process", lambda *_: ("converted", "", ()))
+    sharing = set()
+    for number, pair in enumerate(itertools.combinations(SUFFIXES, 2)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for suffix in pair:
+            write_named(folder / f"m{suffix}", {})
+        files = {
+            found.source.name: found for found in convert_tree(folder, folder / "new", to=to, jobs=1).files
+        }
+        assert len(files) == 2
+        targets = {found.target for found in files.values()}
+        if targets == {None}:
+            sharing.add(pair)
+            for one, other in itertools.permutations(files):
+                assert files[one].detail.startswith("would be written to ")
+                assert f"and so would {folder / other};" in files[one].detail
+        else:
+            assert len(targets - {None}) == 2
+    assert ((".h5", ".weights.h5") in sharing) == (to in ("keras3", "safetensors", "npz"))
+    assert bool(sharing) == (to in ("keras3", "safetensors", "npz"))
+
+
+def test_files_that_would_share_a_place_are_named_and_the_rest_converted(tree):
+    """Whatever was done before, forced or not, and however many work side by side; nothing is touched."""
+    options = {"to": "keras3", "from_layout": "th"}
+    new = tree.parent / "new"
+    convert_tree(tree, new, jobs=1, **options)
+    before = (new / "a.weights.h5").read_bytes()
+    write_named(tree / "a.weights.h5", keras1(conv=(5, 3, 3, 5)))
+    for jobs in (1, 3):
+        found = fates(convert_tree(tree, new, jobs=jobs, force=True, **options), tree)
+        for one, other in itertools.permutations(("a.h5", "a.weights.h5")):
+            advice = f"rename all but one, or convert it by itself: zoo convert {tree / one} NEW"
+            text = f"would be written to {new / 'a.weights.h5'}, and so would {tree / other}; {advice}"
+            assert found[one] == ("failed", text)
+        assert found["deep/er/b.hdf5"] == ("done before", "")
+    assert (new / "a.weights.h5").read_bytes() == before
+
+
+def test_a_file_to_convert_is_no_place_to_write_to(tmp_path):
+    """Into the folder above, a name further down comes out where another file lies."""
+    (tmp_path / "a" / "a").mkdir(parents=True)
+    first = write_named(tmp_path / "a" / "m.h5", keras1(conv=(6, 3, 3, 5)))
+    second = write_named(tmp_path / "a" / "a" / "m.h5", keras1(conv=(4, 3, 3, 5)))
+    before = first.read_bytes()
+    report = convert_tree(tmp_path / "a", tmp_path, direction="th-to-tf", jobs=1, force=True)
+    text = f"would be written to {first}, which is one of the files to convert; give another folder"
+    assert fates(report, tmp_path / "a") == {
+        "a/m.h5": ("failed", text),
+        "m.h5": ("converted", DONE.format(2, 276)),
+    }
+    assert (first.read_bytes(), second.exists()) == (before, True)
+
+
+def test_what_was_taken_for_granted_is_warned_of_when_all_is_done(tree, capfd):
+    """In the process that was asked, file by file; the report has all notes."""
+    with pytest.warns(ConversionWarning) as warned:
+        report = convert(tree)
+    assert [str(one.message) for one in warned] == [f"{found.source}: {BY_NAMES}" for found in report.files]
+    assert {found.notes for found in report.files} == {(BY_NAMES,)}
+    assert {found.notes for found in convert(tree).files} == {(BY_NAMES,)}
+    assert {one.filename for one in warned} == {__file__}
+    assert capfd.readouterr().err == ""
+
+
+def test_the_new_tree_may_lie_in_the_old_one(tree):
+    """Its files are not taken for old ones; but the two may not be the same."""
+    for _ in range(2):
+        report = convert_tree(tree, tree / "new", direction="th-to-tf", jobs=1)
+        assert [found.source.name for found in report.files] == ["a.h5", "b.hdf5"]
+    with pytest.raises(ArgumentError) as refused:
+        convert_tree(tree, tree / "deep" / "..", direction="th-to-tf")
+    assert str(refused.value) == f"{tree / 'deep' / '..'}: the new files need a folder of their own"
+
+
+def test_arguments_are_checked(tree, tmp_path):
+    """Before any process is started."""
+    with pytest.raises(ArgumentError, match=r"a\.h5: not a folder$"):
+        convert_tree(tree / "a.h5", tmp_path / "new", direction="th-to-tf")
+    with pytest.raises(ArgumentError, match=r"^jobs must be 1 or more, not 0$"):
+        convert_tree(tree, tmp_path / "new", direction="th-to-tf", jobs=0)
+
+
+def test_a_result_is_one_line(tmp_path):
+    """For the report while it runs."""
+    result = trees.FileResult(source=tmp_path / "a.h5", status="failed", detail="why", bytes=3)
+    assert str(result) == f"failed: {tmp_path / 'a.h5'}: why"
+    assert result.as_dict() == {
+        "source": str(tmp_path / "a.h5"),
+        "status": "failed",
+        "target": None,
+        "detail": "why",
+        "bytes": 3,
+        "notes": [],
+    }

@@ -1,0 +1,203 @@
+"""`zoo fetch` of several networks: order, failures, threads, and what is refused beforehand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command import Command
+from zoo import practice
+from zoo.errors import DownloadError
+from zoo.fetching.fetcher import Fetched
+from zoo.registry import architecture, list_models
+from zoo.storage.cache import Cache
+
+NAMES = ("vgg16", "resnet50", "googlenet")
+
+
+class Library:
+    """Plays the fetching: gives each network a file of its own, or a refusal."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.gone: dict[str, str] = {}
+        self.meeting: threading.Barrier | None = None
+
+    def resolve(self, name: str, **asked: Any) -> Fetched:
+        """Return a file, as the library does."""
+        asked.pop("progress")
+        self.asked.append((name, asked))
+        if self.meeting:
+            self.meeting.wait()
+        if name in self.gone:
+            raise DownloadError(self.gone[name])
+        path = self.folder / f"{name}.h5"
+        path.write_bytes(name.encode())
+        return Fetched(file=architecture(name).weights[0], path=path, notes=(f"a note on {name}",))
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
+    """Put the fake in the library's place."""
+    library = Library(tmp_path)
+    monkeypatch.setattr("zoo.cli.fetch.resolve", library.resolve)
+    return library
+
+
+def test_paths_are_printed_in_the_order_asked(zoo: Command, library: Library) -> None:
+    """One in each line, notes on standard error; a name that is asked for twice is fetched once."""
+    code, out, err = zoo("fetch", *NAMES, "vgg16")
+    assert code == 0
+    assert out == "".join(f"{library.folder / name}.h5\n" for name in (*NAMES, "vgg16"))
+    assert err == "".join(f"zoo: a note on {name}\n" for name in NAMES)
+    assert sorted(name for name, _ in library.asked) == sorted(NAMES)
+
+
+def test_several_are_fetched_at_once(zoo: Command, library: Library) -> None:
+    """Three jobs meet in the library; with fewer they would wait for each other in vain."""
+    library.meeting = threading.Barrier(3, timeout=10)
+    assert zoo("fetch", *NAMES, "--jobs", "3")[0] == 0
+
+
+def test_failures_do_not_stop_the_others(zoo: Command, library: Library) -> None:
+    """Every message is printed, what came is printed, and the exit code is 1."""
+    library.gone = {"vgg16": "vgg16: no source", "googlenet": "googlenet: no source"}
+    code, out, err = zoo("fetch", *NAMES)
+    assert (code, out) == (1, f"{library.folder / 'resnet50.h5'}\n")
+    assert err == "zoo: vgg16: no source\nzoo: a note on resnet50\nzoo: googlenet: no source\n"
+
+
+def test_json_of_several_is_an_array(zoo: Command, library: Library) -> None:
+    """In the order asked, with what went wrong in its place; of one name it is an object."""
+    library.gone = {"vgg16": "vgg16: no source"}
+    code, out, _ = zoo("fetch", "vgg16", "resnet50", "--backend", "th", "--json")
+    assert code == 1
+    expected = {
+        "name": "resnet50",
+        "path": str(library.folder / "resnet50.h5"),
+        "id": "resnet50-th-top-v0.2",
+        "backend": "th",
+        "converted": False,
+        "bytes": 8,
+        "notes": ["a note on resnet50"],
+    }
+    assert json.loads(out) == [{"name": "vgg16", "error": "vgg16: no source"}, expected]
+    assert json.loads(zoo("fetch", "resnet50", "--backend", "th", "--json")[1]) == expected
+
+
+def test_all_is_every_network(zoo: Command, library: Library) -> None:
+    """The main weights set of each, in the form that was asked for."""
+    code, out, _ = zoo("fetch", "--all", "--backend", "th", "--require-checksum")
+    assert code == 0
+    assert [Path(line).stem for line in out.splitlines()] == list_models()
+    options = {
+        "backend": "th",
+        "weights": "imagenet",
+        "top": True,
+        "from_file": None,
+        "require_checksum": True,
+    }
+    assert [asked for _, asked in library.asked] == [options] * len(list_models())
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "say which networks to fetch, or --all"),
+        (["vgg16", "--all"], "say which networks to fetch, or --all"),
+        (["vgg16", "vgg19", "--from", "x.h5"], "--from takes one file: give one network's name"),
+        (["vgg16", "vgg19", "--jobs", "0"], "--jobs 0: must be 1 or more"),
+        (
+            ["vgg16", "vgg17"],
+            "no architecture is called 'vgg17'; nearest: vgg16, vgg19. `zoo list` shows all.",
+        ),
+    ],
+)
+def test_wrong_usage_fetches_nothing(zoo: Command, library: Library, argv: list[str], message: str) -> None:
+    """Exit code 2 before anything is asked of a host."""
+    assert zoo("fetch", *argv) == (2, "", f"zoo: {message}\n")
+    assert library.asked == []
+
+
+def test_a_mistake_in_the_program_is_not_hidden(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what the library raises on purpose is a message; anything else is raised as it is."""
+
+    def broken(name: str, **asked: object) -> Fetched:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("zoo.cli.fetch.resolve", broken)
+    with pytest.raises(ZeroDivisionError):
+        zoo("fetch", *NAMES)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder with the practice twins of two files."""
+    folder = tmp_path_factory.mktemp("published")
+    practice.build(folder, ids=["googlenet-th", "densenet121-th-flyyufelix"])
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def hosts(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lead the registry to the practice hosts."""
+    with practice.serve(published) as served:
+        monkeypatch.setenv("ZOO_REGISTRY", str(served.registry))
+        yield
+
+
+@pytest.mark.usefixtures("hosts")
+def test_two_networks_come_from_their_hosts(zoo: Command, published: Path) -> None:
+    """The whole way, in two threads: right files, a line for each step, and nothing the second time."""
+    code, out, err = zoo("fetch", "googlenet", "densenet121", "--backend", "th", "--jobs", "2")
+    assert code == 0
+    paths = [Path(line) for line in out.splitlines()]
+    assert [path.parent.name for path in paths] == ["googlenet", "densenet121"]
+    assert sorted(path.read_bytes() for path in paths) == sorted(
+        path.read_bytes() for path in published.rglob("*.h5")
+    )
+    assert sorted(line.split(":")[0] for line in err.splitlines()) == [
+        "fetching practice-densenet121-th-flyyufelix",
+        "fetching practice-googlenet-th",
+    ]
+    assert zoo("fetch", "googlenet", "densenet121", "--backend", "th") == (0, out, "")
+
+
+@pytest.mark.usefixtures("hosts")
+def test_a_shared_folder_is_enough(zoo: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What one cache holds, another user finds there, offline and with nothing of his own."""
+    code, out, _ = zoo("fetch", "densenet121", "--backend", "th")
+    assert code == 0
+    monkeypatch.setenv("ZOO_SHARED", str(Cache.from_environment().home))
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "mine"))
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    assert zoo("fetch", "densenet121", "--backend", "th") == (0, out, "")
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.usefixtures("hosts")
+def test_offline_names_what_is_missing(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked of any host."""
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    assert zoo("fetch", "densenet121", "--backend", "th") == (
+        1,
+        "",
+        "zoo: densenet121: ZOO_OFFLINE is set, and the cache has none of practice-densenet121-th-flyyufelix;"
+        " unset it to fetch them\n",
+    )
+
+
+def test_a_checksum_can_be_required(zoo: Command) -> None:
+    """Where nobody published one the file is refused, and no host is asked."""
+    code, out, err = zoo("fetch", "densenet169", "--require-checksum")
+    assert (code, out) == (1, "")
+    assert "densenet169-tf-flyyufelix: no cryptographic digest of this file was published\n" in err
+    assert "densenet169-th-flyyufelix: no cryptographic digest of this file was published\n" in err

@@ -1,0 +1,329 @@
+"""The command line: what is printed where, exit codes, and what is never imported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from converters import inspect_file
+from tests.support import hosts
+from tests.support.command import Command
+from tests.support.hosts import practice_hosts
+from tests.support.paths import DIALECTS
+from zoo import practice
+from zoo.cli import main
+from zoo.practice.demo import DemoResult
+from zoo.registry import architecture, list_models
+
+SAMPLE = DIALECTS / "keras122_theano_th" / "slash_names.weights.h5"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return the command line: it gives exit code, standard output and error."""
+    return Command(capsys)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder with the practice twin of DenseNet-161's Theano file."""
+    folder = tmp_path_factory.mktemp("published")
+    practice.build(folder, ["densenet161"])
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def served(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[hosts.Fault | None], None]]:
+    """Return a function that makes the hosts misbehave; the registry leads to them."""
+    with practice_hosts(published, monkeypatch) as server:
+
+        def misbehave(fault: hosts.Fault | None) -> None:
+            server.fault = fault
+
+        yield misbehave
+
+
+def test_list_names_every_network(run: Command) -> None:
+    """`zoo list` has a line for each network under a heading."""
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list_models()
+
+
+def test_list_json_is_an_array_of_what_matches(run: Command) -> None:
+    """`zoo list PATTERN --json` prints an array."""
+    code, out, _ = run("list", "*resnet*", "--json")
+    assert code == 0
+    assert [entry["name"] for entry in json.loads(out)] == ["resnet50", "resnet101", "resnet152"]
+
+
+def test_list_says_when_nothing_matches(run: Command) -> None:
+    """A pattern without a match is no failure, and standard output stays empty."""
+    assert run("list", "*mobile*") == (0, "", "zoo: no network matches '*mobile*'; `zoo list` shows all\n")
+    assert run("list", "*mobile*", "--json") == (0, "[]\n", "")
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_show_tells_every_file(run: Command, name: str) -> None:
+    """`zoo show` names each weights file, and as JSON gives the whole record."""
+    code, out, _ = run("show", name)
+    assert code == 0
+    for file in architecture(name).weights:
+        assert f"\n{file.id} " in out
+        assert all(url in out for url in file.urls)
+    code, out, _ = run("show", name, "--json")
+    shown = json.loads(out)
+    assert [file["id"] for file in shown["weights"]] == [file.id for file in architecture(name).weights]
+    assert shown["preprocessing"]["mean"] == list(architecture(name).preprocessing.mean)
+
+
+def test_unknown_name_is_wrong_usage(run: Command) -> None:
+    """A name that is not in the registry is answered with the nearest ones and exit code 2."""
+    code, out, err = run("show", "resnet51")
+    assert (code, out) == (2, "")
+    assert err == (
+        "zoo: no architecture is called 'resnet51'; nearest: resnet50, resnet101, resnet152."
+        " `zoo list` shows all.\n"
+    )
+
+
+def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the parser does not know ends with exit code 2."""
+    with pytest.raises(SystemExit) as raised:
+        main(["convert", "--th-to-tf", "--tf-to-th", "old.h5"])
+    assert raised.value.code == 2
+    assert "not allowed with argument --th-to-tf" in capsys.readouterr().err
+
+
+def test_a_broken_registry_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in an overlay is reported with file and path, exit code 1."""
+    registry = tmp_path / "mine.yaml"
+    registry.write_text("architectures: {vgg16: {classes: many}}\n")
+    monkeypatch.setenv("ZOO_REGISTRY", str(registry))
+    code, out, err = run("list")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"zoo: {registry}: architectures.vgg16.classes: ")
+    assert err.count("\n") == 1
+
+
+def test_fetch_prints_the_path_alone(run: Command, served: Callable[[hosts.Fault | None], None]) -> None:
+    """A file that was published for Theano alone comes converted, and a second fetch needs no host."""
+    code, out, err = run("fetch", "densenet161", "--backend", "tf")
+    path = Path(out.removesuffix("\n"))
+    assert code == 0
+    assert path.suffix == ".h5"
+    inspection = inspect_file(path)
+    assert (inspection.structure, str(inspection.layout)) == ("densenet161", "tf (record)")
+    assert "fetching practice-densenet161-th-flyyufelix: 117.8 MB in " in err
+    served(hosts.missing)
+    code, again, err = run("fetch", "densenet161", "--backend", "tf", "--json")
+    assert code == 0
+    assert json.loads(again)["path"] == str(path)
+    assert json.loads(again)["converted"] is True
+    assert "117.8 MB" not in err
+
+
+FAULTS = {
+    "flipped byte": (hosts.flipped_byte, "sha256"),
+    "truncated body": (hosts.truncated, "ended after 58907924 of 117815848 bytes"),
+    "HTML page": (hosts.html_page, "an HTML page titled"),
+    "quota page": (hosts.quota_page, hosts.QUOTA_TEXT),
+    "git-lfs pointer": (hosts.lfs_pointer, "a git-lfs pointer came instead of the file"),
+    "sign-in redirect": (hosts.sign_in, "asks for a sign-in"),
+    "404": (hosts.missing, "404 Not Found"),
+    "plain http": (
+        hosts.redirect_to("http://files.example.org/x.h5"),
+        "a redirect to plain http (http://files.example.org) was refused",
+    ),
+    "server error": (hosts.with_status(HTTPStatus.INTERNAL_SERVER_ERROR), "500 Internal Server Error"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fetch_fails_clearly(
+    run: Command,
+    served: Callable[[hosts.Fault | None], None],
+    fault: str,
+    tmp_path: Path,
+) -> None:
+    """Each fault ends with exit code 1, its reason, the way out, and nothing under a final name."""
+    answer, reason = FAULTS[fault]
+    served(answer)
+    code, out, err = run("fetch", "densenet161", "--backend", "tf")
+    assert (code, out) == (1, "")
+    assert reason in err
+    assert err.endswith("get the file in another way, then run: zoo fetch densenet161 --from FILE\n")
+    left = [path for path in (tmp_path / "zoo-home").rglob("*") if path.is_file()]
+    assert [path for path in left if "_partial" not in path.parts] == []
+
+
+def test_fetch_takes_a_file_by_hand(
+    run: Command, served: Callable[[hosts.Fault | None], None], published: Path
+) -> None:
+    """`--from FILE` goes through the same checks and ends in the same place."""
+    served(hosts.missing)
+    file = next(published.rglob("*.h5"))
+    code, out, _ = run("fetch", "densenet161", "--backend", "th", "--from", str(file))
+    assert code == 0
+    assert Path(out.strip()).read_bytes() == file.read_bytes()
+
+
+def test_convert_prints_the_new_file(run: Command, tmp_path: Path) -> None:
+    """The new file lies beside the old one, and is named on standard output alone."""
+    old = tmp_path / "old.h5"
+    shutil.copy(SAMPLE, old)
+    assert run("convert", "--th-to-tf", str(old))[:2] == (0, f"{tmp_path / 'old_tf.h5'}\n")
+    assert str(inspect_file(tmp_path / "old_tf.h5").kernels) == "tf (record)"
+    code, out, err = run("convert", "--th-to-tf", str(old))
+    assert (code, out) == (1, "")
+    assert err == (f"zoo: {tmp_path / 'old_tf.h5'}: exists already; use --force (force=True) to replace it\n")
+    assert run("convert", "--th-to-tf", "--force", str(old))[0] == 0
+
+
+def test_convert_knows_all_four_forms(run: Command, tmp_path: Path) -> None:
+    """Layout and kernels are given one by one."""
+    new = tmp_path / "new.h5"
+    forms = ["--from-layout", "th", "--from-kernels", "tf", "--to-layout", "tf", "--to-kernels", "th"]
+    code, out, _ = run("convert", *forms, str(SAMPLE), str(new), "--json")
+    assert code == 0
+    assert json.loads(out)["target"] == str(new)
+    assert [str(fact) for fact in (inspect_file(new).layout, inspect_file(new).kernels)] == [
+        "tf (record)",
+        "th (record)",
+    ]
+
+
+def test_convert_dry_run_writes_nothing(run: Command, tmp_path: Path) -> None:
+    """The plan is shown, and no file appears."""
+    new = tmp_path / "new.h5"
+    code, out, _ = run("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(new))
+    assert code == 0
+    assert "(4, 3, 3, 3) -> (3, 3, 3, 4)" in out
+    code, out, _ = run("convert", "--th-to-tf", "--dry-run", "--json", str(SAMPLE), str(new))
+    assert {array["layer"] for array in json.loads(out)["arrays"]} == {"block1/conv", "block1/conv/bn"}
+    assert not new.exists()
+
+
+def test_convert_takes_a_name(
+    run: Command,
+    served: Callable[[hosts.Fault | None], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A network's name stands for its fetched file; the new file lies in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("convert", "--th-to-tf", "densenet161")
+    assert (code, out) == (0, "densenet161_tf.h5\n")
+    assert inspect_file(tmp_path / "densenet161_tf.h5").structure == "densenet161"
+
+
+def test_convert_names_what_is_missing(run: Command) -> None:
+    """Neither a file nor a network: both are said."""
+    code, out, err = run("convert", "--th-to-tf", "nowhere.h5")
+    assert (code, out) == (1, "")
+    assert err.startswith("zoo: nowhere.h5: there is no such file, nor a network of this name (vgg16, ")
+
+
+def test_inspect_tells_what_a_file_is(run: Command) -> None:
+    """`zoo inspect` says dialect, form and arrays; as JSON too."""
+    code, out, _ = run("inspect", str(SAMPLE))
+    assert code == 0
+    assert "layout   " in out
+    assert "th (shapes)" in out
+    code, out, _ = run("inspect", str(SAMPLE), "--json")
+    told = json.loads(out)
+    assert (told["dialect"], told["layout"], told["kernels_from"]) == ("keras1", "th", "array names")
+    assert told["parameters"] == 128
+
+
+def test_demo_fails_below_one_half(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accuracy near chance is a failure, a good one is not."""
+
+    def demo(name: str, report: Callable[[str], object]) -> DemoResult:
+        return DemoResult(
+            name=name,
+            side=64,
+            training=600,
+            held_out=300,
+            accuracy=reached,
+            chance=0.1,
+            seconds={"fetch": 1.0},
+        )
+
+    monkeypatch.setattr("zoo.cli.demo.demo", demo)
+    reached = 0.5
+    code, out, _ = run("demo", "--json")
+    assert code == 0
+    assert json.loads(out)["name"] == "densenet161"
+    reached = 0.499
+    code, _, err = run("demo")
+    assert (code, err) == (1, "zoo: an accuracy of 49.9% is below 50%: something is broken\n")
+
+
+def test_interruption_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with exit code 130 and no traceback."""
+
+    def interrupt(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.cli.inspect.run", interrupt)
+    assert run("inspect", "x.h5") == (130, "", "zoo: interrupted\n")
+
+
+COMMANDS = {
+    "help": ["--help"],
+    "list": ["list"],
+    "show": ["show", "vgg16"],
+    "fetch": ["fetch", "densenet161", "--backend", "tf"],
+    "convert": ["convert", "--th-to-tf", str(SAMPLE), "new.h5"],
+    "inspect": ["inspect", str(SAMPLE)],
+}
+
+PROGRAM = """
+import sys
+from zoo.cli import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as error:
+    code = error.code
+heavy = {"keras", "tensorflow", "jax", "torch"} & set(sys.modules)
+sys.exit(f"imported {sorted(heavy)}" if heavy else code)
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_framework_is_imported(
+    command: str, served: Callable[[hosts.Fault | None], None], tmp_path: Path
+) -> None:
+    """All but loading works without Keras and TensorFlow in the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *COMMANDS[command]], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_importing_zoo_imports_no_framework() -> None:
+    """`import zoo` is cheap, and its public names are there all the same."""
+    program = (
+        "import sys, zoo, converters; assert 'load' in dir(zoo);"
+        "sys.exit(bool({'keras', 'tensorflow', 'numpy', 'h5py', 'yaml'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_python_m_zoo_is_the_command_line() -> None:
+    """`python -m zoo` does what `zoo` does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", "--version"], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == "zoo 0.1.0\n"

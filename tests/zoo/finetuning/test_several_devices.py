@@ -1,0 +1,151 @@
+"""Strategies on two devices, logical processors of a process of their own: the same as on one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.paths import ROOT
+
+RUN = """
+import json, sys, tempfile
+import tensorflow as tf
+processor = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+import numpy as np
+from tests.support.small_network import OPTIONS, small_network, some_digits
+from zoo import finetuning
+from zoo.finetuning import devices
+from zoo.finetuning import classifier
+from zoo.finetuning.batches import PictureBatches, replicas_of
+from zoo.finetuning.features import dissect, extract, preparation_for, scope
+from zoo.finetuning.schedule import Phase
+from zoo.finetuning.training import compile_for_phase, train
+
+classifier.HIDDEN_DROPOUT = 0.0  # each device would draw its own
+digits = some_digits(34)
+learned, held_out = digits.subset(np.arange(21)), digits.subset(np.arange(21, 34))  # by 4: 1 left of each
+options = {**OPTIONS, "epochs": 2, "batch_size": 4, "freeze_batch_norm": True, "patience": 2}
+strategies = {
+    "svm": (finetuning.svm, {}),
+    "head": (finetuning.head, {}),
+    "last-layers": (finetuning.last_layers, {"last": "second", "augmentation": True}),
+    "freeze-pretrain-finetune": (finetuning.freeze_pretrain_finetune, {}),
+    "all": (finetuning.train_all, {"learning_rate_factors": {"head": 10, "first": 0.1}}),
+}
+
+def network(how):
+    with devices.scope(how):
+        return small_network()
+
+def told(epochs):
+    return [[one.loss, one.accuracy, one.val_loss, one.val_accuracy] for one in epochs]
+
+def run(name, how, within=None):
+    strategy, special = strategies[name]
+    model = network(how)
+    with devices.scope(within):
+        result = strategy(model, learned, held_out, **{**options, **special})
+    return {
+        "devices": replicas_of(result.model),
+        "epochs": told(result.history),
+        "predictions": result.predictions.tolist(),
+        "rates": sorted({one.learning_rate for one in result.history if one.learning_rate}),
+    }
+
+class Pulled(Exception):
+    pass
+
+def stop(epochs):
+    if len(epochs) == 2:
+        raise Pulled
+
+phase = Phase(name="all", trained="all", epochs=4, learning_rate=1e-3, patience=9)
+
+def phase_of(model, folder, on_epoch):
+    for layer in model.layers:
+        layer.trainable = layer.name != "norm"
+    with scope(model):
+        compile_for_phase(model, phase, {})
+    preparation = preparation_for(model, None)
+    batches = PictureBatches(learned, preparation, batch_size=5, seed=3)
+    valid = PictureBatches(held_out, preparation, batch_size=4)
+    return told(train(model, batches, valid, phase, seed=1, folder=folder, on_epoch=on_epoch).epochs)
+
+def resumed():
+    from pathlib import Path
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            phase_of(network("all"), Path(name), stop)
+        except Pulled:
+            return phase_of(network("all"), Path(name), lambda epochs: None)
+
+def features(how, batch_size):
+    body = dissect(network(how)).body
+    return extract(body, held_out, preparation_for(body, None), batch_size=batch_size).tolist()
+
+print(json.dumps({
+    "one": {name: run(name, None) for name in strategies},
+    "two": {name: run(name, "all") for name in strategies},
+    "within": run("last-layers", "all", within="all"),
+    "whole": phase_of(network("all"), None, lambda epochs: None),
+    "alone": phase_of(network(None), None, lambda epochs: None),
+    "resumed": resumed(),
+    "features": [features(None, 4), features("all", 4), features("all", 3)],
+}))
+"""
+
+STRATEGIES = ["svm", "head", "last-layers", "freeze-pretrain-finetune", "all"]
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict:
+    """Return what came of all runs, from a process that has two logical processors."""
+    root = ROOT
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], check=True, stdout=subprocess.PIPE, text=True, cwd=root
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def flat(rows):
+    """Return the numbers of a table in one list."""
+    return [value for row in rows for value in row]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_strategy_on_two_devices_is_that_on_one(runs, strategy):
+    """Losses, accuracies and predictions, though the rows divide neither by the batch nor by two.
+
+    Without dropout, and with batch normalisation as it was.
+    """
+    one, two = runs["one"][strategy], runs["two"][strategy]
+    assert (one["devices"], two["devices"]) == (1, 2)
+    assert len(one["epochs"]) == len(two["epochs"])
+    assert flat(two["epochs"]) == pytest.approx(flat(one["epochs"]), rel=1e-5, abs=1e-5)
+    assert len(two["predictions"]) == 13
+    assert flat(two["predictions"]) == pytest.approx(flat(one["predictions"]), abs=1e-5)
+    assert two["rates"] == one["rates"]
+
+
+def test_a_strategy_may_be_called_inside_the_scope(runs):
+    """As well as with a model that was made there."""
+    assert runs["within"] == runs["two"]["last-layers"]
+
+
+def test_a_run_on_two_devices_goes_on_after_an_interruption(runs):
+    """As if it had not been, to the bit; and it is that on one device, with batches of an odd number too."""
+    assert len(runs["whole"]) == 4
+    assert runs["resumed"] == runs["whole"]
+    assert flat(runs["whole"]) == pytest.approx(flat(runs["alone"]), rel=1e-5, abs=1e-5)
+
+
+def test_features_from_two_devices_are_those_from_one(runs):
+    """Each once and in the order of the pictures, whatever the batches."""
+    alone, *shared = runs["features"]
+    for found in shared:
+        assert len(found) == 13
+        assert flat(found) == pytest.approx(flat(alone), rel=1e-5, abs=1e-4)

@@ -1,0 +1,526 @@
+"""Tests of the shipped registry, of reading registries, and of looking things up in them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.registry_mistakes import FORM, SENSE, Error
+from zoo.errors import RegistryError, UnknownNameError
+from zoo.registry import (
+    architecture,
+    find_registry,
+    get_registry,
+    list_models,
+    load_registry,
+    overlays_from_environment,
+    weights_file,
+    weights_files,
+)
+from zoo.registry import files as registry
+from zoo.registry.records import Architecture, WeightsFile
+
+NAMES = [
+    "vgg16",
+    "vgg19",
+    "googlenet",
+    "inception_v3",
+    "inception_v4",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+]
+
+# The table of flyyufelix/cnn_finetune's README: network, Theano file, TensorFlow file.
+README_FILES = {
+    "vgg16": ("vgg16-th-gist", None),
+    "vgg19": ("vgg19-th-gist", None),
+    "googlenet": ("googlenet-th", None),
+    "inception_v3": ("inception_v3-th-top-v0.2", None),
+    "inception_v4": ("inception_v4-th-top-ks2.0", "inception_v4-tf-top-ks2.0"),
+    "resnet50": ("resnet50-th-top-v0.2", "resnet50-tf-top-v0.2"),
+    "resnet101": ("resnet101-th-flyyufelix", "resnet101-tf-flyyufelix"),
+    "resnet152": ("resnet152-th-flyyufelix", "resnet152-tf-flyyufelix"),
+    "densenet121": ("densenet121-th-flyyufelix", "densenet121-tf-flyyufelix"),
+    "densenet161": ("densenet161-th-flyyufelix", "densenet161-tf-flyyufelix"),
+    "densenet169": ("densenet169-th-flyyufelix", "densenet169-tf-flyyufelix"),
+}
+
+ALL_FILES = [
+    pytest.param(network, file, id=file.id)
+    for network in load_registry(()).architectures.values()
+    for file in network.weights
+]
+
+
+def test_the_eleven_networks_are_there_in_order() -> None:
+    """The shipped registry has exactly the eleven networks."""
+    assert list_models() == NAMES
+
+
+def test_eleven_theano_and_seven_tensorflow_files_come_from_the_readme_table() -> None:
+    """Every file of the README's table is there, first among the files of its form."""
+    theano = [th for th, _ in README_FILES.values()]
+    tensorflow = [tf for _, tf in README_FILES.values() if tf]
+    assert (len(theano), len(tensorflow)) == (11, 7)
+    for name, pair in README_FILES.items():
+        for form, wanted in zip(("th", "tf"), pair, strict=True):
+            found = weights_files(architecture(name), top=True, layout=form, kernels=form)
+            assert wanted is None or found[0].id == wanted
+
+
+def test_the_alternatives_are_there() -> None:
+    """Beside the README's 18 files there are 22 others: VGG, ResNet-50, Inception and the GoogLeNet copy."""
+    readme = {file for pair in README_FILES.values() for file in pair}
+    others = [file.id for name in NAMES for file in architecture(name).weights if file.id not in readme]
+    forms = ("th-top", "tf-top", "th-notop", "tf-notop")
+    assert sorted(others) == sorted(
+        [f"{name}-{form}-v0.1" for name in ("vgg16", "vgg19", "resnet50") for form in forms]
+        + ["googlenet-th-author-git", "resnet50-th-notop-v0.2", "resnet50-tf-notop-v0.2"]
+        + [f"inception_v3-{form}-v0.2" for form in forms[1:]]
+        + ["inception_v3-tf-top-v0.5", "inception_v3-tf-notop-v0.5"]
+        + ["inception_v4-tf-top-ks2.1", "inception_v4-tf-notop-ks2.1"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("identifier", "digests", "size"),
+    [
+        ("vgg16-th-gist", ["D cksum:1652526697"], 553479920),
+        ("vgg16-tf-top-v0.1", ["A md5:64373286793e3c8b2b4e3219cbf3544b"], 553467096),
+        ("googlenet-th-author-git", ["A git-blob-sha1:56095ab40991bb2788bde578717a833c698e11d9"], None),
+        ("inception_v3-th-top-v0.2", ["A md5:b3baf3070cc4bf476d43a2ea61b0ca5f"], None),
+        ("inception_v4-th-top-ks2.0", [], None),
+        ("inception_v4-tf-top-ks2.1", ["A md5:9fe79d77f793fe874470d84ca6ba4a3b"], None),
+        ("resnet50-tf-top-v0.2", ["A md5:a7b3fe01876f51b976af0dea6bc144eb"], 102853048),
+        ("resnet50-tf-top-v0.1", [], None),
+        ("resnet101-th-flyyufelix", ["C md5:3d2e9a49d05192ce6e22200324b7defe"], None),
+        (
+            "resnet152-tf-flyyufelix",
+            [
+                "B md5:cdb18a2158b88e392c0905d47dcef965",
+                "C sha256:0dd1bd03269ea45b885be241966fc1e7f5ad39f8a6f0e94e21d19e2988d9bfe3",
+            ],
+            243179624,
+        ),
+        (
+            "densenet161-tf-flyyufelix",
+            ["C sha256:190946f7fb4e45e4c78c2e320cbb8f6b10f145b09aca98ab06f34f8b20ec8746"],
+            117815848,
+        ),
+    ],
+)
+def test_published_digests_and_sizes(identifier: str, digests: list[str], size: int | None) -> None:
+    """Digests keep their grades, and what nobody published is not made up."""
+    _, file = weights_file(identifier)
+    assert [f"{digest.grade} {digest}" for digest in file.digests] == digests
+    assert file.bytes == size
+
+
+@pytest.mark.parametrize(("network", "file"), ALL_FILES)
+def test_every_file_is_told_by_its_own_facts(network: Architecture, file: WeightsFile) -> None:
+    """A file's name, id and URLs agree with what the registry says about it."""
+    assert file.id.startswith(f"{network.name}-{file.layout}")
+    assert (file.layout, file.kernels) in {("th", "th"), ("tf", "tf")}
+    assert file.top == ("notop" not in file.filename)
+    assert all(url.startswith("https://") for url in file.urls)
+    for url in file.urls:
+        if "drive.google.com" in url:
+            assert re.fullmatch(r"https://drive\.google\.com/uc\?export=download&id=[\w-]{28,33}", url)
+        else:
+            assert file.filename in url
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_epsilon_is_there_where_a_structure_normalises(name: str) -> None:
+    """Only VGG and GoogLeNet have no batch normalisation."""
+    for graph in architecture(name).graphs.values():
+        expected = {"vgg": None, "googlenet": None, "densenet": 1.1e-5}.get(architecture(name).family, 1.0e-3)
+        if name in {"resnet101", "resnet152"}:
+            expected = 1.1e-5
+        assert graph.batch_norm_epsilon == expected
+
+
+def test_preprocessing_is_right_per_network() -> None:
+    """The four recipes go to the networks that were trained with them."""
+    recipes = {name: architecture(name).preprocessing.name for name in NAMES}
+    assert recipes == {
+        **dict.fromkeys(NAMES, "caffe"),
+        **dict.fromkeys(["inception_v3", "inception_v4"], "inception"),
+        **dict.fromkeys(["densenet121", "densenet161", "densenet169"], "caffe_x0.017"),
+    }
+    known = get_registry().preprocessing
+    assert list(known) == ["caffe", "caffe_x0.017", "inception", "torch"]
+    assert known["inception"].scale == (1 / 127.5,) * 3
+    assert known["torch"].mean == pytest.approx((0.485 * 255, 0.456 * 255, 0.406 * 255), rel=1e-15)
+    assert known["torch"].scale == (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225))
+
+
+def test_one_name_may_hide_two_networks() -> None:
+    """Inception-V3 of 2017 and Inception-V4 release 2.1 are graphs and weights sets of their own."""
+    for name, other in (("inception_v3", "imagenet-2017"), ("inception_v4", "imagenet-2.1")):
+        network = architecture(name)
+        assert network.weights_sets == ("imagenet", other)
+        first, second = network.graphs.values()
+        assert network.default_graph is first
+        assert all(network.graph_of(file.structure) is first for file in weights_files(network))
+        assert all(network.graph_of(file.structure) is second for file in weights_files(network, other))
+
+
+def test_googlenet_has_three_heads() -> None:
+    """The last head is the main one, and each names its dense layer."""
+    heads = architecture("googlenet").default_graph.heads
+    assert [(head.name, head.layer) for head in heads] == [
+        ("loss1", "loss1/classifier"),
+        ("loss2", "loss2/classifier"),
+        ("loss3", "loss3/classifier"),
+    ]
+
+
+def test_inception_v4_has_a_background_class() -> None:
+    """Its 1001 outputs start one before the class index."""
+    network = architecture("inception_v4")
+    assert (network.classes, network.class_offset) == (1001, 1)
+    assert get_registry().class_indexes[network.class_index].classes == 1000
+
+
+def _scalars(node: yaml.Node) -> list[str]:
+    if isinstance(node, yaml.ScalarNode):
+        return [node.value] if node.style is None else []
+    children = (
+        node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+    )
+    return [scalar for child in children for scalar in _scalars(child)]
+
+
+def test_every_yaml_reader_sees_the_same_numbers() -> None:
+    """What YAML 1.2 or JSON calls a number is one to YAML 1.1 as well, with the same value."""
+    number = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+    text = find_registry().read_text(encoding="utf-8")
+    numbers = [
+        scalar for scalar in _scalars(yaml.compose(text, Loader=yaml.SafeLoader)) if number.fullmatch(scalar)
+    ]
+    assert "1.1e-5" in numbers
+    for scalar in numbers:
+        value = yaml.safe_load(scalar)
+        assert isinstance(value, (int, float)), scalar
+        assert value == float(scalar)
+
+
+def test_both_yaml_readers_agree() -> None:
+    """The strict reader gives what PyYAML's own safe loader gives."""
+    path = find_registry()
+    assert registry.read_yaml(path, "x") == yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _broken(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = folder / "registry.yaml"
+    base.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(registry, "find_registry", lambda: base)
+
+
+@pytest.mark.parametrize("error", [pytest.param(e, id=k) for k, e in (FORM | SENSE).items()])
+def test_a_mistake_is_reported_with_its_path(
+    error: Error, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each kind of mistake gives one line: the file, the path, what is wrong."""
+    _broken(error.apply(find_registry().read_text(encoding="utf-8")), tmp_path, monkeypatch)
+    with pytest.raises(RegistryError) as caught:
+        load_registry()
+    assert str(caught.value) == error.message
+
+
+def test_a_duplicate_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML would keep the second value; here both lines are named."""
+    text = find_registry().read_text(encoding="utf-8")
+    line = text.count("\n", 0, text.index("\n    family: densenet")) + 2
+    _broken(
+        text.replace("    family: densenet\n", "    family: densenet\n    family: vgg\n", 1),
+        tmp_path,
+        monkeypatch,
+    )
+    with pytest.raises(RegistryError) as caught:
+        load_registry()
+    assert str(caught.value) == (
+        "registry.yaml: architectures.densenet121.family: is written twice,"
+        f" first in line {line} (line {line + 1})"
+    )
+
+
+def _overlay(folder: Path, text: str, name: str = "overlay.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_overlay_gives_only_what_differs(tmp_path: Path) -> None:
+    """Mappings merge key by key, everything else stays as it was."""
+    overlay = _overlay(tmp_path, "architectures: {vgg16: {title: Ours, input: {height: 100}}}")
+    before, after = load_registry(()).architectures, load_registry([overlay]).architectures
+    assert list(after) == NAMES
+    assert after["vgg16"].title == "Ours"
+    assert (after["vgg16"].input.height, after["vgg16"].input.width) == (100, 224)
+    assert after["vgg16"].weights == before["vgg16"].weights
+    assert after["vgg19"] == before["vgg19"]
+
+
+def test_an_overlay_replaces_lists_whole(tmp_path: Path) -> None:
+    """A list of an overlay is not appended to the one below."""
+    overlay = _overlay(tmp_path, "architectures: {vgg16: {weights: []}}")
+    assert load_registry([overlay]).architectures["vgg16"].weights == ()
+
+
+def test_later_overlays_win(tmp_path: Path) -> None:
+    """Overlays apply in the order in which they are named."""
+    one = _overlay(tmp_path, "architectures: {vgg16: {title: One}, vgg19: {title: One}}", "one.yaml")
+    two = _overlay(tmp_path, "architectures: {vgg16: {title: Two}}", "two.yaml")
+    loaded = load_registry([one, two]).architectures
+    assert (loaded["vgg16"].title, loaded["vgg19"].title) == ("Two", "One")
+
+
+def test_the_environment_names_overlays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``ZOO_REGISTRY`` is split as ``PATH`` is; empty parts name nothing."""
+    one = _overlay(tmp_path, "architectures: {vgg16: {title: One}}", "one.yaml")
+    two = _overlay(tmp_path, "architectures: {vgg19: {title: Two}}", "two.yaml")
+    monkeypatch.setenv("ZOO_REGISTRY", os.pathsep.join([str(one), "", str(two)]))
+    assert overlays_from_environment() == (one, two)
+    assert (architecture("vgg16").title, architecture("vgg19").title) == ("One", "Two")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "culprit", "message"),
+    [
+        (
+            "architectures: {vgg16: {weights: [{id: 7}]}}",
+            "architectures: {vgg16: {title: Ours}}",
+            "first.yaml",
+            "architectures.vgg16.weights[0].set: is missing",
+        ),
+        (
+            "architectures: {vgg16: {title: 7}}",
+            "architectures: {vgg16: {title: [7]}}",
+            "second.yaml",
+            "architectures.vgg16.title: a list is not text",
+        ),
+        (
+            "architectures: {mine: {family: vgg}}",
+            "architectures: {vgg19: {input: {min_size: 48}}}",
+            "first.yaml",
+            "architectures.mine.title: is missing",
+        ),
+        (
+            "architectures: {vgg16: {input: {colours: 3}}}",
+            "architectures: {vgg16: {input: {height: 3}}}",
+            "first.yaml",
+            "architectures.vgg16.input.colours: is not a known key",
+        ),
+        (
+            "architectures: {vgg16: {input: 3}}",
+            "architectures: {vgg16: {input: {height: 3}}}",
+            "second.yaml",
+            "architectures.vgg16.input.width: is missing",
+        ),
+    ],
+)
+def test_a_mistake_is_laid_at_the_door_of_the_file_that_wrote_it(
+    first: str, second: str, culprit: str, message: str, tmp_path: Path
+) -> None:
+    """Among several files the message names the one that holds the offending value."""
+    overlays = [_overlay(tmp_path, first, "first.yaml"), _overlay(tmp_path, second, "second.yaml")]
+    with pytest.raises(RegistryError) as caught:
+        load_registry(overlays)
+    assert str(caught.value) == f"{tmp_path / culprit}: {message}"
+
+
+def test_a_mistake_below_an_overlay_is_still_the_base_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An innocent overlay is not blamed for the file it is laid over."""
+    text = find_registry().read_text(encoding="utf-8").replace("    title: VGG-16\n", "", 1)
+    _broken(text, tmp_path, monkeypatch)
+    overlay = _overlay(tmp_path, "architectures: {vgg16: {input: {height: 3}}}")
+    with pytest.raises(RegistryError) as caught:
+        load_registry([overlay])
+    assert str(caught.value) == "registry.yaml: architectures.vgg16.title: is missing"
+
+
+def test_an_overlay_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file named in the environment that does not exist is an error, not ignored."""
+    monkeypatch.setenv("ZOO_REGISTRY", str(tmp_path / "nowhere.yaml"))
+    with pytest.raises(RegistryError) as caught:
+        get_registry()
+    assert str(caught.value) == f"{tmp_path / 'nowhere.yaml'}: cannot be read: No such file or directory"
+
+
+def test_an_incomplete_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its registry the package says that it is incomplete."""
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "zoo" / "registry" / "files.py"))
+    with pytest.raises(RegistryError) as caught:
+        find_registry()
+    assert str(caught.value) == (
+        f"registry.yaml: is missing from {tmp_path.resolve() / 'zoo'}; install keras-weight-zoo again"
+    )
+
+
+def test_the_packaged_registry_comes_before_the_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installed package reads the file beside its modules, a checkout the one at its root."""
+    (tmp_path / "zoo").mkdir()
+    root, packaged = tmp_path / "registry.yaml", tmp_path / "zoo" / "registry.yaml"
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "zoo" / "registry" / "files.py"))
+    root.touch()
+    assert find_registry() == root.resolve()
+    packaged.touch()
+    assert find_registry() == packaged.resolve()
+
+
+def test_the_registry_is_read_again_only_when_a_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files give the same object; a changed overlay gives a new one."""
+    overlay = _overlay(tmp_path, "architectures: {vgg16: {title: One}}")
+    monkeypatch.setenv("ZOO_REGISTRY", str(overlay))
+    before = get_registry()
+    assert get_registry() is before
+    _overlay(tmp_path, "architectures: {vgg16: {title: Another}}")
+    assert get_registry().architectures["vgg16"].title == "Another"
+    assert before.architectures["vgg16"].title == "One"
+
+
+def test_reading_the_registry_imports_nothing_heavy() -> None:
+    """Listing networks needs neither arrays nor HDF5, neither a framework nor the network nor OpenSSL."""
+    code = "import sys, zoo.registry; zoo.registry.list_models(); print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"keras", "tensorflow", "numpy", "h5py", "requests", "rich", "hashlib", "difflib"}
+    assert heavy.isdisjoint(printed.stdout.split())
+
+
+def test_list_models_matches_shell_patterns() -> None:
+    """Patterns match whole names; nothing found is an empty list."""
+    assert list_models("*resnet*") == ["resnet50", "resnet101", "resnet152"]
+    assert list_models("densenet1[26]1") == ["densenet121", "densenet161"]
+    assert list_models("net") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("resnet51", "; nearest: resnet50, resnet101, resnet152"),
+        ("DenseNet161", "; nearest: densenet121, densenet161, densenet169"),
+        ("inception-v4", "; nearest: inception_v3, inception_v4"),
+        ("alexnet", "; nearest: googlenet"),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_an_unknown_network_is_answered_with_the_nearest(name: str, nearest: str) -> None:
+    """The message lists similar names in the registry's order and says where all are."""
+    with pytest.raises(UnknownNameError) as caught:
+        architecture(name)
+    assert str(caught.value) == f"no architecture is called {name!r}{nearest}. `zoo list` shows all."
+
+
+def test_a_weights_file_is_found_by_its_id() -> None:
+    """An id leads to the file and its network."""
+    network, file = weights_file("densenet161-tf-flyyufelix")
+    assert (network.name, file.filename) == ("densenet161", "densenet161_weights_tf.h5")
+
+
+def test_an_unknown_weights_file_is_answered_with_the_nearest() -> None:
+    """The message lists similar ids."""
+    with pytest.raises(UnknownNameError) as caught:
+        weights_file("vgg16-th-gits")
+    assert str(caught.value) == (
+        "no weights file is called 'vgg16-th-gits'; nearest: vgg16-th-gist, vgg16-th-top-v0.1, vgg19-th-gist."
+        " `zoo show NAME` shows those of a network."
+    )
+
+
+def test_weights_files_are_chosen_by_their_facts() -> None:
+    """Set, top, layout and kernels narrow the choice; the order stays."""
+    network = architecture("resnet50")
+    chosen = weights_files(network, top=False)
+    assert [file.id for file in chosen] == ["resnet50-th-notop-v0.2", "resnet50-tf-notop-v0.2"]
+    assert [file.id for file in weights_files(network, layout="tf", kernels="tf", top=True)] == [
+        "resnet50-tf-top-v0.2"
+    ]
+    assert weights_files(network, layout="th", kernels="tf") == ()
+    assert {file.set for file in weights_files(network, "imagenet-0.1")} == {"imagenet-0.1"}
+
+
+def test_an_unknown_weights_set_is_answered_with_those_there_are() -> None:
+    """The message lists the sets of this network."""
+    with pytest.raises(UnknownNameError) as caught:
+        weights_files(architecture("inception_v3"), "imagenet21k")
+    assert str(caught.value) == (
+        "inception_v3 has no weights set 'imagenet21k'; it has: imagenet, imagenet-2017"
+    )
+
+
+def reachable(root: object) -> list[object]:
+    """Return everything that a registry holds, itself too, however deep."""
+    found, waiting = [], [root]
+    while waiting:
+        one = waiting.pop()
+        found.append(one)
+        if is_dataclass(one):
+            waiting += [getattr(one, field.name) for field in fields(one)]
+        elif isinstance(one, Mapping):
+            waiting += [*one, *one.values()]
+        elif not isinstance(one, str) and isinstance(one, Iterable):
+            waiting += list(one)
+    return found
+
+
+CHANGES = ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update")
+CHANGES += ("append", "extend", "insert", "remove", "sort", "reverse", "add", "discard", "__iadd__")
+
+
+def test_nothing_in_a_registry_can_be_changed() -> None:
+    """All share one registry: what one changes all others would see."""
+    registry = get_registry()
+    before = repr(registry)
+    everything = reachable(registry)
+    kinds = {type(one) for one in everything}
+    assert len(everything) > 1000
+    assert not kinds & {dict, list, set, bytearray}
+    for one in everything:
+        assert not hasattr(one, "__dict__"), one
+        for name in [field.name for field in fields(one)] if is_dataclass(one) else ():
+            with pytest.raises(FrozenInstanceError):
+                setattr(one, name, None)
+        if isinstance(one, Mapping):
+            for change in CHANGES:
+                for arguments in ((), ("vgg16",), ("vgg16", 1), ({"vgg16": 1},)):
+                    with pytest.raises((TypeError, AttributeError)):
+                        getattr(one, change)(*arguments)
+        else:
+            assert isinstance(one, (str, int, float, tuple, type(None))) or is_dataclass(one), one
+    assert repr(get_registry()) == before
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_registry_can_be_copied(copied: Callable[[Any], Any]) -> None:
+    """By whoever wants one to change."""
+    network = get_registry().architectures["densenet161"]
+    assert copied(network) == network
+    assert copied(get_registry().architectures) == get_registry().architectures
+    config = dict(network.default_graph.config)
+    config["blocks"] = 1
+    assert json.loads(json.dumps(asdict(network)))["name"] == "densenet161"
