@@ -1,7 +1,8 @@
 """Pages of the documentation that show how something is added: their blocks of code, put where they say.
 
 A block's first line says where it belongs: ``# zoo/networks/families/tiny.py`` is a file of its own,
-``# converters/layers/table.py, in KINDS`` the last entry of a table that stands there already, and ``# try it`` is run.
+``# converters/layers/table.py, in KINDS`` the last entry of a table that stands there already, and
+``# try it`` is run.
 """
 
 from __future__ import annotations
