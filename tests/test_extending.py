@@ -1,4 +1,4 @@
-"""Each page on how something is added holds: its code, put where it says into a copy of the packages, runs."""
+"""Each page on how something is added holds: its code, put where it says, runs."""
 
 from __future__ import annotations
 
