@@ -36,7 +36,7 @@ class Limits:
         chunk_bytes: Bytes of one chunk of a dataset when it is unpacked.
         ratio: Bytes that one stored byte may unpack to; deflate cannot give more than 1032.
         header_bytes: Bytes of JSON: the header of a safetensors file, a configuration.
-        memory_bytes: Memory that the process which unpacks chunks may take on top of three chunks.
+        memory_bytes: Memory that the process which decompresses chunks may take on top of three chunks.
         seconds: Time to read a file's metadata, to describe it, to plan, and to unpack a block of a dataset.
     """
 

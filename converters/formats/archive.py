@@ -128,7 +128,7 @@ class Archive:
     def _unpacked(self, name: str) -> IO[bytes]:
         size, cap = self._members[name].file_size, self.limits.archive_bytes
         if size > cap:
-            raise self._refusal(name, f"unpacks to {too_many(size, cap, 'archive_bytes')}")
+            raise self._refusal(name, f"decompresses to {too_many(size, cap, 'archive_bytes')}")
         stream = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             for block in self._blocks(name):
@@ -140,7 +140,7 @@ class Archive:
         return stream
 
     def _blocks(self, name: str) -> Iterator[bytes]:
-        """Yield a member's bytes; what it unpacks to beyond its stated size is never seen."""
+        """Yield a member's bytes; what it decompresses to beyond its stated size is never seen."""
         try:
             with self._zip.open(self._members[name]) as member:
                 done = 0
@@ -208,7 +208,7 @@ def _kind_fault(info: zipfile.ZipInfo) -> str | None:
     if info.flag_bits & 1:
         return "is encrypted"
     if info.compress_type not in _METHODS:
-        return f"is packed by method {info.compress_type}; only stored (0) and deflate (8) are read"
+        return f"is compressed by method {info.compress_type}; only stored (0) and deflate (8) are read"
     return None
 
 

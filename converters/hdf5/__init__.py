@@ -1,1 +1,1 @@
-"""HDF5 files nobody trusts: a strict reader of our own, the child that unpacks, and what a writer needs."""
+"""HDF5 files nobody trusts: a strict reader of our own, the process that decompresses, a writer."""

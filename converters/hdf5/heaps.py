@@ -1,4 +1,4 @@
-"""Where HDF5 keeps names, long texts and what does not fit into a header: heaps and their indexes.
+"""Where HDF5 keeps names, variable-length strings and what fits into no header: heaps and indexes.
 
 Every structure is read at most once and through :class:`Blocks`, which counts what is read, so no cycle, no
 overlap and no stated size can make the reader take long or take much memory.
@@ -230,7 +230,7 @@ def _old_leaves(blocks: Blocks, address: int, level: int | None) -> Iterator[int
 
 
 class GlobalHeap:
-    """The texts of varying length, in collections that many attributes share."""
+    """The variable-length strings, in collections that many attributes share."""
 
     def __init__(self, blocks: Blocks) -> None:
         """Start with nothing read."""
@@ -238,7 +238,7 @@ class GlobalHeap:
         self._collections: dict[int, dict[int, bytes]] = {}
 
     def item(self, address: int, index: int, length: int) -> bytes:
-        """Return one text.
+        """Return one string.
 
         Raises:
             BrokenRuleError: If there is none, or it has not the length that it is said to have.
@@ -250,24 +250,24 @@ class GlobalHeap:
             self._collections[address] = self._collection(address)
         data = self._collections[address].get(index)
         if data is None or len(data) < length:
-            raise BrokenRuleError("points to a text that is not there")
-        # Another reference to the same text may keep a part of it of its own.
+            raise BrokenRuleError("points to a string that is not there")
+        # Another reference to the same string may keep a part of it of its own.
         self._blocks.charge(length)
         return data[:length]
 
     def _collection(self, address: int) -> dict[int, bytes]:
-        head = self._blocks.read(address, 16, "texts")
+        head = self._blocks.read(address, 16, "variable-length strings")
         (size,) = struct.unpack_from("<Q", head, 8)
         if head[:5] != b"GCOL\1" or size < 16:
-            raise BrokenRuleError("has damaged texts")
-        data = self._blocks.read(address, size, "texts")
+            raise BrokenRuleError("has damaged variable-length strings")
+        data = self._blocks.read(address, size, "variable-length strings")
         at, found = 16, {}
         while at + 16 <= size:
             index, _, _, length = struct.unpack_from("<HHIQ", data, at)
             if not index:
                 break
             if length > size - at - 16 or index in found:
-                raise BrokenRuleError("has damaged texts")
+                raise BrokenRuleError("has damaged variable-length strings")
             found[index] = data[at + 16 : at + 16 + length]
             at += 16 + length + -length % 8
         return found
@@ -366,13 +366,13 @@ class FractalHeap:
         blocks.once(address, "heap")
         head = checked(blocks.read(address, 146, "heap"), b"FRHP\0", "heap")
         self._blocks, self._address = blocks, address
-        packed, self._checks, managed = struct.unpack_from("<HBI", head, 7)
+        filtered, self._checks, managed = struct.unpack_from("<HBI", head, 7)
         (self._huge_tree,) = struct.unpack_from("<Q", head, 22)
         width, start, largest, bits = struct.unpack_from("<HQQH", head, 110)
         self._root, self._rows = struct.unpack_from("<QH", head, 132)
         powers = all(value and not value & (value - 1) for value in (width, start, largest))
-        if packed or not powers or bits > 64 or start > largest:
-            raise BrokenRuleError("has a damaged or packed heap")
+        if filtered or not powers or bits > 64 or start > largest:
+            raise BrokenRuleError("has a damaged or compressed heap")
         rows = largest.bit_length() - start.bit_length() + 2
         self._table = _Table(width=width, start=start, direct_rows=rows)
         self._offset_width = (bits + 7) // 8

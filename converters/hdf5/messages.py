@@ -21,10 +21,10 @@ CACHE_IMAGE = 24
 # An address that is not there.
 NOWHERE = (1 << 64) - 1
 MAX_RANK = 32
-# The steps of packing that are read, by their registered numbers.
+# The filters that are read, by their registered numbers.
 KNOWN_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 32000: "lzf"}
 # Those that can make a chunk smaller.
-PACKING = frozenset({1, 4, 32000})
+COMPRESSION = frozenset({1, 4, 32000})
 # Classes of types that are never read, in words that follow "holds".
 _FOREIGN = {
     2: "times",
@@ -219,14 +219,14 @@ def _chunked_new(data: bytes) -> Storage:
 
 
 def filters(data: bytes) -> tuple[FilterInfo, ...]:
-    """Return the steps of packing.
+    """Return the filter pipeline.
 
     Raises:
         BrokenRuleError: If one of them is not known; others would be loaded as plug-ins.
     """
     version, count = data[0], data[1]
     if version not in (1, 2):
-        raise BrokenRuleError("has a damaged list of filters")
+        raise BrokenRuleError("has a damaged filter pipeline")
     at, found = 8 if version == 1 else 2, []
     for _ in range(count):
         step, at = _filter(data, at, version)
@@ -240,7 +240,7 @@ def _filter(data: bytes, at: int, version: int) -> tuple[FilterInfo, int]:
     (number,) = struct.unpack_from("<H", data, at)
     if number not in KNOWN_FILTERS:
         known = ", ".join(KNOWN_FILTERS.values())
-        raise BrokenRuleError(f"is packed with filter {number}; only {known} are read")
+        raise BrokenRuleError(f"is compressed with filter {number}; only {known} are read")
     named = version == 1 or number >= 256
     length = int.from_bytes(data[at + 2 : at + 4], "little") if named else 0
     at += 4 if named else 2

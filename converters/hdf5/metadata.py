@@ -100,7 +100,7 @@ def _unpadded(item: bytes, padding: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class FilterInfo:
-    """One step of packing a chunk: its number and name in HDF5's list, flags and parameters."""
+    """One filter of a chunk's pipeline: its number and name in HDF5's list, flags and parameters."""
 
     id: int
     name: str
@@ -123,7 +123,7 @@ class DatasetInfo:
             for a dataset without any value.
         data: The values of a compact one.
         chunks: The shape of the chunks.
-        filters: How chunks are packed.
+        filters: The filter pipeline of its chunks.
         fill: The value of what was never written, or None.
     """
 
@@ -151,7 +151,7 @@ class DatasetInfo:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of its values when they are unpacked."""
+        """The bytes of its values when they are decompressed."""
         return self.size * self.type.size
 
 

@@ -101,7 +101,7 @@ class _Reader:
         self._blocks = blocks
         self._base = base
         self._limits = blocks.limits
-        self._texts = GlobalHeap(blocks)
+        self._variable = GlobalHeap(blocks)
         self._visited: set[int] = set()
         self._declared = 0
         # Where the values of contiguous datasets lie: begin, end, name.
@@ -344,14 +344,14 @@ class _Reader:
         )
 
     def _strings(self, data: bytes) -> tuple[bytes | None, ...]:
-        """Return texts of varying length, whose lengths are added up before they are fetched."""
+        """Return variable-length strings, whose lengths are added up before they are fetched."""
         pointers = list(struct.iter_unpack("<IQI", data))
         total, cap = sum(length for length, _, _ in pointers), self._limits.attribute_bytes
         if total > cap:
             raise BrokenRuleError(f"takes {too_many(total, cap, 'attribute_bytes')}")
-        # The address 0 stands for no text at all.
+        # The address 0 stands for no string at all.
         return tuple(
-            self._texts.item(address, index, length) if address not in (0, NOWHERE) else None
+            self._variable.item(address, index, length) if address not in (0, NOWHERE) else None
             for length, address, index in pointers
         )
 
@@ -404,8 +404,8 @@ class _Reader:
             raise BrokenRuleError(f"declares {nbytes} bytes and stores none of them")
         if place.layout != "chunked" and stored != nbytes:
             raise BrokenRuleError(f"declares {nbytes} bytes and stores {stored}")
-        packed = any(step.id in messages.PACKING for step in steps)
-        most = self._blocks.size * (self._limits.ratio if packed and place.layout == "chunked" else 1)
+        compressed = any(step.id in messages.COMPRESSION for step in steps)
+        most = self._blocks.size * (self._limits.ratio if compressed and place.layout == "chunked" else 1)
         self._declared += nbytes
         if nbytes > most:
             raise BrokenRuleError(

@@ -6,7 +6,7 @@ the object and the rule. The rules:
 
 - links are hard ones; each object has one name; no object is reached twice
 - datasets hold plain numbers, in the file itself: no external storage, nothing virtual, no references, text,
-  records or values of varying length; packed by deflate, shuffle, fletcher32, lzf or szip if at all
+  records or variable-length values; compressed by deflate, shuffle, fletcher32, lzf or szip if at all
 - attributes hold numbers or text
 - what a dataset declares is what it stores; no two datasets share bytes; nothing lies outside of the file
 - names are UTF-8 without control characters, NUL, ``.`` and ``..``
@@ -185,7 +185,7 @@ class Source:
     def _block(self, dataset: DatasetInfo, begin: int, end: int) -> Values:
         shape = (end - begin, *dataset.shape[1:]) if dataset.shape else ()
         if dataset.layout == "chunked":
-            data = self._unpacked(dataset, begin, end)
+            data = self._decompressed(dataset, begin, end)
         else:
             row = dataset.nbytes // (dataset.shape[0] if dataset.shape else 1)
             data = self._stored(dataset, begin * row, end * row)
@@ -203,7 +203,7 @@ class Source:
             begin += len(part)
         return b"".join(parts)
 
-    def _unpacked(self, dataset: DatasetInfo, begin: int, end: int) -> bytes:
+    def _decompressed(self, dataset: DatasetInfo, begin: int, end: int) -> bytes:
         try:
             return self._sandbox.rows(dataset, begin, end)
         except SandboxError as error:

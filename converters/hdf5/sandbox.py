@@ -45,11 +45,11 @@ _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class SandboxError(Exception):
-    """Why a block could not be unpacked, in words that follow the dataset's name."""
+    """Why a block could not be decompressed, in words that follow the dataset's name."""
 
 
 class Sandbox:
-    """A child that unpacks blocks of one file's datasets; started when the first one is asked for."""
+    """A process that decompresses blocks of one file's datasets; started when the first is asked for."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Sandbox:
             self._child = self._started()
         child = self._child
         if child.stdin is None or child.stdout is None:
-            raise SandboxError("cannot be unpacked: the process that unpacks has no pipes")
+            raise SandboxError("cannot be decompressed: the process that does has no pipes")
         end = self._clock() + self._limits.seconds
         try:
             child.stdin.write(request)
@@ -176,4 +176,4 @@ class Sandbox:
     def _death(self, child: subprocess.Popen[bytes]) -> str:
         code = child.wait()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"cannot be read (the process that unpacks it {how})"
+        return f"cannot be read (the process that decompresses it {how})"

@@ -166,7 +166,7 @@ def _(path, canary):
 
 @technique(
     "filter from a plug-in",
-    "dataset 'w' is packed with filter 32015; only deflate, shuffle, fletcher32, szip, lzf are read",
+    "dataset 'w' is compressed with filter 32015; only deflate, shuffle, fletcher32, szip, lzf are read",
 )
 def _(path, canary):
     chunked(path, lambda plist: plist.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,)))
@@ -174,7 +174,7 @@ def _(path, canary):
 
 @technique(
     "filter that no Keras has",
-    "dataset 'w' is packed with filter 6; only deflate, shuffle, fletcher32, szip, lzf are read",
+    "dataset 'w' is compressed with filter 6; only deflate, shuffle, fletcher32, szip, lzf are read",
 )
 def _(path, canary):
     with h5py.File(path, "w") as file:
@@ -450,7 +450,7 @@ def _(path, canary):
             group.create_group(f"w{number}")
 
 
-@technique("text that is not there", "attribute 'a' of the root points to a text that is not there")
+@technique("text that is not there", "attribute 'a' of the root points to a string that is not there")
 def _(path, canary):
     typed(path, lambda file: file.attrs.__setitem__("a", "x" * 77))
     patch(path, struct.pack("<IQ", 77, 2048), struct.pack("<IQ", 97, 2048))
@@ -581,7 +581,7 @@ def _(path, canary):
 
 @technique(
     "archive packed otherwise",
-    "member 'config.json' is packed by method 12; only stored (0) and deflate (8) are read",
+    "member 'config.json' is compressed by method 12; only stored (0) and deflate (8) are read",
     ".keras",
 )
 def _(path, canary):
@@ -600,7 +600,8 @@ def _(path, canary):
 
 @technique(
     "archive that fills the disk",
-    "member 'model.weights.h5' unpacks to 1000000 bytes; more than 999999 are not read (limit archive_bytes)",
+    "member 'model.weights.h5' decompresses to 1000000 bytes; more than 999999 are not read"
+    " (limit archive_bytes)",
     ".keras",
     archive_bytes=999_999,
 )

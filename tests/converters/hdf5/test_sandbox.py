@@ -22,12 +22,15 @@ from tests.support.weight_files import counted
 MISHAPS = {
     "crash": (
         "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
-        "cannot be read (the process that unpacks it was killed by signal 11)",
+        "cannot be read (the process that decompresses it was killed by signal 11)",
     ),
-    "end": ("raise SystemExit(3)", "cannot be read (the process that unpacks it ended with exit code 3)"),
+    "end": (
+        "raise SystemExit(3)",
+        "cannot be read (the process that decompresses it ended with exit code 3)",
+    ),
     "half an answer": (
         "import sys; sys.stdout.buffer.write(b'+' + (12).to_bytes(8, 'little') + b'half')",
-        "cannot be read (the process that unpacks it ended with exit code 0)",
+        "cannot be read (the process that decompresses it ended with exit code 0)",
     ),
     "too much": (
         "import sys; sys.stdout.buffer.write(b'+' + (1 << 62).to_bytes(8, 'little'))",
