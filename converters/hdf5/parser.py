@@ -370,11 +370,11 @@ class _Reader:
         if shape is None:
             raise BrokenRuleError("holds nothing at all, not even a shape")
         steps = messages.filters(_only(parts, messages.FILTERS)) if messages.FILTERS in parts else ()
-        place = messages.storage(_only(parts, messages.LAYOUT))
+        storage = messages.storage(_only(parts, messages.LAYOUT))
         nbytes = messages.declared(shape, kind.size)
-        self._check_size(place, nbytes, steps)
-        if place.layout == "chunked":
-            self._check_chunks(place, shape, kind)
+        self._check_size(storage, nbytes, steps)
+        if storage.layout == "chunked":
+            self._check_chunks(storage, shape, kind)
         fill = messages.fill_value(_only(parts, messages.FILL)) if messages.FILL in parts else None
         if fill is not None and len(fill) != kind.size:
             raise BrokenRuleError("has a damaged fill value")
@@ -384,28 +384,28 @@ class _Reader:
             shape=shape,
             maxshape=maxshape,
             type=kind,
-            layout=place.layout,
-            offset=self._region(place, nbytes, path),
-            data=place.data,
-            chunks=place.chunks[:-1] if place.chunks is not None else None,
-            filters=steps if place.layout == "chunked" else (),
+            layout=storage.layout,
+            offset=self._region(storage, nbytes, path),
+            data=storage.data,
+            chunks=storage.chunks[:-1] if storage.chunks is not None else None,
+            filters=steps if storage.layout == "chunked" else (),
             fill=fill,
         )
 
-    def _check_size(self, place: messages.Storage, nbytes: int, steps: tuple[FilterInfo, ...]) -> None:
+    def _check_size(self, storage: messages.Storage, nbytes: int, steps: tuple[FilterInfo, ...]) -> None:
         """Hold what a dataset declares against what it stores, and against what the file can hold."""
-        if place.layout == "compact":
-            stored = len(place.data or b"")
+        if storage.layout == "compact":
+            stored = len(storage.data or b"")
         else:
-            stored = 0 if place.address is None else self._blocks.size
-            if place.layout == "contiguous" and place.address is not None:
-                stored = place.size or 0
+            stored = 0 if storage.address is None else self._blocks.size
+            if storage.layout == "contiguous" and storage.address is not None:
+                stored = storage.size or 0
         if nbytes and not stored:
             raise BrokenRuleError(f"declares {nbytes} bytes and stores none of them")
-        if place.layout != "chunked" and stored != nbytes:
+        if storage.layout != "chunked" and stored != nbytes:
             raise BrokenRuleError(f"declares {nbytes} bytes and stores {stored}")
         compressed = any(step.id in messages.COMPRESSION for step in steps)
-        most = self._blocks.size * (self._limits.ratio if compressed and place.layout == "chunked" else 1)
+        most = self._blocks.size * (self._limits.ratio if compressed and storage.layout == "chunked" else 1)
         self._declared += nbytes
         if nbytes > most:
             raise BrokenRuleError(
@@ -415,23 +415,23 @@ class _Reader:
             cap = self._limits.declared_bytes
             raise BrokenRuleError(f"makes more than {cap} bytes of values (limit declared_bytes)")
 
-    def _check_chunks(self, place: messages.Storage, shape: Shape, kind: TypeInfo) -> None:
-        chunks = place.chunks or ()
+    def _check_chunks(self, storage: messages.Storage, shape: Shape, kind: TypeInfo) -> None:
+        chunks = storage.chunks or ()
         if len(chunks) != len(shape) + 1 or chunks[-1] != kind.size or 0 in chunks:
             raise BrokenRuleError(f"has chunks of {chunks[:-1]} that do not fit its shape {shape}")
         size, cap = messages.declared(chunks, 1), self._limits.chunk_bytes
         if size > cap:
             raise BrokenRuleError(f"has chunks of {too_many(size, cap, 'chunk_bytes')}")
 
-    def _region(self, place: messages.Storage, nbytes: int, path: str) -> int | None:
+    def _region(self, storage: messages.Storage, nbytes: int, path: str) -> int | None:
         """Return where a contiguous dataset lies in the whole file, once it is known to lie within it."""
-        if place.layout != "contiguous" or place.address is None or not nbytes:
+        if storage.layout != "contiguous" or storage.address is None or not nbytes:
             return None
-        if place.address + nbytes > self._blocks.size:
-            where = f"at {place.address}, {nbytes} bytes, of {self._blocks.size}"
+        if storage.address + nbytes > self._blocks.size:
+            where = f"at {storage.address}, {nbytes} bytes, of {self._blocks.size}"
             raise BrokenRuleError(f"has its values outside of the file ({where})")
-        self._regions.append((place.address, place.address + nbytes, path))
-        return self._blocks.start + place.address
+        self._regions.append((storage.address, storage.address + nbytes, path))
+        return self._blocks.start + storage.address
 
     def _check_overlaps(self) -> None:
         """Raise if two datasets share bytes: then the file holds less than it declares."""
