@@ -154,9 +154,9 @@ def _blocks(piece: Piece, run: int) -> Iterator[Piece]:
         yield piece
         return
     sizes = _block_shape(piece, run)
-    for place in np.ndindex(*(-(-size // step) for size, step in zip(shape, sizes, strict=True))):
+    for position in np.ndindex(*(-(-size // step) for size, step in zip(shape, sizes, strict=True))):
         yield piece.at(
-            tuple(slice(at * step, (at + 1) * step) for at, step in zip(place, sizes, strict=True))
+            tuple(slice(at * step, (at + 1) * step) for at, step in zip(position, sizes, strict=True))
         )
 
 

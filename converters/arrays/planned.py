@@ -204,9 +204,9 @@ class Share:
         if self.start is None or self.stop is None:
             return self.array
         array, width, last = self.array, self.stop - self.start, len(self.array.counted) - 1
-        place = array.order.index(last) if array.order else len(array.target_shape) - 1
+        axis = array.order.index(last) if array.order else len(array.target_shape) - 1
         shape = (*array.counted[:-1], width)
-        target = (*array.target_shape[:place], width, *array.target_shape[place + 1 :])
+        target = (*array.target_shape[:axis], width, *array.target_shape[axis + 1 :])
         gates = array.gates * width // array.counted[-1]
         before = shape if array.before else None
         return replace(array, shape=shape, before=before, target_shape=target, gates=gates)
@@ -292,8 +292,8 @@ class Output:
             return
         at = 0
         for share in self.shares:
-            place = target if len(self.shares) == 1 else target[..., at : at + share.width]
-            yield from share.pieces(sources, place)
+            room = target if len(self.shares) == 1 else target[..., at : at + share.width]
+            yield from share.pieces(sources, room)
             at += share.width
 
     def apply(self, sources: Mapping[str, Values]) -> Values:

@@ -346,7 +346,7 @@ class _Table:
         """Return the size of the blocks of a row."""
         return self.start << max(row - 1, 0)
 
-    def place(self, offset: int) -> tuple[int, int, int]:
+    def position(self, offset: int) -> tuple[int, int, int]:
         """Return row and column of the block that holds an offset, and the offset at which it begins."""
         row = (offset // (self.width * self.start)).bit_length()
         begin = self.width * self.start << row - 1 if row else 0
@@ -403,8 +403,8 @@ class FractalHeap:
             found = records(self._blocks, self._huge_tree, 1) if self._huge_tree != NOWHERE else ()
             self._huge = {}
             for record in found:
-                place, length, key = struct.unpack_from("<QQQ", record)
-                self._huge[key] = (place, length)
+                address, length, key = struct.unpack_from("<QQQ", record)
+                self._huge[key] = (address, length)
                 self._blocks.charge(_ENTRY)
         if number not in self._huge:
             raise BrokenRuleError("points to what is not in its heap")
@@ -441,7 +441,7 @@ class FractalHeap:
         """Return where in the heap the block of an offset begins, its address and its size."""
         table, begin, address, rows = self._table, 0, self._root, self._rows
         while True:
-            row, column, inner = table.place(offset - begin)
+            row, column, inner = table.position(offset - begin)
             if row >= rows:
                 raise BrokenRuleError("points to what is not in its heap")
             entries = self._read_indirect(address, rows)

@@ -208,8 +208,8 @@ def _chunked_new(data: bytes) -> Storage:
     if not 1 <= width <= 8:
         raise BrokenRuleError("has a damaged layout")
     at = 5 + width * rank
-    places = range(5, at, width)
-    sizes = [int.from_bytes(data[place : place + width], "little") for place in places]
+    offsets = range(5, at, width)
+    sizes = [int.from_bytes(data[offset : offset + width], "little") for offset in offsets]
     # What lies between the kind of index and the address: single, implicit, fixed, extensible array, B-tree.
     extra = {1: 12 if flags & 2 else 0, 2: 0, 3: 1, 4: 5, 5: 6}.get(data[at])
     if extra is None:
