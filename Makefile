@@ -4,7 +4,7 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx test-backends test-chains torture torture-files lint digests bench wheel clean
+.PHONY: demo test test-nginx test-backends test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -33,9 +33,21 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The site in docs/_build: warnings are errors, and so is a reference to something that is not there.
+docs: $(VENV)/docs-ready
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build
+
 # What the converter makes of every sample; refused where that changed and RULES_NUMBER did not.
 digests: $(VENV)/ready
 	$(BIN)/python -m tests.support.conversion_digests
+
+# The table of networks in the README, from the registry; the registry's JSON Schema, from its records.
+table: $(VENV)/ready
+	$(BIN)/python -m tests.readme_table
+
+schema: $(VENV)/ready
+	$(BIN)/python -m zoo.registry_schema > zoo/registry.schema.json.new
+	mv zoo/registry.schema.json.new zoo/registry.schema.json
 
 bench: $(VENV)/ready
 	$(BIN)/pip install --quiet --editable '.[bench]'
@@ -53,11 +65,15 @@ torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(VENV)/docs-ready: $(VENV)/ready
+	$(BIN)/pip install --quiet --editable '.[docs]'
 	touch $@
 
 $(BACKENDS)/ready: pyproject.toml

@@ -48,7 +48,7 @@ def feature_maps(
         include_preprocessing: Whether the model takes RGB images with values 0 to 255 as they are.
 
     Returns:
-        A model that is not compiled. Its output is a dict: ``{"stride4": map, "stride8": map, ...}`` in the
+        A model that is not compiled. Its output is a dict, ``{"stride4": map, "stride8": map, ...}`` in the
         order of ``strides``, with maps of shape (N, H / stride, W / stride, C), rounded as the network rounds
         at its edges, or (N, C, H / stride, W / stride).
 

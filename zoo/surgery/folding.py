@@ -30,7 +30,7 @@ def fuse(model: keras.Model) -> keras.Model:
         model: A functional or ``Sequential`` model, which stays as it is.
 
     Returns:
-        A functional model with layers and weights of its own, for inference and for frozen parts: the
+        A functional model with layers and weights of its own, for inference and for frozen parts; the
         convolutions that were changed are not trainable. It is not compiled.
 
     Raises:
