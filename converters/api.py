@@ -124,6 +124,14 @@ def inspect_file(
     Raises:
         FileFormatError: If it is not a Keras weights file that can be read.
         ArgumentError: If the user names a layer or a kind that is not there.
+
+    Examples:
+        >>> import converters
+        >>> found = converters.inspect_file("small_th.h5")
+        >>> found.layout.value, found.layout.source
+        ('th', 'shapes')
+        >>> [(layer.name, layer.kind) for layer in found.description.layers]
+        [('conv1', 'Conv2D'), ('fc', 'Dense')]
     """
     description = describe(path, keras_version=checked_version(keras_version), layers=layers)
     found = recognise(description, known_structures())
@@ -190,6 +198,14 @@ def plan_file(
         ConversionError: If a layer has no rule, or nothing tells what the file is.
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
         StructureMismatchError: If the file has not the layers of ``arch``.
+
+    Examples:
+        >>> import converters
+        >>> plan = converters.plan_file("small_th.h5", direction="th-to-tf", flatten={"fc": (8, 2, 2)})
+        >>> print(plan.source)
+        layout th, kernels th
+        >>> print(plan.target)
+        layout tf, kernels tf
     """
     user_layout = checked_axis(from_layout, "from_layout")
     user_kernels = checked_axis(from_kernels, "from_kernels")
@@ -283,6 +299,14 @@ def convert_file(
     Warns:
         ConversionWarning: What had to be taken for granted, before anything is written; see
             :class:`converters.ConversionWarning` for how to silence it or to make it an error.
+
+    Examples:
+        >>> import converters
+        >>> done = converters.convert_file("small_th.h5", direction="th-to-tf", flatten={"fc": (8, 2, 2)})
+        >>> done.target.name
+        'small_th_tf.h5'
+        >>> converters.inspect_file(done.target).layout.source
+        'record'
     """
     plan = plan_file(
         src,

@@ -23,7 +23,13 @@ Rows = tuple[Shape, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What a weights file is: the order of its axes, and how its convolution kernels are stored."""
+    """What a weights file is: the order of its axes, and how its convolution kernels are stored.
+
+    Examples:
+        >>> import converters
+        >>> print(converters.Form(layout="tf", kernels="th"))  # as Keras on Theano wrote it, channels last
+        layout tf, kernels th
+    """
 
     layout: Layout
     kernels: Kernels

@@ -148,6 +148,11 @@ def parse_layers(texts: Sequence[str]) -> dict[str, str]:
 
     Raises:
         ArgumentError: If a text has another form.
+
+    Examples:
+        >>> import converters
+        >>> converters.parse_layers(["up1=Conv2DTranspose", "td=TimeDistributed(Dense)"])
+        {'up1': 'Conv2DTranspose', 'td': 'TimeDistributed(Dense)'}
     """
     parsed: dict[str, str] = {}
     for text in texts:

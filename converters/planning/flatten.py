@@ -38,6 +38,11 @@ def parse_flatten(texts: Sequence[str]) -> dict[str, Rows | str | None]:
 
     Raises:
         ArgumentError: If a text has another form.
+
+    Examples:
+        >>> import converters
+        >>> converters.parse_flatten(["fc1=512x7x7", "fc2=none"])
+        {'fc1': ((512, 7, 7),), 'fc2': None}
     """
     parsed: dict[str, Rows | str | None] = {}
     for text in texts:

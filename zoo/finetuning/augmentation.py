@@ -37,6 +37,11 @@ def default_augmentation(*, flip: bool = True) -> keras.Sequential:
 
     Returns:
         Layers for images (N, H, W, 3) with values 0 to 255.
+
+    Examples:
+        >>> from zoo import finetuning
+        >>> [layer.name for layer in finetuning.default_augmentation(flip=False).layers][:2]
+        ['rotation', 'shift']
     """
     layers = keras.layers
     fill = {"fill_mode": "reflect", "data_format": "channels_last"}

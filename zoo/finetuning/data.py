@@ -387,6 +387,13 @@ def as_pictures(
 
     Raises:
         ArgumentError: There are no pictures in it, only one class, or a class that ``like`` has not.
+
+    Examples:
+        >>> from zoo import finetuning
+        >>> train = finetuning.as_pictures("photos")
+        >>> valid = finetuning.as_pictures("photos", like=train)  # the same classes, in the same order
+        >>> valid.classes == train.classes
+        True
     """
     if like is None:
         return _read(data, _Wanted(), size, labelled=labelled)
@@ -433,6 +440,12 @@ def from_folder(
     Raises:
         ArgumentError: There is no such folder, no pictures in it, only one class, or a class that is not
             among ``classes``.
+
+    Examples:
+        >>> from zoo import finetuning
+        >>> found = finetuning.from_folder("photos")  # photos/cats/1.png, photos/dogs/1.png and so on
+        >>> found.classes, len(found)
+        (('cats', 'dogs'), 4)
     """
     return _folder(Path(folder), _given(classes), size)
 
@@ -513,6 +526,12 @@ def from_csv(
     Raises:
         ArgumentError: It is no such file, lacks a column, lists no pictures, only one class, or a class that
             is not among ``classes``.
+
+    Examples:
+        >>> from zoo import finetuning
+        >>> found = finetuning.from_csv("photos.csv")  # file,label and then cats/1.png,cat and so on
+        >>> found.classes, found.labels.tolist()
+        (('cat', 'dog'), [0, 0, 1, 1])
     """
     return _table(Path(path), _given(classes), size)
 
@@ -648,6 +667,14 @@ def from_arrays(
     Raises:
         ArgumentError: The two do not belong together, the values are not on the scale 0 to 255, or there is
             only one class.
+
+    Examples:
+        >>> import numpy as np
+        >>> from zoo import finetuning
+        >>> images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3))
+        >>> found = finetuning.from_arrays(images, ["cat", "dog"] * 3)
+        >>> found.classes, found.labels.tolist()
+        (('cat', 'dog'), [0, 1, 0, 1, 0, 1])
     """
     return _array(images, labels, _given(classes))
 
@@ -690,6 +717,13 @@ def from_loader(loader: Iterable[Any], *, classes: Sequence[str] | None = None) 
 
     Raises:
         ArgumentError: It yields something else or has no end, or what :func:`from_arrays` refuses.
+
+    Examples:
+        >>> import numpy as np
+        >>> from zoo import finetuning
+        >>> batch = np.zeros((2, 32, 32, 3), np.uint8), ["cat", "dog"]
+        >>> len(finetuning.from_loader([batch, batch]))
+        4
     """
     return _loader(loader, _given(classes))
 
@@ -915,6 +949,14 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
 
     Raises:
         ArgumentError: The share is not between 0 and 1, or no class has two different pictures.
+
+    Examples:
+        >>> import numpy as np
+        >>> from zoo import finetuning
+        >>> images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3))
+        >>> found = finetuning.from_arrays(images, ["cat", "dog"] * 5)
+        >>> [len(part) for part in finetuning.split(found, 0.2, seed=0)]
+        [8, 2]
     """
     check_share(share)
     chosen = np.zeros(len(pictures), np.bool_)

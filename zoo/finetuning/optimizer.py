@@ -77,6 +77,12 @@ def factors_by_layer(
     Raises:
         ArgumentError: A factor is not a number from 0.
         UnknownNameError: A group has no layers.
+
+    Examples:
+        >>> from zoo import finetuning
+        >>> layers = ["conv1", "res5a", "fc"]
+        >>> finetuning.factors_by_layer({"head": 10, "res5*": 0.1}, layers, head=["fc"])
+        {'fc': 10.0, 'res5a': 0.1}
     """
     found: dict[str, float] = {}
     for group, factor in (groups or {}).items():

@@ -142,6 +142,13 @@ def choose_strategy(pictures: int, classes: int) -> Choice:
         ``svm`` under 1,000 pictures, ``all`` from 50,000, and between these ``freeze-pretrain-finetune``
         under 1,000 pictures a class and ``last-layers`` from there. Data that look nothing like ImageNet's
         want more of the network trained than this, which a count cannot tell.
+
+    Examples:
+        >>> from zoo import finetuning
+        >>> finetuning.choose_strategy(240, 10).strategy
+        'svm'
+        >>> finetuning.choose_strategy(20_000, 2).strategy
+        'last-layers'
     """
     each = f"{pictures / classes:,.0f} a class"
     if pictures < _FEW:

@@ -160,6 +160,13 @@ def replace_head(
     Raises:
         ArgumentError: ``num_classes`` is no count, there is no classifier, or other weights stand on it.
         UnknownNameError: There is no layer of this name.
+
+    Examples:
+        >>> import keras
+        >>> import zoo
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="softmax")])
+        >>> zoo.replace_head(model, num_classes=10).output_shape
+        (None, 10)
     """
     if not is_whole(num_classes) or num_classes < 1:
         raise ArgumentError(f"num_classes={num_classes!r}: must be a whole number from 1")
@@ -189,6 +196,13 @@ def extend_head(
     Raises:
         ArgumentError: ``extra_classes`` is no count, there is no classifier, or other weights stand on it.
         UnknownNameError: There is no layer of this name.
+
+    Examples:
+        >>> import keras
+        >>> import zoo
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="softmax")])
+        >>> zoo.extend_head(model, extra_classes=2).output_shape
+        (None, 6)
     """
     if not is_whole(extra_classes) or extra_classes < 1:
         raise ArgumentError(f"extra_classes={extra_classes!r}: must be a whole number from 1")

@@ -89,6 +89,14 @@ def load(
         ConversionWarning: What nothing told of the file at a path, for instance how its kernels are stored,
             so that it had to be taken for granted. ``warnings.filterwarnings("error",
             category=zoo.ConversionWarning)`` refuses such a file, ``"ignore"`` silences the warning.
+
+    Examples:
+        Random weights, and no head, so that nothing is fetched:
+
+        >>> import zoo
+        >>> model = zoo.load("vgg16", weights=None, num_classes=0, data_format="channels_last")
+        >>> model.output_shape
+        (None, 7, 7, 512)
     """
     return prepared(
         name,

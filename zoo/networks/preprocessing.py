@@ -43,6 +43,13 @@ def preprocess_input(
     Raises:
         UnknownNameError: There is no such architecture.
         ArgumentError: The images have another shape, or are not numbers.
+
+    Examples:
+        >>> import numpy as np
+        >>> import zoo
+        >>> red = np.full((1, 224, 224, 3), (255, 0, 0), np.uint8)
+        >>> zoo.preprocess_input("inception_v3", red)[0, 0, 0].tolist()
+        [1.0, -1.0, -1.0]
     """
     return apply_recipe(architecture(name).preprocessing, images, data_format)
 

@@ -98,6 +98,12 @@ def architecture(name: str) -> Architecture:
 
     Raises:
         UnknownNameError: There is no such network; the message lists the nearest names.
+
+    Examples:
+        >>> import zoo
+        >>> network = zoo.spec("densenet161")
+        >>> network.input.height, network.preprocessing.channel_order, network.classes
+        (224, 'bgr', 1000)
     """
     return _look_up(name, get_registry().architectures, "architecture", "`zoo list` shows all.")
 
@@ -107,6 +113,11 @@ def list_models(pattern: str = "*") -> list[str]:
 
     Args:
         pattern: Only those that match this shell pattern, for example ``*resnet*``.
+
+    Examples:
+        >>> import zoo
+        >>> zoo.list_models("*resnet*")
+        ['resnet50', 'resnet101', 'resnet152']
     """
     return [name for name in get_registry().architectures if fnmatchcase(name, pattern)]
 

@@ -35,6 +35,14 @@ def fuse(model: keras.Model) -> keras.Model:
 
     Raises:
         ArgumentError: The graph of the model is not known.
+
+    Examples:
+        >>> import keras
+        >>> import zoo
+        >>> layers = [keras.layers.Conv2D(4, 3, use_bias=False), keras.layers.BatchNormalization()]
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+        >>> [type(layer).__name__ for layer in zoo.fuse(model).layers]
+        ['InputLayer', 'Conv2D']
     """
     graph = wiring(model)
     pairs = _pairs(graph)

@@ -77,6 +77,14 @@ def with_preprocessing(
     Raises:
         UnknownNameError: There is no such architecture.
         ArgumentError: The model does not take one batch of images with three channels.
+
+    Examples:
+        >>> import keras
+        >>> import zoo
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+        >>> raw = zoo.with_preprocessing(model, "inception_v3")  # 0 to 255 becomes -1 to 1
+        >>> float(raw(255 * keras.ops.ones((1, 8, 8, 3)))[0, 0])
+        1.0
     """
     check_drawn(model)
     axis = _channel_axis(model, data_format)
