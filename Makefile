@@ -46,8 +46,8 @@ table: $(VENV)/ready
 	$(BIN)/python -m tests.readme_table
 
 schema: $(VENV)/ready
-	$(BIN)/python -m zoo.registry_schema > zoo/registry.schema.json.new
-	mv zoo/registry.schema.json.new zoo/registry.schema.json
+	$(BIN)/python -m zoo.registry.schema > .schema.new
+	mv .schema.new zoo/registry.schema.json
 
 bench: $(VENV)/ready
 	$(BIN)/pip install --quiet --editable '.[bench]'

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ LINES = 200
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_MODULE = re.compile(r"(?<!pip )python3? -m ([\w.]+)")
+_FILE = re.compile(r"(?<![\w./-])(?:tests|examples|benchmarks|docs|zoo|converters)/[\w/.-]+\.\w+")
 _VARIABLE = re.compile(r"\bZOO_[A-Z_]+\b")
 
 
@@ -79,6 +82,16 @@ def test_the_readme_lists_every_command() -> None:
     assert sorted(listed) == sorted(subparsers[0].choices)
 
 
+def test_a_newcomer_is_told_of_every_room() -> None:
+    """CONTRIBUTING.md has a row for each package, of those that there are."""
+    rooms = {
+        path.parent for package in ("zoo", "converters") for path in (ROOT / package).glob("*/__init__.py")
+    }
+    rows = re.findall(r"^\| (`[a-z0-9`, ]+`) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted(room.name for room in rooms)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/command-line.md"])
 def test_a_page_lists_every_environment_variable(page: str) -> None:
     """Those that the packages read, and no others."""
@@ -111,6 +124,14 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.is_file(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile"], ids=per_page)
+def test_every_module_and_file_that_a_page_names_is_there(page: Path) -> None:
+    """What is run with ``python -m``, and files of the checkout by their paths."""
+    text = page.read_text("utf-8")
+    assert [name for name in _MODULE.findall(text) if find_spec(name) is None] == []
+    assert [name for name in _FILE.findall(text) if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=per_page)
