@@ -4,7 +4,7 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx test-backends test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-nginx test-pages test-backends test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -15,6 +15,10 @@ test: $(VENV)/ready
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
 	$(BIN)/python -m pytest tests/nginx/check_nginx.py
+
+# The commands of the README and of docs/ as they stand, on practice files; what they print is compared.
+test-pages: $(VENV)/ready
+	$(BIN)/python -m pytest tests/check_pages.py
 
 # All pairs of forms over all samples, and chains of three and four; all eleven networks.
 test-chains: $(VENV)/ready
