@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialect_samples import DATA
-from tests.test_readme import PAGES, ROOT, per_page
-from tests.weight_files import counted, write_named
+from tests.support.paths import DIALECTS, ROOT
+from tests.support.weight_files import counted, write_named
+from tests.test_readme import PAGES, per_page
 from zoo import practice
 from zoo.practice.files import write_published
 from zoo.practice.stand_in import stand_in
@@ -79,7 +79,7 @@ def _write_weights(folder: Path) -> None:
     import keras
 
     write_published("resnet50", folder / "resnet50_th.h5", "th")
-    samples = DATA / "keras122_theano_th"
+    samples = DIALECTS / "keras122_theano_th"
     shutil.copy(samples / "lstm_consume_cpu.weights.h5", folder / "lstm.h5")
     shutil.copy(samples / "bn_mode0_axis1.weights.h5", folder / "old.h5")
     (folder / "weights").mkdir()

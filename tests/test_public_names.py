@@ -17,7 +17,8 @@ import converters.errors
 import zoo
 import zoo.errors
 import zoo.finetuning
-from tests.weight_files import counted, write_named
+from tests.support.paths import ROOT
+from tests.support.weight_files import counted, write_named
 
 MODULES = (zoo, zoo.finetuning, converters, zoo.errors, converters.errors)
 NAMES = [f"{module.__name__}.{name}" for module in MODULES for name in getattr(module, "__all__", ())]
@@ -38,7 +39,7 @@ WITHOUT_EXAMPLE = (
     "zoo.finetuning.train_all",
 )
 
-PAGE = Path(__file__).parent.parent / "docs" / "api.md"
+PAGE = ROOT / "docs" / "api.md"
 _ENTRY = re.compile(r"^\.\. (?:auto)?(?:function|class|exception|data|module):: ([\w.]+)", re.MULTILINE)
 
 

@@ -17,11 +17,13 @@ import converters
 import zoo
 import zoo.finetuning
 from tests.readme_table import README, with_table
+from tests.support.paths import ROOT
 from zoo.cli.parser import build_parser
 
-ROOT = README.parent
 # The changelog speaks of names that are gone.
 PAGES = sorted(page for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if page.name != "CHANGELOG.md")
+# What these show is put into the packages and run by a test of its own.
+ALL_PAGES = [*PAGES, *sorted(ROOT.glob("docs/extending/*.md"))]
 LINES = 200
 """How long a README may be that is read in five minutes."""
 
@@ -62,7 +64,7 @@ def test_the_readme_is_read_in_five_minutes() -> None:
     assert len(README.read_text("utf-8").splitlines()) <= LINES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=per_page)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=per_page)
 def test_every_command_of_a_page_can_be_typed(page: Path) -> None:
     """Each `$ zoo …` line is understood by the parser."""
     for arguments in commands(page):
@@ -101,7 +103,7 @@ def test_a_page_lists_every_environment_variable(page: str) -> None:
     assert listed == read
 
 
-@pytest.mark.parametrize("page", PAGES, ids=per_page)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=per_page)
 def test_a_page_names_no_variable_that_nothing_reads(page: Path) -> None:
     """Beside the packages' own, only those of the tests and of make."""
     assert set(_VARIABLE.findall(page.read_text("utf-8"))) <= _known_variables()
@@ -114,7 +116,7 @@ def _known_variables() -> frozenset[str]:
     return frozenset(name for text in texts for name in _VARIABLE.findall(text))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=per_page)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=per_page)
 def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     """To a file that is there, and to a heading of it; addresses on the web are not asked."""
     for link in _LINK.findall(page.read_text("utf-8")):
