@@ -140,4 +140,4 @@ def test_what_a_page_prints_is_what_is_printed(page: Path, world: Path, tmp_path
 
 def _masked(lines: list[str]) -> list[str]:
     """Return lines without decimals and bars, and without what only fills a table's columns."""
-    return [re.sub(r" *\d+\.\d+|[▏-█]+", "#", line).rstrip() for line in lines if line.strip()]
+    return [re.sub(r" *\d+\.\d+|[█-▏]+", "#", line).rstrip() for line in lines if line.strip()]
