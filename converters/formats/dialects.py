@@ -33,8 +33,8 @@ from converters.layers.model import (
     plain_name,
     settled,
 )
+from converters.layers.names import is_keras2_name
 from converters.layers.network import Network
-from converters.layers.roles import is_keras2_name
 from converters.layers.rules import Dialect
 from converters.limits import check_name, clipped, first_repeated, load_json, name_fault
 

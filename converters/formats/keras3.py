@@ -21,16 +21,15 @@ from typing import Any
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.reader import Node
 from converters.layers.config import layers_of
-from converters.layers.kinds import kind_of_group
+from converters.layers.infer import roles_by_number
 from converters.layers.model import Array, LayerKinds, Part, Raw, own_name, plain_name
-from converters.layers.rules import RULES
-
-_RECURRENT = frozenset({"SimpleRNN", "LSTM", "GRU", "ConvLSTM2D"})
+from converters.layers.names import kind_of_group
+from converters.layers.table import cell_of
 
 
 def cell_path(kind: str) -> str:
     """Return where below its group a layer keeps its arrays: a recurrent one in its cell."""
-    return "cell/vars" if kind in _RECURRENT else "vars"
+    return "cell/vars" if cell_of(kind) else "vars"
 
 
 def keras3_layers(weights: Node, kinds: LayerKinds) -> Iterator[Raw]:
@@ -115,23 +114,11 @@ def _arrays(group: Node, place: str, kind: str | None, roles: Sequence[str] | No
     datasets = [variables.dataset(name) for name in names]
     ranks = [len(dataset.shape) for dataset in datasets]
     known = roles is not None and len(roles) == len(names)
-    found = roles if roles is not None and known else _roles(kind, place, ranks)
+    numbered = roles_by_number(kind, ranks, in_cell=place == "cell/vars")
+    found = roles if roles is not None and known else numbered
     for name, dataset, role in zip(names, datasets, found, strict=True):
         path = f"{variables.name}/{name}"
         yield Array(name=path, role=role, path=path, shape=tuple(dataset.shape), dtype=dataset.dtype)
-
-
-def _roles(kind: str | None, place: str, ranks: Sequence[int]) -> tuple[str | None, ...]:
-    """Return the roles of arrays of a kind: Keras keeps them in the order of the table."""
-    roles: tuple[str | None, ...] = tuple(RULES.get(str(kind), {}))
-    if kind is None and place == "cell/vars":
-        roles = tuple(RULES["LSTM"])
-    elif kind is None and len(ranks) == 2 and ranks[0] > ranks[1] == 1:
-        roles = ("kernel", "bias")
-    # Two of its arrays may be missing, and three arrays do not say which one is.
-    elif kind == "BatchNormalization" and len(ranks) < len(roles):
-        roles = ("moving_mean", "moving_variance") if len(ranks) == 2 else ()
-    return (*roles, *(None,) * len(ranks))[: len(ranks)]
 
 
 def _layer_name(group: Node, name: str) -> str:

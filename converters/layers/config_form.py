@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from converters.boundary import paced
 from converters.errors import FileFormatError
 from converters.layers.config import Config, Setting, entries, follows, is_layer, layers_of, load_config
-from converters.layers.kinds import MODELS, kind_of_class
+from converters.layers.names import kind_of_class
+from converters.layers.table import MODELS
 from converters.limits import Limits, clipped, first_repeated, name_fault
 
 # No size and no axis comes near to these; what is computed from numbers below them stays small.

@@ -13,21 +13,20 @@ import numpy as np
 from converters.arrays.form import Shape
 from converters.errors import ArgumentError
 from converters.layers.config import named_entries
-from converters.layers.kinds import (
-    WRAPPERS,
-    by_bias,
-    infer_kind,
+from converters.layers.infer import by_bias, infer_kind, numbered_layers
+from converters.layers.names import (
     is_kind,
     kind_of_entry,
     kind_of_name,
-    may_be_1d,
+    naming_of,
+    own_role,
     snake_case3,
     split_kind,
     stem_of,
 )
 from converters.layers.network import LayerFacts, Network, PartFacts
-from converters.layers.roles import naming_of, numbered_layers, own_role
-from converters.layers.rules import NATIVE, OTHER
+from converters.layers.shapes import may_be_1d
+from converters.layers.table import NATIVE, OTHER, WAYS, WRAPPERS, Holds, holds
 
 _DIRECTIONS = ("forward_", "backward_")
 
@@ -243,7 +242,7 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
         return Layer(name=raw.name, kind=kind, arrays=())
     parts = raw.parts if raw.parts and kind != OTHER else _cut(raw, kind, kinds)
     if kind is None and len(parts) == 2 and [part.direction for part in parts] == ["forward", "backward"]:
-        kind = "Bidirectional"
+        kind = WAYS
     found = tuple(
         _with_facts(_with_kind(part, raw.name, kind, kinds, dialect), raw.name, kinds) for part in parts
     )
@@ -288,7 +287,7 @@ def _ways(part: Part, kind: str | None, kinds: LayerKinds) -> Iterator[Part]:
     """
     owner = part.arrays[0].owner
     said = (kind, kinds.of(owner), kinds.of(owner.rpartition("/")[2]))
-    halves = two_ways(part.arrays) if "Bidirectional" in said else None
+    halves = two_ways(part.arrays) if Holds.WAYS in map(holds, said) else None
     if halves is None:
         yield part
         return
