@@ -128,7 +128,7 @@ def _rows_of(step: _Step) -> Flattened | None:
     if has is PerInput.WINDOW:
         window = _window(step)
         return None if window is None else Flattened(rows=window, source="model_config")
-    if not step.maps and ((has in _WITH_ROWS and kind not in _UNTOLD) or holds(kind) in _AROUND_ONE):
+    if not step.maps and (has in _WITH_ROWS or holds(kind) in _AROUND_ONE):
         return Flattened(rows=step.first.rows, source="model_config", reshaped=step.first.reshaped)
     return Flattened(rows=None, source="model_config") if has is PerInput.CHANNEL else None
 
@@ -136,7 +136,6 @@ def _rows_of(step: _Step) -> Flattened | None:
 # What has one row, or one value, for each input; wrappers have those of what they wrap.
 _WITH_ROWS = frozenset({PerInput.ROW, PerInput.ROW_AND_OUTPUT, PerInput.CHANNEL, PerInput.VALUE})
 _AROUND_ONE = (Holds.LAYER, Holds.WAYS)
-_UNTOLD = ("ParametricSoftplus", "SReLU")
 
 
 def _window(step: _Step) -> Rows | None:
