@@ -14,13 +14,12 @@ Source: _save_state() and _save_container_state() in keras/src/saving/saving_lib
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.reader import Node
-from converters.layers.config import layers_of
+from converters.layers.config import Order
 from converters.layers.infer import roles_by_number
 from converters.layers.model import Array, LayerKinds, Part, Raw, own_name, plain_name
 from converters.layers.names import kind_of_group
@@ -130,41 +129,6 @@ def _layer_name(group: Node, name: str) -> str:
 def _natural(name: str) -> tuple[str, int]:
     found = re.fullmatch(r"(.*?)_?(\d+)", name)
     return (found.group(1), int(found.group(2))) if found else (name, 0)
-
-
-# The names of a network's layers in its order, each with those of the layers inside it.
-Order = Mapping[str, Sequence[str]]
-
-
-def order_of_config(config: object) -> Order:
-    """Return the order of a model's layers that its configuration tells."""
-    return {
-        name: [inner for inside in (layer, *_wrapped(layer)) for inner in _all_names(inside)]
-        for layer in _layers_of(config)
-        if (name := _name_of(layer))
-    }
-
-
-def _all_names(config: object) -> Iterator[str]:
-    """Yield the names of the layers inside a model, and of those inside them."""
-    for layer in _layers_of(config):
-        yield _name_of(layer)
-        for inside in (layer, *_wrapped(layer)):
-            yield from _all_names(inside)
-
-
-def _layers_of(config: object) -> list[Any]:
-    return layers_of(config) if isinstance(config, Mapping) else []
-
-
-def _wrapped(layer: Mapping[str, Any]) -> list[object]:
-    inner = layer["config"]
-    return [inner["layer"]] if isinstance(inner, dict) and "layer" in inner else []
-
-
-def _name_of(layer: Mapping[str, Any]) -> str:
-    inner = layer["config"]
-    return str(inner.get("name", "")) if isinstance(inner, dict) else ""
 
 
 def in_order(layers: Sequence[Raw], order: Order) -> list[Raw] | None:

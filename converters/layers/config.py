@@ -194,7 +194,7 @@ def _convert_entry(
     where: str,
 ) -> None:
     config = entry["config"]
-    name, kind = str(config.get("name", entry.get("name", ""))), kind_of_class(str(entry["class_name"]))
+    name, kind = name_of_entry(entry) or "", kind_of_class(str(entry["class_name"]))
     if not kind.endswith("1D"):
         for key in _ORDER_KEYS:
             if config.get(key) in _ORDERS[source]:
@@ -236,7 +236,7 @@ def _makes_map(kind: str, config: Mapping[str, Any], ranks: frozenset[int]) -> b
 
 def _wraps_maps(config: Mapping[str, Any]) -> bool:
     """Return whether a wrapper may hold a layer that works on feature maps."""
-    inner = kind_of_class(str((config.get("layer") or {}).get("class_name")))
+    inner = kind_of_class(str((wrapped(config) or {}).get("class_name")))
     return inner[-2:] in _MAP_RANKS or flow_of(inner).takes_maps
 
 
@@ -311,6 +311,47 @@ def layers_of(entry: Mapping[str, Any]) -> list[Any]:
     inner = entry.get("config")
     layers = inner.get("layers") if isinstance(inner, Mapping) else inner
     return layers if isinstance(layers, list) and all(map(is_layer, layers)) else []
+
+
+def name_of_entry(entry: Mapping[str, Any]) -> str | None:
+    """Return a layer's name, which stands in its settings, in older models beside them, or nowhere."""
+    inner = entry.get("config")
+    own = inner.get("name") if isinstance(inner, Mapping) else None
+    name = entry.get("name") if own is None else own
+    return name if isinstance(name, str) else None
+
+
+def wrapped(settings: object) -> Config | None:
+    """Return the layer that a wrapper's settings hold, or None if they hold none."""
+    inner = settings.get("layer") if isinstance(settings, Mapping) else None
+    return inner if isinstance(inner, dict) and "class_name" in inner else None
+
+
+Order = Mapping[str, Sequence[str]]
+"""The names of a network's layers in its order, each with those of the layers inside it."""
+
+
+def order_of_config(config: object) -> Order:
+    """Return the order of a model's layers that its configuration tells."""
+    return {
+        name: [name_of_entry(layer) or "" for inside in _held(entry) for layer in _all_layers(inside)]
+        for entry in (layers_of(config) if isinstance(config, Mapping) else ())
+        if (name := name_of_entry(entry))
+    }
+
+
+def _all_layers(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the layers inside a model, each before those inside it."""
+    for entry in layers_of(model):
+        yield entry
+        for inside in _held(entry):
+            yield from _all_layers(inside)
+
+
+def _held(entry: Config) -> list[Config]:
+    """Return what may be a model: a layer itself, and what is in a wrapper."""
+    inner = wrapped(entry["config"])
+    return [entry] if inner is None else [entry, inner]
 
 
 def is_layer(value: Setting) -> bool:
@@ -396,8 +437,12 @@ def _nodes(config: Mapping[str, Any]) -> list[_Node]:
 def _node(entry: Mapping[str, Any], uses: tuple[tuple[_Use, ...], ...]) -> _Node:
     # An older model within a model is a list of layers.
     config = entry["config"] if isinstance(entry["config"], Mapping) else {}
-    name = str(config.get("name") or entry.get("name") or "")
-    return _Node(name=name, kind=kind_of_class(str(entry.get("class_name"))), config=config, uses=uses)
+    return _Node(
+        name=name_of_entry(entry) or "",
+        kind=kind_of_class(str(entry.get("class_name"))),
+        config=config,
+        uses=uses,
+    )
 
 
 def _chain(layers: Sequence[Mapping[str, Any]]) -> list[_Node]:

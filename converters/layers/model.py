@@ -12,7 +12,7 @@ import numpy as np
 
 from converters.arrays.form import Shape
 from converters.errors import ArgumentError
-from converters.layers.config import named_entries
+from converters.layers.config import named_entries, wrapped
 from converters.layers.infer import by_bias, infer_kind, numbered_layers
 from converters.layers.names import (
     is_kind,
@@ -224,8 +224,7 @@ def own_name(name: str) -> str:
 def _classes(config: object) -> Iterator[tuple[str, str, str | None]]:
     """Yield name, kind and the kind inside it of every layer of a configuration."""
     for name, entry, own in named_entries(config):
-        wrapped = own.get("layer")
-        inner = wrapped if isinstance(wrapped, Mapping) and "class_name" in wrapped else None
+        inner = wrapped(own)
         yield name, kind_of_entry(entry), None if inner is None else kind_of_entry(inner)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from converters.errors import ConversionError
 from converters.formats.description import Description
-from converters.layers.config import named_entries
+from converters.layers.config import named_entries, wrapped
 from converters.layers.model import Layer, Part
 from converters.layers.names import kind_of_entry
 from converters.layers.table import GATED
@@ -150,7 +150,6 @@ def _settings(config: object) -> dict[str, Mapping[str, Any]]:
     """Return each layer's configuration by its name; of a wrapper, that of the layer inside."""
     found = {}
     for name, _, own in named_entries(config):
-        inner = own.get("layer")
-        inside = inner.get("config") if isinstance(inner, Mapping) else None
+        inside = (wrapped(own) or {}).get("config")
         found[name] = inside if isinstance(inside, Mapping) else own
     return found
