@@ -242,7 +242,7 @@ class Kind:
 
 _BIAS = Role(rule=Rule.KEEP, keras1="b", optional="keras1", trained=True)
 _FIXED_BIAS = Role(rule=Rule.KEEP, keras1="b", optional=None, trained=True)
-# Keras 1 cannot be without: its recurrent layers have no use_bias, its normalisation no scale and no center.
+# What Keras 1 cannot be without: its recurrent layers know no use_bias, its normalisation no scale or center.
 _NEW_BIAS = Role(rule=Rule.KEEP, keras1="b", optional="keras2", trained=True)
 _SLOPE = Role(rule=Rule.ROWS, keras1="gamma", optional="keras2", trained=True)
 _OFFSET = Role(rule=Rule.ROWS, keras1="beta", optional="keras2", trained=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from converters.layers.infer import infer_kind, numbered_layers
+from converters.layers.table import KINDS
 
 LSTM = [(4, 5), (5, 5), (5,)] * 4
 
@@ -64,6 +65,14 @@ LSTM = [(4, 5), (5, 5), (5,)] * 4
 def test_arrays_tell_the_kind_where_they_can(shapes, dialect, kind):
     """Roles, ranks and the bias' length decide; whatever does not fit is of no known kind."""
     assert infer_kind(shapes, dialect) == kind
+
+
+@pytest.mark.parametrize("kind", [kind for kind, record in KINDS.items() if record.told_by_roles])
+def test_roles_tell_each_kind_of_which_the_table_says_so(kind):
+    """No other kind in the table takes its arrays."""
+    record = KINDS[kind]
+    shape = (4,) * (record.ranks or (3,))[0]
+    assert infer_kind(dict.fromkeys(record.arrays, shape), "keras2") == kind
 
 
 def kinds(shapes, *, several):
