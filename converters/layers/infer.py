@@ -32,6 +32,15 @@ def infer_kind(shapes: Mapping[str, Shape], dialect: str) -> str | None:
     return None
 
 
+TAKEN_FOR = "Conv2D"
+"""What a kernel of Keras 0 or 1 that may be 1-D or 2-D is beside one that can only be 2-D."""
+
+
+def is_2d(kind: str | None) -> bool:
+    """Return whether a layer proves that there are 2-D convolutions, which 1-D ones do not lie beside."""
+    return kind in (TAKEN_FOR, KINDS[TAKEN_FOR].alike)
+
+
 def by_bias(kind: str, shapes: Mapping[str, Shape], dialect: str) -> str:
     """Return the kind of a layer whose class is known: of LSTM and CuDNNLSTM, that of its bias.
 

@@ -13,7 +13,7 @@ import numpy as np
 from converters.arrays.form import Shape
 from converters.errors import ArgumentError
 from converters.layers.config import named_entries, wrapped
-from converters.layers.infer import by_bias, infer_kind, numbered_layers
+from converters.layers.infer import TAKEN_FOR, by_bias, infer_kind, is_2d, numbered_layers
 from converters.layers.names import (
     is_kind,
     kind_of_entry,
@@ -368,14 +368,14 @@ def settled(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     A kernel of Keras 0 or 1 with one spatial axis of size one may be a 1-D or a 2-D convolution's. Beside
     kernels that can only be 2-D ones, it is one of those.
     """
-    if not any(part.kind in ("Conv2D", "Conv2DTranspose") for layer in layers for part in layer.parts):
+    if not any(is_2d(part.kind) for layer in layers for part in layer.parts):
         return tuple(layers)
     return tuple(_settled(layer) for layer in layers)
 
 
 def _settled(layer: Layer) -> Layer:
     parts = tuple(
-        replace(part, kind="Conv2D", inferred=True) if part.kind is None and _one_way(part) else part
+        replace(part, kind=TAKEN_FOR, inferred=True) if part.kind is None and _one_way(part) else part
         for part in layer.parts
     )
     own = layer.kind is None and len(parts) == 1 and is_own(layer.arrays[0].owner, layer.name)

@@ -788,9 +788,10 @@ GATED: Mapping[str, Gates] = {
 """The kinds with gates."""
 GATES: Mapping[str, str] = {name: gates.packed for name, gates in GATED.items()}
 OLD_GATES: Mapping[str, str] = {name: gates.apart for name, gates in GATED.items()}
-NATIVE: Mapping[str, str] = {
-    name: kind.recurrent.native for name, kind in KINDS.items() if isinstance(kind.recurrent, Cudnn)
+CUDNN: Mapping[str, Cudnn] = {
+    name: kind.recurrent for name, kind in KINDS.items() if isinstance(kind.recurrent, Cudnn)
 }
+NATIVE: Mapping[str, str] = {name: cudnn.native for name, cudnn in CUDNN.items()}
 """What cuDNN's layers become in another dialect."""
 WRAPPERS = tuple(name for name, plain in PLAIN.items() if plain.holds)
 WAYS = next(name for name, plain in PLAIN.items() if plain.holds is Holds.WAYS)

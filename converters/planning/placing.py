@@ -14,7 +14,7 @@ from converters.errors import ConversionError
 from converters.formats.description import Description
 from converters.layers.model import Array, Part
 from converters.layers.rules import Rule, axes_of, is_rotated, old_1d_axes
-from converters.layers.table import GATES, KINDS, OTHER, Biases, Cudnn, rule_of, rules_of
+from converters.layers.table import CUDNN, GATES, OTHER, Biases, rule_of, rules_of
 from converters.planning.structures import MatchedLayer
 
 Axes = tuple[str, ...]
@@ -135,8 +135,7 @@ def _cudnn(rule: Rule, array: Array, part: Part, flattened: Flattened | None, en
         raise ConversionError(f"{ends.path}: {text}; say --to keras2 first, which makes it a plain layer")
     if not ends.anew:
         return {}
-    found = KINDS[str(part.kind)].recurrent
-    assert isinstance(found, Cudnn)
+    found = CUDNN[str(part.kind)]
     if rule is Rule.CUDNN_KERNEL:
         return {"gates": len(GATES[found.native])}
     halves = (2, array.shape[0] // 2)

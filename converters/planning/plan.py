@@ -22,13 +22,13 @@ from converters.layers.names import is_kind
 from converters.layers.network import LayerFacts, Network, PartFacts
 from converters.layers.rules import Rule, is_rotated
 from converters.layers.table import (
+    CUDNN,
     KINDS,
     NATIVE,
     OTHER,
     RULES,
     WAYS,
     Biases,
-    Cudnn,
     PerInput,
     is_recurrent,
     per_input,
@@ -622,10 +622,10 @@ _BIASES = {Biases.ADDED: ", its two biases added", Biases.TWO_ROWS: " with reset
 def _cudnn_notes(request: _Request) -> list[str]:
     """Return what becomes of cuDNN's layers in another dialect."""
     notes = []
-    for kind, record in KINDS.items() if request.to is not None else ():
+    for kind, cudnn in CUDNN.items() if request.to is not None else ():
         parts = [part for part in request.description.parts if part.kind == kind]
-        if parts and isinstance(record.recurrent, Cudnn):
-            becomes = f"{record.recurrent.native}{_BIASES[record.recurrent.biases]}"
+        if parts:
+            becomes = f"{cudnn.native}{_BIASES[cudnn.biases]}"
             text = f"{len(parts)} {kind} ({parts[0].name!r} first): written as {becomes}"
             notes.append(f"{text}; its activations are tanh and sigmoid, as cuDNN's are")
     return notes
