@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from converters.api import Conversion, Inspection, convert_file, inspect_file, plan_file
     from converters.arrays.form import Form
     from converters.errors import ConversionWarning
-    from converters.layers.kinds import parse_layers
+    from converters.layers.names import parse_layers
     from converters.planning.flatten import parse_flatten
     from converters.planning.plan import Plan
 
@@ -25,7 +25,7 @@ _HOMES = {
     "convert_file": "converters.api",
     "inspect_file": "converters.api",
     "parse_flatten": "converters.planning.flatten",
-    "parse_layers": "converters.layers.kinds",
+    "parse_layers": "converters.layers.names",
     "plan_file": "converters.api",
 }
 

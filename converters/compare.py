@@ -25,7 +25,7 @@ from converters.formats.dialects import describe
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.reader import Source
 from converters.layers.model import plain_name
-from converters.layers.rules import NATIVE
+from converters.layers.table import NATIVE
 from converters.planning.facts import Fact, learn_kernels, learn_layout
 from converters.planning.flatten import Flatten
 from converters.planning.plan import Plan, make_plan

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from converters.errors import ArgumentError
@@ -37,10 +37,6 @@ class Form:
     def __str__(self) -> str:
         """Return for instance ``layout tf, kernels tf``."""
         return f"layout {self.layout}, kernels {self.kernels}"
-
-    def with_layout(self, layout: Layout) -> Form:
-        """Return this form with another layout."""
-        return replace(self, layout=layout)
 
 
 TH = Form(layout="th", kernels="th")

@@ -101,11 +101,6 @@ class PlannedArray:
         return self.moves or not self.exact or self.shape != self.target_shape
 
     @property
-    def move_axes(self) -> str | None:
-        """``"last"`` or ``"first"`` if the channels move there, else None."""
-        return self.channels if self.order else None
-
-    @property
     def actions(self) -> tuple[str, ...]:
         """What happens, in words; empty if the array stays as it is."""
         words = []

@@ -19,9 +19,10 @@ from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, FileFormatError
 from converters.formats.archive import open_untrusted
 from converters.formats.description import Description
-from converters.formats.keras3 import in_order, is_in_order, keras3_layers, order_of_config
+from converters.formats.keras3 import in_order, is_in_order, keras3_layers
 from converters.formats.record import read_record
 from converters.hdf5.reader import Node, root
+from converters.layers.config import order_of_config
 from converters.layers.config_form import read_config
 from converters.layers.model import (
     Array,
@@ -33,8 +34,8 @@ from converters.layers.model import (
     plain_name,
     settled,
 )
+from converters.layers.names import is_keras2_name
 from converters.layers.network import Network
-from converters.layers.roles import is_keras2_name
 from converters.layers.rules import Dialect
 from converters.limits import check_name, clipped, first_repeated, load_json, name_fault
 

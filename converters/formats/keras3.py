@@ -14,23 +14,21 @@ Source: _save_state() and _save_container_state() in keras/src/saving/saving_lib
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.reader import Node
-from converters.layers.config import layers_of
-from converters.layers.kinds import kind_of_group
+from converters.layers.config import Order
+from converters.layers.infer import roles_by_number
 from converters.layers.model import Array, LayerKinds, Part, Raw, own_name, plain_name
-from converters.layers.rules import RULES
-
-_RECURRENT = frozenset({"SimpleRNN", "LSTM", "GRU", "ConvLSTM2D"})
+from converters.layers.names import kind_of_group
+from converters.layers.table import cell_of
 
 
 def cell_path(kind: str) -> str:
     """Return where below its group a layer keeps its arrays: a recurrent one in its cell."""
-    return "cell/vars" if kind in _RECURRENT else "vars"
+    return "cell/vars" if cell_of(kind) else "vars"
 
 
 def keras3_layers(weights: Node, kinds: LayerKinds) -> Iterator[Raw]:
@@ -115,23 +113,11 @@ def _arrays(group: Node, place: str, kind: str | None, roles: Sequence[str] | No
     datasets = [variables.dataset(name) for name in names]
     ranks = [len(dataset.shape) for dataset in datasets]
     known = roles is not None and len(roles) == len(names)
-    found = roles if roles is not None and known else _roles(kind, place, ranks)
+    numbered = roles_by_number(kind, ranks, in_cell=place == "cell/vars")
+    found = roles if roles is not None and known else numbered
     for name, dataset, role in zip(names, datasets, found, strict=True):
         path = f"{variables.name}/{name}"
         yield Array(name=path, role=role, path=path, shape=tuple(dataset.shape), dtype=dataset.dtype)
-
-
-def _roles(kind: str | None, place: str, ranks: Sequence[int]) -> tuple[str | None, ...]:
-    """Return the roles of arrays of a kind: Keras keeps them in the order of the table."""
-    roles: tuple[str | None, ...] = tuple(RULES.get(str(kind), {}))
-    if kind is None and place == "cell/vars":
-        roles = tuple(RULES["LSTM"])
-    elif kind is None and len(ranks) == 2 and ranks[0] > ranks[1] == 1:
-        roles = ("kernel", "bias")
-    # Two of its arrays may be missing, and three arrays do not say which one is.
-    elif kind == "BatchNormalization" and len(ranks) < len(roles):
-        roles = ("moving_mean", "moving_variance") if len(ranks) == 2 else ()
-    return (*roles, *(None,) * len(ranks))[: len(ranks)]
 
 
 def _layer_name(group: Node, name: str) -> str:
@@ -143,41 +129,6 @@ def _layer_name(group: Node, name: str) -> str:
 def _natural(name: str) -> tuple[str, int]:
     found = re.fullmatch(r"(.*?)_?(\d+)", name)
     return (found.group(1), int(found.group(2))) if found else (name, 0)
-
-
-# The names of a network's layers in its order, each with those of the layers inside it.
-Order = Mapping[str, Sequence[str]]
-
-
-def order_of_config(config: object) -> Order:
-    """Return the order of a model's layers that its configuration tells."""
-    return {
-        name: [inner for inside in (layer, *_wrapped(layer)) for inner in _all_names(inside)]
-        for layer in _layers_of(config)
-        if (name := _name_of(layer))
-    }
-
-
-def _all_names(config: object) -> Iterator[str]:
-    """Yield the names of the layers inside a model, and of those inside them."""
-    for layer in _layers_of(config):
-        yield _name_of(layer)
-        for inside in (layer, *_wrapped(layer)):
-            yield from _all_names(inside)
-
-
-def _layers_of(config: object) -> list[Any]:
-    return layers_of(config) if isinstance(config, Mapping) else []
-
-
-def _wrapped(layer: Mapping[str, Any]) -> list[object]:
-    inner = layer["config"]
-    return [inner["layer"]] if isinstance(inner, dict) and "layer" in inner else []
-
-
-def _name_of(layer: Mapping[str, Any]) -> str:
-    inner = layer["config"]
-    return str(inner.get("name", "")) if isinstance(inner, dict) else ""
 
 
 def in_order(layers: Sequence[Raw], order: Order) -> list[Raw] | None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from converters.errors import ConversionError
 from converters.formats.contents import Contents, Extent, padded
-from converters.layers.rules import NATIVE
+from converters.layers.table import NATIVE
 
 # What the format calls the types that Keras stores weights in.
 _TYPES = {

@@ -124,14 +124,6 @@ class Source:
         """What was found, to be given to :func:`open_untrusted` when the same file is opened again."""
         return Stamp(identity=self._identity, tree=self.tree)
 
-    def dataset(self, path: str) -> DatasetInfo:
-        """Return a dataset by its path.
-
-        Raises:
-            FileFormatError: If there is none.
-        """
-        return self.root.dataset(path)
-
     def mapped(self, dataset: DatasetInfo) -> Values:
         """Return a contiguous dataset as a read-only view of the file; nothing is read until it is used.
 

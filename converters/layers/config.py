@@ -5,8 +5,7 @@ followed from the inputs. That settles which rows were flattened from which map,
 configuration are axes that move with the layout. What cannot be followed is left out, never guessed.
 
 Sources: the get_config() and get_output_shape_for() (Keras 1) or compute_output_shape() (Keras 2) methods of
-    the layers
-in Keras 1.2.2 and 2.2.4, and conv_output_length() of keras/utils/conv_utils.py.
+the layers in Keras 1.2.2 and 2.2.4, and conv_output_length() of keras/utils/conv_utils.py.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from converters.arrays.form import Layout, Rows, Shape
 from converters.arrays.rows import Flattened
 from converters.boundary import paced
 from converters.errors import ConversionError
-from converters.layers.kinds import kind_of_class
+from converters.layers.names import kind_of_class
+from converters.layers.table import Gives, Holds, PerInput, Writable, flow_of, holds, per_input
 from converters.limits import Limits, load_json
 
 _ORDERS: Mapping[Layout, tuple[str, str]] = {"th": ("th", "channels_first"), "tf": ("tf", "channels_last")}
@@ -46,11 +46,6 @@ class Feature:
     shape: tuple[int | None, ...]
     rows: Rows | None = None
     reshaped: bool = False
-
-    @property
-    def is_map(self) -> bool:
-        """Whether this may be a feature map: it has space beside its channels."""
-        return len(self.shape) > 2
 
 
 # A layer's name, and which of its uses.
@@ -129,23 +124,18 @@ def flattened_inputs(config: Mapping[str, Any], layout: Layout) -> dict[str, Fla
 
 def _rows_of(step: _Step) -> Flattened | None:
     """Return what the rows of a layer are, or None if it has none."""
-    if step.node.kind == "LocallyConnected2D":
+    kind, has = step.node.kind, per_input(step.node.kind)
+    if has is PerInput.WINDOW:
         window = _window(step)
         return None if window is None else Flattened(rows=window, source="model_config")
-    if step.node.kind in _WITH_ROWS and not step.maps:
+    if not step.maps and (has in _WITH_ROWS or holds(kind) in _AROUND_ONE):
         return Flattened(rows=step.first.rows, source="model_config", reshaped=step.first.reshaped)
-    if step.node.kind in ("BatchNormalization", "Scale"):
-        return Flattened(rows=None, source="model_config")
-    return None
+    return Flattened(rows=None, source="model_config") if has is PerInput.CHANNEL else None
 
 
-# Layers that have one row, or one value, for each of their inputs; wrappers have those of what they wrap.
-_WITH_ROWS = frozenset(
-    {
-        *("Dense", "BatchNormalization", "Scale", "MaxoutDense", "Highway", "PReLU"),
-        *("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "Bidirectional", "TimeDistributed"),
-    }
-)
+# What has one row, or one value, for each input; wrappers have those of what they wrap.
+_WITH_ROWS = frozenset({PerInput.ROW, PerInput.ROW_AND_OUTPUT, PerInput.CHANNEL, PerInput.VALUE})
+_AROUND_ONE = (Holds.LAYER, Holds.WAYS)
 
 
 def _window(step: _Step) -> Rows | None:
@@ -204,7 +194,7 @@ def _convert_entry(
     where: str,
 ) -> None:
     config = entry["config"]
-    name, kind = str(config.get("name", entry.get("name", ""))), kind_of_class(str(entry["class_name"]))
+    name, kind = name_of_entry(entry) or "", kind_of_class(str(entry["class_name"]))
     if not kind.endswith("1D"):
         for key in _ORDER_KEYS:
             if config.get(key) in _ORDERS[source]:
@@ -213,46 +203,41 @@ def _convert_entry(
         shape = config.get(key)
         if isinstance(shape, list) and len(shape) - 1 in ranks:
             config[key] = [shape[0], *_moved(shape[1:], source)]
-    if kind == "ConvLSTM2D" or (kind == "TimeDistributed" and _wraps_maps(config)):
+    flow = flow_of(kind)
+    if flow.writable is Writable.NEVER or (holds(kind) is Holds.LAYER and _wraps_maps(config)):
         raise ConversionError(_cannot(where, name, kind, "it works on a sequence of feature maps"))
     if _makes_map(kind, config, ranks):
         raise ConversionError(_cannot(where, name, kind, "it makes a feature map of what is none"))
     step = steps.get(name)
-    if step is None and kind in _AXES | _UNWRITABLE and ranks:
+    unwritable = flow.writable is Writable.NOT_ON_MAPS
+    if step is None and (flow.axis or unwritable) and ranks:
         raise ConversionError(_cannot(where, name, kind, "what flows into it cannot be followed"))
     if step is None or not step.maps:
         return
-    if kind in _UNWRITABLE or config.get("activation") in ("softmax", "log_softmax"):
+    if unwritable or config.get("activation") in ("softmax", "log_softmax"):
         raise ConversionError(_cannot(where, name, kind, "it works on the axes of a feature map"))
-    key = _AXIS_KEYS.get(kind, "axis")
-    if kind in _AXES and config.get("mode", "concat") in _AXIS_MODES and config.get(key) is not None:
-        axes, rank = config[key], len(step.first.shape) + 1
-        listed = axes if isinstance(axes, list) else [axes]
-        if not all(-rank <= axis < rank for axis in listed):
-            raise ConversionError(_cannot(where, name, kind, f"it has no {key} {axes}"))
-        moved = [_moved_axis(axis, rank, source) for axis in listed]
-        config[key] = moved if isinstance(axes, list) else moved[0]
+    axis = flow.axis
+    if axis and config.get("mode", "concat") in _AXIS_MODES and config.get(axis) is not None:
+        moved = _moved_axes(config[axis], len(step.first.shape) + 1, source)
+        if moved is None:
+            raise ConversionError(_cannot(where, name, kind, f"it has no {axis} {config[axis]}"))
+        config[axis] = moved
 
 
-# Layers whose axis moves, and the modes in which it counts (BatchNormalization has modes of its own in Keras
-# 1).
-_AXES = frozenset({"BatchNormalization", "Scale", "Concatenate", "Merge", "Softmax", "PReLU", "SReLU"})
-_AXIS_KEYS = {"Merge": "concat_axis", "PReLU": "shared_axes", "SReLU": "shared_axes"}
+# The modes in which an axis counts (BatchNormalization has modes of its own in Keras 1).
 _AXIS_MODES = ("concat", 0, 1, 2)
-# Layers that name axes in ways that mean something else, or nothing, in the other layout.
-_UNWRITABLE = frozenset({"Permute", "Reshape", "RepeatVector", "Lambda", "Dense", "Dot", "TimeDistributed"})
 
 
 def _makes_map(kind: str, config: Mapping[str, Any], ranks: frozenset[int]) -> bool:
     """Return whether a Reshape gives feature maps: its shape, and the columns before it, would move."""
     shape = config.get("target_shape", config.get("dims"))
-    return kind == "Reshape" and isinstance(shape, list) and len(shape) in ranks
+    return flow_of(kind).gives is Gives.RESHAPED and isinstance(shape, list) and len(shape) in ranks
 
 
 def _wraps_maps(config: Mapping[str, Any]) -> bool:
     """Return whether a wrapper may hold a layer that works on feature maps."""
-    inner = kind_of_class(str((config.get("layer") or {}).get("class_name")))
-    return inner[-2:] in _MAP_RANKS or inner in ("Flatten", "BatchNormalization", "Model", "Sequential")
+    inner = kind_of_class(str((wrapped(config) or {}).get("class_name")))
+    return inner[-2:] in _MAP_RANKS or flow_of(inner).takes_maps
 
 
 def _cannot(where: str, name: str, kind: str, why: str) -> str:
@@ -262,6 +247,15 @@ def _cannot(where: str, name: str, kind: str, why: str) -> str:
 
 def _moved(shape: Sequence[Any], source: Layout) -> list[Any]:
     return [*shape[1:], shape[0]] if source == "th" else [shape[-1], *shape[:-1]]
+
+
+def _moved_axes(axes: int | list[int], rank: int, source: Layout) -> int | list[int] | None:
+    """Return where one axis or several of a batch of maps go; None if it has not all of them."""
+    listed = axes if isinstance(axes, list) else [axes]
+    if not all(-rank <= axis < rank for axis in listed):
+        return None
+    moved = [_moved_axis(axis, rank, source) for axis in listed]
+    return moved if isinstance(axes, list) else moved[0]
 
 
 def _moved_axis(axis: int, rank: int, source: Layout) -> int:
@@ -317,6 +311,47 @@ def layers_of(entry: Mapping[str, Any]) -> list[Any]:
     inner = entry.get("config")
     layers = inner.get("layers") if isinstance(inner, Mapping) else inner
     return layers if isinstance(layers, list) and all(map(is_layer, layers)) else []
+
+
+def name_of_entry(entry: Mapping[str, Any]) -> str | None:
+    """Return a layer's name, which stands in its settings, in older models beside them, or nowhere."""
+    inner = entry.get("config")
+    own = inner.get("name") if isinstance(inner, Mapping) else None
+    name = entry.get("name") if own is None else own
+    return name if isinstance(name, str) else None
+
+
+def wrapped(settings: object) -> Config | None:
+    """Return the layer that a wrapper's settings hold, or None if they hold none."""
+    inner = settings.get("layer") if isinstance(settings, Mapping) else None
+    return inner if isinstance(inner, dict) and "class_name" in inner else None
+
+
+Order = Mapping[str, Sequence[str]]
+"""The names of a network's layers in its order, each with those of the layers inside it."""
+
+
+def order_of_config(config: object) -> Order:
+    """Return the order of a model's layers that its configuration tells."""
+    return {
+        name: [name_of_entry(layer) or "" for inside in _held(entry) for layer in _all_layers(inside)]
+        for entry in (layers_of(config) if isinstance(config, Mapping) else ())
+        if (name := name_of_entry(entry))
+    }
+
+
+def _all_layers(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the layers inside a model, each before those inside it."""
+    for entry in layers_of(model):
+        yield entry
+        for inside in _held(entry):
+            yield from _all_layers(inside)
+
+
+def _held(entry: Config) -> list[Config]:
+    """Return what may be a model: a layer itself, and what is in a wrapper."""
+    inner = wrapped(entry["config"])
+    return [entry] if inner is None else [entry, inner]
 
 
 def is_layer(value: Setting) -> bool:
@@ -402,8 +437,12 @@ def _nodes(config: Mapping[str, Any]) -> list[_Node]:
 def _node(entry: Mapping[str, Any], uses: tuple[tuple[_Use, ...], ...]) -> _Node:
     # An older model within a model is a list of layers.
     config = entry["config"] if isinstance(entry["config"], Mapping) else {}
-    name = str(config.get("name") or entry.get("name") or "")
-    return _Node(name=name, kind=kind_of_class(str(entry.get("class_name"))), config=config, uses=uses)
+    return _Node(
+        name=name_of_entry(entry) or "",
+        kind=kind_of_class(str(entry.get("class_name"))),
+        config=config,
+        uses=uses,
+    )
 
 
 def _chain(layers: Sequence[Mapping[str, Any]]) -> list[_Node]:
@@ -434,48 +473,40 @@ def _output(step: _Step) -> Feature:
         _UnknownError: If that cannot be told.
     """
     kind = step.node.kind
-    if kind == "InputLayer":
+    gives = flow_of(kind).gives
+    if gives is Gives.SOURCE:
         return Feature(shape=tuple(step.need("batch_input_shape")[1:]))
     if not step.inputs:
         raise _UnknownError
-    if kind in _UNCHANGED:
+    if gives is Gives.INPUT:
         return step.first
-    if kind not in _OUTPUTS or not step.first.shape:
+    if gives not in _OUTPUTS or not step.first.shape:
         raise _UnknownError
     if kind[-2:] in _MAP_RANKS and len(step.first.shape) != _MAP_RANKS[kind[-2:]]:
         raise _UnknownError
     _check_order(step)
-    return _OUTPUTS[kind](step)
+    return _OUTPUTS[gives](step)
 
 
 def follows(kind: str) -> bool:
     """Return whether what a layer of a kind gives can be told from its configuration."""
-    return kind in _OUTPUTS or kind in _UNCHANGED or kind == "InputLayer"
+    return flow_of(kind).gives is not Gives.UNKNOWN
+
+
+def has_order(kind: str) -> bool:
+    """Return whether the order that a configuration tells is that of the maps that come in.
+
+    1-D layers have a data_format of their own, and Flatten's says how it works, not what it is given.
+    """
+    return not kind.endswith("1D") and flow_of(kind).gives is not Gives.FLATTENED
 
 
 def _check_order(step: _Step) -> None:
     """Raise for a layer that works in the other order than its network."""
-    if step.node.kind != "Flatten" and not step.node.kind.endswith("1D"):
+    if has_order(step.node.kind):
         orders = [step.node.config[key] for key in _ORDER_KEYS if step.node.config.get(key)]
         if any(order not in (*_ORDERS[step.layout], "default") for order in orders):
             raise _UnknownError
-
-
-_UNCHANGED = frozenset(
-    {
-        *("Activation", "BatchNormalization", "Scale", "Dropout", "SpatialDropout2D", "SpatialDropout3D"),
-        *("LeakyReLU", "PReLU", "ELU", "ReLU", "ThresholdedReLU", "SReLU", "ParametricSoftplus", "Softmax"),
-        *(
-            "GaussianNoise",
-            "GaussianDropout",
-            "AlphaDropout",
-            "ActivityRegularization",
-            "Masking",
-            "LRN",
-            "LRN2D",
-        ),
-    }
-)
 
 
 def _convolution(step: _Step) -> Feature:
@@ -487,20 +518,23 @@ def _convolution(step: _Step) -> Feature:
         if key in step.node.config
     ]
     dilation = step.get("dilation_rate", "atrous_rate") or 1
-    return step.joined(filters, _windows(step, space, _each(kernel, space), _each(dilation, space)))
+    sizes = _windows(step, space, _each(kernel, space), dilation=_each(dilation, space), strides=1)
+    return step.joined(filters, sizes)
 
 
 def _pooling(step: _Step) -> Feature:
     channels, space = step.split(step.first.shape)
-    return step.joined(channels, _windows(step, space, _each(step.need("pool_size"), space), _each(1, space)))
+    pools = _each(step.need("pool_size"), space)
+    sizes = _windows(step, space, pools, dilation=_each(1, space), strides=pools)
+    return step.joined(channels, sizes)
 
 
 def _windows(
-    step: _Step, space: tuple[int | None, ...], sizes: Shape, dilation: Shape
+    step: _Step, space: tuple[int | None, ...], sizes: Shape, *, dilation: Shape, strides: Setting
 ) -> tuple[int | None, ...]:
+    """Return the sizes of what windows give; ``strides`` are those of a layer that is told none."""
     padding = str(step.need("padding", "border_mode"))
-    default = sizes if "Pooling" in step.node.kind else 1
-    strides = step.get("strides", "subsample") or default
+    strides = step.get("strides", "subsample") or strides
     result: list[int | None] = []
     for length, size, stride, rate in zip(space, sizes, _each(strides, space), dilation, strict=True):
         reach = size + (size - 1) * (rate - 1)
@@ -553,8 +587,12 @@ def _global(step: _Step) -> Feature:
 
 def _sequence(step: _Step) -> Feature:
     """Return what a 1-D layer gives: its length is of no interest, since a sequence's rows never move."""
-    filters = step.need("filters", "nb_filter") if step.node.kind.startswith("Conv") else step.first.shape[-1]
-    return Feature(shape=(None, filters))
+    return Feature(shape=(None, step.first.shape[-1]))
+
+
+def _filters(step: _Step) -> Feature:
+    """Return what a 1-D convolution gives."""
+    return Feature(shape=(None, step.need("filters", "nb_filter")))
 
 
 def _flattened(step: _Step) -> Feature:
@@ -681,27 +719,28 @@ def _merge(step: _Step) -> Feature:
     raise _UnknownError
 
 
-_OUTPUTS: Mapping[str, Callable[[_Step], Feature]] = {
-    **dict.fromkeys(("Conv1D", "Conv1DTranspose", "MaxPooling1D", "AveragePooling1D"), _sequence),
-    **dict.fromkeys(("ZeroPadding1D", "UpSampling1D", "Cropping1D"), _sequence),
-    **dict.fromkeys(("Conv2DTranspose", "Conv3DTranspose"), _dense),
-    **dict.fromkeys(("Conv2D", "Conv3D", "SeparableConv2D", "LocallyConnected2D"), _convolution),
-    "TimeDistributedDense": _dense,
-    "TimeDistributed": _timewise,
-    "Bidirectional": _two_ways,
-    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
-    "Embedding": _embedded,
-    "MaxoutDense": _dense,
-    **dict.fromkeys(("MaxPooling2D", "MaxPooling3D", "AveragePooling2D", "AveragePooling3D"), _pooling),
-    **dict.fromkeys((f"GlobalMaxPooling{rank}D" for rank in (1, 2, 3)), _global),
-    **dict.fromkeys((f"GlobalAveragePooling{rank}D" for rank in (1, 2, 3)), _global),
-    **dict.fromkeys(("ZeroPadding2D", "ZeroPadding3D"), _padding),
-    **dict.fromkeys(("Cropping2D", "Cropping3D"), _cropping),
-    **dict.fromkeys(("UpSampling2D", "UpSampling3D"), _upsampling),
-    "Flatten": _flattened,
-    "Reshape": _reshaped,
-    "Dense": _dense,
-    **dict.fromkeys(("Add", "Multiply", "Average", "Maximum", "Minimum", "Subtract"), _merged),
-    "Concatenate": _concatenated,
-    "Merge": _merge,
+def _untold(_: _Step) -> Feature:
+    raise _UnknownError
+
+
+_OUTPUTS: Mapping[Gives, Callable[[_Step], Feature]] = {
+    Gives.CONVOLUTION: _convolution,
+    Gives.POOLING: _pooling,
+    Gives.CHANNELS: _global,
+    Gives.PADDING: _padding,
+    Gives.CROPPING: _cropping,
+    Gives.UPSAMPLING: _upsampling,
+    Gives.SEQUENCE: _sequence,
+    Gives.FILTERS: _filters,
+    Gives.FLATTENED: _flattened,
+    Gives.RESHAPED: _reshaped,
+    Gives.UNITS: _dense,
+    Gives.RECURRENT: _recurrent,
+    Gives.EMBEDDED: _embedded,
+    Gives.STEPS: _timewise,
+    Gives.WAYS: _two_ways,
+    Gives.MERGED: _merged,
+    Gives.JOINED: _concatenated,
+    Gives.MERGE: _merge,
+    Gives.UNTOLD: _untold,
 }

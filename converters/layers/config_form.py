@@ -8,12 +8,22 @@ that nobody reads, and settings of classes that nobody follows, may hold what th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from converters.boundary import paced
 from converters.errors import FileFormatError
-from converters.layers.config import Config, Setting, entries, follows, is_layer, layers_of, load_config
-from converters.layers.kinds import MODELS, kind_of_class
+from converters.layers.config import (
+    Config,
+    Setting,
+    entries,
+    follows,
+    is_layer,
+    layers_of,
+    load_config,
+    name_of_entry,
+)
+from converters.layers.names import kind_of_class
+from converters.layers.table import MODELS
 from converters.limits import Limits, clipped, first_repeated, name_fault
 
 # No size and no axis comes near to these; what is computed from numbers below them stays small.
@@ -61,7 +71,7 @@ def _check_entry(entry: Config, where: str, limits: Limits) -> None:
     for name in (entry["class_name"], entry.get("name"), settings.get("name")):
         _check_name(name, where, limits)
     kind = kind_of_class(entry["class_name"])
-    what = f"{where}: layer {clipped(_own_name(entry) or '')} ({kind})"
+    what = f"{where}: layer {clipped(name_of_entry(entry) or '')} ({kind})"
     _check(settings, {**_EVERYWHERE, **(_FOLLOWED if follows(kind) else {})}, what)
     if kind in MODELS:
         _check_layers(entry, what)
@@ -83,13 +93,6 @@ def _check_name(name: Setting, where: str, limits: Limits) -> None:
         raise FileFormatError(f"{where}: the name {clipped(name)} {fault}")
 
 
-def _own_name(entry: Mapping[str, Any]) -> str | None:
-    inner = entry.get("config")
-    own = inner.get("name") if isinstance(inner, dict) else None
-    name = entry.get("name") if own is None else own
-    return name if isinstance(name, str) else None
-
-
 def _check_layers(entry: Config, what: str) -> None:
     """Raise unless a model's layers are layers, each of another name."""
     inner = entry.get("config")
@@ -103,7 +106,7 @@ def _check_layers(entry: Config, what: str) -> None:
 
 
 def _check_names(entry: Config, what: str) -> None:
-    names = [name for layer in layers_of(entry) if (name := _own_name(layer)) is not None]
+    names = [name for layer in layers_of(entry) if (name := name_of_entry(layer)) is not None]
     if (twice := first_repeated(names)) is not None:
         raise FileFormatError(f"{what}: two of its layers are called {clipped(twice)}")
 

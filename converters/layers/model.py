@@ -12,22 +12,21 @@ import numpy as np
 
 from converters.arrays.form import Shape
 from converters.errors import ArgumentError
-from converters.layers.config import named_entries
-from converters.layers.kinds import (
-    WRAPPERS,
-    by_bias,
-    infer_kind,
+from converters.layers.config import named_entries, wrapped
+from converters.layers.infer import TAKEN_FOR, by_bias, infer_kind, is_2d, numbered_layers
+from converters.layers.names import (
     is_kind,
     kind_of_entry,
     kind_of_name,
-    may_be_1d,
+    naming_of,
+    own_role,
     snake_case3,
     split_kind,
     stem_of,
 )
 from converters.layers.network import LayerFacts, Network, PartFacts
-from converters.layers.roles import naming_of, numbered_layers, own_role
-from converters.layers.rules import NATIVE, OTHER
+from converters.layers.shapes import may_be_1d
+from converters.layers.table import NATIVE, OTHER, WAYS, WRAPPERS, Holds, holds
 
 _DIRECTIONS = ("forward_", "backward_")
 
@@ -225,8 +224,7 @@ def own_name(name: str) -> str:
 def _classes(config: object) -> Iterator[tuple[str, str, str | None]]:
     """Yield name, kind and the kind inside it of every layer of a configuration."""
     for name, entry, own in named_entries(config):
-        wrapped = own.get("layer")
-        inner = wrapped if isinstance(wrapped, Mapping) and "class_name" in wrapped else None
+        inner = wrapped(own)
         yield name, kind_of_entry(entry), None if inner is None else kind_of_entry(inner)
 
 
@@ -243,7 +241,7 @@ def layer_of(raw: Raw, kinds: LayerKinds, dialect: str) -> Layer:
         return Layer(name=raw.name, kind=kind, arrays=())
     parts = raw.parts if raw.parts and kind != OTHER else _cut(raw, kind, kinds)
     if kind is None and len(parts) == 2 and [part.direction for part in parts] == ["forward", "backward"]:
-        kind = "Bidirectional"
+        kind = WAYS
     found = tuple(
         _with_facts(_with_kind(part, raw.name, kind, kinds, dialect), raw.name, kinds) for part in parts
     )
@@ -288,7 +286,7 @@ def _ways(part: Part, kind: str | None, kinds: LayerKinds) -> Iterator[Part]:
     """
     owner = part.arrays[0].owner
     said = (kind, kinds.of(owner), kinds.of(owner.rpartition("/")[2]))
-    halves = two_ways(part.arrays) if "Bidirectional" in said else None
+    halves = two_ways(part.arrays) if Holds.WAYS in map(holds, said) else None
     if halves is None:
         yield part
         return
@@ -370,14 +368,14 @@ def settled(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     A kernel of Keras 0 or 1 with one spatial axis of size one may be a 1-D or a 2-D convolution's. Beside
     kernels that can only be 2-D ones, it is one of those.
     """
-    if not any(part.kind in ("Conv2D", "Conv2DTranspose") for layer in layers for part in layer.parts):
+    if not any(is_2d(part.kind) for layer in layers for part in layer.parts):
         return tuple(layers)
     return tuple(_settled(layer) for layer in layers)
 
 
 def _settled(layer: Layer) -> Layer:
     parts = tuple(
-        replace(part, kind="Conv2D", inferred=True) if part.kind is None and _one_way(part) else part
+        replace(part, kind=TAKEN_FOR, inferred=True) if part.kind is None and _one_way(part) else part
         for part in layer.parts
     )
     own = layer.kind is None and len(parts) == 1 and is_own(layer.arrays[0].owner, layer.name)

@@ -5,9 +5,7 @@ right give other outputs in a network that is drawn with today's function of tha
 recurrent layer use it, the arrays that make up its argument can be multiplied by 1.2 instead.
 
 Sources: hard_sigmoid() in keras/backend/theano_backend.py, Keras 1.2.2 and 2.2.4, and in
-keras/src/activations/activations.py, Keras 3; the defaults of inner_activation (Keras 0 and 1) and
-recurrent_activation in keras/layers/recurrent.py and convolutional_recurrent.py, Keras 0.3.3 to 2.3.1, and in
-tf_keras/src/layers/rnn, tf-keras 2.18.
+keras/src/activations/activations.py, Keras 3.
 """
 
 from __future__ import annotations
@@ -18,16 +16,12 @@ from typing import Any
 
 from converters.errors import ConversionError
 from converters.formats.description import Description
-from converters.layers.config import named_entries
-from converters.layers.kinds import kind_of_entry
+from converters.layers.config import named_entries, wrapped
 from converters.layers.model import Layer, Part
+from converters.layers.names import kind_of_entry
+from converters.layers.table import GATED
 
 CHOICES = ("keep", "scale")
-# The gates of each kind that the recurrent activation is for; all others have the layer's activation.
-GATES_OF = {"LSTM": "ifo", "ConvLSTM2D": "ifo", "GRU": "zr"}
-# From which version on the default is another. In tf.keras it is so from TensorFlow 2.0 on, whose files say
-# 2.2.4-tf as those of TensorFlow 1.15 do: they may have it.
-_DEFAULT_UNTIL = {"LSTM": (2, 3), "GRU": (2, 3), "ConvLSTM2D": (3,)}
 _KEYS = ("recurrent_activation", "inner_activation")
 _NAME = "hard_sigmoid"
 
@@ -65,7 +59,7 @@ def find_hard_sigmoids(description: Description, *, asked: bool = False) -> Hard
         (part, _settings_of(part, layer, settings))
         for layer in description.weighted
         for part in layer.parts
-        if part.kind in GATES_OF
+        if part.kind in GATED
     ]
     word = asked and config is None
     gates = [(part, own) for part, own in recurrent if word or _is_hard(part, own, description.version)]
@@ -143,7 +137,7 @@ def _is_new(description: Description) -> bool:
 def _is_hard(part: Part, own: Mapping[str, Any], version: tuple[int, ...]) -> bool:
     """Return whether a layer's gates use the hard sigmoid, by its configuration or else by the default."""
     said = next((own[key] for key in _KEYS if own.get(key) is not None), None)
-    return said == _NAME if said is not None else version < _DEFAULT_UNTIL[str(part.kind)]
+    return said == _NAME if said is not None else version < GATED[str(part.kind)].hard_sigmoid_until
 
 
 def _settings_of(part: Part, layer: Layer, settings: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -156,7 +150,6 @@ def _settings(config: object) -> dict[str, Mapping[str, Any]]:
     """Return each layer's configuration by its name; of a wrapper, that of the layer inside."""
     found = {}
     for name, _, own in named_entries(config):
-        inner = own.get("layer")
-        inside = inner.get("config") if isinstance(inner, Mapping) else None
+        inside = (wrapped(own) or {}).get("config")
         found[name] = inside if isinstance(inside, Mapping) else own
     return found

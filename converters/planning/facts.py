@@ -16,7 +16,10 @@ from typing import Any, Literal
 from converters.arrays.form import Form, Kernels, Layout
 from converters.errors import ConversionError
 from converters.formats.description import Description
+from converters.layers.config import entries, has_order
 from converters.layers.model import Array, Part
+from converters.layers.rules import Rule
+from converters.layers.table import rules_of
 from converters.planning.structures import Match
 
 _BACKENDS: Mapping[str, Kernels] = {
@@ -171,21 +174,14 @@ def layout_of_config(config: Mapping[str, Any] | None) -> Layout | None:
 
 
 def _orderings(config: object) -> Iterator[str]:
-    if isinstance(config, Mapping):
-        name = str(config.get("class_name", ""))
-        inner = config.get("config")
-        # 1-D layers have a data_format of their own, and Flatten's says how it works, not what it is given.
-        if isinstance(inner, Mapping) and not name.endswith("1D") and name != "Flatten":
+    for entry in entries(config):
+        inner = entry.get("config")
+        if isinstance(inner, Mapping) and has_order(str(entry["class_name"])):
             yield from (
                 value
                 for key in ("dim_ordering", "data_format")
                 if isinstance(value := inner.get(key), str) and value in _CONFIG_VALUES
             )
-        for value in config.values():
-            yield from _orderings(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _orderings(value)
 
 
 def layout_of_shapes(description: Description) -> Layout | None:
@@ -210,7 +206,8 @@ def layout_of_shapes(description: Description) -> Layout | None:
     return next(iter(told), None)
 
 
-_OLD_KERNELS = frozenset({"Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"})
+# Kernels that have their outputs first in one layout and last in the other.
+_TELLING = (Rule.CONVOLUTION, Rule.TRANSPOSED)
 
 
 def _measured(description: Description) -> Iterator[tuple[Part, Array, int]]:
@@ -220,16 +217,20 @@ def _measured(description: Description) -> Iterator[tuple[Part, Array, int]]:
     parts = description.parts
     for part, following in zip(parts, (*parts[1:], None), strict=True):
         kernel, bias = part.array("kernel"), part.array("bias")
-        if part.kind not in _OLD_KERNELS or kernel is None or len(kernel.shape) < 4:
+        if not _has_telling_kernel(part) or kernel is None or len(kernel.shape) < 4:
             continue
-        if bias is None and following and following.kind == "BatchNormalization":
+        if bias is None and following and Rule.DEVIATION in rules_of(following.kind).values():
             bias = following.arrays[0]
         if bias is not None and len(bias.shape) == 1:
             yield part, kernel, bias.shape[0]
 
 
+def _has_telling_kernel(part: Part) -> bool:
+    return rules_of(part.kind).get("kernel") in _TELLING
+
+
 def _example(description: Description) -> str:
-    kernels = [(part, part.array("kernel")) for part in description.parts if part.kind in _OLD_KERNELS]
+    kernels = [(part, part.array("kernel")) for part in description.parts if _has_telling_kernel(part)]
     part, kernel = kernels[0] if kernels else (description.parts[0], description.parts[0].arrays[0])
     return f"layer {part.name!r}: kernel {kernel.shape if kernel else ()}"
 

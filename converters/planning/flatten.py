@@ -18,14 +18,12 @@ from converters.errors import ArgumentError
 from converters.formats.description import Description
 from converters.layers.config import flattened_inputs
 from converters.layers.model import Part, plain_name
-from converters.layers.rules import NATIVE, OTHER, RULES, Rule
+from converters.layers.rules import Rule, axes_of
+from converters.layers.table import GATES, OTHER, PerInput, per_input, rules_of, space_of
 from converters.planning.structures import Match
 
 Flatten = Mapping[str, Shape | Rows | str | None]
 """What a user says of rows: the (C, H, W) of a layer's map, several of them, a text, or None for no map."""
-_ROW_RULES = frozenset({Rule.ROWS, Rule.DEVIATION, Rule.FEATURE_ROWS, Rule.WINDOWS})
-# Kinds with one value for each of their inputs, if what comes in is a vector.
-_ACTIVATIONS = frozenset({"PReLU", "ParametricSoftplus", "SReLU"})
 
 
 def parse_flatten(texts: Sequence[str]) -> dict[str, Rows | str | None]:
@@ -177,16 +175,29 @@ def flattens_last(description: Description) -> bool:
 
 def has_windows(part: Part) -> bool:
     """Return whether a layer's kernel holds flattened windows of a feature map."""
-    return RULES.get(str(part.kind), {}).get("kernel") is Rule.WINDOWS
+    return per_input(part.kind) is PerInput.WINDOW
 
 
 def _has_rows(part: Part) -> bool:
-    rules = set(RULES.get(str(part.kind), {}).values())
-    return bool(rules & _ROW_RULES) or part.kind in _ACTIVATIONS | _WITH_ROWS
+    return per_input(part.kind) is not PerInput.NOTHING
+
+
+def _has_rows_of_kernel(part: Part) -> bool:
+    return per_input(part.kind) in (PerInput.ROW, PerInput.ROW_AND_OUTPUT)
+
+
+def _has_matrix(part: Part) -> bool:
+    """Return whether a layer has a kernel with a row for each input."""
+    return _has_rows_of_kernel(part) and part.array("kernel") is not None
+
+
+def _makes_maps(part: Part) -> bool:
+    """Return whether a layer gives feature maps, not only sequences."""
+    return space_of(part.kind) > 1
 
 
 def _rows_axis(part: Part) -> int:
-    rule = RULES.get(str(part.kind), {}).get("kernel")
+    rule = rules_of(part.kind).get("kernel")
     return 1 if rule in (Rule.WINDOWS, Rule.FEATURE_ROWS) else 0
 
 
@@ -264,14 +275,6 @@ def _by_config(description: Description, layout: Layout) -> dict[str, Flattened]
     return found
 
 
-_CONVOLUTIONS = frozenset(
-    {
-        *("Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "SeparableConv2D", "DepthwiseConv2D"),
-        *("ConvLSTM2D", "LocallyConnected2D"),
-    }
-)
-# Layers whose kernels have one row for each input.
-_WITH_ROWS = frozenset({"Dense", "MaxoutDense", "Highway", "SimpleRNN", "LSTM", "GRU", *NATIVE})
 _FEWEST = 4
 """Rows that a map of two channels and two places gives: fewer come from none whose rows could move."""
 
@@ -295,7 +298,7 @@ def _by_order(description: Description, layout: Layout, told: dict[str, Flattene
         before = part
         if order.asks(part, told.get(part.name)):
             order.unknown.append(order.as_unknown(part))
-        elif part.kind in _WITH_ROWS and part.array("kernel"):
+        elif _has_matrix(part):
             told.setdefault(part.name, Flattened(rows=None, source="order"))
         order.pass_by(part, told.get(part.name))
     return order.unknown
@@ -307,7 +310,7 @@ class _Order:
     def __init__(self, *, description: Description, layout: Layout) -> None:
         self._description = description
         self._layout = layout
-        self._maps = any(part.kind in _CONVOLUTIONS | {OTHER} for part in description.parts)
+        self._maps = any(_makes_maps(part) or part.kind == OTHER for part in description.parts)
         self._channels: list[int] = []
         self._units: set[int] = set()
         self._flattened: set[int] = set()
@@ -319,7 +322,7 @@ class _Order:
             return False
         if has_windows(part):
             return True
-        return part.kind in _WITH_ROWS and bool(part.array("kernel")) and self._may_follow_map(part)
+        return _has_matrix(part) and self._may_follow_map(part)
 
     def _may_follow_map(self, part: Part) -> bool:
         rows = _row_count_of(part)
@@ -339,14 +342,14 @@ class _Order:
 
     def pass_by(self, part: Part, said: Flattened | None) -> None:
         """Go on to the next layer."""
-        if part.kind in _CONVOLUTIONS:
+        if _makes_maps(part):
             self._channels.append(_channels(part, self._description, self._layout))
             self._units = set()
         elif part.kind == OTHER:
             # It may give a map of any number of channels: whatever has rows behind it is asked for.
             self._channels.append(0)
             self._units = set()
-        elif part.kind in _WITH_ROWS and part.array("kernel"):
+        elif _has_matrix(part):
             if said is None or said.rows is not None:
                 self._flattened.add(_row_count_of(part))
             self._units = _units(part)
@@ -361,10 +364,10 @@ def _vectors_left(description: Description, layout: Layout, told: Mapping[str, F
     sizes: set[int] = set()
     channels = 0
     for part in description.parts:
-        if part.kind in _CONVOLUTIONS:
+        if _makes_maps(part):
             channels = _channels(part, description, layout)
             sizes = {channels}
-        elif part.kind in _WITH_ROWS and part.array("kernel"):
+        elif _has_matrix(part):
             sizes |= _units(part)
         elif channels and part.name not in told and _values(part) not in (None, *sizes):
             left.append(Unknown(part=part, rows=_row_count_of(part), channels=channels))
@@ -374,20 +377,20 @@ def _vectors_left(description: Description, layout: Layout, told: Mapping[str, F
 def _values(part: Part) -> int | None:
     """Return how many values an activation has, one for each of its inputs; None for any other layer."""
     shape = part.arrays[0].shape
-    return shape[0] if part.kind in _ACTIVATIONS and len(shape) == 1 else None
+    return shape[0] if per_input(part.kind) is PerInput.VALUE and len(shape) == 1 else None
 
 
 def _channels(part: Part, description: Description, layout: Layout) -> int:
     """Return the channels that a convolution gives."""
+    gates = len(GATES.get(str(part.kind), "-"))
     if bias := part.array("bias"):
-        gates = 4 if part.kind == "ConvLSTM2D" and bias.gate is None else 1
-        return bias.shape[-1] // gates
+        return bias.shape[-1] // (gates if bias.gate is None else 1)
     kernel = part.array("pointwise_kernel") or part.arrays[0]
-    first = layout == "th" and description.dialect in ("keras0", "keras1") and not has_windows(part)
-    if part.kind == "DepthwiseConv2D":
-        return kernel.shape[-1] * kernel.shape[-2]
-    transposed = str(part.kind).endswith("Transpose") and description.dialect in ("keras2", "keras3")
-    return kernel.shape[0 if first else -2 if transposed else -1]
+    rule = rules_of(part.kind).get(str(kernel.role), Rule.KEEP)
+    axes = axes_of(rule, len(kernel.shape), description.dialect, layout) or ()
+    if rule is Rule.DEPTHWISE:
+        return kernel.shape[axes.index("I")] * kernel.shape[axes.index("M")]
+    return kernel.shape[axes.index("O") if axes else -1]
 
 
 def _units(part: Part) -> set[int]:
@@ -406,7 +409,7 @@ def _with_vectors(description: Description, told: dict[str, Flattened]) -> dict[
     for part in description.parts:
         if all(len(array.shape) == 1 for array in part.arrays):
             waiting.append(part)
-        elif part.kind in _WITH_ROWS:
+        elif _has_rows_of_kernel(part):
             result.update(_vectors_before(part, waiting, told))
             waiting = []
         else:

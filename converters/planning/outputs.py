@@ -13,19 +13,24 @@ from converters.boundary import paced
 from converters.errors import ConversionError
 from converters.formats.description import Description
 from converters.formats.keras3 import cell_path
-from converters.layers.kinds import MODELS, WRAPPERS, kind_of_group, snake_case3, stem_of
 from converters.layers.model import Array, Layer, Part
-from converters.layers.roles import keras1_suffix
-from converters.layers.rules import GATES, NATIVE, OLD_GATES, OTHER, RULES
-from converters.planning.activations import GATES_OF
+from converters.layers.names import class_of, keras1_suffix, kind_of_group, snake_case3, stem_of
+from converters.layers.table import (
+    GATED,
+    GATES,
+    KINDS,
+    NATIVE,
+    OLD_GATES,
+    OTHER,
+    RULES,
+    WAYS,
+    WRAPPERS,
+    Holds,
+    base_role,
+    holds,
+)
 
 Planned = Mapping[str, PlannedArray]
-
-# What the class of a kind is called where it is not the kind's own name.
-_CLASSES = {"TimeDistributedDense": "Dense", "Model": "Functional"}
-# Kinds that Keras 1 has no layer for.
-_NOT_IN_KERAS1 = frozenset({"Conv3DTranspose", "DepthwiseConv2D", "SeparableConv1D"})
-_NOT_TRAINED = ("moving_mean", "moving_variance")
 
 
 def planned_outputs(
@@ -114,7 +119,7 @@ class _Writing:
             shares = [Share(array=array, start=at * width, stop=(at + 1) * width) for at in range(len(gates))]
         return [
             replace(share, array=replace(share.array, function=SCALED))
-            if gate in GATES_OF[str(part.kind)]
+            if gate in GATED[str(part.kind)].recurrent
             else share
             for gate, share in zip(gates, shares, strict=True)
         ]
@@ -147,7 +152,7 @@ def _keras2_outputs(writing: _Writing) -> Iterator[Output]:
 
 
 def _is_late(output: Output) -> bool:
-    return output.role in _NOT_TRAINED and output.kind != OTHER
+    return output.kind != OTHER and not KINDS[output.kind].arrays[base_role(output.kind, output.role)].trained
 
 
 def _keras2_name(writing: _Writing, layer: Layer, part: Part, role: str) -> str:
@@ -158,7 +163,7 @@ def _keras2_name(writing: _Writing, layer: Layer, part: Part, role: str) -> str:
 def _owner(layer: Layer, part: Part) -> str:
     """Return the name in front of an array's role: a Bidirectional's layers keep theirs behind its own."""
     own = part.name.rpartition("/")[2]
-    if layer.kind == "Bidirectional":
+    if layer.kind == WAYS:
         return f"{layer.name}/{own}"
     return part.name if len(layer.parts) > 1 else layer.name
 
@@ -188,10 +193,10 @@ def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output
     if kind == OTHER:
         yield from _keras1_other(writing, layer, part)
         return
-    if kind in _NOT_IN_KERAS1:
+    if "keras1" not in KINDS[kind].classes:
         raise writing.refuse(part, "is of a kind that Keras 1 lacks")
     missing = [role for role in RULES[kind] if not part.array(role)]
-    if missing and (kind in GATES or kind in ("SimpleRNN", "BatchNormalization")):
+    if missing and any(found.optional == "keras2" for found in KINDS[kind].arrays.values()):
         raise writing.refuse(part, f"has no {missing[0]}, which Keras 1 cannot be without")
     owner = layer.name if len(layer.parts) == 1 else part.name.rpartition("/")[2]
     # Whoever has lost the record goes by the names, as of the files that Keras 1 itself wrote.
@@ -257,8 +262,7 @@ def _stem(layer: Layer | Part, writing: _Writing) -> str:
     """Return what Keras 3 calls the first group of a layer's class."""
     if isinstance(layer, Part) and layer.kind == OTHER:
         return _other_stem(layer, writing.description.dialect)
-    kind = str(layer.kind)
-    return snake_case3(_CLASSES.get(kind, kind))
+    return snake_case3(class_of(str(layer.kind), "keras3"))
 
 
 def _other_stem(part: Part, dialect: str) -> str:
@@ -280,13 +284,14 @@ def _numbered(stem: str, numbers: Counter[str]) -> str:
 
 def _places(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
     """Yield each layer in a layer with its group."""
-    if layer.kind == "Bidirectional":
+    inside = holds(layer.kind)
+    if inside is Holds.WAYS:
         yield from _two_ways(writing, layer, layer.parts, group)
-    elif layer.kind in MODELS:
+    elif inside is Holds.LAYERS:
         yield from _nested(writing, layer, f"{group}/layers")
-    elif layer.kind == "TimeDistributed" and len(layer.parts) > 1:
+    elif inside is Holds.LAYER and len(layer.parts) > 1:
         yield from _nested(writing, layer, f"{group}/layer/layers")
-    elif layer.kind == "TimeDistributed":
+    elif inside is Holds.LAYER:
         yield from ((part, f"{group}/layer") for part in layer.parts)
     else:
         yield from ((part, group) for part in layer.parts)
@@ -306,7 +311,7 @@ def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part,
     while waiting:
         part = waiting.popleft()
         if part.direction == "forward" and waiting and waiting[0].direction == "backward":
-            below = f"{group}/{_numbered('bidirectional', numbers)}"
+            below = f"{group}/{_numbered(snake_case3(WAYS), numbers)}"
             yield from _two_ways(writing, layer, (part, waiting.popleft()), below)
         else:
             yield part, f"{group}/{_numbered(_stem(part, writing), numbers)}"

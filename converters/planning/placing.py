@@ -13,7 +13,8 @@ from converters.arrays.rows import Flattened
 from converters.errors import ConversionError
 from converters.formats.description import Description
 from converters.layers.model import Array, Part
-from converters.layers.rules import GATES, NATIVE, OTHER, Rule, axes_of, is_rotated, old_1d_axes, rule_of
+from converters.layers.rules import Rule, axes_of, is_rotated, old_1d_axes
+from converters.layers.table import CUDNN, GATES, OTHER, Biases, rule_of, rules_of
 from converters.planning.structures import MatchedLayer
 
 Axes = tuple[str, ...]
@@ -134,11 +135,11 @@ def _cudnn(rule: Rule, array: Array, part: Part, flattened: Flattened | None, en
         raise ConversionError(f"{ends.path}: {text}; say --to keras2 first, which makes it a plain layer")
     if not ends.anew:
         return {}
-    native = NATIVE[str(part.kind)]
+    found = CUDNN[str(part.kind)]
     if rule is Rule.CUDNN_KERNEL:
-        return {"gates": len(GATES[native])}
+        return {"gates": len(GATES[found.native])}
     halves = (2, array.shape[0] // 2)
-    if native == "GRU":
+    if found.biases is Biases.TWO_ROWS:
         return {"target_shape": halves}
     return {"target_shape": halves[1:], "before": halves, "function": "sum"}
 
@@ -195,8 +196,12 @@ def has_old_1d(description: Description, ends: Ends) -> bool:
     """Return whether a file keeps 1-D kernels in Keras 1's older form, or did before it was converted."""
     if ends.old_1d is not None or description.dialect != "keras1":
         return bool(ends.old_1d)
-    kernels = [(part, part.array("kernel")) for part in description.parts if part.kind == "Conv1D"]
+    kernels = [(part, part.array("kernel")) for part in description.parts if _is_1d(part)]
     return any(kernel is not None and _is_old_1d(kernel, part, ends) for part, kernel in kernels)
+
+
+def _is_1d(part: Part) -> bool:
+    return rules_of(part.kind).get("kernel") is Rule.CONVOLUTION_1D
 
 
 def _is_old_1d(array: Array, part: Part, ends: Ends) -> bool:

@@ -16,10 +16,26 @@ from converters.arrays.rows import Flattened
 from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, ConversionError, Doubt, UnknownFlattenError
 from converters.formats.description import Description
-from converters.layers.kinds import infer_kind, is_kind
+from converters.layers.infer import infer_kind
 from converters.layers.model import Layer, Part, as_other, two_ways
+from converters.layers.names import is_kind
 from converters.layers.network import LayerFacts, Network, PartFacts
-from converters.layers.rules import GATES, NATIVE, OTHER, RULES, Rule, is_rotated, rule_of
+from converters.layers.rules import Rule, is_rotated
+from converters.layers.table import (
+    CUDNN,
+    KINDS,
+    NATIVE,
+    OTHER,
+    RULES,
+    WAYS,
+    Biases,
+    PerInput,
+    is_recurrent,
+    per_input,
+    rule_of,
+    rules_of,
+    space_of,
+)
 from converters.planning import folding
 from converters.planning.activations import (
     HardSigmoids,
@@ -335,11 +351,9 @@ def _check_rows(
         if found is None or found.rows is None or not ends.rows_move(reshaped=found.reshaped):
             continue
         where = f"{description.path}: layer {part.name!r}"
-        if part.kind == "Highway":
-            text = (
-                "is a Highway behind a flattened map: it gives its inputs on, so its rows cannot move alone"
-            )
-            raise ConversionError(f"{where} {text}")
+        if per_input(part.kind) is PerInput.ROW_AND_OUTPUT:
+            text = f"is a {part.kind} behind a flattened map: it gives its inputs on"
+            raise ConversionError(f"{where} {text}, so its rows cannot move alone")
         if names[part.name] > 1:
             raise ConversionError(f"{where} is there twice, and one of the two is behind a flattened map")
 
@@ -419,13 +433,13 @@ def _layer_facts(
 
 
 def _part_facts(part: Part, kind: str, flattened: Flattened | None) -> PartFacts:
-    rules = RULES.get(kind, {})
+    rules = rules_of(kind)
     roles = tuple(dict.fromkeys(str(array.role) for array in part.arrays))
     return PartFacts(
         name=part.name,
         kind=kind,
         own_class=part.own_class,
-        doubtful=part.inferred and kind in _DOUBTFUL,
+        doubtful=part.inferred and _alike(kind) is not None,
         roles=None if set(roles) == set(rules) else tuple(sorted(roles, key=[*rules, *roles].index)),
         flattened=flattened,
     )
@@ -448,7 +462,7 @@ def _with_deviations(description: Description) -> list[Part]:
     return [
         part
         for part in description.parts
-        for role, rule in RULES.get(str(part.kind), {}).items()
+        for role, rule in rules_of(part.kind).items()
         if rule is Rule.DEVIATION and part.array(role)
     ]
 
@@ -493,32 +507,6 @@ def _kind(part: Part, pair: MatchedLayer | None) -> str:
     return pair.expected.kind if pair and not foreign else str(part.kind)
 
 
-# How many axes the first array of a layer may have, where the arrays' names alone do not tell.
-_RANKS: Mapping[str, tuple[int, ...]] = {
-    "Dense": (2,),
-    "Conv1D": (3, 4),
-    "Conv2D": (4,),
-    "Conv3D": (5,),
-    "Conv2DTranspose": (4,),
-    "Conv3DTranspose": (5,),
-    "SeparableConv1D": (3,),
-    "SeparableConv2D": (4,),
-    "DepthwiseConv2D": (4,),
-    "LocallyConnected1D": (3,),
-    "LocallyConnected2D": (3,),
-    "MaxoutDense": (3,),
-    "Highway": (2,),
-    "BatchNormalization": (1,),
-    "Scale": (1,),
-    "Embedding": (2,),
-    "TimeDistributedDense": (2,),
-    "SimpleRNN": (2,),
-    "LSTM": (2,),
-    "GRU": (2,),
-    "ConvLSTM2D": (4,),
-}
-
-
 def check_kinds(description: Description, match: Match | None) -> None:
     """Raise for the first layer whose kind has no rule, or whose arrays are not those of its kind.
 
@@ -537,11 +525,12 @@ def _has_rules(part: Part, kind: str, dialect: str) -> bool:
     """Return whether there is a rule for each array of a layer."""
     if kind == OTHER:
         return True
-    rules = RULES.get(kind, {})
+    rules = rules_of(kind)
     unknown = any(array.role not in rules for array in part.arrays)
     repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
     rank = len(part.arrays[0].shape)
-    odd = rank not in _RANKS.get(kind, (rank,)) or not _is_recurrent(part, kind, dialect)
+    ranks = KINDS[kind].ranks if kind in KINDS else None
+    odd = (ranks is not None and rank not in ranks) or not _is_recurrent(part, kind, dialect)
     return not (unknown or repeated or odd)
 
 
@@ -567,18 +556,18 @@ def _with_others(request: _Request) -> Description:
 
 def _is_recurrent(part: Part, kind: str, dialect: str) -> bool:
     """Return whether the arrays of a recurrent layer fit each other; True for any other layer."""
-    if kind not in ("SimpleRNN", *GATES, *NATIVE):
+    if not is_recurrent(kind):
         return True
     return infer_kind({array.full_role: array.shape for array in part.arrays}, dialect) == kind
 
 
 def _check_maps(description: Description) -> None:
     """Raise for a map of four axes that may be a sequence of maps: where its channels lie cannot be told."""
-    if any(str(part.kind).startswith("Conv3D") for part in description.parts):
+    if any(space_of(part.kind) > 2 for part in description.parts):
         return
     for part in description.parts:
         for array in part.arrays:
-            rule = RULES.get(str(part.kind), {}).get(str(array.role))
+            rule = rules_of(part.kind).get(str(array.role))
             if rule is Rule.MAP and len(array.shape) > 3:
                 text = f"layer {part.name!r} ({part.kind}) has {array.name} {array.shape}, and nothing is 3-D"
                 raise ConversionError(f"{description.path}: {text}: a sequence of maps is not converted")
@@ -597,7 +586,7 @@ def _refusal(description: Description, part: Part) -> str:
 def _like(description: Description, part: Part) -> str:
     """Return how to say the kind of a layer: by the kind that its arrays fit, if they fit one."""
     if part.kind is None and two_ways(part.arrays):
-        return f"--layer {part.name}=Bidirectional if it has two directions"
+        return f"--layer {part.name}={WAYS} if it has two directions"
     roles = {array.full_role: array.shape for array in part.arrays}
     told = part.kind is not None and len(roles) == len(part.arrays)
     kind = infer_kind(roles, description.dialect) if told else None
@@ -627,14 +616,17 @@ def _notes(
     return (*notes, *_cudnn_notes(request), *_other_notes(description))
 
 
+_BIASES = {Biases.ADDED: ", its two biases added", Biases.TWO_ROWS: " with reset_after"}
+
+
 def _cudnn_notes(request: _Request) -> list[str]:
     """Return what becomes of cuDNN's layers in another dialect."""
     notes = []
-    for kind, native in NATIVE.items() if request.to is not None else ():
+    for kind, cudnn in CUDNN.items() if request.to is not None else ():
         parts = [part for part in request.description.parts if part.kind == kind]
-        how = {"LSTM": ", its two biases added", "GRU": " with reset_after"}[native]
         if parts:
-            text = f"{len(parts)} {kind} ({parts[0].name!r} first): written as {native}{how}"
+            becomes = f"{cudnn.native}{_BIASES[cudnn.biases]}"
+            text = f"{len(parts)} {kind} ({parts[0].name!r} first): written as {becomes}"
             notes.append(f"{text}; its activations are tanh and sigmoid, as cuDNN's are")
     return notes
 
@@ -701,8 +693,10 @@ def _deviation_notes(request: _Request, by_path: Mapping[str, PlannedArray]) -> 
     return []
 
 
-# Kinds that another kind shares its arrays with, so that shapes cannot tell one from the other.
-_DOUBTFUL = {"Conv2D": "Conv2DTranspose", "Conv3D": "Conv3DTranspose"}
+def _alike(kind: str | None) -> str | None:
+    """Return the kind whose arrays look the same in Keras 0 and 1, so that shapes cannot tell which it is."""
+    found = KINDS.get(str(kind))
+    return found.alike if found else None
 
 
 def _doubt_notes(request: _Request) -> list[str]:
@@ -710,12 +704,12 @@ def _doubt_notes(request: _Request) -> list[str]:
     description = request.description
     if request.to is None or description.dialect not in ("keras0", "keras1") or request.match:
         return []
-    doubtful = [part for part in description.parts if part.kind in _DOUBTFUL and part.inferred]
+    doubtful = [part for part in description.parts if _alike(part.kind) and part.inferred]
     if not doubtful:
         return []
     first = doubtful[0]
     text = f"{len(doubtful)} layers ({first.name!r} first) are taken for {first.kind} by their shapes"
-    return [Doubt(f"{text}; if one is transposed, say --layer NAME={_DOUBTFUL[str(first.kind)]}")]
+    return [Doubt(f"{text}; if one is transposed, say --layer NAME={_alike(first.kind)}")]
 
 
 def _reshape_notes(description: Description) -> list[str]:

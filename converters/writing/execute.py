@@ -28,7 +28,7 @@ from converters.formats.record import CONVERTER, ConversionRecord
 from converters.hdf5.reader import Source
 from converters.hdf5.writer import write_text
 from converters.layers.config import converted_config
-from converters.layers.rules import NATIVE
+from converters.layers.table import NATIVE
 from converters.planning.facts import kernels_of_backend
 from converters.planning.plan import Plan, plan_digest
 from converters.version import RULES_NUMBER

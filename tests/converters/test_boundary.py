@@ -22,7 +22,7 @@ from converters.formats.dialects import describe
 from converters.hdf5.heaps import lookup3
 from converters.layers.config import flattened_inputs
 from converters.layers.config_form import read_config
-from converters.layers.roles import numbered_layers
+from converters.layers.infer import numbered_layers
 from converters.limits import Limits, first_repeated
 from converters.planning.structures import _near
 from tests.support.untrusted_files import header

@@ -23,10 +23,10 @@ from converters.arrays.moves import kernel_shape_first
 from converters.boundary import guarded, paced
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.description import Description
-from converters.layers.kinds import automatic_stem, kind_of_name
 from converters.layers.model import Array, Layer, plain_name
-
-_SPATIAL = ("Conv2D", "Conv3D")
+from converters.layers.names import automatic_stem, kind_of_name
+from converters.layers.rules import Rule
+from converters.layers.table import rules_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,7 +370,7 @@ def possible_shapes(description: Description, kind: str, role: str, shape: Shape
         role: The array's role.
         shape: The array's shape in tf form.
     """
-    if description.dialect in ("keras0", "keras1") and kind in _SPATIAL and role == "kernel":
+    if description.dialect in ("keras0", "keras1") and rules_of(kind).get(role) is Rule.CONVOLUTION:
         return {"tf": shape, "th": kernel_shape_first(shape)}
     return {"tf": shape}
 

@@ -11,7 +11,7 @@ import pytest
 from converters import convert_file, inspect_file
 from converters.errors import ConversionError
 from converters.formats.dialects import describe
-from converters.layers.kinds import WRAPPERS
+from converters.layers.table import WRAPPERS
 from tests.support.dialect_samples import DATA, SAMPLES
 from tests.support.weight_files import arrays, counted, rewritten, write_named
 

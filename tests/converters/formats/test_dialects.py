@@ -10,7 +10,7 @@ import pytest
 
 from converters.errors import FileFormatError
 from converters.formats.dialects import describe
-from converters.layers.roles import naming_of
+from converters.layers.names import naming_of
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import counted, fill_named, keras1, names, write_named, write_numbered
 

@@ -87,7 +87,7 @@ def test_a_block_of_the_users_own_in_front_is_allowed(size, tmp_path):
         file["values"] = counted(3)
         offset = file["values"].id.get_offset()
     with open_untrusted(path) as source:
-        found = source.dataset("values")
+        found = source.root.dataset("values")
         assert found.offset == offset
         assert source.read(found).tolist() == source.mapped(found).tolist() == [0, 1, 2]
 
@@ -202,7 +202,7 @@ def test_blocks_cover_every_row_once(tmp_path):
         file.create_dataset("packed", data=values, chunks=(10, 4), compression="gzip")
     with open_untrusted(path) as source:
         for name, begins in (("plain", list(range(0, 103, 8))), ("packed", list(range(0, 103, 10)))):
-            blocks = list(source.blocks(source.dataset(name), nbytes=256))
+            blocks = list(source.blocks(source.root.dataset(name), nbytes=256))
             assert [begin for begin, _ in blocks] == begins
             assert np.array_equal(np.concatenate([block for _, block in blocks]), values)
 
@@ -322,7 +322,7 @@ def test_a_file_that_is_known_is_not_read_again(tmp_path, monkeypatch):
         source = open_untrusted(path, known=stamp)
     with source:
         assert source.tree is stamp.tree
-        assert source.read(source.dataset("values")).tolist() == [0, 1, 2]
+        assert source.read(source.root.dataset("values")).tolist() == [0, 1, 2]
     with h5py.File(path, "a") as file:
         file["more"] = counted(2)
     with open_untrusted(path, known=stamp) as source:

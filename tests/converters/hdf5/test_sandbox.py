@@ -72,7 +72,7 @@ def test_whatever_the_child_does_is_a_refusal(mishap, packed):
     with open_untrusted(packed) as source:
         child = box(source, program=program)
         with pytest.raises(SandboxError) as refused:
-            child.rows(source.dataset("w"), 0, 3)
+            child.rows(source.root.dataset("w"), 0, 3)
     assert str(refused.value) == message
     assert child._child is None
 
@@ -88,14 +88,14 @@ def test_a_child_that_hangs_is_ended(packed):
             limits=Limits(seconds=5),
         )
         with pytest.raises(SandboxError, match=r"^takes longer than 5 s to read \(limit seconds\)$"):
-            child.rows(source.dataset("w"), 0, 3)
+            child.rows(source.root.dataset("w"), 0, 3)
     assert child._child is None
 
 
 def test_a_failed_child_is_followed_by_a_new_one(packed):
     """One damaged dataset does not keep the others from being read."""
     with open_untrusted(packed) as source:
-        good = source.dataset("w")
+        good = source.root.dataset("w")
         with pytest.raises(FileFormatError) as refused:
             source.read(replace(good, chunks=(2,)))
         assert str(refused.value) == (
@@ -112,7 +112,7 @@ def test_a_file_that_stores_too_little_is_refused_by_the_child(tmp_path):
         found[:1000] = 1
         file["other"] = np.ones(10_000, "f4")  # makes the file large enough to hold it
     with open_untrusted(path, limits=Limits(ratio=800)) as source, pytest.raises(FileFormatError) as refused:
-        source.read(source.dataset("w"))
+        source.read(source.root.dataset("w"))
     assert str(refused.value).startswith(
         f"{path}: dataset 'w' cannot be read (it declares 4000000 bytes and stores "
     )
@@ -173,7 +173,7 @@ def test_a_library_that_follows_a_link_finds_no_file(tmp_path):
     with h5py.File(canary, "w") as file:
         file.create_dataset("w", data=counted(3), chunks=(3,), compression="gzip")
     with open_untrusted(canary) as source:
-        described = source.dataset("w")
+        described = source.root.dataset("w")
     with h5py.File(path, "w") as file:
         file["w"] = h5py.ExternalLink(str(canary), "/w")
     with path.open("rb") as stream:
@@ -190,7 +190,7 @@ def test_memory_is_limited(tmp_path):
         file.create_dataset("w", data=np.zeros(1 << 22, "f4"), chunks=(1 << 22,), compression="gzip")
     limits = Limits(memory_bytes=1, seconds=20)
     with open_untrusted(path, limits=limits) as source:
-        small = replace(source.dataset("w"), chunks=(1,), shape=(1 << 22,))
+        small = replace(source.root.dataset("w"), chunks=(1,), shape=(1 << 22,))
         with pytest.raises(FileFormatError, match=r"dataset 'w' cannot be read \("):
             source.read(small)
 
@@ -198,7 +198,7 @@ def test_memory_is_limited(tmp_path):
 def test_nothing_is_left_running(packed):
     """The child ends with the file."""
     with open_untrusted(packed) as source:
-        source.read(source.dataset("w"))
+        source.read(source.root.dataset("w"))
         child = source._sandbox._child
         assert child is not None
         assert child.poll() is None

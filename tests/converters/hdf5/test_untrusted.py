@@ -107,7 +107,7 @@ def test_an_archive_is_read_as_it_lies_or_unpacked_into_the_nameless(method, tmp
     with open_untrusted(path) as source:
         assert source.texts == {"config.json": '{"a": 1}'}
         for name in ("plain", "packed"):
-            found = source.dataset(name)
+            found = source.root.dataset(name)
             assert source.read(found).tolist() == source.mapped(found).tolist() == [0, 1, 2]
     assert list(tmp_path.glob("*")) == [path]
 

@@ -61,7 +61,7 @@ def test_a_contiguous_dataset_has_its_place_at_once(tmp_path):
     with h5py.File(tmp_path / "old.h5", "w") as file:
         file["w"] = counted(2, 3)
     with open_untrusted(tmp_path / "old.h5") as source, h5py.File(tmp_path / "new.h5", "w") as file:
-        created = create_dataset(file.id, b"w", source.dataset("w"), (3, 2))
+        created = create_dataset(file.id, b"w", source.root.dataset("w"), (3, 2))
         assert created.shape == (3, 2)
         assert created.get_offset() is not None
 
@@ -71,7 +71,7 @@ def test_axes_move_chunks_and_growth_along(tmp_path):
     with h5py.File(tmp_path / "old.h5", "w") as file:
         file.create_dataset("w", data=counted(4, 6), chunks=(2, 3), maxshape=(None, 6))
     with open_untrusted(tmp_path / "old.h5") as source, h5py.File(tmp_path / "new.h5", "w") as file:
-        create_dataset(file.id, b"w", source.dataset("w"), (6, 4), lambda sizes: sizes[::-1])
+        create_dataset(file.id, b"w", source.root.dataset("w"), (6, 4), lambda sizes: sizes[::-1])
         assert (file["w"].shape, file["w"].chunks, file["w"].maxshape) == ((6, 4), (3, 2), (6, None))
 
 

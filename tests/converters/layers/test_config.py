@@ -9,6 +9,7 @@ import pytest
 from converters.arrays.rows import Flattened
 from converters.errors import ConversionError
 from converters.layers.config import converted_config, flattened_inputs
+from converters.layers.table import KINDS, PerInput
 
 
 def rows_of(config, layout):
@@ -296,3 +297,16 @@ def test_a_reshape_that_makes_maps_is_not_written_down(source):
         "m.h5: layer 'made' (Reshape) cannot be written down in the other layout: it makes a feature map of "
         "what is none; save the weights alone (save_weights) and convert that file"
     )
+
+
+@pytest.mark.parametrize("flatten", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_flatten_gives_is_told_of_every_kind_that_has_something_for_each_input(kind, flatten):
+    """Of no other kind is anything told, but that the vectors of a map's channels are no rows."""
+    layers = [conv(4), *([FLATTEN] if flatten else []), layer(kind, "it")]
+    found = rows_of(sequential(*layers, shape=(3, 5, 6)), "th")
+    has = KINDS[kind].per_input
+    if flatten:
+        assert found == ({} if has in (PerInput.NOTHING, PerInput.WINDOW) else {"it": ((4, 3, 4),)})
+    elif has is not PerInput.WINDOW:
+        assert found == ({"it": None} if has is PerInput.CHANNEL else {})

@@ -1,24 +1,10 @@
-"""The table: what is rotated, and where the axes of each array lie."""
+"""Where the axes of an array lie by each rule."""
 
 from __future__ import annotations
 
 import pytest
 
-from converters.layers.rules import AXES, GATES, OLD_GATES, RULES, Rule, axes_of, is_rotated, old_1d_axes
-
-
-def test_only_convolutions_are_rotated():
-    """Theano's backend rotates depthwise kernels itself, and locally connected layers multiply."""
-    rotated = {
-        (kind, role) for kind, rules in RULES.items() for role, rule in rules.items() if is_rotated(rule)
-    }
-    assert rotated == {
-        *((f"Conv{rank}D", "kernel") for rank in (1, 2, 3)),
-        *((f"Conv{rank}DTranspose", "kernel") for rank in (2, 3)),
-        ("SeparableConv2D", "pointwise_kernel"),
-        ("ConvLSTM2D", "kernel"),
-        ("ConvLSTM2D", "recurrent_kernel"),
-    }
+from converters.layers.rules import AXES, Rule, axes_of, old_1d_axes
 
 
 @pytest.mark.parametrize(
@@ -43,14 +29,6 @@ def test_axes_lie_where_the_versions_put_them(rule, rank, dialect, layout, axes)
 
 def test_what_has_no_axes_that_move():
     """Vectors and sequences of a map's kind, and all other rules."""
+    assert all(rule in AXES or axes_of(rule, 2, "keras1", "th") is None for rule in Rule)
     assert axes_of(Rule.MAP, 2, "keras2", "th") is axes_of(Rule.KEEP, 4, "keras1", "th") is None
     assert old_1d_axes() == ("O", "I", "s0", "1")
-
-
-def test_gates_are_the_same_in_another_order():
-    """Keras 0 and 1 keep the same gates one after the other, LSTM's in an order of their own."""
-    assert {kind: sorted(gates) for kind, gates in GATES.items()} == {
-        kind: sorted(gates) for kind, gates in OLD_GATES.items()
-    }
-    assert (GATES["LSTM"], OLD_GATES["LSTM"], GATES["GRU"]) == ("ifco", "icfo", "zrh")
-    assert all(rule in AXES or axes_of(rule, 2, "keras1", "th") is None for rule in Rule)

@@ -13,8 +13,8 @@ import pytest
 from converters import convert_file, plan_file
 from converters.errors import ArgumentError, ConversionError
 from converters.formats.dialects import describe
-from converters.layers.rules import GATES
-from converters.planning.activations import GATES_OF, find_hard_sigmoids
+from converters.layers.table import GATED, GATES
+from converters.planning.activations import find_hard_sigmoids
 from tests.support.command import Command
 from tests.support.dialect_samples import DATA, SAMPLES, to_keras3, told, worst
 from tests.support.weight_files import arrays, counted, fill_named, write_named
@@ -59,7 +59,7 @@ def test_scaled_gates_give_the_recorded_outputs_with_today_s_function(sample, tm
     assert (
         gates
         == done.plan.scaled
-        == tuple(part.name for part in done.plan.description.parts if part.kind in GATES_OF)
+        == tuple(part.name for part in done.plan.description.parts if part.kind in GATED)
     )
     (note,) = [note for note in done.plan.notes if "hard_sigmoid" in note]
     assert note.endswith(SCALED)
@@ -96,7 +96,8 @@ def test_only_gates_are_scaled(sample, tmp_path):
         for gate, old, new in zip(
             letters, np.split(before, len(letters), -1), np.split(after, len(letters), -1), strict=True
         ):
-            wanted = old * np.float32(1.2) if gate in GATES_OF.get(output.kind, "") else old
+            scales = output.kind in GATED and gate in GATED[output.kind].recurrent
+            wanted = old * np.float32(1.2) if scales else old
             np.testing.assert_array_equal(new, wanted)
 
 
@@ -130,10 +131,10 @@ def notes_of(path, **facts):
 @pytest.mark.parametrize(
     ("kind", "version", "may"),
     [
-        *((kind, version, True) for kind in GATES_OF for version in (None, "2.0.5", "2.2.4", "2.2.4-tf")),
-        *((kind, "2.3.1", kind == "ConvLSTM2D") for kind in GATES_OF),
-        *((kind, "2.4.0", kind == "ConvLSTM2D") for kind in GATES_OF),
-        *((kind, "3.15.1", False) for kind in GATES_OF),
+        *((kind, version, True) for kind in GATED for version in (None, "2.0.5", "2.2.4", "2.2.4-tf")),
+        *((kind, "2.3.1", kind == "ConvLSTM2D") for kind in GATED),
+        *((kind, "2.4.0", kind == "ConvLSTM2D") for kind in GATED),
+        *((kind, "3.15.1", False) for kind in GATED),
     ],
 )
 def test_weights_alone_have_their_version_s_default(kind, version, may, tmp_path):
@@ -199,7 +200,7 @@ def test_the_layer_in_a_wrapper_is_asked(wrapper, tmp_path):
     assert [part.name for part in find_hard_sigmoids(describe(source)).gates] == ["memory"]
 
 
-@pytest.mark.parametrize("kind", list(GATES_OF))
+@pytest.mark.parametrize("kind", list(GATED))
 def test_a_layer_whose_activation_it_is_too_is_not_scaled(kind, tmp_path):
     """Its state goes through the function as well, which no scaling of arrays can change."""
     both = {"recurrent_activation": "hard_sigmoid", "activation": "hard_sigmoid"}

@@ -12,7 +12,7 @@ from converters.arrays.form import TF, TH, Form
 from converters.arrays.rows import parse_rows, rows_text
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
 from converters.formats.dialects import describe
-from converters.layers.rules import RULES
+from converters.layers.table import RULES
 from converters.planning.facts import Fact, layout_of_shapes, learn_layout
 from converters.planning.flatten import parse_flatten
 from converters.planning.plan import make_plan
@@ -187,7 +187,7 @@ class TestArrays:
         """Its axes have no layout: (O, I, L, 1), (L, 1, I, O) and (L, I, O)."""
         plan = planned(DATA / f"{sample}.weights.h5", expected=TH)
         (array,) = plan.changed
-        assert (array.rotate, array.move_axes, array.shape) == (axes, None, array.target_shape)
+        assert (array.rotate, array.order, array.shape) == (axes, None, array.target_shape)
 
     def test_a_1d_kernel_of_neither_form_is_refused(self, tmp_path):
         """With one input and one output, length and channels cannot be told apart."""

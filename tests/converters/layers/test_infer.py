@@ -1,58 +1,13 @@
-"""Kinds of layers: what classes, automatic names, arrays and users tell."""
+"""Which layers arrays belong to, by their shapes alone, with names or without."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from converters.errors import ArgumentError
-from converters.layers.kinds import (
-    automatic_stem,
-    infer_kind,
-    kind_of_class,
-    kind_of_group,
-    kind_of_name,
-    parse_layers,
-    snake_case,
-    snake_case3,
-    split_kind,
-)
+from converters.layers.infer import infer_kind, numbered_layers
+from converters.layers.table import KINDS
 
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("convolution2d_7", "Conv2D"),
-        ("conv2d_94", "Conv2D"),
-        ("atrousconvolution1d_1", "Conv1D"),
-        ("batchnormalization_3", "BatchNormalization"),
-        ("batch_normalization_12", "BatchNormalization"),
-        ("locallyconnected2d_1", "LocallyConnected2D"),
-        ("locally_connected2d_1", "LocallyConnected2D"),
-        ("deconvolution2d_1", "Conv2DTranspose"),
-        ("conv2d_transpose_1", "Conv2DTranspose"),
-        ("p_re_lu_1", "PReLU"),
-        ("conv_lst_m2d_1", "ConvLSTM2D"),
-        ("simple_rnn_2", "SimpleRNN"),
-        ("timedistributeddense_1", "TimeDistributedDense"),
-        ("conv1", None),
-        ("fc_1000", None),
-        ("res5c_branch2c", None),
-        ("conv2d_final", None),
-    ],
-)
-def test_automatic_names_tell_the_kind(name, kind):
-    """Both versions' ways to number layers are known, and no name that somebody chose is taken for one."""
-    assert kind_of_name(name) == kind
-    assert (automatic_stem(name) is None) == (kind is None)
-
-
-def test_class_names_of_old_versions_are_todays():
-    """Keras 1's class names become Keras 2's, others stay."""
-    assert kind_of_class("AtrousConvolution2D") == "Conv2D"
-    assert kind_of_class("Highway") == "Highway"
-    assert snake_case("MaxPooling2D") == "max_pooling2d"
+LSTM = [(4, 5), (5, 5), (5,)] * 4
 
 
 @pytest.mark.parametrize(
@@ -112,44 +67,58 @@ def test_arrays_tell_the_kind_where_they_can(shapes, dialect, kind):
     assert infer_kind(shapes, dialect) == kind
 
 
+@pytest.mark.parametrize("kind", [kind for kind, record in KINDS.items() if record.told_by_roles])
+def test_roles_tell_each_kind_of_which_the_table_says_so(kind):
+    """No other kind in the table takes its arrays."""
+    record = KINDS[kind]
+    shape = (4,) * (record.ranks or (3,))[0]
+    assert infer_kind(dict.fromkeys(record.arrays, shape), "keras2") == kind
+
+
+def kinds(shapes, *, several):
+    """Return the kind of each layer, with the number of its arrays."""
+    return [(kind, len(places)) for kind, places in numbered_layers(shapes, several=several)]
+
+
 @pytest.mark.parametrize(
-    ("text", "kinds"),
+    ("shapes", "kind"),
     [
-        ("Conv2DTranspose", ("Conv2DTranspose", None)),
-        ("Deconvolution2D", ("Conv2DTranspose", None)),
-        ("TimeDistributed(Convolution1D)", ("TimeDistributed", "Conv1D")),
-        ("Sequential", ("Sequential", None)),
+        (LSTM, "LSTM"),
+        (LSTM[:9], "GRU"),
+        (LSTM[:3], "SimpleRNN"),
+        ([(6, 6), (6,), (6, 6), (6,)], "Highway"),
+        ([(4,)] * 4, "BatchNormalization"),
+        ([(8, 3, 3, 3), (8,)], "Conv2D"),
+        ([(3, 3, 3, 8), (8,)], "Conv2D"),
+        ([(8, 3, 3, 1), (8,)], None),
+        ([(8, 3, 1, 1), (8,)], "Conv2D"),
+        ([(3, 5, 6), (3, 6)], "MaxoutDense"),
+        ([(4, 5), (5,)], "Dense"),
+        ([(4, 6, 7)], "PReLU"),
+        ([(11, 4)], "Embedding"),
     ],
 )
-def test_a_user_says_a_kind_in_any_version_s_words(text, kinds):
-    """With the kind inside where there is one."""
-    assert split_kind(text, "a") == kinds
+def test_ranks_and_sizes_tell_a_layer_of_keras_0(shapes, kind):
+    """All arrays belong to one layer."""
+    assert kinds(shapes, several=False) == [(kind, len(shapes))]
 
 
-@pytest.mark.parametrize("text", ["Conv4D", "Dense(Conv2D)", "TimeDistributed(Lambda)", "a b"])
-def test_an_unknown_kind_is_refused(text):
-    """What is known is listed."""
-    with pytest.raises(ArgumentError) as refused:
-        split_kind(text, "up1")
-    assert str(refused.value).startswith(
-        f"layer 'up1': {text!r} is not a known kind; known are Conv1D, Conv2D,"
-    )
-
-
-def test_layer_arguments_are_parsed():
-    """The name may hold an equals sign, the kind may not."""
-    assert parse_layers(["a=Dense", "b=c=GRU"]) == {"a": "Dense", "b=c": "GRU"}
-    message = "--layer takes NAME=KIND, for instance up1=Conv2DTranspose, not 'Dense'"
-    with pytest.raises(ArgumentError, match=re.escape(message)):
-        parse_layers(["Dense"])
-
-
-def test_groups_of_keras_3_tell_the_class():
-    """The first of a class has no number, and initials are cut up otherwise than in Keras 2."""
-    assert [kind_of_group(name) for name in ("conv2d", "conv2d_12", "functional_1", "mine")] == [
-        "Conv2D",
-        "Conv2D",
-        "Model",
-        None,
+def test_several_layers_are_cut_apart():
+    """A Graph's arrays lie in one group; two square dense layers are no Highway there."""
+    shapes = [(4, 3, 3, 3), (4,), *[(4,)] * 4, (11, 4), *LSTM, (6, 6), (6,), (6, 6), (6,)]
+    assert kinds(shapes, several=True) == [
+        *(("Conv2D", 2), ("BatchNormalization", 4), ("Embedding", 1), ("LSTM", 12)),
+        *(("Dense", 2), ("Dense", 2)),
     ]
-    assert (snake_case3("ConvLSTM2D"), snake_case("ConvLSTM2D")) == ("conv_lstm2d", "conv_lst_m2d")
+
+
+def test_what_fits_no_kind_is_left():
+    """Four maps of one shape are no four layers, and nothing behind them is guessed at."""
+    assert kinds([(4, 3), (3,), *[(4, 6, 7)] * 4], several=False) == [("Dense", 2), (None, 0)]
+
+
+def test_gates_lie_in_the_old_order():
+    """i, c, f, o, each with its matrix, its recurrent matrix and its bias."""
+    ((_, places),) = numbered_layers(LSTM, several=False)
+    assert [gate for _, gate in places[::3]] == list("icfo")
+    assert places[:3] == (("kernel", "i"), ("recurrent_kernel", "i"), ("bias", "i"))
