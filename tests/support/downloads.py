@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.download.asking import Limits
 from zoo.download.engine import Setting, download
-from zoo.download.limits import Limits
-from zoo.download.refusals import HDF5_SIGNATURE
+from zoo.download.pages import HDF5_SIGNATURE
 from zoo.download.transfer import Downloaded, Wanted
 from zoo.registry.records import Digest
 from zoo.storage.progress import Progress, Silence

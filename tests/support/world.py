@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.support.downloads import FakeClock
 from tests.support.hosts import FaultyServer
-from zoo.download.limits import Limits
+from zoo.download.asking import Limits
 from zoo.fetching.fetcher import Fetched, Fetcher
 from zoo.registry.records import (
     Accuracy,

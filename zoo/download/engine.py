@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from zoo.download import failures
 from zoo.download.addresses import origin
+from zoo.download.asking import Limits
 from zoo.download.failures import SourceError
 from zoo.download.http import Asking, find_body
-from zoo.download.limits import Limits
 from zoo.download.transfer import Downloaded, Transfer, Wanted
 from zoo.storage.clock import Clock, SystemClock
 from zoo.storage.partials import claimed, key_of, remove_superseded

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from zoo.download import failures, refusals
+from zoo.download import failures, pages
 from zoo.download.addresses import check_address, next_address, origin
+from zoo.download.asking import Limits
 from zoo.download.drive import is_sign_in, read_page, way_on
 from zoo.download.failures import SourceError
-from zoo.download.limits import Limits
 from zoo.download.stall import StallWatch
 from zoo.storage.clock import Clock
 
@@ -121,7 +121,7 @@ class Body:
         self._fill(max(len(signature), 1))
         if not signature or not self.head.startswith(signature):
             self._fill(_ENOUGH)
-        if refusals.looks_like_html(self.head, self.header("Content-Type")):
+        if pages.looks_like_html(self.head, self.header("Content-Type")):
             self._fill(PAGE_BYTES)
         return self.head
 
@@ -240,7 +240,7 @@ def _redirect(response: requests.Response) -> str | None:
         return None
     location = response.headers["Location"]
     if is_sign_in(location):
-        raise refusals.sign_in()
+        raise pages.sign_in()
     return location
 
 
@@ -258,16 +258,16 @@ def _judged(body: Body, url: str, signature: bytes, beginning: Beginning | None,
         return None
     head = body.look(signature if body.status == HTTPStatus.OK else b"")
     if body.status != HTTPStatus.OK:
-        raise refusals.of_status(body.status, url, head, _retry_after(body.header("Retry-After"), clock))
+        raise pages.of_status(body.status, url, head, _retry_after(body.header("Retry-After"), clock))
     _check_encoding(body)
-    is_page = refusals.looks_like_html(head, body.header("Content-Type"))
+    is_page = pages.looks_like_html(head, body.header("Content-Type"))
     if is_page and not (signature and head.startswith(signature)):
         page = read_page(head.decode("utf-8", "replace"))
         onward = way_on(page)
         if onward is None:
-            raise refusals.of_page(page)
+            raise pages.of_page(page)
         return onward
-    refusal = refusals.of_head(head, signature)
+    refusal = pages.of_head(head, signature)
     if refusal is not None:
         raise body.cut_short() or refusal
     return None

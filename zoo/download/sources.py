@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.download.asking import Limits
 from zoo.download.engine import Setting, download
 from zoo.download.failures import DAMAGED, Attempt, SourceError
-from zoo.download.limits import Limits
 from zoo.download.mirror import Mirror
 from zoo.download.transfer import Downloaded, Wanted
 from zoo.errors import DownloadError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from zoo.download.asking import Limits
 from zoo.download.failures import BROKEN, SourceError
-from zoo.download.limits import Limits
 from zoo.storage.clock import Clock
 
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from zoo.download import failures
-from zoo.download.disk_errors import writing_partial
 from zoo.download.failures import SourceError
 from zoo.download.hashing import CRC32C, Hashing, has_crc32c
 from zoo.download.http import Asking, Beginning, Body, NotContinuedError, find_body
-from zoo.download.space import check_space
 from zoo.errors import ChecksumError
 from zoo.registry.digests import verify_file
 from zoo.registry.records import Digest
 from zoo.storage.clock import Clock
 from zoo.storage.disk import sync_folder
+from zoo.storage.disk_errors import writing_partial
 from zoo.storage.partials import About, Partial
 from zoo.storage.progress import Progress
+from zoo.storage.space import check_space
 
 HANDED_ON_S: Final = 0.5
 """Seconds after which bytes are written even if they do not fill a buffer."""

@@ -10,8 +10,8 @@ import pytest
 from tests.support.downloads import BODY, PATIENT, SIZE, FakeClock, Recorder, fetch, left_in
 from tests.support.raw_host import Call, RawHost, Script, half, head, honest, status, whole
 from zoo.download import failures
+from zoo.download.asking import Limits
 from zoo.download.failures import SourceError
-from zoo.download.limits import Limits
 from zoo.errors import ChecksumError, DownloadError
 
 

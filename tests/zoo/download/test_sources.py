@@ -16,8 +16,8 @@ from tests.support.hosts import FaultyServer
 from tests.support.world import DRIVE, RELEASE, RELEASE_TH, World, sha256_of, tiny_arrays, write_h5
 from zoo.download import failures
 from zoo.download.addresses import check_address, next_address
+from zoo.download.asking import Limits
 from zoo.download.failures import NoSourceError, SourceError
-from zoo.download.limits import Limits
 from zoo.download.mirror import Mirror
 from zoo.errors import ArgumentError, CacheError, DownloadError
 from zoo.registry.records import ClassIndex

@@ -13,8 +13,8 @@ from tests.support import hosts
 from tests.support.downloads import BODY, MD5, SHA256, SIZE, Recorder, fetch
 from tests.support.hosts import DRIVE_URL, PLAIN_URL, RELEASE_URL, FaultyServer
 from zoo.download.addresses import check_address, next_address
+from zoo.download.asking import Limits
 from zoo.download.failures import SourceError
-from zoo.download.limits import Limits
 from zoo.download.transfer import Downloaded
 from zoo.errors import ChecksumError, DownloadError
 from zoo.registry.records import Digest

@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.downloads import BODY, SIZE, FakeClock, fetch, left_in
 from tests.support.raw_host import Call, RawHost, head, honest, whole
-from zoo.download import disk_errors
-from zoo.download.space import check_space
 from zoo.errors import CacheError
+from zoo.storage import disk_errors
+from zoo.storage.space import check_space
 
 
 @pytest.fixture
