@@ -18,10 +18,9 @@ from urllib3.exceptions import HTTPError
 
 from zoo.download import failures, pages
 from zoo.download.addresses import check_address, next_address, origin
-from zoo.download.asking import Limits
-from zoo.download.drive import is_sign_in, read_page, way_on
+from zoo.download.asking import Limits, StallWatch
 from zoo.download.failures import SourceError
-from zoo.download.stall import StallWatch
+from zoo.download.pages import is_sign_in, read_page, way_on
 from zoo.storage.clock import Clock
 
 PAGE_BYTES: Final = 1 << 20

@@ -19,10 +19,9 @@ from zoo.registry.digests import verify_file
 from zoo.registry.records import Digest
 from zoo.storage.clock import Clock
 from zoo.storage.disk import sync_folder
-from zoo.storage.disk_errors import writing_partial
 from zoo.storage.partials import About, Partial
 from zoo.storage.progress import Progress
-from zoo.storage.space import check_space
+from zoo.storage.space import check_space, writing_partial
 
 HANDED_ON_S: Final = 0.5
 """Seconds after which bytes are written even if they do not fill a buffer."""

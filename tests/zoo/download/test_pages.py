@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zoo.download import pages
-from zoo.download.drive import is_sign_in, plain_text, read_page, way_on
 from zoo.download.failures import SourceError
+from zoo.download.pages import is_sign_in, plain_text, read_page, way_on
 from zoo.practice.server import page
 
 FORM_PAGE = page(

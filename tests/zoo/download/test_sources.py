@@ -18,7 +18,7 @@ from zoo.download import failures
 from zoo.download.addresses import check_address, next_address
 from zoo.download.asking import Limits
 from zoo.download.failures import NoSourceError, SourceError
-from zoo.download.mirror import Mirror
+from zoo.download.sources import Mirror
 from zoo.errors import ArgumentError, CacheError, DownloadError
 from zoo.registry.records import ClassIndex
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.support.hosts import DRIVE_URL, PLAIN_URL, RELEASE_URL
-from zoo.download.drive import read_page, way_on
+from zoo.download.pages import read_page, way_on
 from zoo.errors import ArgumentError
 from zoo.practice.crc32c import crc32c_file
 from zoo.practice.server import PracticeServer
