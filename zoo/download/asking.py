@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from zoo.download.failures import BROKEN, SourceError
 from zoo.errors import ArgumentError
 from zoo.storage.clock import Clock
+
+CRC32C: Final = "crc32c"
+"""The algorithm that Google's hosts state a digest of, in base64."""
 
 VARIABLE = "ZOO_RETRY_SECONDS"
 """The environment variable with the seconds for which a source that fails is tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class TransferLimits:
     """The bounds of a download; seconds and bytes.
 
     Attributes:
@@ -48,7 +53,7 @@ class Limits:
     max_bytes: int = 4 << 30
 
     @classmethod
-    def from_environment(cls) -> Limits:
+    def from_environment(cls) -> TransferLimits:
         """Return the usual limits, the budget as :data:`VARIABLE` states it.
 
         Raises:
@@ -84,7 +89,7 @@ class StallWatch:
         limits: Say what is too slow, and for how long.
     """
 
-    def __init__(self, clock: Clock, limits: Limits) -> None:
+    def __init__(self, clock: Clock, limits: TransferLimits) -> None:
         self._clock = clock
         self._limits = limits
         self._asked_at = clock.monotonic()
@@ -109,3 +114,83 @@ class StallWatch:
             reason = f"the transfer stalled: {self._bytes} bytes in {self._seconds:.0f} s"
             raise SourceError(reason, meaning=BROKEN, passing=True)
         self._seconds, self._bytes = 0.0, 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """The beginning of a file that is there already.
+
+    Attributes:
+        bytes: How many bytes there are.
+        validator: What the host called this state of the file: a strong ETag or a date.
+        total: The size of the whole file.
+    """
+
+    bytes: int
+    validator: str
+    total: int
+
+
+class NotContinuedError(Exception):
+    """The host did not confirm that it would go on with the same file; the whole must be asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How a host is asked.
+
+    Attributes:
+        limits: Time-outs and the number of redirects.
+        clock: Tells how slow a transfer is.
+        plain: Scheme, host and port of a mirror that the user named; it may be asked in plain http.
+    """
+
+    limits: TransferLimits
+    clock: Clock
+    plain: str | None = None
+
+
+class Body:
+    """What a source gives of a file, read piece by piece; each transport has a form of its own.
+
+    Args:
+        address: Where it came from in the end.
+        length: How many bytes will come, if the source says so.
+        etag: By what the source tells this state of the file from every other, if it does.
+        modified: When the source says that the file was changed last, as it says it.
+        stated: Digests of the whole file that the source itself states, by algorithm.
+
+    Attributes:
+        start: Which byte of the file its first one is.
+        head: Bytes of it that were read to see what it is.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        length: int | None = None,
+        etag: str | None = None,
+        modified: str | None = None,
+        stated: Mapping[str, str] | None = None,
+    ) -> None:
+        self.address = address
+        self.length = length
+        self.etag = etag
+        self.modified = modified
+        self.stated = stated or {}
+        self.start = 0
+        self.head = b""
+
+    @property
+    def total(self) -> int | None:
+        """The size of the whole file, if it is announced."""
+        return None if self.length is None else self.start + self.length
+
+    def read_into(self, target: memoryview) -> int:
+        """Put the next bytes into a buffer, as many as come at once, and return how many; 0 at the end.
+
+        Raises:
+            SourceError: The connection broke, or is far too slow.
+        """
+        raise NotImplementedError

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from zoo.download.addresses import origin
-from zoo.download.asking import Limits
+from zoo.download.asking import TransferLimits
 from zoo.download.engine import Setting, download, fetch_text
 from zoo.download.failures import DAMAGED, Attempt, SourceError
 from zoo.download.transfer import Downloaded, Wanted
+from zoo.download.transports import TRANSPORTS
 from zoo.errors import ArgumentError, DownloadError
 from zoo.registry.records import Digest
+from zoo.registry.urls import origin
 from zoo.storage.cache import Item
 from zoo.storage.clock import Clock, SystemClock
 from zoo.storage.progress import Progress
@@ -47,7 +48,7 @@ class Mirror:
         """Return the mirror that :data:`VARIABLE` names, if it names one.
 
         Raises:
-            ArgumentError: It names no web address.
+            ArgumentError: It names no address that can be fetched.
         """
         stated = os.environ.get(VARIABLE, "")
         return cls.at(stated) if stated else None
@@ -57,11 +58,12 @@ class Mirror:
         """Return the mirror at an address.
 
         Raises:
-            ArgumentError: It is no address of a web server, or has a password in it.
+            ArgumentError: It is no address that can be fetched, or has a password in it.
         """
         parts = urlsplit(url)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
-            raise ArgumentError(f"{VARIABLE}={url!r}: must be the https:// or http:// address of a mirror")
+        if parts.scheme not in TRANSPORTS or not parts.hostname or parts.query or parts.fragment:
+            schemes = " or ".join(f"{scheme}://" for scheme in TRANSPORTS)
+            raise ArgumentError(f"{VARIABLE}={url!r}: must be the {schemes} address of a mirror")
         if "@" in parts.netloc:
             raise ArgumentError(f"{VARIABLE}: must not hold a password: it would end in messages and records")
         return cls(url=url.rstrip("/"))
@@ -121,13 +123,18 @@ class Sources:
     """
 
     def __init__(
-        self, partials: Path, progress: Progress, *, limits: Limits | None = None, clock: Clock | None = None
+        self,
+        partials: Path,
+        progress: Progress,
+        *,
+        limits: TransferLimits | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._mirror = Mirror.from_environment()
         self._held: dict[str, Held] | None = None
         self._setting = Setting(
             partials=partials,
-            limits=limits or Limits.from_environment(),
+            limits=limits or TransferLimits.from_environment(),
             clock=clock or SystemClock(),
             progress=progress,
             mirror=self._mirror.origin if self._mirror else None,

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from zoo.download.asking import Limits
+from zoo.download.asking import TransferLimits
 from zoo.download.failures import Attempt, NoSourceError
 from zoo.errors import (
     ArgumentError,
@@ -190,7 +190,7 @@ class Fetcher:
         cache: Cache,
         progress: Progress | None = None,
         *,
-        limits: Limits | None = None,
+        limits: TransferLimits | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._cache = cache

@@ -124,9 +124,7 @@ def test_statuses_have_reasons(status: int, head: bytes, expected: str | None) -
 
 def test_a_missing_file_with_an_old_drive_id_may_lack_its_key() -> None:
     """Ids that begin with 0B need a resource key since 2021; without it they are not found."""
-    reason = pages.of_status(
-        404, "https://d.example/uc?export=download&id=0Byy2AcGyEVxfSTA4SHJVOHNuTXc", b""
-    )
+    reason = pages.of_status(404, "https://d.example/uc?export=download&id=0Byy2AcGyEVxfSTA4SHJVOHNuTXc", b"")
     assert str(reason) == (
         "404 Not Found: the host has no such file, or its old Drive id needs a resource key that is not known"
     )
