@@ -22,7 +22,7 @@ from zoo.finetuning import devices
 from zoo.finetuning import classifier
 from zoo.finetuning.batches import PictureBatches, replicas_of
 from zoo.finetuning.features import dissect, extract, preparation_for, scope
-from zoo.finetuning.schedule import Phase
+from zoo.finetuning.schedule import TrainingPhase
 from zoo.finetuning.training import compile_for_phase, train
 
 classifier.HIDDEN_DROPOUT = 0.0  # each device would draw its own
@@ -63,7 +63,7 @@ def stop(epochs):
     if len(epochs) == 2:
         raise Pulled
 
-phase = Phase(name="all", trained="all", epochs=4, learning_rate=1e-3, patience=9)
+phase = TrainingPhase(name="all", trained="all", epochs=4, learning_rate=1e-3, patience=9)
 
 def phase_of(model, folder, on_epoch):
     for layer in model.layers:
