@@ -246,6 +246,9 @@ def _add_finetune(commands: _Commands) -> None:
     parser.add_argument(
         "data", nargs="?", metavar="PICTURES", help="a folder with a folder per class, or a CSV file"
     )
+    parser.add_argument(
+        "--strategy", default="auto", choices=(*STRATEGIES, "auto"), help="default: by the number of pictures"
+    )
     for name, how in _FINETUNE.items():
         parser.add_argument(name, **how)
     for strategy in STRATEGIES.values():
@@ -268,11 +271,6 @@ def _add_features(commands: _Commands) -> None:
 
 
 _FINETUNE: Mapping[str, Mapping[str, Any]] = {
-    "--strategy": {
-        "default": "auto",
-        "choices": (*STRATEGIES, "auto"),
-        "help": "default: by the number of pictures",
-    },
     "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing PICTURES"},
     "--valid": {"metavar": "PICTURES", "help": "to validate with, beside --train"},
     "--validation-share": {"type": float, "default": 0.2, "metavar": "SHARE", "help": "default: 0.2"},

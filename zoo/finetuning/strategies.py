@@ -30,6 +30,7 @@ from zoo.finetuning.features import Scale
 from zoo.finetuning.job import Data, Job, Result
 from zoo.finetuning.options import Options
 from zoo.finetuning.schedule import FIRST_LAYERS, SVM_COST
+from zoo.finetuning.shelves import Features
 from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
 from zoo.networks import heads
 from zoo.networks.families.names import keras_name
@@ -119,9 +120,24 @@ def svm(
         seed=job.settings.seed,
     )
     classifier.output.set_weights(weights)
+    return finish_fitted(job, classifier, features, held_out, time.perf_counter() - start)
+
+
+def finish_fitted(
+    job: Job, classifier: Classifier, features: Features, held_out: Features, seconds: float
+) -> Result:
+    """End a run whose classifier was computed, not trained epoch by epoch.
+
+    Args:
+        job: The run.
+        classifier: One dense layer, with its weights.
+        features: Of the images to train on, (N, F).
+        held_out: Of those to validate with, (M, F).
+        seconds: It took.
+    """
     kernel, bias = classifier.folded
     learned, judged = (_softmax(rows @ kernel + bias) for rows in (features, held_out))
-    job.record_fit(learned, judged, time.perf_counter() - start)
+    job.record_fit(learned, judged, seconds)
     return job.finish(_keep(job, classifier))
 
 

@@ -13,8 +13,10 @@ import pytest
 from zoo.cli.finetune import _options as typed_options
 from zoo.cli.parser import build_parser
 from zoo.errors import ArgumentError
+from zoo.finetuning.arguments import Argument
 from zoo.finetuning.options import OPTIONS, Options, Settings, as_record, typed_as_they_are
-from zoo.finetuning.schedule import STRATEGIES
+from zoo.finetuning.runs import _own
+from zoo.finetuning.schedule import STRATEGIES, Strategy, check_strategy, own_options
 
 
 def test_type_checkers_are_told_the_same():
@@ -116,3 +118,29 @@ def test_a_strategy_s_functions_are_there_and_take_what_its_record_says(strategy
     taken = inspect.signature(resolve_name(record.function)).parameters
     assert {*record.options, *(["fresh_head"] if record.fresh_head else [])} <= taken.keys()
     assert record.check is None or callable(resolve_name(record.check))
+
+
+def test_one_record_makes_a_strategy_known(monkeypatch):
+    """To the command line, with its own option, to the checks, and to ``finetune()``."""
+    mine = Argument(help="mine", more={"type": float, "metavar": "X"})
+    record = Strategy(function="m:f", suits="few", source="here", options={"sharpness": mine})
+    monkeypatch.setitem(STRATEGIES, "nearest-mean", record)
+    check_strategy("nearest-mean")
+    typed = [
+        "finetune",
+        "resnet50",
+        "photos",
+        "--out",
+        "run",
+        "--strategy",
+        "nearest-mean",
+        "--sharpness",
+        "2",
+    ]
+    given = build_parser().parse_args(typed)
+    assert (given.strategy, typed_options(given)["sharpness"]) == ("nearest-mean", 2.0)
+    options = {"epochs": 3, "sharpness": np.int64(2)}
+    assert _own(options, last=None) == {"last": None, "sharpness": 2}
+    assert options == {"epochs": 3}
+    with pytest.raises(ArgumentError, match="sharpness=2: is for the strategy nearest-mean, not svm"):
+        own_options({"sharpness": 2}, "svm")
