@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo import __version__
-from zoo.finetuning.arguments import FUSED
-from zoo.finetuning.options import OPTIONS
-from zoo.finetuning.schedule import STRATEGIES
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -239,6 +236,10 @@ def _add_predict(commands: _Commands) -> None:
 
 
 def _add_finetune(commands: _Commands) -> None:
+    from zoo.finetuning.arguments import FUSED  # only whose command it is pays for the tables
+    from zoo.finetuning.options import OPTIONS
+    from zoo.finetuning.schedule import STRATEGIES
+
     parser = _command(
         commands, "finetune", "teach a network classes of your own, from pictures", module="finetune"
     )
@@ -280,6 +281,8 @@ _FINETUNE: Mapping[str, Mapping[str, Any]] = {
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
+    from zoo.finetuning.arguments import FUSED
+
     parser.add_argument(
         "--input-size", type=int, metavar="PIXELS", help="side of the images (default: as published)"
     )
