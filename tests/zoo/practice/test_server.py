@@ -69,6 +69,16 @@ def test_drive_sends_a_small_file_at_once(server: PracticeServer) -> None:
     assert "ETag" not in headers
 
 
+def test_without_the_library_no_checksum_is_stated(
+    server: PracticeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file comes all the same: the demo needs no library for it."""
+    monkeypatch.setattr("zoo.practice.crc32c.find_spec", lambda name: None)
+    answer = requests.get(server.local(DRIVE_URL), timeout=5)
+    assert answer.content == BODY
+    assert "X-Goog-Hash" not in answer.headers
+
+
 def test_drive_warns_before_a_large_file(warning_server: PracticeServer) -> None:
     """A large file comes only after the page's form was sent with its uuid."""
     first = requests.get(warning_server.local(DRIVE_URL), timeout=5)
