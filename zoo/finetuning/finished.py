@@ -11,19 +11,19 @@ import keras
 import numpy as np
 
 from zoo.errors import ArgumentError
-from zoo.finetuning.data import Pictures, Problem, digest_pictures
+from zoo.finetuning.data import Pictures, Problem, digest_images
 from zoo.finetuning.job import Result
 from zoo.finetuning.options import typed_as_they_are
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.networks.heads import compile_for_finetuning
 
 
-def picture_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
+def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
     """Return what of the pictures decides what a run does; JSON."""
     return {
         "classes": list(train.classes),
-        "pictures to train on": digest_pictures(train),
-        "pictures to validate with": digest_pictures(valid),
+        "pictures to train on": digest_images(train),
+        "pictures to validate with": digest_images(valid),
     }
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from zoo.errors import ArgumentError
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
-from zoo.finetuning.batches import Batches, FeatureBatches, PictureBatches, balanced_weights
+from zoo.finetuning.batches import Batches, FeatureBatches, ImageBatches, balanced_weights
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
-from zoo.finetuning.data import Pictures, Problem, as_pictures, digest_pictures, divided, of_one_depth
+from zoo.finetuning.data import Pictures, Problem, as_pictures, digest_images, divided, of_one_depth
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.features import (
     Anatomy,
@@ -292,7 +292,7 @@ class Job:
         still = [layer.name for layer in all_layers(self.anatomy.body) if layer.weights]
         self._fit(model, batches, valid, phase, frozen=still, is_fresh=True)
 
-    def fit_pictures(
+    def fit_images(
         self, classifier: Classifier, phase: TrainingPhase, frozen: Callable[[str], bool], *, is_fresh: bool
     ) -> None:
         """Train a classifier and layers of the backbone on pictures.
@@ -313,13 +313,13 @@ class Job:
         with self.scope:
             model = keras.Model(body.input, classifier.draw(body.output))
             compile_for_phase(model, phase, self._factors(classifier.names))
-        batches = PictureBatches(
+        batches = ImageBatches(
             self.train,
             self._preparation,
             augment=_augment(self.settings.augmentation),
             **self._training_options(),
         )
-        valid = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
+        valid = ImageBatches(self.valid, self._preparation, batch_size=self._batch_size)
         still = [layer.name for layer in layers if layer.weights and not layer.trainable]
         self._fit(model, batches, valid, phase, frozen=still, is_fresh=is_fresh)
 
@@ -395,7 +395,7 @@ class Job:
         Raises:
             TrainingError: Nothing was learned; what there is was written all the same, and is in the error.
         """
-        batches = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
+        batches = ImageBatches(self.valid, self._preparation, batch_size=self._batch_size)
         probabilities = predicted(model, batches, verbose=self.settings.verbose)
         judged = self._judged()
         probabilities, valid = probabilities[judged], self.valid.subset(np.flatnonzero(judged))
@@ -502,8 +502,8 @@ class Job:
             "classes": list(self.train.classes),
             "weights before": features_digest(self._body_before, self._preparation),
             "dropout": self.anatomy.dropout,
-            "pictures to train on": digest_pictures(self.train),
-            "pictures to validate with": digest_pictures(self.valid),
+            "pictures to train on": digest_images(self.train),
+            "pictures to validate with": digest_images(self.valid),
             **without_names(as_record(self.settings)),
             **more,
         }

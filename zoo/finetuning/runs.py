@@ -20,8 +20,8 @@ from zoo.finetuning.features import dissect, extract, preparation_for
 from zoo.finetuning.finished import (
     asked_of,
     compare,
+    image_facts,
     not_compared,
-    picture_facts,
     read_record,
     read_result,
 )
@@ -156,7 +156,7 @@ def finetune(
                 **asked,
                 "strategy": choice.strategy,
                 "weights": _digest_in(source),
-                **picture_facts(learned, held_out),
+                **image_facts(learned, held_out),
             },
         }
         taken = STRATEGIES[choice.strategy]
@@ -448,7 +448,7 @@ def _finished(
     named = {} if strategy == "auto" else {"strategy": strategy}
     facts = {"network": asked["network"], **named, **asked}
     compare(folder, was, facts)
-    for more in (_asked_pictures(settings, wish, sources), _asked_weights(settings, wish)):
+    for more in (_asked_images(settings, wish, sources), _asked_weights(settings, wish)):
         facts |= more
         compare(folder, was, more)
     untold = not_compared(was, facts)
@@ -462,11 +462,11 @@ def _finished(
     return result
 
 
-def _asked_pictures(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
+def _asked_images(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
     if all(source is None for source in sources):
         _say(settings, f"{settings.out}: no pictures are given: not compared")
         return {}
-    return picture_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
+    return image_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
 
 
 def _asked_weights(settings: Settings, wish: _Wish) -> dict[str, Any]:

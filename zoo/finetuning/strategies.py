@@ -193,7 +193,7 @@ def freeze_pretrain_finetune(
     features, held_out = job.features(job.train), job.features(job.valid)
     classifier = two_layers(job.anatomy, Scale.of(features), job.settings.seed)
     job.fit_features(classifier, features, held_out, pretrain)
-    job.fit_pictures(classifier, finetune, lambda name: False, is_fresh=False)
+    job.fit_images(classifier, finetune, lambda name: False, is_fresh=False)
     body = job.anatomy.body
     with job.scope:
         whole = keras.Model(body.input, classifier.draw_folded(body.output), name=model.name)
@@ -233,7 +233,7 @@ def last_layers(
     frozen = first_layers(model, last)
     named = int(last) if is_whole(last) else last
     job = Job.start("last-layers", model, train, valid, options, last=named, fresh_head=bool(fresh_head))
-    return _train_pictures(job, frozen, fresh_head=fresh_head)
+    return _train_images(job, frozen, fresh_head=fresh_head)
 
 
 def train_all(
@@ -263,16 +263,16 @@ def train_all(
         ZooError: As :func:`head`.
     """
     job = Job.start("all", model, train, valid, options, fresh_head=bool(fresh_head))
-    return _train_pictures(job, lambda name: False, fresh_head=fresh_head)
+    return _train_images(job, lambda name: False, fresh_head=fresh_head)
 
 
-def _train_pictures(job: Job, frozen: Callable[[str], bool], *, fresh_head: bool) -> Result:
+def _train_images(job: Job, frozen: Callable[[str], bool], *, fresh_head: bool) -> Result:
     (phase,) = job.phases()
     classifier = softmax(job.anatomy, _scale_of_some(job), job.settings.seed)
     if not fresh_head:
         own = job.anatomy.classifier.get_weights()
         classifier.output.set_weights(classifier.scale.unfold(own))
-    job.fit_pictures(classifier, phase, frozen, is_fresh=fresh_head)
+    job.fit_images(classifier, phase, frozen, is_fresh=fresh_head)
     return job.finish(_keep(job, classifier))
 
 
