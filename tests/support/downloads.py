@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.download.asking import TransferLimits
 from zoo.download.engine import Setting, download
-from zoo.download.limits import Limits
-from zoo.download.refusals import HDF5_SIGNATURE
+from zoo.download.pages import HDF5_SIGNATURE
 from zoo.download.transfer import Downloaded, Wanted
 from zoo.registry.records import Digest
 from zoo.storage.progress import Progress, Silence
@@ -20,8 +20,8 @@ SIZE = len(BODY)
 MD5 = Digest(algorithm="md5", value=hashlib.md5(BODY).hexdigest(), grade="A", source="the author")
 SHA256 = Digest(algorithm="sha256", value=hashlib.sha256(BODY).hexdigest(), grade="C", source="a copy")
 
-IMPATIENT = Limits(budget_s=0.0, connect_s=5.0, read_s=5.0)
-PATIENT = Limits(budget_s=60.0, connect_s=5.0, read_s=5.0)
+IMPATIENT = TransferLimits(budget_s=0.0, connect_s=5.0, read_s=5.0)
+PATIENT = TransferLimits(budget_s=60.0, connect_s=5.0, read_s=5.0)
 
 
 @dataclass
@@ -87,7 +87,7 @@ def fetch(
     size: int | None = SIZE,
     digests: tuple[Digest, ...] = (MD5, SHA256),
     signature: bytes = HDF5_SIGNATURE,
-    limits: Limits = IMPATIENT,
+    limits: TransferLimits = IMPATIENT,
     clock: FakeClock | None = None,
     progress: Progress | None = None,
     mirror: str | None = None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.support.downloads import FakeClock
 from tests.support.hosts import FaultyServer
-from zoo.download.limits import Limits
+from zoo.download.asking import TransferLimits
 from zoo.fetching.fetcher import Fetched, Fetcher
 from zoo.registry.records import (
     Accuracy,
@@ -116,7 +116,7 @@ class World:
         self.folder = folder
         self.cache = Cache(folder / "home")
         self.recorder = Recorder()
-        self.limits: Limits | None = None
+        self.limits: TransferLimits | None = None
         self.clock = FakeClock()
         self.arrays = tiny_arrays()
         self.tf = write_h5(folder / "tiny_tf.h5", self.arrays)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import keras_verbosity, progress
-from zoo.cli.finetune import number_or_name, weights_named
 from zoo.cli.keras_import import import_keras
 from zoo.errors import ArgumentError
+from zoo.finetuning.arguments import number_or_name, weights_named
 from zoo.registry import architecture
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.keras_import import import_keras
-from zoo.errors import ArgumentError
+from zoo.finetuning.arguments import learning_rate_factors, number_or_name, weights_named
+from zoo.finetuning.options import OPTIONS
+from zoo.finetuning.schedule import STRATEGIES
 from zoo.registry import architecture
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fine-tune a network on pictures and say where the run folder is."""
-    factors = learning_rate_factors(arguments.learning_rate_factor)
-    architecture(arguments.name)  # a misspelt name is told before Keras is imported
+    # What can be told without Keras is told before it is imported.
+    learning_rate_factors(arguments.learning_rate_factor)
+    architecture(arguments.name)
     import_keras()
     from zoo.finetuning.training import TrainingError
 
     try:
-        result = _finetuned(arguments, factors)
+        result = _finetuned(arguments)
     except TrainingError as error:
         if error.result is None:
             raise
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_DONE if result.failure is None else EXIT_FAILED
 
 
-def _finetuned(arguments: argparse.Namespace, factors: dict[str, float]) -> Result:
+def _finetuned(arguments: argparse.Namespace) -> Result:
     from zoo.finetuning import finetune
 
     return finetune(
@@ -57,20 +59,7 @@ def _finetuned(arguments: argparse.Namespace, factors: dict[str, float]) -> Resu
         weights=weights_named(arguments.weights),
         dropout=arguments.dropout,
         devices=number_or_name(arguments.devices),
-        last=number_or_name(arguments.last),
-        out=arguments.out,
-        resume=arguments.resume,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        patience=arguments.patience,
-        seed=arguments.seed,
-        augmentation=augmentation_named(arguments.augmentation),
-        class_weights=arguments.class_weights,
-        learning_rate_factors=factors,
-        freeze_batch_norm=arguments.freeze_batch_norm,
-        include_preprocessing=arguments.include_preprocessing,
-        fused=arguments.fused,
+        **_options(arguments),
         progress=progress(),
         verbose=keras_verbosity(),
         report=output.note,
@@ -78,39 +67,11 @@ def _finetuned(arguments: argparse.Namespace, factors: dict[str, float]) -> Resu
     )
 
 
-def learning_rate_factors(given: Sequence[str]) -> dict[str, float]:
-    """Return the factors that were typed as ``GROUP=FACTOR``.
-
-    Raises:
-        ArgumentError: One is no such pair.
-    """
-    factors = {}
-    for text in given:
-        group, equals, factor = text.rpartition("=")
-        try:
-            factors[group] = float(factor)
-        except ValueError:
-            equals = ""
-        if not equals or not group:
-            raise ArgumentError(f"--learning-rate-factor {text}: must be GROUP=FACTOR, head=10 for example")
-    return factors
-
-
-def augmentation_named(text: str) -> Any:  # noqa: ANN401 - a Keras layer, or whether there is any
-    """Return what changes pictures at random: all of it, all but mirroring, or nothing."""
-    from zoo.finetuning import default_augmentation
-
-    return default_augmentation(flip=False) if text == "no-flip" else text == "all"
-
-
-def weights_named(text: str) -> str | None:
-    """Return a weights set's name or a path as typed; ``none`` for random weights."""
-    return None if text == "none" else text
-
-
-def number_or_name(text: str | None) -> str | int | None:
-    """Return a number of devices or layers as one; ``all``, or a layer's name, as typed."""
-    return int(text) if text is not None and text.isdecimal() else text
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were typed, of every strategy and of one alone, by name."""
+    typed = {name: option.argument for name, option in OPTIONS.items()}
+    typed |= {name: one for strategy in STRATEGIES.values() for name, one in strategy.options.items()}
+    return {name: one.value(name, arguments) for name, one in typed.items() if one is not None}
 
 
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo import __version__
-from zoo.finetuning.schedule import STRATEGIES
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -237,6 +236,10 @@ def _add_predict(commands: _Commands) -> None:
 
 
 def _add_finetune(commands: _Commands) -> None:
+    from zoo.finetuning.arguments import FUSED  # only whose command it is pays for the tables
+    from zoo.finetuning.options import OPTIONS
+    from zoo.finetuning.schedule import STRATEGIES
+
     parser = _command(
         commands, "finetune", "teach a network classes of your own, from pictures", module="finetune"
     )
@@ -244,26 +247,17 @@ def _add_finetune(commands: _Commands) -> None:
     parser.add_argument(
         "data", nargs="?", metavar="PICTURES", help="a folder with a folder per class, or a CSV file"
     )
-    _add_options(parser, _FINETUNE)
     parser.add_argument(
-        "--learning-rate-factor",
-        action="append",
-        default=[],
-        metavar="GROUP=FACTOR",
-        help="multiplies the learning rate of head, backbone, a layer or a pattern; may be repeated",
+        "--strategy", default="auto", choices=(*STRATEGIES, "auto"), help="default: by the number of pictures"
     )
-    parser.add_argument(
-        "--no-class-weights", dest="class_weights", action="store_false", help="each picture counts the same"
-    )
-    parser.add_argument(
-        "--freeze-batch-norm",
-        action=argparse.BooleanOptionalAction,
-        help="whether batch normalisation stays in inference mode (default: but for the strategy all)",
-    )
-    parser.add_argument(
-        "--include-preprocessing", action="store_true", help="the saved model takes values from 0 to 255"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in RUN")
+    for name, how in _FINETUNE.items():
+        parser.add_argument(name, **how)
+    for strategy in STRATEGIES.values():
+        for name, argument in strategy.options.items():
+            argument.add_to(parser, name)
+    for name, option in OPTIONS.items():
+        if option.argument is not None and option.argument is not FUSED:  # which comes with the network's
+            option.argument.add_to(parser, name)
     _add_network_options(parser)
     _add_json(parser)
 
@@ -278,41 +272,17 @@ def _add_features(commands: _Commands) -> None:
 
 
 _FINETUNE: Mapping[str, Mapping[str, Any]] = {
-    "--out": {"required": True, "metavar": "RUN", "help": "folder for the model, its record and the report"},
-    "--strategy": {
-        "default": "auto",
-        "choices": (*STRATEGIES, "auto"),
-        "help": "default: by the number of pictures",
-    },
     "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing PICTURES"},
     "--valid": {"metavar": "PICTURES", "help": "to validate with, beside --train"},
     "--validation-share": {"type": float, "default": 0.2, "metavar": "SHARE", "help": "default: 0.2"},
-    "--epochs": {
-        "type": int,
-        "metavar": "N",
-        "help": "at most (default: 10 over pictures, 50 over features)",
-    },
-    "--batch-size": {"type": int, "metavar": "N", "help": "default: 16, for DenseNet 8"},
-    "--learning-rate": {"type": float, "metavar": "RATE", "help": "default: 0.001, then a tenth"},
-    "--patience": {"type": int, "metavar": "N", "help": "epochs without a smaller validation loss"},
-    "--seed": {"type": int, "default": 0, "metavar": "N", "help": "default: 0"},
     "--dropout": {"type": float, "default": 0.0, "metavar": "RATE", "help": "before the classifier"},
-    "--last": {"metavar": "N|LAYER", "help": "for last-layers: how many, or from which on"},
-    "--augmentation": {
-        "default": "all",
-        "choices": ("all", "no-flip", "none"),
-        "help": "changes at random in training (default: all)",
-    },
 }
-"""What ``zoo finetune`` takes, by option."""
-
-
-def _add_options(parser: argparse.ArgumentParser, options: Mapping[str, Mapping[str, Any]]) -> None:
-    for name, how in options.items():
-        parser.add_argument(name, **how)
+"""What ``zoo finetune`` takes besides the options that every strategy takes, and those of one alone."""
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
+    from zoo.finetuning.arguments import FUSED
+
     parser.add_argument(
         "--input-size", type=int, metavar="PIXELS", help="side of the images (default: as published)"
     )
@@ -320,7 +290,7 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
         "--weights", default="imagenet", metavar="SET|FILE", help="default: imagenet; none: random"
     )
     parser.add_argument("--devices", metavar="all|N", help="train on several (default: one)")
-    parser.add_argument("--fused", action="store_true", help="faster features, equal but for rounding")
+    FUSED.add_to(parser, "fused")
 
 
 def _add_demo(commands: _Commands) -> None:

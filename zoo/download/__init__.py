@@ -1,19 +1,14 @@
 """From a URL to a verified file on disk.
 
-* :mod:`zoo.download.engine` asks one source as often as it is worth while;
-* :mod:`zoo.download.transfer` is one try: what has come before, then the rest;
-* :mod:`zoo.download.hashing` computes digests beside it;
+* :mod:`zoo.download.sources` knows who may have a file: the user's mirror, then what the registry lists;
+* :mod:`zoo.download.engine` asks one of them as often as it is worth while;
+* :mod:`zoo.download.transfer` is one try: what has come before, then the rest, through the hashes;
+* :mod:`zoo.download.transports` is the table from the scheme of a URL to what opens it;
+* :mod:`zoo.download.asking` is what every opener is asked with, and what it gives;
 * :mod:`zoo.download.http` follows redirects and pages to a body;
-* :mod:`zoo.download.drive` reads the pages that a file host sends in place of a file;
-* :mod:`zoo.download.refusals` says why an answer is not the file;
-* :mod:`zoo.download.failures` says what that means;
-* :mod:`zoo.download.addresses` says where an answer may lead;
-* :mod:`zoo.storage.partials` keeps what has come for the next try;
-* :mod:`zoo.storage.locks` spares double work;
-* :mod:`zoo.download.mirror` asks the user's mirror what it has;
-* :mod:`zoo.download.limits`, :mod:`zoo.download.stall`, :mod:`zoo.storage.clock`: how long, how slow;
-* :mod:`zoo.download.space` and :mod:`zoo.download.disk_errors`: what the disk says;
-* :mod:`zoo.storage.progress` is how a long step reports on itself.
+* :mod:`zoo.download.pages` reads what comes in place of a file, and says why it is not the file;
+* :mod:`zoo.download.failures` says what that means for the user.
 
+What has come is kept by :mod:`zoo.storage.partials`, double work is spared by :mod:`zoo.storage.locks`.
 Nothing is imported here: whoever finds a file in the cache has no need of an HTTP library.
 """

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from zoo.download import failures
-from zoo.download.addresses import origin
+from zoo.download.asking import Asking, TransferLimits
 from zoo.download.failures import SourceError
-from zoo.download.http import Asking, find_body
-from zoo.download.limits import Limits
 from zoo.download.transfer import Downloaded, Transfer, Wanted
+from zoo.download.transports import open_body
+from zoo.registry.urls import origin
 from zoo.storage.clock import Clock, SystemClock
 from zoo.storage.partials import claimed, key_of, remove_superseded
 from zoo.storage.progress import Progress, Silence
@@ -34,7 +34,7 @@ class Setting:
     """
 
     partials: Path
-    limits: Limits = field(default_factory=Limits)
+    limits: TransferLimits = field(default_factory=TransferLimits)
     clock: Clock = field(default_factory=SystemClock)
     progress: Progress = field(default_factory=Silence)
     mirror: str | None = None
@@ -82,7 +82,7 @@ def fetch_text(url: str, setting: Setting, *, most: int) -> bytes:
     """
 
     def once() -> bytes:
-        with find_body(url, setting.asking(url)) as body:
+        with open_body(url, setting.asking(url)) as body:
             text, piece = bytearray(body.head), memoryview(bytearray(1 << 16))
             while count := body.read_into(piece):
                 text += piece[:count]

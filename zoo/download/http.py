@@ -1,27 +1,29 @@
-"""From a URL to a body that may be the file: redirects and pages are followed, everything else is refused."""
+"""From a URL to a body that may be the file: redirects and pages are followed, everything else is refused.
+
+Every reason raised here stands alone: whoever asked for a URL puts it in front.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
-from zoo.download import failures, refusals
-from zoo.download.addresses import check_address, next_address, origin
-from zoo.download.drive import is_sign_in, read_page, way_on
-from zoo.download.failures import SourceError
-from zoo.download.limits import Limits
-from zoo.download.stall import StallWatch
+from zoo.download import failures, pages
+from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedError, StallWatch
+from zoo.download.failures import UNSAFE, SourceError
+from zoo.download.pages import is_sign_in, read_page, way_on
+from zoo.registry.urls import is_trusted, origin
 from zoo.storage.clock import Clock
 
 PAGE_BYTES: Final = 1 << 20
@@ -37,54 +39,18 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Beginning:
-    """The beginning of a file that is there already.
-
-    Attributes:
-        bytes: How many bytes there are.
-        validator: What the host called this state of the file: a strong ETag or a date.
-        total: The size of the whole file.
-    """
-
-    bytes: int
-    validator: str
-    total: int
-
-
-class NotContinuedError(Exception):
-    """The host did not confirm that it would go on with the same file; the whole must be asked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asking:
-    """How a host is asked.
-
-    Attributes:
-        limits: Time-outs and the number of redirects.
-        clock: Tells how slow a transfer is.
-        plain: Scheme, host and port of a mirror that the user named; it may be asked in plain http.
-    """
-
-    limits: Limits
-    clock: Clock
-    plain: str | None = None
-
-
-class Body:
-    """The body of an answer, read piece by piece.
-
-    Attributes:
-        address: Where it came from in the end, after all redirects.
-        start: Which byte of the file its first one is.
-        head: The bytes of it that were read to see what it is.
-    """
+class HttpBody(Body):
+    """The body of an answer."""
 
     def __init__(self, response: requests.Response, address: str, asking: Asking) -> None:
-        self.address = address
-        self.start = 0
-        self.head = b""
         self._response = response
+        super().__init__(
+            address,
+            length=self._announced(),
+            etag=self._strong_etag(),
+            modified=self.header("Last-Modified") or None,
+            stated=_stated(self.header("X-Goog-Hash")),
+        )
         self._watch = StallWatch(asking.clock, asking.limits)
         self._left = self.length
         # What ends early is noticed by counting, which can say how many bytes came.
@@ -95,20 +61,11 @@ class Body:
         """The status of the answer."""
         return self._response.status_code
 
-    @property
-    def length(self) -> int | None:
-        """What the host announces as the size of the body."""
+    def _announced(self) -> int | None:
         announced = self.header("Content-Length")
         return int(announced) if announced.isascii() and announced.isdigit() else None
 
-    @property
-    def total(self) -> int | None:
-        """The size of the whole file, if it is announced."""
-        return None if self.length is None else self.start + self.length
-
-    @property
-    def etag(self) -> str | None:
-        """The validator by which the host tells this state of the file from every other, if there is one."""
+    def _strong_etag(self) -> str | None:
         value = self.header("ETag")
         return value if re.fullmatch(r'"[\x21\x23-\x7e]*"', value) else None
 
@@ -121,7 +78,7 @@ class Body:
         self._fill(max(len(signature), 1))
         if not signature or not self.head.startswith(signature):
             self._fill(_ENOUGH)
-        if refusals.looks_like_html(self.head, self.header("Content-Type")):
+        if pages.looks_like_html(self.head, self.header("Content-Type")):
             self._fill(PAGE_BYTES)
         return self.head
 
@@ -171,7 +128,7 @@ class Body:
 @contextmanager
 def find_body(
     url: str, asking: Asking, *, signature: bytes = b"", beginning: Beginning | None = None
-) -> Iterator[Body]:
+) -> Iterator[HttpBody]:
     """Follow redirects and pages until there is a body that may be the file.
 
     No credentials are ever sent, neither from the URL nor from ``~/.netrc``. What is on the way, a page's
@@ -194,7 +151,7 @@ def find_body(
             with closing(_ask(session, address, asking, beginning)) as response:
                 onward = _redirect(response)
                 if onward is None:
-                    body = Body(response, address, asking)
+                    body = HttpBody(response, address, asking)
                     onward = _judged(body, url, signature, beginning, asking.clock)
                 if onward is None:
                     yield body
@@ -235,16 +192,24 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
     return request
 
 
+def _stated(header: str) -> Mapping[str, str]:
+    """Return what Google's hosts state of the whole file: its CRC-32C, among other digests."""
+    pairs = (part.strip().partition("=") for part in header.split(","))
+    return {name: value for name, _, value in pairs if name == CRC32C}
+
+
 def _redirect(response: requests.Response) -> str | None:
     if not response.is_redirect:
         return None
     location = response.headers["Location"]
     if is_sign_in(location):
-        raise refusals.sign_in()
+        raise pages.sign_in()
     return location
 
 
-def _judged(body: Body, url: str, signature: bytes, beginning: Beginning | None, clock: Clock) -> str | None:
+def _judged(
+    body: HttpBody, url: str, signature: bytes, beginning: Beginning | None, clock: Clock
+) -> str | None:
     """Return where a page leads, or ``None`` if the body is no page and may be the file.
 
     Raises:
@@ -258,29 +223,29 @@ def _judged(body: Body, url: str, signature: bytes, beginning: Beginning | None,
         return None
     head = body.look(signature if body.status == HTTPStatus.OK else b"")
     if body.status != HTTPStatus.OK:
-        raise refusals.of_status(body.status, url, head, _retry_after(body.header("Retry-After"), clock))
+        raise pages.of_status(body.status, url, head, _retry_after(body.header("Retry-After"), clock))
     _check_encoding(body)
-    is_page = refusals.looks_like_html(head, body.header("Content-Type"))
+    is_page = pages.looks_like_html(head, body.header("Content-Type"))
     if is_page and not (signature and head.startswith(signature)):
         page = read_page(head.decode("utf-8", "replace"))
         onward = way_on(page)
         if onward is None:
-            raise refusals.of_page(page)
+            raise pages.of_page(page)
         return onward
-    refusal = refusals.of_head(head, signature)
+    refusal = pages.of_head(head, signature)
     if refusal is not None:
         raise body.cut_short() or refusal
     return None
 
 
-def _check_encoding(body: Body) -> None:
+def _check_encoding(body: HttpBody) -> None:
     encoding = body.header("Content-Encoding")
     if encoding and encoding != "identity":
         reason = f"the body is encoded ({encoding}), although it was asked for as it is"
         raise SourceError(reason, meaning=failures.NOT_THE_FILE)
 
 
-def _check_continued(body: Body, beginning: Beginning | None) -> None:
+def _check_continued(body: HttpBody, beginning: Beginning | None) -> None:
     """Accept a part of a file only if it is exactly the rest of what is there."""
     if beginning is None:
         reason = "206 Partial Content: a part came, although the whole file was asked for"
@@ -332,3 +297,58 @@ def _certificate(error: BaseException) -> str:
             return str(message)
         behind = behind.__cause__ or behind.__context__
     return cause_of(error)
+
+
+# Where an answer may lead.
+
+
+def check_address(url: str, plain: str | None = None) -> None:
+    """Accept https anywhere, and http on the loopback address or where the user has said so.
+
+    Args:
+        url: The address.
+        plain: Scheme, host and port of a mirror that the user has named.
+
+    Raises:
+        SourceError: The URL is anything else.
+    """
+    if _is_accepted(url, plain):
+        return
+    if _scheme(url) == "http":
+        raise _unsafe(f"plain http ({origin(url)}) is refused: anyone on the way could change the file")
+    raise _unsafe("this is no https address")
+
+
+def next_address(current: str, location: str, plain: str | None = None) -> str:
+    """Return where an answer leads.
+
+    Args:
+        current: The URL that was answered.
+        location: What the answer names; it may be relative.
+        plain: Scheme, host and port of a mirror that the user has named.
+
+    Raises:
+        SourceError: It leads to plain http on another machine, from https to http, or to no web address.
+    """
+    try:
+        target = requote_uri(urljoin(current, location))
+    except ValueError as error:
+        raise _unsafe("a redirect to something that is no web address was refused") from error
+    if _scheme(target) == "http" and not (_is_accepted(target, plain) and _scheme(current) == "http"):
+        raise _unsafe(f"a redirect to plain http ({origin(target)}) was refused")
+    if not _is_accepted(target, plain):
+        raise _unsafe("a redirect to something that is no https address was refused")
+    return target
+
+
+def _is_accepted(url: str, plain: str | None) -> bool:
+    # A password in an address is refused everywhere: it would end in messages and in the cache's memory.
+    return is_trusted(url) or (plain is not None and origin(url) == plain and "@" not in urlsplit(url).netloc)
+
+
+def _unsafe(reason: str) -> SourceError:
+    return SourceError(reason, meaning=UNSAFE)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()

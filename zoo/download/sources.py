@@ -1,26 +1,98 @@
-"""Who may have a file, in the order of asking: the user's mirror, then what the registry lists."""
+"""Who may have a file, in the order of asking: the user's mirror, then what the registry lists.
+
+A mirror is asked first for every file. What it gives must have every published digest, as anything else must;
+of a file without one, its word is no better than that of whoever is asked first.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from zoo.download.engine import Setting, download
+from zoo.download.asking import TransferLimits
+from zoo.download.engine import Setting, download, fetch_text
 from zoo.download.failures import DAMAGED, Attempt, SourceError
-from zoo.download.limits import Limits
-from zoo.download.mirror import Mirror
 from zoo.download.transfer import Downloaded, Wanted
-from zoo.errors import DownloadError
+from zoo.download.transports import TRANSPORTS
+from zoo.errors import ArgumentError, DownloadError
 from zoo.registry.records import Digest
+from zoo.registry.urls import origin
 from zoo.storage.cache import Item
 from zoo.storage.clock import Clock, SystemClock
 from zoo.storage.progress import Progress
 
 if TYPE_CHECKING:
     from zoo.storage.mirrors import Held
+
+VARIABLE: Final = "ZOO_MIRROR"
+"""The environment variable with the address of a mirror."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """A mirror that the user named.
+
+    Attributes:
+        url: Its address, without a slash at the end.
+    """
+
+    url: str
+
+    @classmethod
+    def from_environment(cls) -> Mirror | None:
+        """Return the mirror that :data:`VARIABLE` names, if it names one.
+
+        Raises:
+            ArgumentError: It names no address that can be fetched.
+        """
+        stated = os.environ.get(VARIABLE, "")
+        return cls.at(stated) if stated else None
+
+    @classmethod
+    def at(cls, url: str) -> Mirror:
+        """Return the mirror at an address.
+
+        Raises:
+            ArgumentError: It is no address that can be fetched, or has a password in it.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in TRANSPORTS or not parts.hostname or parts.query or parts.fragment:
+            schemes = " or ".join(f"{scheme}://" for scheme in TRANSPORTS)
+            raise ArgumentError(f"{VARIABLE}={url!r}: must be the {schemes} address of a mirror")
+        if "@" in parts.netloc:
+            raise ArgumentError(f"{VARIABLE}: must not hold a password: it would end in messages and records")
+        return cls(url=url.rstrip("/"))
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return origin(self.url)
+
+    @property
+    def index_url(self) -> str:
+        """Where its index lies."""
+        from zoo.storage.mirrors import INDEX
+
+        return f"{self.url}/{INDEX}"
+
+    def index(self, setting: Setting) -> dict[str, Held]:
+        """Return what the mirror has, by the registry's ids.
+
+        Raises:
+            DownloadError: It cannot be asked, or what it says is no index.
+        """
+        from zoo.storage.mirrors import LARGEST_INDEX, parse_index
+
+        return parse_index(fetch_text(self.index_url, setting, most=LARGEST_INDEX), self.index_url)
+
+    def file_url(self, held: Held) -> str:
+        """Return where a file lies; its name is made of a digest that was checked to be one."""
+        return f"{self.url}/{held.path}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +123,18 @@ class Sources:
     """
 
     def __init__(
-        self, partials: Path, progress: Progress, *, limits: Limits | None = None, clock: Clock | None = None
+        self,
+        partials: Path,
+        progress: Progress,
+        *,
+        limits: TransferLimits | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._mirror = Mirror.from_environment()
         self._held: dict[str, Held] | None = None
         self._setting = Setting(
             partials=partials,
-            limits=limits or Limits.from_environment(),
+            limits=limits or TransferLimits.from_environment(),
             clock=clock or SystemClock(),
             progress=progress,
             mirror=self._mirror.origin if self._mirror else None,

@@ -1,28 +1,38 @@
-"""One try: what has come of a file before, then the rest of it, onto the disk and through the hashes."""
+"""One try: what has come of a file before, then the rest of it, onto the disk and through the hashes.
+
+Hashing and writing go on beside the transfer: each digest has a thread of its own, and so has the disk. The
+interpreter's lock is free while a large buffer is hashed or written, so that several processors work at once.
+"""
 
 from __future__ import annotations
 
+import base64
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Any, Final, Protocol
 
 from zoo.download import failures
-from zoo.download.disk_errors import writing_partial
+from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedError
 from zoo.download.failures import SourceError
-from zoo.download.hashing import CRC32C, Hashing, has_crc32c
-from zoo.download.http import Asking, Beginning, Body, NotContinuedError, find_body
-from zoo.download.space import check_space
+from zoo.download.transports import open_body
 from zoo.errors import ChecksumError
-from zoo.registry.digests import verify_file
+from zoo.registry.digests import Hashes, verify_file
 from zoo.registry.records import Digest
 from zoo.storage.clock import Clock
 from zoo.storage.disk import sync_folder
 from zoo.storage.partials import About, Partial
 from zoo.storage.progress import Progress
+from zoo.storage.space import check_space, writing_partial
+
+BUFFER_BYTES: Final = 1 << 20
+BUFFERS: Final = 8
 
 HANDED_ON_S: Final = 0.5
 """Seconds after which bytes are written even if they do not fill a buffer."""
@@ -104,7 +114,7 @@ class Transfer:
         return self._run(None)
 
     def _run(self, beginning: Beginning | None) -> Downloaded:
-        with find_body(self.url, self.asking, signature=self.wanted.signature, beginning=beginning) as body:
+        with open_body(self.url, self.asking, signature=self.wanted.signature, beginning=beginning) as body:
             return self._verified(body, self._save(body))
 
     def _beginning(self) -> Beginning | None:
@@ -142,7 +152,7 @@ class Transfer:
         return known
 
     def _algorithms(self, body: Body) -> list[str]:
-        of_host = [CRC32C] if _stated_crc32c(body) and has_crc32c() else []
+        of_host = [CRC32C] if body.stated.get(CRC32C) and has_crc32c() else []
         return ["sha256", *(digest.algorithm for digest in self.wanted.digests), *of_host]
 
     def _prepare(self, body: Body, total: int | None) -> None:
@@ -152,7 +162,7 @@ class Transfer:
             copy = size if self.wanted.converts else 0
             check_space(self.partial.folder.parent, fetch=size - body.start, convert=copy)
             if not body.start:
-                modified = body.header("Last-Modified") or None
+                modified = body.modified
                 self.partial.begin(About(url=self.url, etag=body.etag, modified=modified, total=total))
 
     def _verified(self, body: Body, known: Mapping[str, str]) -> Downloaded:
@@ -192,19 +202,13 @@ def _expected_size(body: Body, size: int | None, most: int) -> int | None:
     return total if size is None else size
 
 
-def _stated_crc32c(body: Body) -> str | None:
-    """Return the CRC-32C of the whole file that Google's hosts state."""
-    pairs = (part.strip().partition("=") for part in body.header("X-Goog-Hash").split(","))
-    return next((value for name, _, value in pairs if name == CRC32C), None)
-
-
 def _check_crc32c(url: str, body: Body, known: Mapping[str, str]) -> tuple[str, ...]:
     """Compare a file with what its host says of it; return what the user should know.
 
     Raises:
         ChecksumError: They differ.
     """
-    stated = _stated_crc32c(body)
+    stated = body.stated.get(CRC32C)
     if stated is None:
         return ()
     if CRC32C not in known:
@@ -320,3 +324,96 @@ class _Copier:
 def _write(descriptor: int, piece: memoryview) -> None:
     while piece:
         piece = piece[os.write(descriptor, piece) :]
+
+
+# Hashing.
+
+
+class _Summing(Protocol):
+    """Takes bytes in pieces and gives digests of all of them, by algorithm."""
+
+    def update(self, data: Any) -> None: ...  # noqa: ANN401 - anything with the buffer protocol
+
+    def values(self) -> dict[str, str]: ...
+
+
+class _Crc32c:
+    """The checksum of Google's ``X-Goog-Hash``, as that header writes it."""
+
+    def __init__(self) -> None:
+        from google_crc32c import Checksum
+
+        self._checksum: Any = Checksum()  # type: ignore[no-untyped-call]
+
+    def update(self, data: memoryview) -> None:
+        self._checksum.update(bytes(data))
+
+    def values(self) -> dict[str, str]:
+        return {CRC32C: base64.b64encode(self._checksum.digest()).decode()}
+
+
+def has_crc32c() -> bool:
+    """Say whether the library for CRC-32C is installed."""
+    return find_spec("google_crc32c") is not None
+
+
+class Hashing:
+    """A ring of buffers, and the threads that hash what was put into them.
+
+    Args:
+        algorithms: Names out of :data:`zoo.registry.digests.ALGORITHMS`, and ``crc32c``.
+        size: The number of bytes that will come, if somebody has said so.
+    """
+
+    def __init__(self, algorithms: Iterable[str], size: int | None) -> None:
+        names = list(dict.fromkeys(algorithms))
+        self._sums: list[_Summing] = [_Crc32c() if name == CRC32C else Hashes([name], size) for name in names]
+        self._threads = [ThreadPoolExecutor(1, "hashing") for _ in names]
+        self._disk = ThreadPoolExecutor(1, "writing")
+        self._ring = [memoryview(bytearray(BUFFER_BYTES)) for _ in range(BUFFERS)]
+        self._pending: list[list[Future[None]]] = [[] for _ in range(BUFFERS)]
+        self._next = 0
+
+    def __enter__(self) -> Hashing:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the threads."""
+        for thread in (*self._threads, self._disk):
+            thread.shutdown(cancel_futures=True)
+
+    def buffer(self) -> memoryview:
+        """Return the buffer to be filled next, once all threads are through with what it held."""
+        self._await(self._next)
+        return self._ring[self._next]
+
+    def take(self, count: int, write: Callable[[memoryview], None] | None = None) -> None:
+        """Hash the first bytes of the buffer that was given last, and write them if they are to be written.
+
+        What ``write`` raises is raised by whoever asks for the same buffer or for the digests later on.
+        """
+        piece = self._ring[self._next][:count]
+        pairs = zip(self._threads, self._sums, strict=True)
+        pending = [thread.submit(sums.update, piece) for thread, sums in pairs]
+        if write is not None:
+            pending.append(self._disk.submit(write, piece))
+        self._pending[self._next] = pending
+        self._next = (self._next + 1) % BUFFERS
+
+    def drain(self) -> None:
+        """Wait until everything was hashed and written."""
+        for index in range(BUFFERS):
+            self._await(index)
+
+    def values(self) -> dict[str, str]:
+        """Return the digests of all bytes so far, by algorithm, once the threads are through with them."""
+        self.drain()
+        return {name: value for sums in self._sums for name, value in sums.values().items()}
+
+    def _await(self, index: int) -> None:
+        pending, self._pending[index] = self._pending[index], []
+        for future in pending:
+            future.result()

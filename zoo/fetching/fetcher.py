@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from zoo.download.asking import TransferLimits
 from zoo.download.failures import Attempt, NoSourceError
-from zoo.download.limits import Limits
 from zoo.errors import (
     ArgumentError,
     CacheError,
@@ -190,7 +190,7 @@ class Fetcher:
         cache: Cache,
         progress: Progress | None = None,
         *,
-        limits: Limits | None = None,
+        limits: TransferLimits | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._cache = cache
@@ -390,7 +390,7 @@ class Fetcher:
     def _download(
         self, network: Architecture, file: WeightsFile, source: Source, *, convert: bool
     ) -> Fetched:
-        from zoo.download.refusals import HDF5_SIGNATURE
+        from zoo.download.pages import HDF5_SIGNATURE
 
         item = Item.of_weights(network.name, file)
         with self._sources.download(
@@ -441,7 +441,7 @@ class Fetcher:
 
     def _copy(self, source: Path, target: Path, algorithms: Iterable[str]) -> dict[str, str]:
         """Copy a file, so that what is checked from here on cannot be changed by anybody else."""
-        from zoo.download.space import check_space
+        from zoo.storage.space import check_space
 
         size = source.stat().st_size
         check_space(self._cache.home, copy=size)
@@ -508,8 +508,8 @@ class Fetcher:
         return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
 
     def _convert_and_keep(self, network: Architecture, found: Fetched, backend: Backend) -> Path:
-        from zoo.download.space import check_space
         from zoo.storage.partials import scratch
+        from zoo.storage.space import check_space
 
         item = Item.of_weights(network.name, found.file)
         with scratch(self._cache.partials, found.file.id, self._clock.time()) as temporary:

@@ -233,7 +233,7 @@ class FeatureBatches(Batches):
         return tf.TensorSpec((None, self._features.shape[1]), tf.float32)
 
 
-class PictureBatches(Batches):
+class ImageBatches(Batches):
     """Pictures, read as they are needed, changed at random if wanted, and prepared."""
 
     def __init__(

@@ -212,7 +212,7 @@ class Pictures:
         )
 
 
-def digest_pictures(pictures: Pictures) -> str:
+def digest_images(pictures: Pictures) -> str:
     """Return what tells pictures and their classes, in their order, from any others."""
     text = "\n".join(
         f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
@@ -680,7 +680,7 @@ def from_arrays(
 
 
 def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN401
-    pictures = _plain_pictures(images)
+    pictures = _plain_images(images)
     given = np.asarray(labels)
     labels = _plain_labels(given)
     if len(labels) != len(pictures):
@@ -757,13 +757,13 @@ def _is_batch(images: NDArray[Any], labels: NDArray[Any]) -> bool:
     return len(images) == len(labels) and (labels.ndim == 2 or images.shape[-1] not in _CHANNELS)
 
 
-def _plain_pictures(images: Any) -> list[NDArray[Any]]:  # noqa: ANN401
+def _plain_images(images: Any) -> list[NDArray[Any]]:  # noqa: ANN401
     """Return each picture as uint8 of shape (H, W, 3), or as uint16 of shape (H, W, channels)."""
     arrays = [np.asarray(image) for image in images]
     if not arrays:
         raise ArgumentError("there are no images")
     _check_floats(arrays)
-    return [_plain_picture(array) for array in arrays]
+    return [_plain_image(array) for array in arrays]
 
 
 def _depth_of(pictures: Sequence[NDArray[Any]]) -> Depth:
@@ -802,8 +802,8 @@ def _check_scale(low: float, high: float) -> None:
         )
 
 
-def _plain_picture(array: NDArray[Any]) -> NDArray[Any]:
-    """Return one picture as :func:`_plain_pictures` does."""
+def _plain_image(array: NDArray[Any]) -> NDArray[Any]:
+    """Return one picture as :func:`_plain_images` does."""
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim == 3 and array.shape[-1] not in _CHANNELS and array.shape[0] in _CHANNELS:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError, ZooError
-from zoo.finetuning.batches import Batches, PictureBatches, Preparation, replicas_of
+from zoo.finetuning.batches import Batches, ImageBatches, Preparation, replicas_of
 from zoo.finetuning.data import Pictures, Size
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
@@ -208,7 +208,7 @@ def extract(
     def compute(indices: NDArray[np.int64]) -> tuple[Features, NDArray[np.bool_]]:
         chosen = pictures.subset(indices)
         found = predicted(
-            network(), PictureBatches(chosen, preparation, batch_size=batch_size), verbose=verbose
+            network(), ImageBatches(chosen, preparation, batch_size=batch_size), verbose=verbose
         )
         _check_numbers(body, found, chosen)
         return found, chosen.readable

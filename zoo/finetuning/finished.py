@@ -11,31 +11,19 @@ import keras
 import numpy as np
 
 from zoo.errors import ArgumentError
-from zoo.finetuning.data import Pictures, Problem, digest_pictures
+from zoo.finetuning.data import Pictures, Problem, digest_images
 from zoo.finetuning.job import Result
+from zoo.finetuning.options import typed_as_they_are
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.networks.heads import compile_for_finetuning
 
-_SAME = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "patience",
-    "class_weights",
-    "freeze_batch_norm",
-    "include_preprocessing",
-    "fused",
-    "dropout",
-)
-"""Arguments that runs of before recorded as they were given, on the command line and in Python."""
 
-
-def picture_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
+def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
     """Return what of the pictures decides what a run does; JSON."""
     return {
         "classes": list(train.classes),
-        "pictures to train on": digest_pictures(train),
-        "pictures to validate with": digest_pictures(valid),
+        "pictures to train on": digest_images(train),
+        "pictures to validate with": digest_images(valid),
     }
 
 
@@ -50,7 +38,8 @@ def asked_of(record: Mapping[str, Any]) -> dict[str, Any]:
     if "asked" in record:
         return dict(record["asked"])
     arguments = record.get("arguments") or {}
-    told = {name: arguments[name] for name in _SAME if name in arguments}
+    # Runs of before recorded these as they were given, on the command line and in Python.
+    told = {name: arguments[name] for name in (*typed_as_they_are(), "dropout") if name in arguments}
     named = ("network", "strategy", "classes", "data_format", "seed")
     told |= {name: record[name] for name in named if name in record}
     if "input" in record:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from zoo.errors import ArgumentError
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
-from zoo.finetuning.batches import Batches, FeatureBatches, PictureBatches, balanced_weights
+from zoo.finetuning.batches import Batches, FeatureBatches, ImageBatches, balanced_weights
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
-from zoo.finetuning.data import Pictures, Problem, as_pictures, digest_pictures, divided, of_one_depth
+from zoo.finetuning.data import Pictures, Problem, as_pictures, digest_images, divided, of_one_depth
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.features import (
     Anatomy,
@@ -38,13 +38,13 @@ from zoo.finetuning.options import Options, Settings, as_record, without_names
 from zoo.finetuning.report import write_report
 from zoo.finetuning.run_folder import (
     FORMAT,
-    Epoch,
     RunFolder,
+    TrainingEpoch,
     write_history,
     write_json,
     write_predictions,
 )
-from zoo.finetuning.schedule import PHASES, Phase, batch_size
+from zoo.finetuning.schedule import STRATEGIES, TrainingPhase, batch_size
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
@@ -63,8 +63,6 @@ FEATURES_FOLDER = FEATURES
 INCLUDED = "included"
 """The preprocessing of a model that takes images as they are."""
 
-_TWO_LAYERS = frozenset({"freeze-pretrain-finetune"})
-"""Strategies that put other layers in the place of the model's own classifier."""
 _THUMBNAIL = 160  # pixels
 _TOLD = 10  # problems that are told one by one
 
@@ -96,7 +94,7 @@ class Result:
     classes: tuple[str, ...]
     accuracy: float
     log_loss: float
-    history: tuple[Epoch, ...] = field(repr=False)
+    history: tuple[TrainingEpoch, ...] = field(repr=False)
     predictions: NDArray[np.float32] = field(repr=False)
     valid: Pictures | None = field(repr=False)
     problems: tuple[Problem, ...] = field(repr=False)
@@ -131,7 +129,7 @@ class Job:
         self._folder = None if settings.out is None else RunFolder(path=Path(settings.out))
         self._batch_size = _batch_size(anatomy.model, settings.batch_size)
         self._logs = None if self._folder is None else Logs(self._folder.logs)
-        self._epochs: tuple[Epoch, ...] = ()
+        self._epochs: tuple[TrainingEpoch, ...] = ()
         self._phases: list[dict[str, Any]] = []
         self._failure: str | None = None
         self._started = time.perf_counter()
@@ -178,7 +176,7 @@ class Job:
         job = cls(strategy, settings, anatomy, learned, held_out)
         job._factors([anatomy.classifier.name, hidden_name(anatomy)])
         job._check_augmentation()
-        if strategy not in _TWO_LAYERS:
+        if STRATEGIES[strategy].keeps_head:
             check_bias(anatomy)
         job.say(
             f"{strategy}: {counted(len(learned), 'picture')} of {len(learned.classes)} classes to train on, "
@@ -197,7 +195,7 @@ class Job:
         Raises:
             ArgumentError: Keras' layers run on another backend.
         """
-        over_pictures = any(phase.trained != "classifier" for phase in PHASES[self.strategy])
+        over_pictures = any(phase.trained != "classifier" for phase in STRATEGIES[self.strategy].phases)
         backend = keras.backend.backend()
         if over_pictures and self.settings.augmentation is not False and backend != "tensorflow":
             raise ArgumentError(
@@ -250,8 +248,9 @@ class Job:
         )
         return found
 
-    def phases(self, table: Sequence[Phase]) -> tuple[Phase, ...]:
-        """Return the phases of a strategy as the user wants them."""
+    def phases(self) -> tuple[TrainingPhase, ...]:
+        """Return the phases of the strategy as the user wants them."""
+        table = STRATEGIES[self.strategy].phases
         settings = self.settings
         over_pictures = any(phase.trained != "classifier" for phase in table)
         faster = (settings.learning_rate or table[0].learning_rate) / table[0].learning_rate
@@ -270,7 +269,7 @@ class Job:
         return tuple(changed)
 
     def fit_features(
-        self, classifier: Classifier, features: Features, held_out: Features, phase: Phase
+        self, classifier: Classifier, features: Features, held_out: Features, phase: TrainingPhase
     ) -> None:
         """Train a classifier on features of the pictures to train on.
 
@@ -293,8 +292,8 @@ class Job:
         still = [layer.name for layer in all_layers(self.anatomy.body) if layer.weights]
         self._fit(model, batches, valid, phase, frozen=still, is_fresh=True)
 
-    def fit_pictures(
-        self, classifier: Classifier, phase: Phase, frozen: Callable[[str], bool], *, is_fresh: bool
+    def fit_images(
+        self, classifier: Classifier, phase: TrainingPhase, frozen: Callable[[str], bool], *, is_fresh: bool
     ) -> None:
         """Train a classifier and layers of the backbone on pictures.
 
@@ -314,13 +313,13 @@ class Job:
         with self.scope:
             model = keras.Model(body.input, classifier.draw(body.output))
             compile_for_phase(model, phase, self._factors(classifier.names))
-        batches = PictureBatches(
+        batches = ImageBatches(
             self.train,
             self._preparation,
             augment=_augment(self.settings.augmentation),
             **self._training_options(),
         )
-        valid = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
+        valid = ImageBatches(self.valid, self._preparation, batch_size=self._batch_size)
         still = [layer.name for layer in layers if layer.weights and not layer.trainable]
         self._fit(model, batches, valid, phase, frozen=still, is_fresh=is_fresh)
 
@@ -329,7 +328,7 @@ class Job:
         model: keras.Model,
         batches: Batches,
         valid: Batches,
-        phase: Phase,
+        phase: TrainingPhase,
         *,
         frozen: Sequence[str],
         is_fresh: bool,
@@ -355,7 +354,7 @@ class Job:
         else:
             self.say(_said_of(phase, outcome))
 
-    def _keep_epochs(self, epochs: tuple[Epoch, ...]) -> None:
+    def _keep_epochs(self, epochs: tuple[TrainingEpoch, ...]) -> None:
         """Take down the epochs so far, the last of them new."""
         self._epochs = epochs
 
@@ -374,7 +373,7 @@ class Job:
         """
         loss, accuracy = scores(learned, self.train.labels)
         val_loss, val_accuracy = scores(held_out, self.valid.labels)
-        epoch = Epoch(
+        epoch = TrainingEpoch(
             phase=self.strategy,
             epoch=1,
             loss=loss,
@@ -396,7 +395,7 @@ class Job:
         Raises:
             TrainingError: Nothing was learned; what there is was written all the same, and is in the error.
         """
-        batches = PictureBatches(self.valid, self._preparation, batch_size=self._batch_size)
+        batches = ImageBatches(self.valid, self._preparation, batch_size=self._batch_size)
         probabilities = predicted(model, batches, verbose=self.settings.verbose)
         judged = self._judged()
         probabilities, valid = probabilities[judged], self.valid.subset(np.flatnonzero(judged))
@@ -503,8 +502,8 @@ class Job:
             "classes": list(self.train.classes),
             "weights before": features_digest(self._body_before, self._preparation),
             "dropout": self.anatomy.dropout,
-            "pictures to train on": digest_pictures(self.train),
-            "pictures to validate with": digest_pictures(self.valid),
+            "pictures to train on": digest_images(self.train),
+            "pictures to validate with": digest_images(self.valid),
             **without_names(as_record(self.settings)),
             **more,
         }
@@ -560,7 +559,7 @@ def _augment(asked: bool | keras.Layer) -> Augment | None:
     return seeded(asked)
 
 
-def _phase_record(phase: Phase, outcome: Outcome, frozen: Sequence[str]) -> dict[str, Any]:
+def _phase_record(phase: TrainingPhase, outcome: Outcome, frozen: Sequence[str]) -> dict[str, Any]:
     return {
         "name": phase.name,
         "epochs": len(outcome.epochs),
@@ -570,7 +569,7 @@ def _phase_record(phase: Phase, outcome: Outcome, frozen: Sequence[str]) -> dict
     }
 
 
-def _said_of_nothing(phase: Phase, outcome: Outcome) -> str:
+def _said_of_nothing(phase: TrainingPhase, outcome: Outcome) -> str:
     count, rate = len(outcome.epochs), phase.learning_rate
     what = "the loss is not a number" if outcome.diverged else "nothing was learned: no epoch was better"
     than = "" if outcome.diverged else " than the start"
@@ -586,7 +585,7 @@ def _said_of_kept(outcome: Outcome) -> str:
     return f"the weights of the best epoch, {outcome.kept}, are kept"
 
 
-def _said_of(phase: Phase, outcome: Outcome) -> str:
+def _said_of(phase: TrainingPhase, outcome: Outcome) -> str:
     count = counted(len(outcome.epochs), "epoch")
     if outcome.best == 0:
         why = "the loss was no longer a number" if outcome.diverged else "no epoch was better"

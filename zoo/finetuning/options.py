@@ -1,16 +1,24 @@
-"""What every strategy takes besides the model and the data, and its defaults."""
+"""What every strategy takes besides the model and the data: a table, from which everything else follows.
+
+The checks, the arguments of ``zoo finetune``, and what ``--resume`` compares are made of the fields of
+:class:`Settings`; :class:`Options` tells type checkers the same. Keras is imported only where a layer is one
+of the options: the command line reads the table for its help.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypedDict
-
-import keras
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from zoo.errors import ArgumentError
+from zoo.finetuning.arguments import FUSED, Argument, augmentation_named, learning_rate_factors
 from zoo.numbers import is_flag, is_real, is_whole
+
+if TYPE_CHECKING:
+    import keras
 
 Report = Callable[[str], object]
 """Told one line of text for each step."""
@@ -67,27 +75,204 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The options of a strategy with their defaults; see :class:`Options`."""
+class Allowed:
+    """What an option may be, besides ``None`` where that is its default.
 
-    out: str | os.PathLike[str] | None = None
-    resume: bool = False
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    patience: int | None = None
-    seed: int = 0
-    augmentation: bool | keras.Layer = True
-    class_weights: bool = True
-    learning_rate_factors: Mapping[str, float] | None = None
-    freeze_batch_norm: bool | None = None
-    preprocessing: str = "auto"
-    include_preprocessing: bool = False
-    cache: bool | str | os.PathLike[str] = True
-    fused: bool = False
-    verbose: int = 0
-    report: Report | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
+    Attributes:
+        words: The same, to be read after "must be".
+        holds: Tells whether a value is allowed.
+        plain: Makes NumPy's numbers Python's, which can be written down.
+    """
+
+    words: str
+    holds: Callable[[Any], bool] = lambda value: True
+    plain: Callable[[Any], Any] = lambda value: value
+
+
+def _whole(least: int) -> Allowed:
+    return Allowed(
+        words=f"a whole number from {least}",
+        holds=lambda value: is_whole(value) and value >= least,
+        plain=int,
+    )
+
+
+def _flag_or(words: str, holds: Callable[[Any], bool] = lambda value: False) -> Allowed:
+    return Allowed(
+        words=words,
+        holds=lambda value: is_flag(value) or holds(value),
+        plain=lambda value: bool(value) if is_flag(value) else value,
+    )
+
+
+def _is_layer(value: Any) -> bool:  # noqa: ANN401 - whatever a user gave
+    import keras
+
+    return isinstance(value, keras.Layer)
+
+
+ANYTHING = Allowed(words="anything")
+RATE = Allowed(words="a number above 0", holds=lambda value: is_real(value) and value > 0, plain=float)
+FLAG = _flag_or("True or False")
+FLAG_OR_NONE = _flag_or("True, False or None")
+FLAG_OR_LAYER = _flag_or("True, False or a Keras layer", _is_layer)
+FLAG_OR_FOLDER = _flag_or("True, False or a folder", lambda value: isinstance(value, str | os.PathLike))
+FUNCTION = Allowed(words="a function that takes a line of text", holds=callable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """All that is said of an option beside its default: the checks, the command line and records follow.
+
+    Attributes:
+        allowed: What it may be.
+        argument: How it is typed; ``None`` if it cannot be.
+        decides: Whether it decides what a run does, so that ``--resume`` wants the same again, rather than
+            where and how the run is shown.
+    """
+
+    allowed: Allowed = ANYTHING
+    argument: Argument | None = None
+    decides: bool = True
+
+
+_OPTION = "option"  # key of a field's metadata
+
+
+def _says(**facts: Any) -> Mapping[str, Option]:  # noqa: ANN401 - what an Option takes
+    return {_OPTION: Option(**facts)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options of a strategy, each said once; what they mean is in :class:`Options`."""
+
+    out: str | os.PathLike[str] | None = field(
+        default=None,
+        metadata=_says(
+            decides=False,
+            argument=Argument(
+                help="folder for the model, its record and the report",
+                more={"required": True, "metavar": "RUN"},
+            ),
+        ),
+    )
+    epochs: int | None = field(
+        default=None,
+        metadata=_says(
+            allowed=_whole(1),
+            argument=Argument(
+                help="at most (default: 10 over pictures, 50 over features)",
+                more={"type": int, "metavar": "N"},
+            ),
+        ),
+    )
+    batch_size: int | None = field(
+        default=None,
+        metadata=_says(
+            allowed=_whole(1),
+            argument=Argument(help="default: 16, for DenseNet 8", more={"type": int, "metavar": "N"}),
+        ),
+    )
+    learning_rate: float | None = field(
+        default=None,
+        metadata=_says(
+            allowed=RATE,
+            argument=Argument(help="default: 0.001, then a tenth", more={"type": float, "metavar": "RATE"}),
+        ),
+    )
+    patience: int | None = field(
+        default=None,
+        metadata=_says(
+            allowed=_whole(1),
+            argument=Argument(
+                help="epochs without a smaller validation loss", more={"type": int, "metavar": "N"}
+            ),
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=_says(
+            allowed=_whole(0),
+            argument=Argument(help="default: 0", more={"type": int, "default": 0, "metavar": "N"}),
+        ),
+    )
+    augmentation: bool | keras.Layer = field(
+        default=True,
+        metadata=_says(
+            allowed=FLAG_OR_LAYER,
+            argument=Argument(
+                help="changes at random in training (default: all)",
+                more={"default": "all", "choices": ("all", "no-flip", "none")},
+                read=augmentation_named,
+            ),
+        ),
+    )
+    learning_rate_factors: Mapping[str, float] | None = field(
+        default=None,
+        metadata=_says(
+            argument=Argument(
+                help="multiplies the learning rate of head, backbone, a layer or a pattern; may be repeated",
+                flag="--learning-rate-factor",
+                more={"action": "append", "default": [], "metavar": "GROUP=FACTOR"},
+                read=learning_rate_factors,
+            )
+        ),
+    )
+    class_weights: bool = field(
+        default=True,
+        metadata=_says(
+            allowed=FLAG,
+            argument=Argument(
+                help="each picture counts the same",
+                flag="--no-class-weights",
+                dest="class_weights",
+                more={"action": "store_false"},
+            ),
+        ),
+    )
+    freeze_batch_norm: bool | None = field(
+        default=None,
+        metadata=_says(
+            allowed=FLAG_OR_NONE,
+            argument=Argument(
+                help="whether batch normalisation stays in inference mode"
+                " (default: but for the strategy all)",
+                more={"action": argparse.BooleanOptionalAction},
+            ),
+        ),
+    )
+    preprocessing: str = field(default="auto", metadata=_says())
+    include_preprocessing: bool = field(
+        default=False,
+        metadata=_says(
+            allowed=FLAG,
+            argument=Argument(
+                help="the saved model takes values from 0 to 255", more={"action": "store_true"}
+            ),
+        ),
+    )
+    fused: bool = field(
+        default=False,
+        metadata=_says(
+            allowed=FLAG,
+            argument=FUSED,
+        ),
+    )
+    resume: bool = field(
+        default=False,
+        metadata=_says(
+            allowed=FLAG,
+            decides=False,
+            argument=Argument(help="go on with an interrupted run in RUN", more={"action": "store_true"}),
+        ),
+    )
+    cache: bool | str | os.PathLike[str] = field(
+        default=True, metadata=_says(allowed=FLAG_OR_FOLDER, decides=False)
+    )
+    verbose: int = field(default=0, metadata=_says(decides=False))
+    report: Report | None = field(default=None, metadata=_says(allowed=FUNCTION, decides=False))
+    about: Mapping[str, Any] = field(default_factory=dict, metadata=_says(decides=False))
 
     def __post_init__(self) -> None:
         """Check the options, and make NumPy's numbers Python's, which can be written down.
@@ -95,67 +280,36 @@ class Settings:
         Raises:
             ArgumentError: One is not allowed.
         """
-        for name in _COUNTS:
-            self._settle(name, int)
-        for name in _RATES:
-            self._settle(name, float)
-        for name in (*_FLAGS, *_KINDS):
-            self._settle(name, lambda value: bool(value) if is_flag(value) else value)
-        if self.report is not None and not callable(self.report):
-            raise ArgumentError(f"report={self.report!r}: must be a function that takes a line of text")
-
-    def _settle(self, name: str, plain: Callable[[Any], object]) -> None:
-        value = getattr(self, name)
-        if value is None and name in _OPTIONAL:
-            return
-        if not _is_allowed(name, value):
-            raise ArgumentError(f"{name}={value!r}: must be {_allowed(name)}")
-        object.__setattr__(self, name, plain(value))
+        for one in fields(self):
+            value, allowed = getattr(self, one.name), one.metadata[_OPTION].allowed
+            if value is None and one.default is None:
+                continue
+            if not allowed.holds(value):
+                raise ArgumentError(f"{one.name}={value!r}: must be {allowed.words}")
+            object.__setattr__(self, one.name, allowed.plain(value))
 
 
-_COUNTS: Mapping[str, int] = {"epochs": 1, "patience": 1, "seed": 0, "batch_size": 1}
-"""Whole numbers, and what they are at least."""
-
-_RATES = ("learning_rate",)
-_FLAGS = ("resume", "class_weights", "freeze_batch_norm", "include_preprocessing", "fused")
-_KINDS: Mapping[str, tuple[Any, str]] = {
-    "augmentation": (keras.Layer, "True, False or a Keras layer"),
-    "cache": ((str, os.PathLike), "True, False or a folder"),
-}
-"""What may be a thing of its own beside ``True`` and ``False``."""
-
-_OPTIONAL = frozenset({"epochs", "patience", "batch_size", "learning_rate", "freeze_batch_norm"})
+OPTIONS: Mapping[str, Option] = {one.name: one.metadata[_OPTION] for one in fields(Settings)}
+"""By name; in the order of the command line's help."""
 
 
-def _is_allowed(name: str, value: Any) -> bool:  # noqa: ANN401 - whatever a user gave
-    if name in _COUNTS:
-        return is_whole(value) and value >= _COUNTS[name]
-    if name in _RATES:
-        return is_real(value) and value > 0
-    return is_flag(value) or (name in _KINDS and isinstance(value, _KINDS[name][0]))
-
-
-def _allowed(name: str) -> str:
-    """Return in words what an option may be."""
-    if name in _COUNTS:
-        return f"a whole number from {_COUNTS[name]}"
-    if name in _RATES:
-        return "a number above 0"
-    if name in _KINDS:
-        return _KINDS[name][1]
-    return "True, False or None" if name in _OPTIONAL else "True or False"
-
-
-_SHOWN = frozenset({"out", "resume", "verbose", "report", "about", "cache"})
-"""Options that say where and how a run is shown, and not what it does."""
+def typed_as_they_are() -> list[str]:
+    """Return the options that decide what a run does and are typed as they are given in Python."""
+    return [
+        name
+        for name, option in OPTIONS.items()
+        if option.decides and option.argument is not None and option.argument.read is None
+    ]
 
 
 def as_record(settings: Settings) -> dict[str, Any]:
     """Return the options that decide what a run does; JSON."""
-    chosen = {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in _SHOWN}
+    chosen = {name: getattr(settings, name) for name, option in OPTIONS.items() if option.decides}
     factors = settings.learning_rate_factors or {}
     chosen["learning_rate_factors"] = {group: float(factor) for group, factor in factors.items()}
-    if isinstance(settings.augmentation, keras.Layer):
+    if not isinstance(settings.augmentation, bool):
+        import keras
+
         chosen["augmentation"] = keras.saving.serialize_keras_object(settings.augmentation)
     return chosen
 

@@ -41,7 +41,7 @@ HISTORY_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epoch:
+class TrainingEpoch:
     """What came of one epoch.
 
     Attributes:
@@ -173,21 +173,21 @@ def write_json(path: Path, value: object) -> None:
     _replace(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_history(path: Path, epochs: Iterable[Epoch]) -> None:
+def write_history(path: Path, epochs: Iterable[TrainingEpoch]) -> None:
     """Write one line for each epoch; what there is none of is an empty cell."""
     rows = [asdict(epoch) for epoch in epochs]
     _write_rows(path, HISTORY_COLUMNS, [[row[name] for name in HISTORY_COLUMNS] for row in rows])
 
 
-def read_history(path: Path) -> tuple[Epoch, ...]:
+def read_history(path: Path) -> tuple[TrainingEpoch, ...]:
     """Return what :func:`write_history` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(_epoch(row) for row in csv.DictReader(file))
 
 
-def _epoch(row: Mapping[str, str]) -> Epoch:
+def _epoch(row: Mapping[str, str]) -> TrainingEpoch:
     numbers = {name: float(row[name]) if row[name] else None for name in HISTORY_COLUMNS[2:]}
-    return Epoch(phase=row["phase"], epoch=int(row["epoch"]), **numbers)  # type: ignore[arg-type]
+    return TrainingEpoch(phase=row["phase"], epoch=int(row["epoch"]), **numbers)  # type: ignore[arg-type]
 
 
 def write_predictions(

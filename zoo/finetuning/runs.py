@@ -6,22 +6,22 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from pkgutil import resolve_name
+from typing import Any, Unpack, cast
 
 import keras
 
 from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError, DownloadError
 from zoo.finetuning import devices as several
-from zoo.finetuning import strategies
 from zoo.finetuning.backbone import check_recipe
 from zoo.finetuning.data import Pictures, Size, as_pictures, check_share, of_one_depth, split
 from zoo.finetuning.features import dissect, extract, preparation_for
 from zoo.finetuning.finished import (
     asked_of,
     compare,
+    image_facts,
     not_compared,
-    picture_facts,
     read_record,
     read_result,
 )
@@ -29,9 +29,16 @@ from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
 from zoo.finetuning.run_folder import RunFolder
-from zoo.finetuning.schedule import SVM_COST, Choice, check_strategy, choose_strategy
+from zoo.finetuning.schedule import (
+    STRATEGIES,
+    Choice,
+    check_strategy,
+    choose_strategy,
+    names_of_own_options,
+    own_options,
+)
 from zoo.finetuning.shelves import Features
-from zoo.finetuning.support_vectors import check_machine, check_several
+from zoo.finetuning.strategies import Intended
 from zoo.finetuning.training import TrainingError
 from zoo.networks.families.names import keras_name
 from zoo.networks.loading import check_dropout, prepared
@@ -48,16 +55,7 @@ VALIDATION_SHARE = 0.2
 
 Weights = str | os.PathLike[str] | None
 
-_FUNCTIONS: Mapping[str, Callable[..., Result]] = {
-    "svm": strategies.svm,
-    "head": strategies.head,
-    "last-layers": strategies.last_layers,
-    "freeze-pretrain-finetune": strategies.freeze_pretrain_finetune,
-    "all": strategies.train_all,
-}
 _ANY_CLASSES = 2  # of a classifier that is left off
-_FRESH = frozenset({"last-layers", "all"})
-"""Strategies that are told that the classifier is new."""
 
 
 def finetune(
@@ -112,8 +110,9 @@ def finetune(
     check_strategy(strategy)
     network = architecture(name)
     size = _size(network, input_size)
+    own = _own(options, last=last)
     settings = Settings(**options)
-    order, last = data_format or keras.config.image_data_format(), int(last) if is_whole(last) else last
+    order = data_format or keras.config.image_data_format()
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
     context = several.scope(devices)
     asked = {
@@ -121,7 +120,7 @@ def finetune(
         "input_size": list(size),
         "dropout": float(dropout),
         "data_format": order,
-        "last": last,
+        **own,
         **without_names(as_record(settings)),
     }
     sources = (data, train, valid)
@@ -132,7 +131,9 @@ def finetune(
     seed = settings.seed
     learned, held_out = _divided(*sources, share=validation_share, seed=seed, size=size)
     choice = _chosen(strategy, learned)
-    _check_strategy_fits(choice.strategy, last, network, weights, learned)
+    given = own_options(own, choice.strategy)
+    intended = Intended(network=network, weights=weights, train=learned, own=given)
+    _check_strategy_fits(choice.strategy, intended)
     if choice.reason:
         _say(settings, f"strategy {choice.strategy}: {choice.reason}")
     source = provenance(network, weights, size, progress)
@@ -155,14 +156,21 @@ def finetune(
                 **asked,
                 "strategy": choice.strategy,
                 "weights": _digest_in(source),
-                **picture_facts(learned, held_out),
+                **image_facts(learned, held_out),
             },
         }
-        more: dict[str, Any] = {"fresh_head": True} if choice.strategy in _FRESH else {}
-        if choice.strategy == "last-layers":
-            more["last"] = last
-        chosen: dict[str, Any] = {**options, "about": about}
-        return _FUNCTIONS[choice.strategy](model, learned, held_out, **more, **chosen)
+        taken = STRATEGIES[choice.strategy]
+        fresh = {"fresh_head": True} if taken.fresh_head else {}
+        chosen: dict[str, Any] = {**options, **fresh, **given, "about": about}
+        result: Result = resolve_name(taken.function)(model, learned, held_out, **chosen)
+        return result
+
+
+def _own(options: Options, **named: object) -> dict[str, Any]:
+    """Take the options that belong to one strategy alone out of the others, and return them."""
+    others = cast(dict[str, Any], options)
+    given = {name: others.pop(name, None) for name in names_of_own_options()} | named
+    return {name: int(value) if is_whole(value) else value for name, value in given.items()}
 
 
 def features(
@@ -389,22 +397,15 @@ def _check_before_reading(
             folder.check(resume=settings.resume)
 
 
-def _check_strategy_fits(
-    strategy: str, last: int | str | None, network: Architecture, weights: Weights, learned: Pictures
-) -> None:
+def _check_strategy_fits(strategy: str, intended: Intended) -> None:
     """Check what depends on the strategy, before anything is fetched for it.
 
     Raises:
-        ZooError: Something is not allowed, or the pictures are none for it.
+        ZooError: Something is not allowed, or the images are none for it.
     """
-    if last is not None and strategy != "last-layers":
-        raise ArgumentError(f"last={last!r}: is for the strategy last-layers, not {strategy}")
-    if strategy == "last-layers":
-        graph = network.default_graph if weights is None else choose_weights(network, weights)[0]
-        strategies.published_first_layers(graph, last)
-    if strategy == "svm":
-        check_machine(SVM_COST)
-        check_several(learned)
+    check = STRATEGIES[strategy].check
+    if check is not None:
+        resolve_name(check)(intended)
 
 
 def _digest_in(source: Mapping[str, str] | None) -> str | None:
@@ -447,7 +448,7 @@ def _finished(
     named = {} if strategy == "auto" else {"strategy": strategy}
     facts = {"network": asked["network"], **named, **asked}
     compare(folder, was, facts)
-    for more in (_asked_pictures(settings, wish, sources), _asked_weights(settings, wish)):
+    for more in (_asked_images(settings, wish, sources), _asked_weights(settings, wish)):
         facts |= more
         compare(folder, was, more)
     untold = not_compared(was, facts)
@@ -461,11 +462,11 @@ def _finished(
     return result
 
 
-def _asked_pictures(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
+def _asked_images(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
     if all(source is None for source in sources):
         _say(settings, f"{settings.out}: no pictures are given: not compared")
         return {}
-    return picture_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
+    return image_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
 
 
 def _asked_weights(settings: Settings, wish: _Wish) -> dict[str, Any]:

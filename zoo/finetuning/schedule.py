@@ -7,17 +7,18 @@ DenseNet, whose feature maps take much memory), ten epochs over pictures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.finetuning.arguments import Argument, number_or_name
 from zoo.numbers import is_whole
 from zoo.registry.fields import did_you_mean
 
 Trained = Literal["classifier", "last", "all"]
 
-MOMENTUM = 0.9
 PATIENCE = 3
 """Epochs without a smaller validation loss after which a phase ends."""
 
@@ -30,7 +31,7 @@ BATCH_SIZES: Mapping[str, int] = {"densenet": 8}
 FEATURE_EPOCHS = 50
 """Over features that were computed once: an epoch takes a fraction of a second."""
 
-PICTURE_EPOCHS = 10
+IMAGE_EPOCHS = 10
 
 HIDDEN_UNITS = 256
 HIDDEN_DROPOUT = 0.5
@@ -45,7 +46,7 @@ SVM_COST = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase:
+class TrainingPhase:
     """One stretch of training.
 
     Attributes:
@@ -67,60 +68,172 @@ class Phase:
     freeze_batch_norm: bool = True
 
 
-_CLASSIFIER = Phase(
-    name="classifier",
-    trained="classifier",
-    epochs=FEATURE_EPOCHS,
-    learning_rate=1e-3,
-    patience=FEATURE_PATIENCE,
-)
+@dataclass(frozen=True, kw_only=True)
+class Suits:
+    """For how many images ``auto`` takes a strategy.
 
-PHASES: Mapping[str, tuple[Phase, ...]] = {
-    "svm": (),
-    "head": (_CLASSIFIER,),
-    "last-layers": (
-        Phase(
-            name="last-layers",
-            trained="last",
-            epochs=PICTURE_EPOCHS,
-            learning_rate=1e-3,
-            patience=PATIENCE,
-        ),
-    ),
-    "freeze-pretrain-finetune": (
-        Phase(
-            name="pretrain",
-            trained="classifier",
-            epochs=FEATURE_EPOCHS,
-            learning_rate=1e-3,
-            patience=FEATURE_PATIENCE,
-        ),
-        Phase(
-            name="finetune",
-            trained="all",
-            epochs=PICTURE_EPOCHS,
-            learning_rate=1e-4,
-            patience=PATIENCE,
-        ),
-    ),
-    "all": (
-        Phase(
-            name="all",
-            trained="all",
-            epochs=PICTURE_EPOCHS,
-            learning_rate=1e-3,
-            patience=PATIENCE,
-            freeze_batch_norm=False,
-        ),
-    ),
-}
-"""By strategy."""
+    Attributes:
+        reason: What the user is told; ``{images}``, ``{each}`` (a class), ``{least}`` and ``{below}`` stand
+            for the numbers.
+        least: Images to train on, at least.
+        below: Fewer than so many.
+        least_each: Images a class, at least.
+        below_each: Fewer than so many.
+    """
 
-STRATEGIES = tuple(PHASES)
+    reason: str
+    least: int = 0
+    below: float = math.inf
+    least_each: int = 0
+    below_each: float = math.inf
+
+    def holds(self, images: int, classes: int) -> bool:
+        """Tell whether a strategy suits so many images of so many classes."""
+        return self.least <= images < self.below and self.least_each <= images / classes < self.below_each
+
+    def told(self, images: int, classes: int) -> str:
+        """Return the reason with its numbers."""
+        return self.reason.format(images=images, each=images / classes, least=self.least, below=self.below)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """A way of fine-tuning, from which the command line, ``auto``, checks and records follow.
+
+    Attributes:
+        function: As ``module:function``, imported when it is run. It takes the model, the images to train on
+            and to validate with, ``options`` of its own and those of
+            :class:`~zoo.finetuning.options.Options`, and returns a :class:`~zoo.finetuning.job.Result`.
+        suits: What it is for, in a few words.
+        source: Where it comes from.
+        phases: What it trains, one after the other.
+        auto: When ``auto`` takes it: the first of the table that suits. ``None`` for never.
+        options: Of its own, and how they are typed.
+        fresh_head: Whether it can be told, with ``fresh_head=True``, that the classifier has learned nothing.
+        keeps_head: Whether the model's own classifier gets what was learned, so that it must have a bias.
+        check: As ``module:function``: called with a :class:`~zoo.finetuning.strategies.Intended` before
+            anything is fetched; raises if the strategy cannot be used.
+    """
+
+    function: str
+    suits: str
+    source: str
+    phases: tuple[TrainingPhase, ...] = ()
+    auto: Suits | None = None
+    options: Mapping[str, Argument] = field(default_factory=dict)
+    fresh_head: bool = False
+    keeps_head: bool = True
+    check: str | None = None
+
 
 _FEW = 1_000
 _FEW_PER_CLASS = 1_000
 _VERY_MANY = 50_000
+
+STRATEGIES: Mapping[str, Strategy] = {
+    "svm": Strategy(
+        function="zoo.finetuning.strategies:svm",
+        suits="under about 1,000 images",
+        source="Donahue et al., DeCAF, 2013; Razavian et al., CNN Features off-the-shelf, 2014",
+        auto=Suits(
+            below=_FEW,
+            reason="{images:,} pictures are under {below:,}: a linear SVM has the least to overfit with",
+        ),
+        check="zoo.finetuning.strategies:check_svm",
+    ),
+    "head": Strategy(
+        function="zoo.finetuning.strategies:head",
+        suits="the same, or a first look",
+        source="the softmax cut off and one's own put on: Caffe's fine-tuning example, 2014",
+        phases=(
+            TrainingPhase(
+                name="classifier",
+                trained="classifier",
+                epochs=FEATURE_EPOCHS,
+                learning_rate=1e-3,
+                patience=FEATURE_PATIENCE,
+            ),
+        ),
+    ),
+    "last-layers": Strategy(
+        function="zoo.finetuning.strategies:last_layers",
+        suits="a few thousand a class",
+        source="Yosinski et al., How transferable are features in deep neural networks?, 2014",
+        phases=(
+            TrainingPhase(
+                name="last-layers",
+                trained="last",
+                epochs=IMAGE_EPOCHS,
+                learning_rate=1e-3,
+                patience=PATIENCE,
+            ),
+        ),
+        auto=Suits(
+            least=_FEW,
+            below=_VERY_MANY,
+            least_each=_FEW_PER_CLASS,
+            reason="{images:,} pictures, {each:,.0f} a class: enough to train all but the first layers",
+        ),
+        options={
+            "last": Argument(
+                help="for last-layers: how many, or from which on",
+                more={"metavar": "N|LAYER"},
+                read=number_or_name,
+            ),
+        },
+        fresh_head=True,
+        check="zoo.finetuning.strategies:check_last_layers",
+    ),
+    "freeze-pretrain-finetune": Strategy(
+        function="zoo.finetuning.strategies:freeze_pretrain_finetune",
+        suits="a few hundred a class",
+        source="F. Chollet, Building powerful image classification models using very little data, 2016",
+        phases=(
+            TrainingPhase(
+                name="pretrain",
+                trained="classifier",
+                epochs=FEATURE_EPOCHS,
+                learning_rate=1e-3,
+                patience=FEATURE_PATIENCE,
+            ),
+            TrainingPhase(
+                name="finetune",
+                trained="all",
+                epochs=IMAGE_EPOCHS,
+                learning_rate=1e-4,
+                patience=PATIENCE,
+            ),
+        ),
+        auto=Suits(
+            least=_FEW,
+            below=_VERY_MANY,
+            below_each=_FEW_PER_CLASS,
+            reason="{images:,} pictures, {each:,.0f} a class: the new layers first, then everything slowly",
+        ),
+        keeps_head=False,
+    ),
+    "all": Strategy(
+        function="zoo.finetuning.strategies:train_all",
+        suits="very many, or images that look nothing like ImageNet's",
+        source="Girshick et al., Rich feature hierarchies, 2013",
+        phases=(
+            TrainingPhase(
+                name="all",
+                trained="all",
+                epochs=IMAGE_EPOCHS,
+                learning_rate=1e-3,
+                patience=PATIENCE,
+                freeze_batch_norm=False,
+            ),
+        ),
+        auto=Suits(
+            least=_VERY_MANY,
+            reason="{images:,} pictures are {least:,} or more: enough to train every layer",
+        ),
+        fresh_head=True,
+    ),
+}
+"""By the name that is typed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,16 +245,16 @@ class Choice:
 
 
 def choose_strategy(pictures: int, classes: int) -> Choice:
-    """Choose a strategy by the number of pictures to train on.
+    """Choose a strategy by the number of images to train on.
 
     Args:
         pictures: How many there are.
         classes: How many classes they belong to.
 
     Returns:
-        ``svm`` under 1,000 pictures, ``all`` from 50,000, and between these ``freeze-pretrain-finetune``
-        under 1,000 pictures a class and ``last-layers`` from there. Data that look nothing like ImageNet's
-        want more of the network trained than this, which a count cannot tell.
+        ``svm`` under 1,000 images, ``all`` from 50,000, and between these ``freeze-pretrain-finetune`` under
+        1,000 images a class and ``last-layers`` from there. Data that look nothing like ImageNet's want more
+        of the network trained than this, which a count cannot tell.
 
     Examples:
         >>> from zoo import finetuning
@@ -150,18 +263,32 @@ def choose_strategy(pictures: int, classes: int) -> Choice:
         >>> finetuning.choose_strategy(20_000, 2).strategy
         'last-layers'
     """
-    each = f"{pictures / classes:,.0f} a class"
-    if pictures < _FEW:
-        reason = f"{pictures:,} pictures are under {_FEW:,}: a linear SVM has the least to overfit with"
-        return Choice(strategy="svm", reason=reason)
-    if pictures >= _VERY_MANY:
-        reason = f"{pictures:,} pictures are {_VERY_MANY:,} or more: enough to train every layer"
-        return Choice(strategy="all", reason=reason)
-    if pictures / classes < _FEW_PER_CLASS:
-        reason = f"{pictures:,} pictures, {each}: the new layers first, then everything slowly"
-        return Choice(strategy="freeze-pretrain-finetune", reason=reason)
-    reason = f"{pictures:,} pictures, {each}: enough to train all but the first layers"
-    return Choice(strategy="last-layers", reason=reason)
+    return next(
+        Choice(strategy=name, reason=strategy.auto.told(pictures, classes))
+        for name, strategy in STRATEGIES.items()
+        if strategy.auto is not None and strategy.auto.holds(pictures, classes)
+    )
+
+
+def own_options(given: Mapping[str, Any], strategy: str) -> dict[str, Any]:
+    """Return what of the options that belong to one strategy alone was given for this one.
+
+    Raises:
+        ArgumentError: One was given that belongs to another.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name, value in chosen.items():
+        owners = [owner for owner, one in STRATEGIES.items() if name in one.options]
+        if strategy not in owners:
+            raise ArgumentError(
+                f"{name}={value!r}: is for the strategy {' or '.join(owners)}, not {strategy}"
+            )
+    return chosen
+
+
+def names_of_own_options() -> list[str]:
+    """Return the names of all options that belong to one strategy alone."""
+    return list(dict.fromkeys(name for one in STRATEGIES.values() for name in one.options))
 
 
 def check_strategy(name: str) -> None:

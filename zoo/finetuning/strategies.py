@@ -1,20 +1,6 @@
 """The ways of fine-tuning that the tutorials teach, each one function.
 
-================================  =============================  ==========================================
-strategy                          suits                          comes from
-================================  =============================  ==========================================
-:func:`svm`                       under about 1,000 pictures     Donahue et al., DeCAF, 2013; Razavian et
-                                                                 al., CNN Features off-the-shelf, 2014
-:func:`head`                      the same, or a first look      the softmax cut off and one's own put on:
-                                                                 Caffe's fine-tuning example, 2014
-:func:`last_layers`               a few thousand a class         Yosinski et al., How transferable are
-                                                                 features in deep neural networks?, 2014
-:func:`freeze_pretrain_finetune`  a few hundred a class          F. Chollet, Building powerful image
-                                                                 classification models using very little
-                                                                 data, 2016
-:func:`train_all`                 very many, or pictures that    Girshick et al., Rich feature hierarchies,
-                                  look nothing like ImageNet's   2013
-================================  =============================  ==========================================
+Which of them suits what, and where it comes from, is in :data:`zoo.finetuning.schedule.STRATEGIES`.
 
 ``svm``, ``head`` and the first phase of ``freeze_pretrain_finetune`` leave the backbone as it is: its
 features are computed once and trained on, without augmentation, which would have to compute them anew in each
@@ -25,9 +11,11 @@ deviation are folded into its weights in the end.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Unpack
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -37,16 +25,58 @@ from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.backbone import all_layers, published_graph
 from zoo.finetuning.classifier import Classifier, softmax, two_layers
+from zoo.finetuning.data import Pictures
 from zoo.finetuning.features import Scale
 from zoo.finetuning.job import Data, Job, Result
 from zoo.finetuning.options import Options
-from zoo.finetuning.schedule import FIRST_LAYERS, PHASES, SVM_COST
+from zoo.finetuning.schedule import FIRST_LAYERS, SVM_COST
+from zoo.finetuning.shelves import Features
 from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
 from zoo.networks import heads
 from zoo.networks.families.names import keras_name
+from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
 from zoo.registry.fields import did_you_mean
-from zoo.registry.records import Graph
+from zoo.registry.records import Architecture, Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intended:
+    """What a strategy is about to be used on, for its checks before anything is fetched.
+
+    Attributes:
+        network: The network.
+        weights: As for :func:`zoo.load`.
+        train: Images to train on.
+        own: The options of the strategy alone that were given.
+    """
+
+    network: Architecture
+    weights: str | os.PathLike[str] | None
+    train: Pictures
+    own: Mapping[str, Any]
+
+
+def check_svm(intended: Intended) -> None:
+    """Check that a machine can be fitted.
+
+    Raises:
+        ZooError: It cannot.
+    """
+    check_machine(SVM_COST)
+    check_several(intended.train)
+
+
+def check_last_layers(intended: Intended) -> None:
+    """Check that the network has the layers.
+
+    Raises:
+        ZooError: It has not.
+    """
+    weights, network = intended.weights, intended.network
+    graph = network.default_graph if weights is None else choose_weights(network, weights)[0]
+    published_first_layers(graph, intended.own.get("last"))
+
 
 _STATISTICS = 2_000  # pictures that mean and deviation of the features are taken from
 
@@ -90,9 +120,24 @@ def svm(
         seed=job.settings.seed,
     )
     classifier.output.set_weights(weights)
+    return finish_fitted(job, classifier, features, held_out, time.perf_counter() - start)
+
+
+def finish_fitted(
+    job: Job, classifier: Classifier, features: Features, held_out: Features, seconds: float
+) -> Result:
+    """End a run whose classifier was computed, not trained epoch by epoch.
+
+    Args:
+        job: The run.
+        classifier: One dense layer, with its weights.
+        features: Of the images to train on, (N, F).
+        held_out: Of those to validate with, (M, F).
+        seconds: It took.
+    """
     kernel, bias = classifier.folded
     learned, judged = (_softmax(rows @ kernel + bias) for rows in (features, held_out))
-    job.record_fit(learned, judged, time.perf_counter() - start)
+    job.record_fit(learned, judged, seconds)
     return job.finish(_keep(job, classifier))
 
 
@@ -117,7 +162,7 @@ def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options
     job = Job.start("head", model, train, valid, options)
     features, held_out = job.features(job.train), job.features(job.valid)
     classifier = softmax(job.anatomy, Scale.of(features), job.settings.seed)
-    (phase,) = job.phases(PHASES[job.strategy])
+    (phase,) = job.phases()
     job.fit_features(classifier, features, held_out, phase)
     return job.finish(_keep(job, classifier))
 
@@ -144,11 +189,11 @@ def freeze_pretrain_finetune(
         ZooError: As :func:`head`.
     """
     job = Job.start("freeze-pretrain-finetune", model, train, valid, options)
-    pretrain, finetune = job.phases(PHASES[job.strategy])
+    pretrain, finetune = job.phases()
     features, held_out = job.features(job.train), job.features(job.valid)
     classifier = two_layers(job.anatomy, Scale.of(features), job.settings.seed)
     job.fit_features(classifier, features, held_out, pretrain)
-    job.fit_pictures(classifier, finetune, lambda name: False, is_fresh=False)
+    job.fit_images(classifier, finetune, lambda name: False, is_fresh=False)
     body = job.anatomy.body
     with job.scope:
         whole = keras.Model(body.input, classifier.draw_folded(body.output), name=model.name)
@@ -188,7 +233,7 @@ def last_layers(
     frozen = first_layers(model, last)
     named = int(last) if is_whole(last) else last
     job = Job.start("last-layers", model, train, valid, options, last=named, fresh_head=bool(fresh_head))
-    return _train_pictures(job, frozen, fresh_head=fresh_head)
+    return _train_images(job, frozen, fresh_head=fresh_head)
 
 
 def train_all(
@@ -218,16 +263,16 @@ def train_all(
         ZooError: As :func:`head`.
     """
     job = Job.start("all", model, train, valid, options, fresh_head=bool(fresh_head))
-    return _train_pictures(job, lambda name: False, fresh_head=fresh_head)
+    return _train_images(job, lambda name: False, fresh_head=fresh_head)
 
 
-def _train_pictures(job: Job, frozen: Callable[[str], bool], *, fresh_head: bool) -> Result:
-    (phase,) = job.phases(PHASES[job.strategy])
+def _train_images(job: Job, frozen: Callable[[str], bool], *, fresh_head: bool) -> Result:
+    (phase,) = job.phases()
     classifier = softmax(job.anatomy, _scale_of_some(job), job.settings.seed)
     if not fresh_head:
         own = job.anatomy.classifier.get_weights()
         classifier.output.set_weights(classifier.scale.unfold(own))
-    job.fit_pictures(classifier, phase, frozen, is_fresh=fresh_head)
+    job.fit_images(classifier, phase, frozen, is_fresh=fresh_head)
     return job.finish(_keep(job, classifier))
 
 

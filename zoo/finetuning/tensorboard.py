@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.finetuning.run_folder import Epoch
+from zoo.finetuning.run_folder import TrainingEpoch
 
 _SCALARS = "scalars"  # the plugin that shows them
 _CURVES = {
@@ -34,7 +34,7 @@ class Logs:
         # One for each file: TensorBoard reads files in the order of their names, which epochs need not have.
         self._writers: dict[tuple[str, str], Any] = {}
 
-    def add(self, epoch: Epoch) -> None:
+    def add(self, epoch: TrainingEpoch) -> None:
         """Add one epoch to the logs of its phase; it can be seen from now on."""
         for part, curves in _CURVES.items():
             writer = self._writer(epoch.phase, part)

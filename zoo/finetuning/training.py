@@ -20,8 +20,9 @@ from zoo.finetuning.augmentation import reseed
 from zoo.finetuning.batches import Batches, replicas_of
 from zoo.finetuning.features import scope
 from zoo.finetuning.optimizer import GroupedSGD
-from zoo.finetuning.run_folder import Epoch, write_json
-from zoo.finetuning.schedule import MOMENTUM, Phase
+from zoo.finetuning.run_folder import TrainingEpoch, write_json
+from zoo.finetuning.schedule import TrainingPhase
+from zoo.networks.heads import MOMENTUM
 from zoo.surgery.tensors import Tensor
 
 
@@ -49,7 +50,7 @@ class Outcome:
         kept: Number of the epoch whose weights the model has now; 0: those that it started with.
     """
 
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[TrainingEpoch, ...]
     best: int
     diverged: bool
     kept: int = 0
@@ -64,7 +65,7 @@ class RowAccuracy(keras.metrics.SparseCategoricalAccuracy):  # type: ignore[misc
         super().update_state(y_true, y_pred, counts)
 
 
-def compile_for_phase(model: keras.Model, phase: Phase, factors: Mapping[str, float]) -> None:
+def compile_for_phase(model: keras.Model, phase: TrainingPhase, factors: Mapping[str, float]) -> None:
     """Compile a model for a phase: Nesterov's momentum, cross-entropy on whole-number labels, accuracy.
 
     Args:
@@ -84,11 +85,11 @@ def train(
     model: keras.Model,
     batches: Batches,
     valid: Batches,
-    phase: Phase,
+    phase: TrainingPhase,
     *,
     seed: int,
     folder: Path | None = None,
-    on_epoch: Callable[[tuple[Epoch, ...]], object] = lambda epochs: None,
+    on_epoch: Callable[[tuple[TrainingEpoch, ...]], object] = lambda epochs: None,
     verbose: int = 0,
     is_fresh: bool = False,
 ) -> Outcome:
@@ -140,7 +141,7 @@ class _State:
         least_loss: Its loss.
     """
 
-    epochs: tuple[Epoch, ...] = ()
+    epochs: tuple[TrainingEpoch, ...] = ()
     best: int = 0
     best_loss: float = math.inf
     is_over: bool = False
@@ -156,7 +157,7 @@ class _State:
     @classmethod
     def read(cls, path: Path) -> _State:
         read = json.loads(path.read_text("utf-8"))
-        return cls(**{**read, "epochs": tuple(Epoch(**epoch) for epoch in read["epochs"])})
+        return cls(**{**read, "epochs": tuple(TrainingEpoch(**epoch) for epoch in read["epochs"])})
 
 
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -165,11 +166,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         batches: Batches,
-        phase: Phase,
+        phase: TrainingPhase,
         *,
         seed: int,
         folder: Path | None,
-        on_epoch: Callable[[tuple[Epoch, ...]], object],
+        on_epoch: Callable[[tuple[TrainingEpoch, ...]], object],
     ) -> None:
         super().__init__()
         self._batches, self._phase, self._seed = batches, phase, seed
@@ -186,7 +187,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         return [self._before_last] if self._batches.replicas > 1 else []
 
     @property
-    def epochs(self) -> tuple[Epoch, ...]:
+    def epochs(self) -> tuple[TrainingEpoch, ...]:
         """The epochs so far."""
         return self._state.epochs
 
@@ -249,9 +250,9 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
         self._on_epoch(state.epochs)
 
-    def _taken_down(self, number: int, logs: Mapping[str, float]) -> Epoch:
+    def _taken_down(self, number: int, logs: Mapping[str, float]) -> TrainingEpoch:
         names = ("accuracy", "val_loss", "val_accuracy")
-        return Epoch(
+        return TrainingEpoch(
             phase=self._phase.name,
             epoch=number,
             loss=self._before_last.loss(self._batches, logs["loss"]),
@@ -260,7 +261,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             seconds=time.perf_counter() - self._start,
         )
 
-    def _after(self, done: Epoch) -> _State:
+    def _after(self, done: TrainingEpoch) -> _State:
         before = self._state
         is_better = done.val_loss < before.best_loss
         best = done.epoch if is_better else before.best

@@ -31,12 +31,13 @@ from zoo.networks.images import (
     see_picture,
 )
 from zoo.networks.loading import load
-from zoo.networks.preprocessing import DataFormat, apply_recipe, decode_predictions
+from zoo.networks.preprocessing import apply_recipe, decode_predictions
 from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
 from zoo.storage.progress import Progress
+from zoo.surgery.tensors import DataFormat
 
 CROP = 0.875
 """Share of the shorter side that is looked at: 224 of 256 pixels, 299 of 342.

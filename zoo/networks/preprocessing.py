@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,8 @@ from zoo.fetching.fetcher import fetch_class_index
 from zoo.numbers import is_whole
 from zoo.registry import architecture
 from zoo.registry.records import Architecture, Preprocessing
+from zoo.surgery.tensors import DataFormat
 
-DataFormat = Literal["channels_first", "channels_last"]
 Prediction = tuple[str, str, float]
 """WordNet identifier, name of the class, probability."""
 

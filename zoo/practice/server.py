@@ -220,12 +220,12 @@ class PracticeServer:
         headers = {
             "Content-Type": _BINARY,
             "Content-Disposition": _attachment(path.name),
-            "X-Goog-Hash": _goog_hash(path, path.stat().st_size, path.stat().st_mtime_ns),
             "X-GUploader-UploadID": secrets.token_urlsafe(24),
             "Access-Control-Allow-Origin": "*",
             "Cache-Control": "private, max-age=0",
         }
-        return file_answer(request, path, headers)
+        checksum = _goog_hash(path, path.stat().st_size, path.stat().st_mtime_ns)
+        return file_answer(request, path, headers | ({"X-Goog-Hash": checksum} if checksum else {}))
 
     def _confirmed(self, query: Mapping[str, str]) -> bool:
         known = self._confirmations.get(query.get("id", ""))
@@ -349,7 +349,7 @@ def _byte_range(asked: Mapping[str, str], offered: Mapping[str, str], size: int)
 
 
 @lru_cache(maxsize=64)
-def _goog_hash(path: Path, size: int, modified_ns: int) -> str:
+def _goog_hash(path: Path, size: int, modified_ns: int) -> str | None:
     # Size and time are arguments so that a file that changes is read again.
     return goog_hash(path)
 

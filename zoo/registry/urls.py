@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _LOOPBACK = rf"(?:localhost|127(?:\.{_OCTET}){{3}}|\[::1\])"
 _REST = r"(?::[0-9]{1,5})?(?:[/?]\S*)?"
 
-URL_PATTERN = rf"(?:https://[^\s/?#@:]+|http://{_LOOPBACK}){_REST}"
+ADDRESSES: Mapping[str, str] = {
+    "https": r"https://[^\s/?#@:]+",
+    "http": rf"http://{_LOOPBACK}",
+}
+"""By the schemes in which a registry may list a file: what scheme and host must match."""
+
+URL_PATTERN = rf"(?:{'|'.join(ADDRESSES.values())}){_REST}"
 """What a whole URL must match, in the syntax that Python and ECMA 262 share."""
 
 URL_RULE = "be an https:// URL (plain http:// is for loopback only: localhost, 127.0.0.0/8, [::1])"
@@ -21,3 +29,9 @@ def is_trusted(url: str) -> bool:
     Scheme and host are compared without regard to case, as in a redirect from a server.
     """
     return re.fullmatch(URL_PATTERN, url, re.IGNORECASE) is not None
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL: signed paths and queries do not belong in messages."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

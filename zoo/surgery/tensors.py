@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-import keras
-
 DataFormat = Literal["channels_first", "channels_last"]
+"""Images (C, H, W) or (H, W, C), in Keras' words."""
+
 Tensor: TypeAlias = Any
 """A symbolic tensor; Keras does not say of which type."""
 
@@ -21,4 +21,6 @@ def operation(function: Callable[[Tensor], Tensor], rank: int = 1) -> Any:  # no
         function: It gives an array of the shape that it takes.
         rank: How many axes that has.
     """
+    import keras  # here, so that who wants a type alone does not wait for it
+
     return function(keras.KerasTensor((1,) * rank))._keras_history.operation

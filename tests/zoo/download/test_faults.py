@@ -10,8 +10,8 @@ import pytest
 from tests.support.downloads import BODY, PATIENT, SIZE, FakeClock, Recorder, fetch, left_in
 from tests.support.raw_host import Call, RawHost, Script, half, head, honest, status, whole
 from zoo.download import failures
+from zoo.download.asking import TransferLimits
 from zoo.download.failures import SourceError
-from zoo.download.limits import Limits
 from zoo.errors import ChecksumError, DownloadError
 
 
@@ -73,8 +73,8 @@ PASSING: list[tuple[str, Script, str]] = [
 ]
 """Faults by name: what the host does, and what is said of it where nothing is tried again."""
 
-QUICK = Limits(budget_s=60, connect_s=5, read_s=0.05)
-ONCE = Limits(budget_s=0, connect_s=5, read_s=0.05)
+QUICK = TransferLimits(budget_s=60, connect_s=5, read_s=0.05)
+ONCE = TransferLimits(budget_s=0, connect_s=5, read_s=0.05)
 
 
 @pytest.mark.parametrize("fault", [case[1] for case in PASSING], ids=[case[0] for case in PASSING])
@@ -133,7 +133,7 @@ def test_a_stalled_transfer_counts_as_broken(folder: Path) -> None:
     clock.on_sleep = lambda: setattr(clock, "step", 0)
     recorder = Recorder()
     with RawHost(silent_after(1000), honest) as host:
-        body, _ = fetch(host.url, folder, limits=Limits(budget_s=600), clock=clock, progress=recorder)
+        body, _ = fetch(host.url, folder, limits=TransferLimits(budget_s=600), clock=clock, progress=recorder)
     assert body == BODY
     told = [event[2] for event in recorder.events if event[0] == "start" and event[1] == 0]
     assert told == ["the transfer stalled: 8 bytes in 31 s; trying again in 1 s"]
@@ -175,7 +175,7 @@ def test_waits_double_up_to_a_bound_and_end_with_the_budget(folder: Path) -> Non
     """Three quarters of 1, 2, 4, ... seconds with the test's chance; the sum stays within the budget."""
     clock = FakeClock()
     with RawHost(status("500 Internal Server Error")) as host, pytest.raises(SourceError) as caught:
-        fetch(host.url, folder, limits=Limits(budget_s=60), clock=clock)
+        fetch(host.url, folder, limits=TransferLimits(budget_s=60), clock=clock)
     assert clock.waits == [0.75, 1.5, 3.0, 6.0, 12.0, 22.5]
     assert len(host.calls) == 7
     expected = "500 Internal Server Error: the host has a fault (the last of 7 tries in 46 s)"
@@ -194,7 +194,7 @@ def test_the_budget_starts_anew_when_enough_has_come(folder: Path) -> None:
         call.send(head(line, Content_Length=SIZE - start, Content_Range=span), BODY[start : start + 100])
 
     with RawHost(a_little) as host:
-        body, _ = fetch(host.url, folder, limits=Limits(budget_s=2, progress_bytes=100), clock=clock)
+        body, _ = fetch(host.url, folder, limits=TransferLimits(budget_s=2, progress_bytes=100), clock=clock)
     assert body == BODY
     assert clock.waits == [0.75] * (SIZE // 100)
 
@@ -258,7 +258,7 @@ def test_a_permanent_fault_is_not_tried_again(
 
 def test_where_no_size_is_known_there_is_a_bound(folder: Path) -> None:
     """The connection is ended as soon as more has come; what is announced beyond it is not even begun."""
-    limits = Limits(budget_s=0, max_bytes=1000)
+    limits = TransferLimits(budget_s=0, max_bytes=1000)
     message = "more came than the 1000 bytes that there may be"
     unannounced = RawHost(lambda call: call.send(head(Content_Length=None), BODY))
     with unannounced as host, pytest.raises(ChecksumError, match=message):
@@ -295,6 +295,6 @@ def test_names_from_servers_are_never_used(folder: Path) -> None:
 
 def test_the_usual_limits() -> None:
     """30 s under 1 kB/s, 10 redirects, 4 GiB."""
-    limits = Limits()
+    limits = TransferLimits()
     assert (limits.stall_bytes_s, limits.stall_s) == (1000, 30)
     assert (limits.max_redirects, limits.max_bytes) == (10, 4 * 2**30)

@@ -15,10 +15,10 @@ from tests.support.downloads import PATIENT
 from tests.support.hosts import FaultyServer
 from tests.support.world import DRIVE, RELEASE, RELEASE_TH, World, sha256_of, tiny_arrays, write_h5
 from zoo.download import failures
-from zoo.download.addresses import check_address, next_address
+from zoo.download.asking import TransferLimits
 from zoo.download.failures import NoSourceError, SourceError
-from zoo.download.limits import Limits
-from zoo.download.mirror import Mirror
+from zoo.download.http import check_address, next_address
+from zoo.download.sources import Mirror
 from zoo.errors import ArgumentError, CacheError, DownloadError
 from zoo.registry.records import ClassIndex
 
@@ -75,7 +75,7 @@ def test_a_permanent_refusal_goes_to_the_next_source_at_once(world: World) -> No
 
 def test_a_passing_failure_is_waited_out_and_then_the_next_source_is_asked(world: World) -> None:
     """Each source has the budget for itself."""
-    world.limits = Limits(budget_s=3)
+    world.limits = TransferLimits(budget_s=3)
     busy = hosts.with_status(HTTPStatus.SERVICE_UNAVAILABLE)
     world.server.fault = on_path("tiny_th", busy)
     found = world.resolve(world.published("th", RELEASE_TH, DRIVE), backend="th")
@@ -109,13 +109,13 @@ def test_what_came_from_a_source_that_failed_is_gone_on_with(world: World) -> No
 def test_the_budget_is_the_user_s(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number of seconds; anything else is refused by name."""
     monkeypatch.setenv("ZOO_RETRY_SECONDS", "7.5")
-    assert Limits.from_environment().budget_s == 7.5
+    assert TransferLimits.from_environment().budget_s == 7.5
     monkeypatch.delenv("ZOO_RETRY_SECONDS")
-    assert Limits.from_environment() == Limits()
+    assert TransferLimits.from_environment() == TransferLimits()
     for wrong in ("soon", "-1", "inf", "nan"):
         monkeypatch.setenv("ZOO_RETRY_SECONDS", wrong)
         with pytest.raises(ArgumentError) as caught:
-            Limits.from_environment()
+            TransferLimits.from_environment()
         assert str(caught.value) == f"ZOO_RETRY_SECONDS={wrong!r}: must be a number of seconds, 0 or more"
 
 
@@ -345,7 +345,7 @@ def test_without_the_library_that_is_said(world: World, monkeypatch: pytest.Monk
 
 def test_the_library_is_found() -> None:
     """By its name, without being imported."""
-    from zoo.download.hashing import has_crc32c
+    from zoo.download.transfer import has_crc32c
 
     assert has_crc32c()
 

@@ -12,9 +12,9 @@ import pytest
 from tests.support import hosts
 from tests.support.downloads import BODY, MD5, SHA256, SIZE, Recorder, fetch
 from tests.support.hosts import DRIVE_URL, PLAIN_URL, RELEASE_URL, FaultyServer
-from zoo.download.addresses import check_address, next_address
+from zoo.download.asking import TransferLimits
 from zoo.download.failures import SourceError
-from zoo.download.limits import Limits
+from zoo.download.http import check_address, next_address
 from zoo.download.transfer import Downloaded
 from zoo.errors import ChecksumError, DownloadError
 from zoo.registry.records import Digest
@@ -271,7 +271,7 @@ def test_a_host_that_says_nothing_times_out(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/weights.h5"
         with pytest.raises(DownloadError) as caught:
-            fetch(url, folder, limits=Limits(budget_s=0, connect_s=5, read_s=0.01))
+            fetch(url, folder, limits=TransferLimits(budget_s=0, connect_s=5, read_s=0.01))
     assert str(caught.value) == f"no answer from {url.removesuffix('/weights.h5')}: timed out"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.small_network import some_digits
 from zoo.finetuning.augmentation import default_augmentation, reseed, seeded
-from zoo.finetuning.batches import FeatureBatches, PictureBatches, Preparation, balanced_weights
+from zoo.finetuning.batches import FeatureBatches, ImageBatches, Preparation, balanced_weights
 from zoo.finetuning.data import from_arrays
 from zoo.networks.preprocessing import preprocess_input
 from zoo.registry import architecture
@@ -115,8 +115,8 @@ def test_what_a_batch_is_filled_up_with_is_changed_as_on_one_device():
     """Pictures are changed at random before the batch is filled up."""
     options = {"augment": seeded(default_augmentation()), "batch_size": 4, "seed": 1}
     alone, shared = (
-        PictureBatches(some_digits(6), RAW, **options),
-        PictureBatches(some_digits(6), RAW, **options),
+        ImageBatches(some_digits(6), RAW, **options),
+        ImageBatches(some_digits(6), RAW, **options),
     )
     shared.replicas = 4
     for one, other in zip(read(alone), read(shared), strict=True):
@@ -141,7 +141,7 @@ def test_pictures_are_preprocessed_as_the_network_was_trained(name, data_format)
     preparation = Preparation(
         height=16, width=16, data_format=data_format, recipe=architecture(name).preprocessing
     )
-    batches = PictureBatches(pictures, preparation, batch_size=2)
+    batches = ImageBatches(pictures, preparation, batch_size=2)
     raw = pictures.batch(range(5), 16, 16)
     if data_format == "channels_first":
         raw = raw.transpose(0, 3, 1, 2)
@@ -164,14 +164,14 @@ def test_a_picture_that_cannot_be_read_weighs_nothing(tmp_path, monkeypatch):
         lambda self, indices: np.zeros((len(indices), 16, 16, 3), np.uint8),
         raising=False,
     )
-    weights = np.concatenate([batch[2] for batch in read(PictureBatches(pictures, RAW, batch_size=3))])
+    weights = np.concatenate([batch[2] for batch in read(ImageBatches(pictures, RAW, batch_size=3))])
     assert weights.tolist() == [1, 1, 0, 1]
 
 
 def augmented(seed, epoch, layers=None):
     """Return one epoch of changed pictures."""
     augment = seeded(layers or default_augmentation())
-    batches = PictureBatches(some_digits(6), RAW, augment=augment, batch_size=4, seed=seed)
+    batches = ImageBatches(some_digits(6), RAW, augment=augment, batch_size=4, seed=seed)
     batches.epoch = epoch
     return np.concatenate([batch[0] for batch in read(batches)])
 
@@ -189,7 +189,7 @@ def test_augmentation_belongs_to_seed_and_epoch():
 def test_pictures_of_a_batch_are_changed_differently():
     """Twice the same picture in a batch gives two; in two batches too."""
     same = from_arrays(np.repeat(some_digits(1).batch([0], 16, 16), 8, axis=0), [0, 1] * 4)
-    batches = PictureBatches(same, RAW, augment=seeded(default_augmentation()), batch_size=4)
+    batches = ImageBatches(same, RAW, augment=seeded(default_augmentation()), batch_size=4)
     found = np.concatenate([batch[0] for batch in read(batches)])
     assert len({picture.tobytes() for picture in found}) == 8
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
-from zoo.cli.finetune import learning_rate_factors
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning import finetune
+from zoo.finetuning.arguments import learning_rate_factors
 from zoo.finetuning.data import from_folder
 from zoo.finetuning.runs import load_classifier
 from zoo.practice.digits import write_digits

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.finetuning.schedule import PHASES, batch_size, check_strategy, choose_strategy
+from zoo.finetuning.schedule import STRATEGIES, batch_size, check_strategy, choose_strategy, own_options
 from zoo.registry import load_registry
 
 
@@ -45,7 +45,7 @@ def test_the_number_of_pictures_chooses(pictures, classes, strategy, reason):
 
 def test_the_learning_rates_are_those_of_the_tutorials():
     """1e-3 for what is new, ten times less where good weights are touched after that."""
-    rates = {name: [phase.learning_rate for phase in phases] for name, phases in PHASES.items()}
+    rates = {name: [phase.learning_rate for phase in one.phases] for name, one in STRATEGIES.items()}
     assert rates == {
         "svm": [],
         "head": [1e-3],
@@ -88,6 +88,26 @@ def test_an_unknown_strategy_is_refused():
 def test_the_tables_need_no_keras():
     """The command line reads them for its help."""
     code = (
-        "import sys, zoo.finetuning.schedule; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+        "import sys, zoo.finetuning.options, zoo.finetuning.schedule;"
+        " sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("each", [1, 999, 1000, 1001])
+@pytest.mark.parametrize("pictures", [1, 999, 1000, 4000, 49999, 50000, 10**7])
+def test_exactly_one_strategy_suits(pictures, each):
+    """Whatever there is, ``auto`` has an answer, and no second one."""
+    classes = max(pictures // each, 1)
+    suiting = [name for name, one in STRATEGIES.items() if one.auto and one.auto.holds(pictures, classes)]
+    assert suiting == [choose_strategy(pictures, classes).strategy]
+
+
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "last-layers"])
+def test_an_option_of_another_strategy_is_refused(strategy):
+    """Its own are passed on; those that were not given are not."""
+    assert own_options({"last": "conv"}, "last-layers") == {"last": "conv"}
+    assert own_options({"last": None}, strategy) == {}
+    with pytest.raises(ArgumentError) as caught:
+        own_options({"last": 3}, strategy)
+    assert str(caught.value) == f"last=3: is for the strategy last-layers, not {strategy}"

@@ -20,9 +20,9 @@ from tests.support.small_network import OPTIONS, small_network, some_digits
 from zoo import finetuning
 from zoo.finetuning import devices
 from zoo.finetuning import classifier
-from zoo.finetuning.batches import PictureBatches, replicas_of
+from zoo.finetuning.batches import ImageBatches, replicas_of
 from zoo.finetuning.features import dissect, extract, preparation_for, scope
-from zoo.finetuning.schedule import Phase
+from zoo.finetuning.schedule import TrainingPhase
 from zoo.finetuning.training import compile_for_phase, train
 
 classifier.HIDDEN_DROPOUT = 0.0  # each device would draw its own
@@ -63,7 +63,7 @@ def stop(epochs):
     if len(epochs) == 2:
         raise Pulled
 
-phase = Phase(name="all", trained="all", epochs=4, learning_rate=1e-3, patience=9)
+phase = TrainingPhase(name="all", trained="all", epochs=4, learning_rate=1e-3, patience=9)
 
 def phase_of(model, folder, on_epoch):
     for layer in model.layers:
@@ -71,8 +71,8 @@ def phase_of(model, folder, on_epoch):
     with scope(model):
         compile_for_phase(model, phase, {})
     preparation = preparation_for(model, None)
-    batches = PictureBatches(learned, preparation, batch_size=5, seed=3)
-    valid = PictureBatches(held_out, preparation, batch_size=4)
+    batches = ImageBatches(learned, preparation, batch_size=5, seed=3)
+    valid = ImageBatches(held_out, preparation, batch_size=4)
     return told(train(model, batches, valid, phase, seed=1, folder=folder, on_epoch=on_epoch).epochs)
 
 def resumed():

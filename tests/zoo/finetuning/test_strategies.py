@@ -21,7 +21,7 @@ from zoo.finetuning.digests import digest_model
 from zoo.finetuning.options import Settings
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.finetuning.runs import load_classifier, read_result
-from zoo.finetuning.schedule import PHASES
+from zoo.finetuning.schedule import STRATEGIES
 from zoo.finetuning.support_vectors import decision_weights
 from zoo.finetuning.training import TrainingError
 from zoo.practice.digits import write_digits
@@ -58,9 +58,11 @@ def few():
     return {"train": train, "valid": valid}
 
 
-def short(phases):
-    """Return phases of at most four epochs."""
-    return tuple(replace(phase, epochs=min(phase.epochs, 4)) for phase in phases)
+def shorten(monkeypatch, strategy):
+    """Give a strategy at most four epochs to a phase."""
+    record = STRATEGIES[strategy]
+    phases = tuple(replace(phase, epochs=min(phase.epochs, 4)) for phase in record.phases)
+    monkeypatch.setitem(STRATEGIES, strategy, replace(record, phases=phases))
 
 
 def epochs_of(result):
@@ -87,7 +89,7 @@ def test_every_strategy_learns(strategy):
 @pytest.mark.parametrize("strategy", FUNCTIONS)
 def test_every_strategy_repeats_itself(strategy, monkeypatch):
     """The same seed gives the same weights; another seed others."""
-    monkeypatch.setitem(PHASES, strategy, short(PHASES[strategy]))
+    shorten(monkeypatch, strategy)
     options = {"epochs": 2, "patience": 2, "augmentation": True, **few()}
     first = run(strategy, **options)
     again = run(strategy, **options)
@@ -371,7 +373,7 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, phase, number):
     from zoo.finetuning import job
 
     options = {"epochs": 3, "patience": 9, "augmentation": True, **few()}
-    monkeypatch.setitem(PHASES, "freeze-pretrain-finetune", short(PHASES["freeze-pretrain-finetune"]))
+    shorten(monkeypatch, "freeze-pretrain-finetune")
     whole = run("freeze-pretrain-finetune", small_network(dropout=0.3), **options)
 
     def stop(logs, epoch):
@@ -792,7 +794,7 @@ def test_a_support_vector_machine_needs_two_classes(tmp_path):
 )
 def test_of_a_run_that_came_to_nothing_all_is_kept(tmp_path, monkeypatch, strategy, rate, message):
     """Model, record, epochs, predictions and report of its best epoch; the error has them too."""
-    monkeypatch.setitem(PHASES, strategy, short(PHASES[strategy]))
+    shorten(monkeypatch, strategy)
     folder, lines = RunFolder(path=tmp_path / "run"), []
     options = {"learning_rate": rate, "epochs": 3, "out": folder.path, "report": lines.append, **few()}
     with pytest.raises(TrainingError, match=message) as caught:
@@ -800,7 +802,7 @@ def test_of_a_run_that_came_to_nothing_all_is_kept(tmp_path, monkeypatch, strate
     result, record = caught.value.result, json.loads(folder.record.read_text("utf-8"))
     assert (record["status"], record["failure"], result.failure) == ("failed", *[str(caught.value)] * 2)
     assert folder.is_finished
-    assert {one.phase for one in result.history} == {PHASES[strategy][0].name}
+    assert {one.phase for one in result.history} == {STRATEGIES[strategy].phases[0].name}
     finite = [one for one in result.history if np.isfinite(one.val_loss) and np.isfinite(one.loss)]
     best = min(finite, key=lambda one: one.val_loss, default=None)
     assert record["phases"][0]["best_epoch"] == (0 if best is None else best.epoch)

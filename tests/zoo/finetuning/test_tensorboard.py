@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from zoo.finetuning.run_folder import Epoch
+from zoo.finetuning.run_folder import TrainingEpoch
 from zoo.finetuning.tensorboard import Logs
 
 
 def an_epoch(number, **numbers):
     """Return an epoch whose losses tell its number."""
     known = {"loss": 0.5 * number, "accuracy": 0.75, "val_loss": 0.25 * number, "val_accuracy": 1.0}
-    return Epoch(phase="new", epoch=number, learning_rate=None, seconds=1.0, **{**known, **numbers})
+    return TrainingEpoch(phase="new", epoch=number, learning_rate=None, seconds=1.0, **{**known, **numbers})
 
 
 def events_of(folder):

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from zoo.finetuning.batches import FeatureBatches
-from zoo.finetuning.schedule import Phase
+from zoo.finetuning.schedule import TrainingPhase
 from zoo.finetuning.training import compile_for_phase, train
 
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 8)).astype(np.float32)
 LABELS = np.arange(90) % 3
 FEATURES = (CENTRES[LABELS] + RNG.normal(0, 1, (90, 8))).astype(np.float32)
-PHASE = Phase(name="new", trained="classifier", epochs=6, learning_rate=0.01, patience=6)
+PHASE = TrainingPhase(name="new", trained="classifier", epochs=6, learning_rate=0.01, patience=6)
 
 
 def parts():
@@ -145,7 +145,7 @@ def test_only_what_is_needed_is_kept(tmp_path):
 
 def test_it_stops_when_nothing_gets_better():
     """After so many epochs without a smaller loss it ends and goes back to the best."""
-    phase = Phase(name="new", trained="classifier", epochs=50, learning_rate=0.1, patience=2)
+    phase = TrainingPhase(name="new", trained="classifier", epochs=50, learning_rate=0.1, patience=2)
     model, outcome = run(phase)
     assert 2 < len(outcome.epochs) == outcome.best + 2 < 50
     assert loss_of(model) == pytest.approx(outcome.epochs[outcome.best - 1].val_loss, rel=1e-5)
@@ -153,9 +153,11 @@ def test_it_stops_when_nothing_gets_better():
 
 def test_a_start_that_is_never_beaten_is_kept():
     """A good model that training only spoils comes back as it was."""
-    model, _ = run(Phase(name="new", trained="classifier", epochs=30, learning_rate=0.05, patience=30))
+    model, _ = run(
+        TrainingPhase(name="new", trained="classifier", epochs=30, learning_rate=0.05, patience=30)
+    )
     before = model.get_weights()
-    wild = Phase(name="wild", trained="all", epochs=3, learning_rate=30.0, patience=3)
+    wild = TrainingPhase(name="wild", trained="all", epochs=3, learning_rate=30.0, patience=3)
     compile_for_phase(model, wild, {})
     outcome = train(model, *parts(), wild, seed=1)
     assert outcome.best == 0
@@ -164,7 +166,7 @@ def test_a_start_that_is_never_beaten_is_kept():
 
 def test_a_loss_that_is_no_number_ends_the_phase():
     """It is told, and no epoch is spent after it."""
-    phase = Phase(name="new", trained="all", epochs=20, learning_rate=1e30, patience=20)
+    phase = TrainingPhase(name="new", trained="all", epochs=20, learning_rate=1e30, patience=20)
     model, outcome = run(phase)
     assert outcome.diverged
     assert outcome.best == 0

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.support.hosts import DRIVE_URL, PLAIN_URL, RELEASE_URL
-from zoo.download.drive import read_page, way_on
+from zoo.download.pages import read_page, way_on
 from zoo.errors import ArgumentError
 from zoo.practice.crc32c import crc32c_file
 from zoo.practice.server import PracticeServer
@@ -67,6 +67,16 @@ def test_drive_sends_a_small_file_at_once(server: PracticeServer) -> None:
     assert headers["Content-Length"] == "2048"
     assert headers["X-Goog-Hash"] == "crc32c=XzKLMQ=="
     assert "ETag" not in headers
+
+
+def test_without_the_library_no_checksum_is_stated(
+    server: PracticeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file comes all the same: the demo needs no library for it."""
+    monkeypatch.setattr("zoo.practice.crc32c.find_spec", lambda name: None)
+    answer = requests.get(server.local(DRIVE_URL), timeout=5)
+    assert answer.content == BODY
+    assert "X-Goog-Hash" not in answer.headers
 
 
 def test_drive_warns_before_a_large_file(warning_server: PracticeServer) -> None:

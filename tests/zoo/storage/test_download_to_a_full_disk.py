@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.downloads import BODY, SIZE, FakeClock, fetch, left_in
 from tests.support.raw_host import Call, RawHost, head, honest, whole
-from zoo.download import disk_errors
-from zoo.download.space import check_space
 from zoo.errors import CacheError
+from zoo.storage import space
+from zoo.storage.space import check_space
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_file_that_may_not_grow(folder: Path) -> None:
         )
         assert (done.returncode, done.stderr) == (1, "")
         assert done.stdout == (
-            f"{folder}: cannot be written: File too large; {disk_errors.ADVICE[errno.EFBIG]}; the 1000 bytes"
+            f"{folder}: cannot be written: File too large; {space.ADVICE[errno.EFBIG]}; the 1000 bytes"
             " that have come are kept, and the same command goes on from there\n"
         )
         body, got = fetch(host.url, folder)

@@ -1,14 +1,17 @@
-"""What the disk says while a download is being written, and what to do about it."""
+"""Whether a disk has room, asked before the first byte is written, and what it says during the writing."""
 
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from zoo.errors import CacheError
 from zoo.storage.cache import VARIABLE
+from zoo.storage.disk import writing
 from zoo.storage.partials import Partial
 
 _ELSEWHERE: Final = f"{VARIABLE} names the folder to use"
@@ -24,6 +27,28 @@ ADVICE: Final[Mapping[int, str]] = {
     errno.ESTALE: _GONE,
 }
 """What to do, by what the disk says; anything else is a folder that cannot be used."""
+
+
+def check_space(folder: Path, **needs: int) -> None:
+    """Check that a disk has room for what will be written.
+
+    Args:
+        folder: A folder on that disk; it exists.
+        needs: Bytes by what needs them, in a word: ``fetch=553479920``.
+
+    Raises:
+        CacheError: It has not; the message says how much is missing.
+    """
+    with writing(folder):
+        free = shutil.disk_usage(folder).free
+    needed = sum(needs.values())
+    if needed <= free:
+        return
+    parts = " and ".join(f"{count / 1e6:.1f} MB to {what}" for what, count in needs.items() if count)
+    raise CacheError(
+        f"{folder}: the disk is too full: {parts} are needed, {free / 1e6:.1f} MB are free; make room, or let"
+        f" {VARIABLE} name a folder on another disk"
+    )
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.download import refusals
-from zoo.download.drive import is_sign_in, plain_text, read_page, way_on
+from zoo.download import pages
 from zoo.download.failures import SourceError
+from zoo.download.pages import is_sign_in, plain_text, read_page, way_on
 from zoo.practice.server import page
 
 FORM_PAGE = page(
@@ -58,7 +58,7 @@ def test_an_ordinary_page_leads_nowhere() -> None:
     """A page without any of these is called by its title."""
     read = read_page(page(" A  repository\n&middot; here ", '<a href="/elsewhere">x</a>'))
     assert way_on(read) is None
-    assert str(refusals.of_page(read)) == "an HTML page titled 'A repository · here' came instead of the file"
+    assert str(pages.of_page(read)) == "an HTML page titled 'A repository · here' came instead of the file"
 
 
 def test_a_quota_page_is_quoted() -> None:
@@ -67,7 +67,7 @@ def test_a_quota_page_is_quoted() -> None:
         "Quota",
         '<p class="uc-error-caption">Not now.</p><p class="big uc-error-subcaption">Wait <b>a</b> day.</p>',
     )
-    assert str(refusals.of_page(read_page(text))) == "the host's page says: Not now. Wait a day."
+    assert str(pages.of_page(read_page(text))) == "the host's page says: Not now. Wait a day."
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_quota_page_is_quoted() -> None:
 )
 def test_a_sign_in_page_is_recognised(body: str) -> None:
     """A page that wants a password, or leads to where one is asked for."""
-    assert str(refusals.of_page(read_page(page("Welcome", body)))) == refusals.SIGN_IN
+    assert str(pages.of_page(read_page(page("Welcome", body)))) == pages.SIGN_IN
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_text_from_servers_is_made_harmless() -> None:
 @pytest.mark.parametrize(
     ("status", "head", "expected"),
     [
-        (401, b"", f"401 Unauthorized: {refusals.SIGN_IN}"),
+        (401, b"", f"401 Unauthorized: {pages.SIGN_IN}"),
         (403, b"<html>x", "403 Forbidden: the host refuses access to the file"),
         (
             403,
@@ -119,14 +119,12 @@ def test_text_from_servers_is_made_harmless() -> None:
 )
 def test_statuses_have_reasons(status: int, head: bytes, expected: str | None) -> None:
     """Each status that is no file says what that means."""
-    assert str(refusals.of_status(status, "https://files.example/x", head)) == expected
+    assert str(pages.of_status(status, "https://files.example/x", head)) == expected
 
 
 def test_a_missing_file_with_an_old_drive_id_may_lack_its_key() -> None:
     """Ids that begin with 0B need a resource key since 2021; without it they are not found."""
-    reason = refusals.of_status(
-        404, "https://d.example/uc?export=download&id=0Byy2AcGyEVxfSTA4SHJVOHNuTXc", b""
-    )
+    reason = pages.of_status(404, "https://d.example/uc?export=download&id=0Byy2AcGyEVxfSTA4SHJVOHNuTXc", b"")
     assert str(reason) == (
         "404 Not Found: the host has no such file, or its old Drive id needs a resource key that is not known"
     )
@@ -140,7 +138,7 @@ def told(error: SourceError | None) -> str | None:
 @pytest.mark.parametrize(
     ("head", "expected"),
     [
-        (refusals.HDF5_SIGNATURE + b"rest", None),
+        (pages.HDF5_SIGNATURE + b"rest", None),
         (b"", "an empty body came instead of the file"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><a/>", "XML (without an error code) came instead of the file"),
         (b"<Error><Code>NoSuchKey</Code></Error>", "XML (NoSuchKey) came instead of the file"),
@@ -150,7 +148,7 @@ def told(error: SourceError | None) -> str | None:
 )
 def test_what_is_no_hdf5_file_is_named(head: bytes, expected: str | None) -> None:
     """The first bytes tell what came."""
-    assert told(refusals.of_head(head, refusals.HDF5_SIGNATURE)) == expected
+    assert told(pages.of_head(head, pages.HDF5_SIGNATURE)) == expected
 
 
 @pytest.mark.parametrize(
@@ -158,4 +156,4 @@ def test_what_is_no_hdf5_file_is_named(head: bytes, expected: str | None) -> Non
 )
 def test_without_a_signature_any_content_may_be_the_file(head: bytes, expected: str | None) -> None:
     """A class index is JSON; only what can never be a file is refused."""
-    assert told(refusals.of_head(head, b"")) == expected
+    assert told(pages.of_head(head, b"")) == expected

@@ -1,0 +1,79 @@
+"""How options are typed on the command line, and what is made of what was typed, without Keras."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.errors import ArgumentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """How an option is typed.
+
+    Attributes:
+        help: One line about it.
+        flag: What is typed, where that is not the option's name.
+        dest: What the parser calls it, where it goes by neither.
+        more: What else ``add_argument`` of argparse takes: type, metavar, choices, action, default.
+        read: Makes the option's value of what was typed; ``None`` where that is the value.
+    """
+
+    help: str
+    flag: str | None = None
+    dest: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    read: Callable[[Any], Any] | None = None
+
+    def add_to(self, parser: argparse.ArgumentParser, name: str) -> None:
+        """Let a parser know the option of a name."""
+        flag = self.flag or f"--{name.replace('_', '-')}"
+        named: dict[str, Any] = {} if self.dest is None else {"dest": self.dest}
+        parser.add_argument(flag, help=self.help, **named, **self.more)
+
+    def value(self, name: str, typed: argparse.Namespace) -> Any:  # noqa: ANN401 - as the option wants it
+        """Return the value of the option of a name, as it was typed."""
+        found = getattr(typed, self.dest or (self.flag or name).lstrip("-").replace("-", "_"))
+        return found if self.read is None else self.read(found)
+
+
+FUSED = Argument(help="faster features, equal but for rounding", more={"action": "store_true"})
+"""Of whatever computes features."""
+
+
+def learning_rate_factors(given: Sequence[str]) -> dict[str, float]:
+    """Return the factors that were typed as ``GROUP=FACTOR``.
+
+    Raises:
+        ArgumentError: One is no such pair.
+    """
+    factors = {}
+    for text in given:
+        group, equals, factor = text.rpartition("=")
+        try:
+            factors[group] = float(factor)
+        except ValueError:
+            equals = ""
+        if not equals or not group:
+            raise ArgumentError(f"--learning-rate-factor {text}: must be GROUP=FACTOR, head=10 for example")
+    return factors
+
+
+def augmentation_named(text: str) -> Any:  # noqa: ANN401 - a Keras layer, or whether there is any
+    """Return what changes images at random: all of it, all but mirroring, or nothing."""
+    from zoo.finetuning.augmentation import default_augmentation
+
+    return default_augmentation(flip=False) if text == "no-flip" else text == "all"
+
+
+def weights_named(text: str) -> str | None:
+    """Return a weights set's name or a path as typed; ``none`` for random weights."""
+    return None if text == "none" else text
+
+
+def number_or_name(text: str | None) -> str | int | None:
+    """Return a number of devices or layers as one; ``all``, or a layer's name, as typed."""
+    return int(text) if text is not None and text.isdecimal() else text
