@@ -11,7 +11,10 @@ from typing import Any
 from zoo.registry.fields import Choice, Key, Record, keys_of
 from zoo.registry.records import Registry
 
+SCHEMA = 1
+"""The number of the form of a registry; an overlay that says none is of it."""
+
 FORM: Record[dict[str, Any]] = Record(
-    dict, {"schema": Key(Choice((1,)), "Version of this form"), **keys_of(Registry)}
+    dict, {"schema": Key(Choice((SCHEMA,)), "Version of this form"), **keys_of(Registry)}
 )
 """The whole of ``registry.yaml``."""

@@ -7,11 +7,9 @@ import sys
 
 import pytest
 
-from zoo.cli.parser import parse
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.finetuning.schedule import BATCH_SIZE, PHASES, batch_size, check_strategy, choose_strategy
+from zoo.finetuning.schedule import PHASES, batch_size, check_strategy, choose_strategy
 from zoo.registry import load_registry
-from zoo.registry.families import FAMILIES
 
 
 @pytest.mark.parametrize(
@@ -93,13 +91,3 @@ def test_the_tables_need_no_keras():
         "import sys, zoo.finetuning.schedule; sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_help_names_each_family_whose_batches_are_not_the_usual(capsys):
-    """With its number, and the usual one."""
-    with pytest.raises(SystemExit):
-        parse(["finetune", "--help"])
-    told = " ".join(capsys.readouterr().out.lower().split())
-    sizes = {name: family.batch_size for name, family in FAMILIES.items() if family.batch_size}
-    others = "".join(f", for {name} {size}" for name, size in sizes.items())
-    assert f"default: {BATCH_SIZE}{others}" in told
