@@ -13,4 +13,4 @@ PEER = (sys.executable, "-c", "import yaml, rich.table")
 def compare() -> Iterator[Comparison]:
     """Compare ``zoo list`` with importing the two libraries that it cannot do without."""
     zoo_list = (sys.executable, "-m", "zoo", "list")
-    yield alternate("zoo list / python -c 'import yaml, rich.table'", zoo_list, PEER, rounds=20, at_most=2.0)
+    yield alternate("zoo list / python -c 'import yaml, rich.table'", zoo_list, PEER, rounds=20, at_most=1.8)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Integral, Real
 from typing import TypeGuard
-
-import numpy as np
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -21,4 +20,5 @@ def is_real(value: object) -> TypeGuard[float]:
 
 def is_flag(value: object) -> TypeGuard[bool]:
     """Tell whether a value is ``True`` or ``False``, NumPy's among them."""
-    return isinstance(value, bool | np.bool_)
+    numpy = sys.modules.get("numpy")  # where nobody has imported it there is no value of its types
+    return isinstance(value, bool) or (numpy is not None and isinstance(value, numpy.bool_))

@@ -1,8 +1,8 @@
 """Pages of the documentation that show how something is added: their blocks of code, put where they say.
 
 A block's first line says where it belongs: ``# zoo/networks/families/tiny.py`` is a file of its own,
-``# converters/layers/table.py, in KINDS`` the last entry of a table that stands there already, and
-``# try it`` is run.
+``# converters/layers/table.py, in KINDS`` the last entry of a table that stands there already, or the last
+lines of a class, and ``# try it`` is run.
 """
 
 from __future__ import annotations
@@ -59,6 +59,14 @@ def put(block: Block, folder: Path) -> None:
         path.write_text(block.code, encoding="utf-8")
         return
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    (begin,) = (number for number, line in enumerate(lines) if re.match(rf"{block.table}\b.*[{{(\[]$", line))
-    end = next(number for number in range(begin + 1, len(lines)) if re.match(r"[})\]]", lines[number]))
+    (begin,) = (number for number, line in enumerate(lines) if _begins(line, block.table))
+    ends = r"\S" if lines[begin].startswith("class ") else r"[})\]]"
+    end = next(number for number in range(begin + 1, len(lines)) if re.match(ends, lines[number]))
+    while not lines[end - 1].strip():
+        end -= 1
     path.write_text("".join([*lines[:end], block.code, *lines[end:]]), encoding="utf-8")
+
+
+def _begins(line: str, name: str) -> bool:
+    """Tell whether a line opens a table, or a class."""
+    return re.match(rf"(?:class {name}\b.*:|{name}\b.*[{{(\[])$", line) is not None

@@ -14,7 +14,7 @@ from importlib import import_module
 from converters.errors import ArgumentError, UnknownNameError, ZooError
 from converters.limits import printable
 from zoo.cli import output
-from zoo.cli.parser import build_parser
+from zoo.cli.parser import parse
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed, 2 wrong usage (also raised as SystemExit by the parser), 130 interrupted.
     """
-    arguments = build_parser().parse_args(argv)
+    arguments = parse(sys.argv[1:] if argv is None else argv)
     command = import_module(f"zoo.cli.{arguments.module}")
     failed = getattr(command, "EXIT_ON_ERROR", EXIT_FAILED)
     try:

@@ -1,14 +1,18 @@
-"""Printing: results to standard output, everything else to standard error. ``rich`` is used here alone."""
+"""Printing: results to standard output, everything else to standard error. ``rich`` is used here alone.
+
+What nobody looks at needs no colours and no line breaks, so that a table into a pipe is aligned without it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from converters.errors import ConversionWarning
 from converters.limits import printable
@@ -72,14 +76,44 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         columns: Headings; one that ends in ``>`` is right-aligned.
         rows: One text per column. Markup in them is printed, not obeyed.
     """
+    headings = list(columns)
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if _is_looked_at() or not _is_plain([headings, *cells]):
+        _print_styled(headings, cells)
+        return
+    for row in [[heading.removesuffix(">") for heading in headings], *cells]:
+        print_line(_aligned(row, headings, _widths(headings, cells)))
+
+
+def _is_looked_at() -> bool:
+    return sys.stdout.isatty() or any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+
+
+def _is_plain(rows: Iterable[Iterable[str]]) -> bool:
+    """Tell whether each character of a table takes one column, and none is a blank at an edge."""
+    return all(cell.isascii() and cell.isprintable() and cell == cell.strip() for row in rows for cell in row)
+
+
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    own = (len(heading.removesuffix(">")) for heading in headings)
+    return [max([width, *(len(row[place]) for row in cells)]) for place, width in enumerate(own)]
+
+
+def _aligned(row: Sequence[str], headings: Sequence[str], widths: Sequence[int]) -> str:
+    sides = (">" if heading.endswith(">") else "<" for heading in headings)
+    return "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+
+
+def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(Text(column.removesuffix(">")), justify="right" if column.endswith(">") else "left")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    for heading in headings:
+        side: Literal["left", "right"] = "right" if heading.endswith(">") else "left"
+        table.add_column(Text(heading.removesuffix(">")), justify=side)
+    for row in cells:
+        table.add_row(*map(Text, row))
     console().print(table)
 
 

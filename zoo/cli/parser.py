@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo import __version__
@@ -23,8 +23,25 @@ _CACHE_ACTIONS = {
 _DIALECTS = ("keras1", "keras2", "keras3", "safetensors", "npz")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; each result names in ``module`` what runs the command."""
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return what was typed, with the arguments of that one command drawn up and of no other.
+
+    Args:
+        argv: The arguments after the program's name.
+
+    Raises:
+        SystemExit: They are wrong, or help was asked for.
+    """
+    command = argv[0] if argv and argv[0] in _COMMANDS else None
+    return build_parser(command).parse_args(argv)
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; each result names in ``module`` what runs the command.
+
+    Args:
+        command: The only command to take; all of them if left out.
+    """
     parser = argparse.ArgumentParser(
         prog="zoo",
         description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
@@ -34,8 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"zoo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in _COMMANDS:
-        add(commands)
+    for name, add in _COMMANDS.items():
+        if command in (None, name):
+            add(commands)
     return parser
 
 
@@ -315,18 +333,18 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-_COMMANDS = (
-    _add_list,
-    _add_show,
-    _add_fetch,
-    _add_convert,
-    _add_diff,
-    _add_inspect,
-    _add_cache,
-    _add_trust,
-    _add_mirror,
-    _add_predict,
-    _add_finetune,
-    _add_features,
-    _add_demo,
-)
+_COMMANDS = {
+    "list": _add_list,
+    "show": _add_show,
+    "fetch": _add_fetch,
+    "convert": _add_convert,
+    "diff": _add_diff,
+    "inspect": _add_inspect,
+    "cache": _add_cache,
+    "trust": _add_trust,
+    "mirror": _add_mirror,
+    "predict": _add_predict,
+    "finetune": _add_finetune,
+    "features": _add_features,
+    "demo": _add_demo,
+}

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.arguments import Argument, number_or_name
 from zoo.numbers import is_whole
+from zoo.registry.families import FAMILIES
 from zoo.registry.fields import did_you_mean
 
 Trained = Literal["classifier", "last", "all"]
@@ -25,8 +26,7 @@ PATIENCE = 3
 FEATURE_PATIENCE = 5
 
 BATCH_SIZE = 16
-BATCH_SIZES: Mapping[str, int] = {"densenet": 8}
-"""By family of networks, where it is not the usual."""
+"""Pictures, where the record of a network's family says nothing else."""
 
 FEATURE_EPOCHS = 50
 """Over features that were computed once: an epoch takes a fraction of a second."""
@@ -315,7 +315,8 @@ def batch_size(family: str | None, asked: int | None) -> int:
         ArgumentError: That is no count.
     """
     if asked is None:
-        return BATCH_SIZES.get(family or "", BATCH_SIZE)
+        known = FAMILIES.get(family or "")
+        return (known.batch_size if known else None) or BATCH_SIZE
     if not is_whole(asked) or asked < 1:
         raise ArgumentError(f"batch_size={asked!r}: must be a whole number from 1")
     return int(asked)

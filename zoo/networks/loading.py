@@ -21,11 +21,12 @@ from zoo.networks import heads
 from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
 from zoo.networks.families.names import keras_name
+from zoo.networks.families.whole import cut, fill
 from zoo.networks.weights import Weights, choose_weights
 from zoo.numbers import is_flag, is_real, is_whole
 from zoo.registry import architecture
 from zoo.registry.records import Architecture, Graph, Head, Kernels
-from zoo.surgery.prefix import draw_preprocessing
+from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
 
@@ -284,27 +285,49 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
         A model that is not compiled.
     """
     pen = Pen(data_format=wish.data_format, epsilon=graph.batch_norm_epsilon, initial=initial)
-    fresh = Pen(data_format=wish.data_format, epsilon=graph.batch_norm_epsilon)
     inputs = keras.Input(wish.shape, name=_input_name(graph))
     images = inputs
     if wish.include_preprocessing:
         images = draw_preprocessing(inputs, network.preprocessing, pen.channel_axis)
     asked = wish.heads(graph)
-    drawing = builder(network.family)(pen, images, graph.config, [head.name for head in asked])
-    head_pen = pen if wish.classes is None else fresh
-    classes = network.classes if wish.classes is None else int(wish.classes)
-    outputs = [
-        heads.attach(head_pen, drawing.necks[head.name], head, classes, dropout=float(wish.dropout))
-        for head in asked
-    ]
-    outputs = outputs or [_headless_output(pen, drawing, wish.pooling)]
-    model = keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=network.name)
+    build, names = builder(network.family), [head.name for head in asked]
+    built = build(pen, images, graph.config, names)
+    whole = isinstance(built, keras.Model)
+    if whole and wish.include_preprocessing:
+        # Such a model has an input of its own: what stands before it is put there afterwards.
+        built = build(pen, inputs, graph.config, names)
+    drawing = cut(built, asked) if isinstance(built, keras.Model) else built
+    model = keras.Model(inputs, _outputs(network, graph, wish, drawing, pen), name=network.name)
+    if whole:
+        _fill(model, graph, asked, initial)
     for layer in model.layers:
         for role, initializer in DEFAULTS.items():
             if hasattr(layer, f"{role}_initializer"):
                 # What a copy made from the configuration starts from; the values given here are this one's.
                 setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
+    if whole and wish.include_preprocessing:
+        return with_preprocessing(model, network.preprocessing, data_format=wish.data_format)
     return model
+
+
+def _outputs(network: Architecture, graph: Graph, wish: Wish, drawing: Drawing, pen: Pen) -> Any:  # noqa: ANN401
+    """Draw the heads, or what there is without any; several tensors, or the only one."""
+    fresh = Pen(data_format=wish.data_format, epsilon=graph.batch_norm_epsilon)
+    head_pen = pen if wish.classes is None else fresh
+    classes = network.classes if wish.classes is None else int(wish.classes)
+    outputs = [
+        heads.attach(head_pen, drawing.necks[head.name], head, classes, dropout=float(wish.dropout))
+        for head in wish.heads(graph)
+    ]
+    outputs = outputs or [_headless_output(pen, drawing, wish.pooling)]
+    return outputs if len(outputs) > 1 else outputs[0]
+
+
+def _fill(model: keras.Model, graph: Graph, asked: Collection[Head], initial: Initial) -> None:
+    """Give the layers below the heads their first values, where no pen has drawn them."""
+    own = {keras_name(head.layer) for head in asked}
+    published = {keras_name(layer.name): layer.name for layer in load_structure(graph.structures[0]).layers}
+    fill([layer for layer in model.layers if layer.name not in own], initial, published)
 
 
 def _wrong_size(network: Architecture, graph: Graph, wish: Wish) -> str | None:

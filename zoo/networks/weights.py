@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from converters.arrays.form import TF, Form
 from converters.arrays.planned import PlannedArray
-from converters.errors import ArgumentError, StructureMismatchError, UnknownNameError
+from converters.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.layers.model import plain_name
@@ -31,6 +31,7 @@ from converters.writing.execute import reader
 from zoo.fetching.fetcher import find_cached, resolve
 from zoo.naming import hidden_note, is_written_as_path
 from zoo.registry import fields, weights_files
+from zoo.registry.families import FAMILIES
 from zoo.registry.records import Architecture, Graph, Kernels, WeightsFile
 from zoo.storage.progress import Progress
 
@@ -135,7 +136,7 @@ def choose_weights(
     if kernels not in (None, "th", "tf"):
         raise ArgumentError(f"kernels={kernels!r}: must be 'th', 'tf' or None")
     if is_path(weights):
-        found = _opened(Path(weights), tuple(network.graphs.values()), kernels=kernels)
+        found = _opened(Path(weights), network, tuple(network.graphs.values()), kernels=kernels)
         return found.graph, lambda: found
     name = str(weights)
     _check_set(network, name)
@@ -175,7 +176,7 @@ def _fetched(
     for note in found.notes:
         _LOG.warning("%s", note)
     # A converted copy has another form than its source; its own record tells it.
-    return _opened(found.path, (graph,), registered=None if found.converted else found.file)
+    return _opened(found.path, network, (graph,), registered=None if found.converted else found.file)
 
 
 def is_path(weights: object) -> bool:
@@ -204,6 +205,7 @@ def _check_set(network: Architecture, name: str) -> None:
 
 def _opened(
     path: Path,
+    network: Architecture,
     graphs: Collection[Graph],
     *,
     kernels: Kernels | None = None,
@@ -217,8 +219,28 @@ def _opened(
     plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
     plan = plan if registered else with_evidence(plan)
     names = _published_names(graph, found.structure)
-    scales = {names[norm]: names[scale] for norm, scale in scale_pairs(found.structure).items()}
+    pairs = _PAIRS[FAMILIES[network.family].scales](found.structure)
+    scales = {names[norm]: names[scale] for norm, scale in pairs.items()}
     return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales)
+
+
+def _unpaired(structure: Structure) -> dict[str, str]:
+    """Return no pairs, of a structure without ``Scale`` layers.
+
+    Raises:
+        FileFormatError: It has one.
+    """
+    if structure.scales:
+        text = f"layer {structure.scales[0].name!r} is a Scale layer, and the network's family has none"
+        raise FileFormatError(f"structure {structure.name}: {text}; its record says how such layers pair")
+    return {}
+
+
+_PAIRS: Mapping[str | None, Callable[[Structure], dict[str, str]]] = {
+    "by position": scale_pairs,
+    None: _unpaired,
+}
+"""By what the record of a family says of ``Scale`` layers."""
 
 
 def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Graph, Match]:

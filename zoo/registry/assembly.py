@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from converters import planning
 from zoo.registry import fields
+from zoo.registry.families import FAMILIES
 from zoo.registry.fields import Mistake, did_you_mean
-from zoo.registry.form import CONFIGS
 from zoo.registry.records import Architecture, ClassIndex, Graph, ReadOnly, Registry, WeightsFile, read_only
 
 _Entry = TypeVar("_Entry")
@@ -39,9 +39,9 @@ def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: dict[str, 
     recipe = _known(entry["preprocessing"], raw["preprocessing"], (*path, "preprocessing"))
     index = _known(entry["class_index"], raw["class_indexes"], (*path, "class_index"))
     _check_classes(entry, index, path)
-    config = CONFIGS[entry["family"]]
+    numbers = FAMILIES[entry["family"]].form
     graphs = {
-        name: replace(graph, config=read_only(config.check(graph.config, (*path, "graphs", name, "config"))))
+        name: replace(graph, config=read_only(numbers.check(graph.config, (*path, "graphs", name, "config"))))
         for name, graph in entry["graphs"].items()
     }
     for name, graph in graphs.items():

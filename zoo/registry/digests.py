@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zoo.errors import ArgumentError, ChecksumError
-from zoo.registry.records import Digest
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -28,7 +27,8 @@ class _Hasher(Protocol):
 
     def update(self, data: bytes) -> None: ...
 
-    def value(self) -> str: ...
+    def value(self) -> str:
+        """In lower case."""
 
 
 class _Hashlib:
@@ -181,9 +181,29 @@ def hash_file(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
     return hashes.values()
 
 
+class Published(Protocol):
+    """A digest with how well it is attested, and by whom: what a record of the registry says of one."""
+
+    @property
+    def algorithm(self) -> str:
+        """One of :data:`ALGORITHMS`."""
+
+    @property
+    def value(self) -> str:
+        """In lower case."""
+
+    @property
+    def grade(self) -> str:
+        """How well it is attested."""
+
+    @property
+    def source(self) -> str:
+        """Where it is stated."""
+
+
 def verify_file(
     path: Path,
-    digests: Iterable[Digest],
+    digests: Iterable[Published],
     size: int | None = None,
     *,
     known: Mapping[str, str] | None = None,
@@ -212,7 +232,7 @@ def verify_file(
         _compare(digest, found[digest.algorithm], label)
 
 
-def _compare(digest: Digest, found: str, label: str) -> None:
+def _compare(digest: Published, found: str, label: str) -> None:
     if found != digest.value:
         raise ChecksumError(
             f"{label}: its {digest.algorithm} is {found}, the published file's is {digest.value}"

@@ -6,13 +6,15 @@ Schema what it accepts. So the checks and the schema cannot drift apart.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from zoo.errors import RegistryError
 
+Made = TypeVar("Made")
 Made_co = TypeVar("Made_co", covariant=True)
 
 Path = tuple[str | int, ...]
@@ -280,33 +282,100 @@ class Anything:
         return {"type": "object"}
 
 
+_REQUIRED = object()
+
+
+class Key(NamedTuple):
+    """One key of a mapping.
+
+    Attributes:
+        kind: What its value must be.
+        meaning: What an editor shows.
+        default: What records hold where the key is left out, in the form in which they hold it; without one
+            the key must be there.
+    """
+
+    kind: Kind
+    meaning: str
+    default: object = _REQUIRED
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be there."""
+        return self.default is _REQUIRED
+
+
+def keys_of(record: type, given: Collection[str] = ()) -> dict[str, Key]:
+    """Return the keys that a dataclass is made of, in its order.
+
+    Each field says in its one line what it is: ``Annotated[type, kind, meaning]``, and ``= default`` where it
+    may be left out. Its module must not postpone the evaluation of annotations.
+
+    Args:
+        record: The dataclass.
+        given: Fields that the record is given otherwise.
+
+    Raises:
+        TypeError: Another field lacks its kind or its meaning.
+    """
+    keys = {}
+    for field in dataclasses.fields(record):
+        if field.name not in given:
+            told: tuple[Any, ...] = getattr(field.type, "__metadata__", ())
+            if len(told) != 2:
+                raise TypeError(f"{record.__name__}.{field.name}: must be Annotated[type, kind, meaning]")
+            kind, meaning = told
+            default = _REQUIRED if field.default is dataclasses.MISSING else field.default
+            keys[field.name] = Key(kind, meaning, default)
+    return keys
+
+
+def form_of(record: type[Made], *, named: bool = False) -> Record[Made]:
+    """Return the form of a dataclass; see :func:`keys_of`.
+
+    Args:
+        record: The dataclass.
+        named: Whether its field ``name`` is the key under which the mapping itself stands.
+    """
+    return Record(record, keys_of(record, ("name",) if named else ()), named=named)
+
+
 class Record(Generic[Made_co]):
-    """A mapping with exactly these keys.
+    """A mapping with these keys and no others.
 
     Args:
         make: Called with the checked values as keyword arguments.
-        fields: Kind and meaning of each key; the meaning is what an editor shows.
+        fields: The keys; of one that must be there kind and meaning are enough.
         named: Whether ``make`` also takes ``name``: the key under which the mapping itself stands.
     """
 
     def __init__(
-        self, make: Callable[..., Made_co], fields: Mapping[str, tuple[Kind, str]], *, named: bool = False
+        self,
+        make: Callable[..., Made_co],
+        fields: Mapping[str, Key | tuple[Kind, str]],
+        *,
+        named: bool = False,
     ) -> None:
         self._make = make
-        self._fields = fields
+        self._keys = {
+            name: key if isinstance(key, Key) else Key(key[0], key[1]) for name, key in fields.items()
+        }
         self._named = named
 
     def check(self, value: object, path: Path) -> Made_co:
         """Return the record; see :class:`Kind`."""
         if not isinstance(value, dict):
             raise Mistake(path, f"{show(value)} is not a mapping")
-        for key in value:
-            if key not in self._fields:
-                raise Mistake((*path, key), f"is not a known key{did_you_mean(key, self._fields)}")
-        for key in self._fields:
-            if key not in value:
-                raise Mistake((*path, key), "is missing")
-        checked = {key: kind.check(value[key], (*path, key)) for key, (kind, _) in self._fields.items()}
+        for name in value:
+            if name not in self._keys:
+                raise Mistake((*path, name), f"is not a known key{did_you_mean(name, self._keys)}")
+        for name, key in self._keys.items():
+            if name not in value and key.is_required:
+                raise Mistake((*path, name), "is missing")
+        checked = {
+            name: key.kind.check(value[name], (*path, name)) if name in value else key.default
+            for name, key in self._keys.items()
+        }
         return self._make(name=path[-1], **checked) if self._named else self._make(**checked)
 
     def schema(self) -> dict[str, Any]:
@@ -314,9 +383,10 @@ class Record(Generic[Made_co]):
         return {
             "type": "object",
             "additionalProperties": False,
-            "required": list(self._fields),
+            "required": [name for name, key in self._keys.items() if key.is_required],
             "properties": {
-                key: {"description": meaning, **kind.schema()}
-                for key, (kind, meaning) in self._fields.items()
+                name: {"description": key.meaning, **key.kind.schema()}
+                | ({} if key.is_required else {"default": key.default})
+                for name, key in self._keys.items()
             },
         }

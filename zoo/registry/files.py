@@ -2,8 +2,15 @@
 
 The base registry ships with the package. The environment variable ``ZOO_REGISTRY`` may name further files of
 the same form, separated as in ``PATH``; each is laid over what came before, so that it may hold only the
-parts that differ: mappings are merged key by key, lists and single values are replaced, later files win. What
-is checked is the merged whole.
+parts that differ: mappings are merged key by key, lists and single values are replaced, later files win. Over
+the list of a network's weights files a mapping from ids to files may be laid as well: it changes the fields
+that it names of a file that is there, and adds any other behind them. What is checked is the merged whole.
+
+    architectures:
+      vgg16:
+        weights:
+          vgg16-th-gist: {urls: ["https://mirror.example.org/vgg16_weights.h5"]}
+          vgg16-mine: {set: mine, structure: vgg16, ...}
 """
 
 from __future__ import annotations
@@ -66,7 +73,8 @@ def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
     try:
         return assemble(FORM.check(raw, ()))
     except Mistake as error:
-        raise RegistryError(f"{origins.of(error.path)}: {error}") from None
+        mistake = Mistake(origins.written(error.path), error.reason)
+        raise RegistryError(f"{origins.of(error.path)}: {mistake}") from None
 
 
 def get_registry() -> Registry:

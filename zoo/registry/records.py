@@ -1,15 +1,46 @@
 """What a registry says, as frozen records.
 
-The records hold facts only. How they are read and checked is in :mod:`zoo.registry`. One registry is shared
-by all who ask for it, so nothing in it can be changed: records are frozen, lists are tuples, mappings
-:class:`ReadOnly`.
+Each field of a record is one key of a registry file and is said once, in its line: ``Annotated[type, kind,
+meaning]``, with ``= default`` where the key may be left out. Checks, JSON Schema and ``zoo show`` follow from
+that line. A key that is added later has a default, so that the overlays that people have stay valid.
+
+The records hold facts only. How they are read is in :mod:`zoo.registry`. One registry is shared by all who
+ask for it, so nothing in it can be changed: records are frozen, lists are tuples, mappings :class:`ReadOnly`.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: the annotations are read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
+
+from zoo.registry.families import FAMILIES
+from zoo.registry.fields import (
+    Anything,
+    Choice,
+    Flag,
+    Key,
+    ListOf,
+    MapOf,
+    Maybe,
+    Record,
+    Whole,
+    form_of,
+    keys_of,
+)
+from zoo.registry.kinds import (
+    COUNT,
+    FILENAME,
+    FRACTION,
+    LAYER,
+    NAME,
+    PER_CENT,
+    PER_CHANNEL_MEAN,
+    PER_CHANNEL_SCALE,
+    TEXT,
+    URL,
+    DigestText,
+)
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -40,7 +71,7 @@ class ReadOnly(dict[_Key, _Value]):
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
 
-    def __reduce__(self) -> tuple[type[ReadOnly[_Key, _Value]], tuple[dict[_Key, _Value]]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[_Key, _Value]]]:
         """Say how a copy is made: at once, not entry by entry."""
         return type(self), (dict(self),)
 
@@ -61,19 +92,31 @@ class Digest:
     Attributes:
         algorithm: ``sha256``, ``md5``, ``git-blob-sha1`` or ``cksum`` (POSIX, not cryptographic).
         value: Lower-case hexadecimal; decimal for ``cksum``.
-        grade: How well the value is attested: A by whoever serves this very URL, B by two independent copies,
-            C by one copy, D not cryptographic, practice for files drawn by :mod:`zoo.practice`.
-        source: Where the value is stated.
     """
 
     algorithm: str
     value: str
-    grade: Grade
-    source: str
+    grade: Annotated[
+        Grade,
+        Choice(get_args(Grade)),
+        "A: stated by whoever serves this URL; B: by two independent copies; C: by one copy; D: not"
+        " cryptographic; practice: a file of the practice zoo",
+    ]
+    source: Annotated[str, TEXT, "Where the value is stated"]
 
     def __str__(self) -> str:
         """Return the digest as it stands in a registry, for example ``md5:a7b3…``."""
         return f"{self.algorithm}:{self.value}"
+
+
+def _make_digest(*, digest: tuple[str, str], grade: Grade, source: str) -> Digest:
+    algorithm, value = digest
+    return Digest(algorithm=algorithm, value=value, grade=grade, source=source)
+
+
+_DIGEST_TEXT = Key(DigestText(), "sha256, md5, git-blob-sha1 or cksum (POSIX), a colon, the published value")
+DIGEST = Record(_make_digest, {"digest": _DIGEST_TEXT, **keys_of(Digest, ("algorithm", "value"))})
+"""A file writes algorithm and value as one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,17 +128,23 @@ class Preprocessing:
 
     Attributes:
         name: Name of the recipe, for example ``caffe``.
-        channel_order: Order of the channels that the network expects.
-        mean: Three values on the scale 0 to 255, in ``channel_order``.
-        scale: Three factors, in ``channel_order``.
-        source: Where the recipe is stated.
     """
 
     name: str
-    channel_order: ChannelOrder
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
-    source: str
+    channel_order: Annotated[
+        ChannelOrder, Choice(get_args(ChannelOrder)), "Order of the channels that the network expects"
+    ]
+    mean: Annotated[
+        tuple[float, float, float],
+        PER_CHANNEL_MEAN,
+        "Subtracted first, scale 0 to 255, in this order of channels",
+    ]
+    scale: Annotated[
+        tuple[float, float, float],
+        PER_CHANNEL_SCALE,
+        "Multiplied afterwards, in this order of channels",
+    ]
+    source: Annotated[str, TEXT, "Where the recipe is stated"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,148 +152,138 @@ class ClassIndex:
     """A file that names the classes: ``{"0": ["n01440764", "tench"], ...}``."""
 
     name: str
-    classes: int
-    bytes: int
-    digests: tuple[Digest, ...]
-    urls: tuple[str, ...]
+    classes: Annotated[int, COUNT, "Number of classes that it names"]
+    bytes: Annotated[int, COUNT, "Exact size"]
+    digests: Annotated[tuple[Digest, ...], ListOf(DIGEST, 1), "Published digests"]
+    urls: Annotated[tuple[str, ...], ListOf(URL, 1), "Where it can be had, tried in this order"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Input:
     """The images a network was published for and the smallest side it takes without its top, in pixels."""
 
-    height: int
-    width: int
-    channels: int
-    min_size: int
+    height: Annotated[int, COUNT, "Height of the published input, in pixels"]
+    width: Annotated[int, COUNT, "Width of the published input, in pixels"]
+    channels: Annotated[int, COUNT, "Channels of the published input"]
+    min_size: Annotated[int, COUNT, "Smallest side that the network takes without its top, in pixels"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
     """One classifier of a network.
 
-    Attributes:
-        name: Name of the softmax output.
-        layer: Published name of its dense layer. Where it equals ``name`` the softmax is that layer's
-            activation; otherwise the softmax is a layer of its own, called ``name``.
+    Where ``layer`` equals ``name`` the softmax is that layer's activation; otherwise it is a layer of its
+    own, called ``name``.
     """
 
-    name: str
-    layer: str
+    name: Annotated[str, LAYER, "Name of the softmax output"]
+    layer: Annotated[str, LAYER, "Published name of its dense layer"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Graph:
     """One network as a family's builder draws it.
 
+    Weights files do not hold the epsilon of batch normalisation.
+
     Attributes:
         name: Name of the graph, unique within its architecture.
-        structures: Names of the structures that weights files of this graph may have. The first one names the
-            layers of the Keras model; the others list the same weighted layers in the same order under
-            other names.
-        config: The numbers that the family's builder needs.
-        batch_norm_epsilon: Added to the variance; ``None`` without batch normalisation. Weights
-            files do not hold it.
-        heads: The classifiers; the last one is the main one.
-        top: Published names of the weighted layers that a file without the top lacks.
     """
 
     name: str
-    structures: tuple[str, ...]
-    config: Mapping[str, Any]
-    batch_norm_epsilon: float | None
-    heads: tuple[Head, ...]
-    top: tuple[str, ...]
+    structures: Annotated[
+        tuple[str, ...],
+        ListOf(NAME, 1),
+        "Structures: the first names the model's layers, others are other names for them",
+    ]
+    config: Annotated[Mapping[str, Any], Anything(), "The numbers that the family's builder needs"]
+    batch_norm_epsilon: Annotated[
+        float | None, Maybe(FRACTION), "Added to the variance; null without batch normalisation"
+    ]
+    heads: Annotated[tuple[Head, ...], ListOf(form_of(Head), 1), "The classifiers; the last is the main one"]
+    top: Annotated[tuple[str, ...], ListOf(LAYER, 1), "Weighted layers that a file without the top lacks"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightsFile:
-    """One published file of a weights set.
+    """One published file of a weights set."""
 
-    Attributes:
-        id: Name of the file, unique in the registry.
-        set: The weights set it belongs to, for example ``imagenet``.
-        structure: Name of the structure that says which layers it holds.
-        top: Whether it holds the classifier.
-        layout: ``th`` channels first, ``tf`` channels last.
-        kernels: ``th`` rotated for true convolution, ``tf`` as they are for cross-correlation.
-        dialect: Who wrote the HDF5.
-        filename: The name under which it was published; not unique.
-        bytes: Its size, where it is known.
-        digests: Published digests, possibly none.
-        urls: Where it can be had, to be tried in this order.
-        licence: Licence of the weights.
-        source: Where they come from.
-    """
-
-    id: str
-    set: str
-    structure: str
-    top: bool
-    layout: Layout
-    kernels: Kernels
-    dialect: Dialect
-    filename: str
-    bytes: int | None
-    digests: tuple[Digest, ...]
-    urls: tuple[str, ...]
-    licence: str
-    source: str
+    id: Annotated[str, NAME, "Name of this file, unique in the registry; part of its name in the cache"]
+    set: Annotated[
+        str, NAME, "Weights set that it belongs to: imagenet, or a name of its own for other values"
+    ]
+    structure: Annotated[
+        str, NAME, "Structure that lists its layers, a file of converters/planning/structures"
+    ]
+    top: Annotated[bool, Flag(), "Whether it holds the classifier"]
+    layout: Annotated[Layout, Choice(get_args(Layout)), "th: channels first, tf: channels last"]
+    kernels: Annotated[
+        Kernels,
+        Choice(get_args(Kernels)),
+        "th: rotated for true convolution, tf: for cross-correlation",
+    ]
+    dialect: Annotated[Dialect, Choice(get_args(Dialect)), "Generation of Keras that wrote the HDF5"]
+    filename: Annotated[str, FILENAME, "Name under which it was published; not unique"]
+    bytes: Annotated[int | None, Maybe(COUNT), "Exact size, null if nobody states it"]
+    digests: Annotated[tuple[Digest, ...], ListOf(DIGEST), "Published digests; every one of them is checked"]
+    urls: Annotated[tuple[str, ...], ListOf(URL, 1), "Where it can be had, tried in this order"]
+    licence: Annotated[str, TEXT, "Licence of the weights"]
+    source: Annotated[str, TEXT, "Where the weights come from"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accuracy:
-    """Published single-crop error on the ImageNet validation set, in per cent, and where it is stated.
+    """Published single-crop error on the ImageNet validation set, in per cent, and where it is stated."""
 
-    The top-1 error is ``None`` where only the top-5 error was published.
-    """
-
-    top1_error_percent: float | None
-    top5_error_percent: float
-    source: str
+    top1_error_percent: Annotated[float | None, Maybe(PER_CENT), "Top-1 error, null where it is not stated"]
+    top5_error_percent: Annotated[float, PER_CENT, "Top-5 error"]
+    source: Annotated[str, TEXT, "Where the errors are stated"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paper:
     """The publication that introduced a network."""
 
-    title: str
-    year: int
-    url: str
+    title: Annotated[str, TEXT, "Title of the paper"]
+    year: Annotated[int, Whole(1900, 2100), "Year in which it appeared"]
+    url: Annotated[str, URL, "Where it can be read"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
     """One network as published, with everything needed to fetch, convert, build and feed it.
 
+    A file names its recipe; the record holds the recipe itself. Inception-V4 has a ``class_offset`` of 1: its
+    output 0 is the background.
+
     Attributes:
         name: Name in the registry, for example ``densenet161``.
-        title: Name in print, for example ``DenseNet-161``.
-        family: The builder that draws it.
-        paper: Where it was introduced.
-        input: The images it was published for.
-        classes: Outputs of each published head.
-        class_index: Name of the file that names the classes.
-        class_offset: Outputs before the first class of ``class_index``: 1 for Inception-V4, whose output 0 is
-            the background.
-        preprocessing: What its images must go through.
-        accuracy: Published errors of the weights set ``imagenet``.
-        graphs: By name; the first one is the published graph of the weights set ``imagenet``.
-        weights: Every published file.
     """
 
     name: str
-    title: str
-    family: str
-    paper: Paper
-    input: Input
-    classes: int
-    class_index: str
-    class_offset: int
-    preprocessing: Preprocessing
-    accuracy: Accuracy
-    graphs: Mapping[str, Graph]
-    weights: tuple[WeightsFile, ...]
+    title: Annotated[str, TEXT, "Name in print"]
+    family: Annotated[str, Choice(tuple(FAMILIES)), "The builder that draws it"]
+    paper: Annotated[Paper, form_of(Paper), "Where the network was introduced"]
+    input: Annotated[Input, form_of(Input), "The images it was published for"]
+    classes: Annotated[int, COUNT, "Outputs of each published head"]
+    class_index: Annotated[str, NAME, "Which of class_indexes names the classes"]
+    class_offset: Annotated[int, Whole(0), "Outputs before the first class of the index"]
+    preprocessing: Annotated[Preprocessing, NAME, "Which of the recipes its images must go through"]
+    accuracy: Annotated[
+        Accuracy,
+        form_of(Accuracy),
+        "Published error of the weights set imagenet on the ImageNet validation set, one crop",
+    ]
+    graphs: Annotated[
+        Mapping[str, Graph],
+        MapOf(form_of(Graph, named=True), NAME),
+        "The networks of this name; the first is that of the set imagenet",
+    ]
+    weights: Annotated[
+        tuple[WeightsFile, ...],
+        ListOf(form_of(WeightsFile)),
+        "Every published file, best first among those of the same form",
+    ]
 
     @property
     def default_graph(self) -> Graph:
@@ -272,6 +311,18 @@ class Architecture:
 class Registry:
     """Everything that ``registry.yaml`` and its overlays say, by name."""
 
-    architectures: Mapping[str, Architecture]
-    class_indexes: Mapping[str, ClassIndex]
-    preprocessing: Mapping[str, Preprocessing]
+    class_indexes: Annotated[
+        Mapping[str, ClassIndex],
+        MapOf(form_of(ClassIndex, named=True), NAME),
+        "Files that name the classes",
+    ]
+    preprocessing: Annotated[
+        Mapping[str, Preprocessing],
+        MapOf(form_of(Preprocessing, named=True), NAME),
+        "Recipes: (image - mean) * scale, channel by channel",
+    ]
+    architectures: Annotated[
+        Mapping[str, Architecture],
+        MapOf(Record(dict, keys_of(Architecture, ("name",)), named=True), NAME),
+        "The networks",
+    ]

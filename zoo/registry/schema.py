@@ -1,6 +1,7 @@
 """``python -m zoo.registry.schema`` prints the JSON Schema of ``registry.yaml``, for editors.
 
-It comes from the very table that checks the registry; ``zoo/registry.schema.json`` is a copy of this output.
+It comes from the very lines of the records by which the registry is checked; ``zoo/registry.schema.json`` is
+a copy of this output.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import json
 import sys
 from typing import Any
 
-from zoo.registry.form import CONFIGS, FORM
+from zoo.registry.families import FAMILIES
+from zoo.registry.form import FORM
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -18,13 +20,13 @@ def registry_schema() -> dict[str, Any]:
     """Return the JSON Schema of a whole registry; overlays may leave out what they do not change."""
     schema = FORM.schema()
     architecture = schema["properties"]["architectures"]["additionalProperties"]
-    architecture["allOf"] = [_config_rule(family) for family in CONFIGS]
+    architecture["allOf"] = [_config_rule(family) for family in FAMILIES]
     return {"$schema": DIALECT, "title": "Registry of networks and their weights files", **schema}
 
 
 def _config_rule(family: str) -> dict[str, Any]:
     """Return the rule that ties the form of ``graphs.*.config`` to the family."""
-    graph = {"properties": {"config": CONFIGS[family].schema()}}
+    graph = {"properties": {"config": FAMILIES[family].form.schema()}}
     return {
         "if": {"properties": {"family": {"const": family}}, "required": ["family"]},
         "then": {"properties": {"graphs": {"additionalProperties": graph}}},

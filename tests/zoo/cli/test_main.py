@@ -19,6 +19,7 @@ from tests.support.hosts import practice_hosts
 from tests.support.paths import DIALECTS
 from zoo import practice
 from zoo.cli import main
+from zoo.cli.parser import build_parser, parse
 from zoo.practice.demo import DemoResult
 from zoo.registry import architecture, list_models
 
@@ -310,6 +311,37 @@ def test_no_framework_is_imported(
         [sys.executable, "-c", PROGRAM, *COMMANDS[command]], cwd=tmp_path, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "vgg16"], ["--help"]], ids=lambda words: words[0])
+def test_what_only_reads_the_registry_starts_without_libraries_that_it_does_not_need(
+    words: list[str],
+) -> None:
+    """In a pipe: no arrays, no HDF5, no HTTP, and nothing that draws on a terminal."""
+    program = PROGRAM.replace('"keras", "tensorflow", "jax", "torch"', '"numpy", "h5py", "requests", "rich"')
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["cache", "prune"], ["finetune", "vgg16", "photos", "--out", "x"]]
+)
+def test_a_command_is_understood_alone_as_it_is_beside_all_others(words: list[str]) -> None:
+    """Only the arguments of the command that was typed are drawn up."""
+    assert parse(words) == build_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("words", [[], ["lst"], ["--help"]], ids=lambda words: " ".join(words) or "nothing")
+def test_where_no_command_was_typed_all_are_named(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the help, and in what is said of a command that is none."""
+    with pytest.raises(SystemExit):
+        parse(words)
+    alone = capsys.readouterr()
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(words)
+    assert alone == capsys.readouterr()
 
 
 def test_importing_zoo_imports_no_framework() -> None:

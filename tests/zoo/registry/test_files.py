@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass
+from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +283,75 @@ def test_an_overlay_replaces_lists_whole(tmp_path: Path) -> None:
     """A list of an overlay is not appended to the one below."""
     overlay = _overlay(tmp_path, "architectures: {vgg16: {weights: []}}")
     assert load_registry([overlay]).architectures["vgg16"].weights == ()
+
+
+MINE = """
+architectures:
+  resnet50:
+    weights:
+      mine:
+        set: mine
+        structure: resnet50
+        top: true
+        layout: tf
+        kernels: tf
+        dialect: keras2
+        filename: mine.h5
+        bytes: null
+        digests: []
+        urls: ["https://example.org/mine.h5"]
+        licence: MIT
+        source: trained here
+"""
+
+
+def test_an_overlay_adds_one_weights_file(tmp_path: Path) -> None:
+    """By its id, without repeating the others, which keep their order and stay the first choice."""
+    before = load_registry(()).architectures["resnet50"]
+    after = load_registry([_overlay(tmp_path, MINE)]).architectures["resnet50"]
+    assert after.weights[:-1] == before.weights
+    assert (after.weights[-1].id, after.weights[-1].set) == ("mine", "mine")
+    assert after.weights_sets == (*before.weights_sets, "mine")
+
+
+@pytest.mark.parametrize("place", range(len(load_registry(()).architectures["vgg16"].weights)))
+def test_an_overlay_changes_fields_of_one_weights_file(place: int, tmp_path: Path) -> None:
+    """Whichever of them: all that it does not name stays."""
+    before = load_registry(()).architectures["vgg16"]
+    file = before.weights[place]
+    changed = f"{file.id}: {{urls: ['https://example.org/x'], top: false}}"
+    overlay = _overlay(tmp_path, f"architectures: {{vgg16: {{weights: {{{changed}}}}}}}")
+    after = load_registry([overlay]).architectures["vgg16"]
+    expected = list(before.weights)
+    expected[place] = replace(file, urls=("https://example.org/x",), top=False)
+    assert after.weights == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("layout: tf", "layout: nhwc", "mine.layout: 'nhwc' is not one of th, tf"),
+        ("        licence: MIT\n", "", "mine.licence: is missing"),
+        ("licence: MIT", "license: MIT", "mine.license: is not a known key; did you mean licence?"),
+        ("structure: resnet50", "structure: vgg16", "mine.structure: 'vgg16' is not one of resnet50"),
+        ("      mine:\n", "      my file:\n", None),
+        ("      mine:\n", "      mine: 5\n      other:\n", "mine: 5 is not a mapping"),
+        ("      mine:\n", "      resnet50-th-top-v0.2: {layout: x}\n      mine:\n",
+         "resnet50-th-top-v0.2.layout: 'x' is not one of th, tf"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_what_an_overlay_adds_is_told_by_the_id(
+    old: str, new: str, message: str | None, tmp_path: Path
+) -> None:
+    """The path is that in the overlay: it has no list in which a place could be counted."""
+    overlay = _overlay(tmp_path, MINE.replace(old, new))
+    with pytest.raises(RegistryError) as caught:
+        load_registry([overlay])
+    message = message or (
+        "my file.id: 'my file' must consist of letters, digits, '.', '_' and '-'"
+        " and start with a letter or digit"
+    )
+    assert str(caught.value) == f"{overlay}: architectures.resnet50.weights.{message}"
 
 
 def test_later_overlays_win(tmp_path: Path) -> None:

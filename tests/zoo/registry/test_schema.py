@@ -15,7 +15,7 @@ import yaml
 import zoo
 from tests.support.registry_mistakes import FORM, SENSE, Error
 from zoo.registry import find_registry
-from zoo.registry.form import CONFIGS
+from zoo.registry.families import FAMILIES
 from zoo.registry.schema import registry_schema, render
 
 PACKAGE = Path(zoo.__file__).parent
@@ -88,7 +88,7 @@ def test_every_key_is_explained() -> None:
     assert all(key["description"] for key in keys)
 
 
-@pytest.mark.parametrize("family", CONFIGS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_has_its_own_numbers(family: str, validator: jsonschema.Draft202012Validator) -> None:
     """A network declared to be of another family is refused, unless the numbers are the same ones."""
     registry = yaml.safe_load(find_registry().read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from zoo.errors import RegistryError
+from zoo.registry.fields import dotted
 from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
 
 
@@ -124,3 +126,60 @@ def test_origins_name_the_last_writer() -> None:
     lay_over(below, {"a": {"b": {"c": 2}}}, "three", origins)
     assert origins.of(("a", "b", "c")) == "three"
     assert origins.of(()) == "base"
+
+
+LIST = [{"id": "a", "x": {"y": 1, "z": 2}, "w": [1, 2]}, {"id": "b", "x": {}, "w": []}]
+
+
+@pytest.mark.parametrize(
+    ("above", "merged"),
+    [
+        ({"b": {"w": [3]}}, [LIST[0], {"id": "b", "x": {}, "w": [3]}]),
+        ({"a": {"x": {"y": 9}}}, [{"id": "a", "x": {"y": 9, "z": 2}, "w": [1, 2]}, LIST[1]]),
+        ({"c": {"x": 1}}, [*LIST, {"x": 1, "id": "c"}]),
+        ({"c": {"id": "c"}, "d": {}}, [*LIST, {"id": "c"}, {"id": "d"}]),
+        ({"a": 5, "c": None}, [5, LIST[1], None]),
+        ({}, LIST),
+        ([], []),
+        ([{"id": "a"}], [{"id": "a"}]),
+        (5, 5),
+    ],
+    ids=str,
+)
+def test_a_mapping_from_ids_is_laid_over_a_list_of_records(above: Any, merged: Any) -> None:
+    """Fields of those that are there change, others come last; a list replaces a list as ever."""
+    below = {"files": copy.deepcopy(LIST)}
+    lay_over(below, {"files": copy.deepcopy(above)}, "above", Origins("below"))
+    assert below == {"files": merged}
+
+
+@pytest.mark.parametrize("entries", [[], [1, 2], [{"x": 1}], [{"id": "a"}, {"x": 1}]], ids=str)
+def test_what_has_no_ids_is_replaced_by_a_mapping(entries: list[Any]) -> None:
+    """As every value that is no mapping; that it should be a list is told when the whole is checked."""
+    below = {"files": entries}
+    lay_over(below, {"files": {"a": {"x": 2}}}, "above", Origins("below"))
+    assert below == {"files": {"a": {"x": 2}}}
+
+
+def test_a_record_under_another_id_is_refused() -> None:
+    """Which of the two is meant cannot be told."""
+    for name in ("a", "new"):
+        with pytest.raises(RegistryError) as caught:
+            lay_over({"f": copy.deepcopy(LIST)}, {"f": {name: {"id": "b"}}}, "above", Origins("below"))
+        assert str(caught.value) == f"above: f.{name}.id: 'b' is not {name!r}, under which it stands"
+
+
+def test_origins_tell_what_each_file_calls_an_entry() -> None:
+    """By its id where the last writer has written so, else by its place."""
+    origins, below = Origins("base"), {"f": copy.deepcopy(LIST)}
+    lay_over(below, {"f": {"b": {"w": [7]}, "c": {"w": 1}}}, "one", origins)
+    lay_over(below, {"f": {"c": {"x": 1}}}, "two", origins)
+    told = {
+        ("f", 0, "w"): ("base", "f[0].w"),
+        ("f", 1, "w", 0): ("one", "f.b.w[0]"),
+        ("f", 1, "x"): ("base", "f[1].x"),
+        ("f", 2, "w"): ("one", "f.c.w"),
+        ("f", 2, "x"): ("two", "f.c.x"),
+        ("f", 2, "y"): ("one", "f.c.y"),
+    }
+    assert {path: (origins.of(path), dotted(origins.written(path))) for path in told} == told

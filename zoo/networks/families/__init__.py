@@ -1,6 +1,7 @@
 """One builder for each family of networks, drawn with Keras' own layers.
 
-This package imports no framework; a family's module, which does, is imported when it is asked for.
+This package imports no framework; a family's module, which does, is imported when it is asked for. What else
+there is to know of a family is in its record, in :data:`zoo.registry.families.FAMILIES`.
 """
 
 from __future__ import annotations
@@ -9,35 +10,34 @@ from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from zoo.registry.families import FAMILIES
+
 if TYPE_CHECKING:
+    import keras
+
     from zoo.networks.families.drawing import Drawing, Pen
     from zoo.surgery.tensors import Tensor
 
-    Draw = Callable[[Pen, Tensor, Mapping[str, Any], Collection[str]], Drawing]
+    Build = Callable[[Pen, Tensor, Mapping[str, Any], Collection[str]], Drawing | keras.Model]
 
-FAMILIES: Mapping[str, str] = {
-    "densenet": "zoo.networks.families.densenet",
-    "googlenet": "zoo.networks.families.googlenet",
-    "inception_v3": "zoo.networks.families.inception_v3",
-    "inception_v4": "zoo.networks.families.inception_v4",
-    "resnet": "zoo.networks.families.resnet",
-    "vgg": "zoo.networks.families.vgg",
-}
+__all__ = ["FAMILIES", "builder"]
 
 
-def builder(family: str) -> Draw:
-    """Import a family's module and return its ``draw`` function.
+def builder(family: str) -> Build:
+    """Import a family's module and return its builder.
 
     Args:
         family: A key of ``FAMILIES``.
 
     Returns:
-        ``draw(pen, images, config, heads)``, which draws the network on the symbolic tensor ``images`` up to
-        the dense layers of the named ``heads``, from the numbers of a graph's ``config``.
+        ``build(pen, images, config, heads)``, which draws the network on the symbolic tensor ``images`` from
+        the numbers of a graph's ``config``: up to the dense layers of the named ``heads`` as a
+        :class:`zoo.networks.families.drawing.Drawing`, or as a whole model with these heads in it, whose
+        output without any is the last feature map.
 
     Raises:
         KeyError: There is no such family; a validated registry names no other.
     """
-    module = import_module(FAMILIES[family])
-    draw: Draw = module.draw
-    return draw
+    module, _, function = FAMILIES[family].builder.partition(":")
+    build: Build = getattr(import_module(module), function)
+    return build

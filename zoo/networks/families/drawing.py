@@ -33,8 +33,11 @@ DEFAULTS: Mapping[str, str] = {
 
 
 def default(layer: str, role: str) -> str:
-    """Return the name of the initialiser that Keras itself takes for a role, whatever the layer."""
-    return DEFAULTS[role]
+    """Return the name of the initialiser that Keras itself takes for a role, whatever the layer.
+
+    Roles that no pen draws start from zeros, whatever Keras takes.
+    """
+    return DEFAULTS.get(role, "zeros")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,124 @@
+"""Families of networks: one record for everything that the members of one have in common.
+
+A new family is an entry in :data:`FAMILIES` and the module that its builder is in. The registry checks the
+numbers of a network by this table, and nothing in it imports Keras: a builder is named, and imported on use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.registry.fields import Choice, Flag, Key, Kind, ListOf, MapOf, Record, Whole
+from zoo.registry.kinds import COUNT, FRACTION, LAYER, NAME
+
+_NUMBERED = Choice(("keras1", "keras2"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What the networks of a family have in common.
+
+    Attributes:
+        builder: ``MODULE:FUNCTION``, called as :data:`zoo.networks.families.Build` says; it returns a drawing
+            or a whole Keras model.
+        numbers: The form of a graph's ``config``: kind and meaning of each number that the builder needs, and
+            what it is where it is left out, if it may be.
+        batch_size: How many pictures make a batch in fine-tuning; ``None`` for as many as usual.
+        scales: Which batch normalisation a ``Scale`` layer of a weights file belongs to: the one in its
+            place, as :mod:`converters.planning.folding` tells it by the order of the structure's layers;
+            ``None`` where the family's files have no such layers. One that belongs to none is an error when
+            weights are read.
+    """
+
+    builder: str
+    numbers: Mapping[str, Key | tuple[Kind, str]]
+    batch_size: int | None = None
+    scales: Literal["by position"] | None = None
+
+    @property
+    def form(self) -> Record[dict[str, object]]:
+        """What checks the numbers of a network, and tells their JSON Schema."""
+        return Record(dict, self.numbers)
+
+
+FAMILIES: Mapping[str, Family] = {
+    "vgg": Family(
+        builder="zoo.networks.families.vgg:draw",
+        numbers={
+            "convolutions": (ListOf(COUNT, 5, fixed=True), "Convolutions in each block"),
+            "filters": (ListOf(COUNT, 5, fixed=True), "Filters of the convolutions in each block"),
+            "dense": (ListOf(COUNT, 1), "Units of the dense layers before the classifier"),
+            "dropout": (FRACTION, "Dropped after each of these dense layers"),
+        },
+    ),
+    "googlenet": Family(
+        builder="zoo.networks.families.googlenet:draw",
+        numbers={
+            "modules": (
+                MapOf(ListOf(COUNT, 6, fixed=True), NAME),
+                "Filters of each inception module: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection",
+            ),
+            "renamed": (
+                MapOf(LAYER, LAYER),
+                "Published names of layers that break the pattern MODULE/output",
+            ),
+        },
+    ),
+    "inception_v3": Family(
+        builder="zoo.networks.families.inception_v3:draw",
+        numbers={
+            "conv_bias": (Flag(), "Whether convolutions have a bias"),
+            "batch_norm_scale": (Flag(), "Whether batch normalisation has a gamma"),
+            "relu_before_batch_norm": (Flag(), "Whether ReLU comes before batch normalisation"),
+            "pool_filters": (
+                ListOf(COUNT, 3, fixed=True),
+                "Filters of the pooled branch of mixed0 to mixed2",
+            ),
+            "factorised_filters": (
+                ListOf(ListOf(COUNT, 2, fixed=True), 4, fixed=True),
+                "Width of the 7x7 branches of mixed4 to mixed7, first width of the longer one",
+            ),
+            "last_reduction_pool": (Choice(("average", "max")), "Pooling in mixed8"),
+            "naming": (_NUMBERED, "Generation of Keras that numbered the layers"),
+        },
+    ),
+    "inception_v4": Family(
+        builder="zoo.networks.families.inception_v4:draw",
+        numbers={
+            "blocks": (ListOf(COUNT, 3, fixed=True), "Blocks A, B and C"),
+            "naming": (_NUMBERED, "Generation of Keras that numbered the layers"),
+            "batch_norm_scale": (Flag(), "Whether batch normalisation has a gamma"),
+            "dropout": (FRACTION, "Dropped before the classifier"),
+        },
+    ),
+    "resnet": Family(
+        builder="zoo.networks.families.resnet:draw",
+        numbers={
+            "blocks": (ListOf(COUNT, 4, fixed=True), "Blocks in stages 2 to 5"),
+            "conv_bias": (Flag(), "Whether convolutions have a bias"),
+            "numbered_stages": (
+                ListOf(Whole(2, 5)),
+                "Stages whose later blocks are called b1, b2 and not b, c",
+            ),
+            "naming": (
+                Choice(("automatic", "caffe")),
+                "Names of layers without weights: activation_1 and the like, or Caffe's, as in res2a_relu",
+            ),
+        },
+        scales="by position",
+    ),
+    "densenet": Family(
+        builder="zoo.networks.families.densenet:draw",
+        numbers={
+            "blocks": (ListOf(COUNT, 4, fixed=True), "Layers in each dense block"),
+            "growth_rate": (COUNT, "Feature maps that each layer adds"),
+            "stem_filters": (COUNT, "Filters of the first convolution"),
+            "compression": (FRACTION, "Share of the feature maps that a transition keeps"),
+        },
+        batch_size=8,
+        scales="by position",
+    ),
+}
+"""By the name that the registry calls a family by."""
