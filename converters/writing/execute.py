@@ -21,7 +21,7 @@ from converters.arrays.form import Kernels
 from converters.arrays.moves import Values
 from converters.arrays.planned import PlannedArray
 from converters.boundary import guarded
-from converters.errors import FileFormatError, warn_of
+from converters.errors import FileFormatError, NewerFileError, warn_of
 from converters.formats.archive import open_untrusted
 from converters.formats.dialects import describe
 from converters.formats.record import CONVERTER, ConversionRecord
@@ -139,6 +139,7 @@ def is_done(plan: Plan, target: Path) -> bool:
         target: A file that is there.
 
     Raises:
+        NewerFileError: If a later version wrote it.
         OSError: If the source cannot be read.
     """
     said = _recorded(plan, target)
@@ -163,6 +164,8 @@ def _recorded(plan: Plan, target: Path) -> Mapping[str, str]:
         if plan.to == "npz":
             return npz.read_record(target)
         record = describe(target).record
+    except NewerFileError:
+        raise
     except (FileFormatError, OSError):
         return {}
     return record.attributes() if record else {}

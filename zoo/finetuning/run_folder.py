@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
 from zoo.finetuning.data import Pictures
+from zoo.networks.run_record import SCHEMA, read_run
 
-FORMAT = 1
 HISTORY_COLUMNS = (
     "phase",
     "epoch",
@@ -119,14 +119,17 @@ class RunFolder:
 
         Raises:
             ArgumentError: There is something in it and nothing is to go on, or it is another run.
+            NewerFileError: A later version started it.
         """
         self.check(resume=resume)
         if self._started.is_file():
-            self._check_same(json.loads(self._started.read_text("utf-8")), json.loads(json.dumps(plan)))
+            before = read_run(self._started)
+            before.pop("format", None)
+            self._check_same(before, json.loads(json.dumps(plan)))
             return
         try:
             self.checkpoint.mkdir(parents=True, exist_ok=True)
-            write_json(self._started, plan)
+            write_json(self._started, {"format": SCHEMA, **plan})
         except OSError as error:
             raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
 

@@ -290,10 +290,13 @@ CLASS_INDEX = Record(
     named=True,
 )
 
+SCHEMA = 1
+"""The number of the form of a registry; an overlay that says none is of it."""
+
 FORM: Record[dict[str, Any]] = Record(
     dict,
     {
-        "schema": (Choice((1,)), "Version of this form"),
+        "schema": (Choice((SCHEMA,)), "Version of this form"),
         "class_indexes": (MapOf(CLASS_INDEX, NAME), "Files that name the classes"),
         "preprocessing": (MapOf(PREPROCESSING, NAME), "Recipes: (image - mean) * scale, channel by channel"),
         "architectures": (MapOf(ARCHITECTURE, NAME), "The networks"),
