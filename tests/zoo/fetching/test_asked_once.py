@@ -11,6 +11,8 @@ import pytest
 import converters.formats.dialects
 import converters.planning.structures
 from tests.support.world import DRIVE, RELEASE, World
+from zoo.fetching.fetcher import Fetcher
+from zoo.networks import weights
 from zoo.storage.cache import Cache
 from zoo.storage.pins import Memory
 
@@ -28,20 +30,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Return how often each of these is asked."""
     counts: Counter[str] = Counter()
 
-    def count(owner: object, name: str, what: str) -> None:
-        real = getattr(owner, name)
-
-        def counted(*arguments: object, **options: object) -> object:
-            counts[what] += 1
-            return real(*arguments, **options)
-
-        monkeypatch.setattr(owner, name, counted)
-
-    count(converters.formats.dialects, "describe", "described")
-    count(converters.planning.structures, "match", "matched")
-    count(Cache, "find", "looked for")
-    count(Memory, "seen", "first seen")
+    count(counts, monkeypatch, converters.formats.dialects, "describe", "described")
+    count(counts, monkeypatch, converters.planning.structures, "match", "matched")
+    count(counts, monkeypatch, Cache, "find", "looked for")
+    count(counts, monkeypatch, Memory, "seen", "first seen")
     return counts
+
+
+def count(counts: Counter[str], monkeypatch: pytest.MonkeyPatch, owner: object, name: str, what: str) -> None:
+    """Count from now on how often something is called."""
+    real = getattr(owner, name)
+
+    def counted(*arguments: object, **options: object) -> object:
+        counts[what] += 1
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, counted)
 
 
 def test_a_published_file(world: World, asked: Counter[str]) -> None:
@@ -68,3 +72,26 @@ def test_a_file_that_the_user_has(world: World, asked: Counter[str]) -> None:
     """What tells which file it is tells whether it is whole."""
     world.resolve(world.file("tf", RELEASE), from_file=world.tf)
     assert asked == {"described": 1, "matched": 1, "first seen": 3}
+
+
+def test_a_file_to_load_weights_from(
+    world: World, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found as it was fetched is what it is read by; a file that is there is opened once."""
+    network = world.network(world.published("th", DRIVE))
+    monkeypatch.setattr(weights, "find_cached", world.fetcher().find_cached)
+    monkeypatch.setattr(
+        weights, "resolve", lambda name, **options: Fetcher(world.cache).resolve(network, **without(options))
+    )
+    monkeypatch.setattr(weights, "_published_names", lambda graph, structure: {})  # it looks for shipped ones
+    count(asked, monkeypatch, weights, "describe", "described")
+    count(asked, monkeypatch, weights, "match", "matched")
+    for _ in range(2):
+        weights._fetched(network, network.graphs["published"], "imagenet", tops=[True], progress=None)
+        assert (asked["described"], asked["matched"]) == (1, 1)
+        asked.clear()
+
+
+def without(options: dict[str, object]) -> dict[str, object]:
+    """Return what the fetcher is asked, which has its progress already."""
+    return {name: value for name, value in options.items() if name != "progress"}
