@@ -15,6 +15,7 @@ A file under its name is whole: it is written under another one first.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from zoo.errors import ArgumentError
 from zoo.finetuning.data import Pictures
 from zoo.networks.run_record import SCHEMA, read_run
+from zoo.storage import disk
 
 HISTORY_COLUMNS = (
     "phase",
@@ -173,7 +175,9 @@ def _shown(name: str, value: object) -> str:
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as JSON."""
-    _replace(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # A name of a file that is not UTF-8 becomes an escape, which JSON has too.
+    disk.replace(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_history(path: Path, epochs: Iterable[Epoch]) -> None:
@@ -220,16 +224,8 @@ def read_probabilities(path: Path) -> NDArray[np.float32]:
 
 
 def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    temporary.replace(path)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    # A name of a file that is not UTF-8 becomes an escape, which JSON has too.
-    temporary.write_text(text, "utf-8", errors="backslashreplace")
-    temporary.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    disk.replace(path, text.getvalue().encode("utf-8", errors="surrogateescape"))
