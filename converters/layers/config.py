@@ -47,11 +47,6 @@ class Feature:
     rows: Rows | None = None
     reshaped: bool = False
 
-    @property
-    def is_map(self) -> bool:
-        """Whether this may be a feature map: it has space beside its channels."""
-        return len(self.shape) > 2
-
 
 # A layer's name, and which of its uses.
 _Use = tuple[str, int]
