@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -240,8 +240,8 @@ def plan_file(
         hard_sigmoid=hard_sigmoid,
     )
     _refuse_same(plan)
-    planned_texts(plan)  # refuses what could not be written down later, before anything is read
-    return with_evidence(plan)
+    # What could not be written down later is refused before anything is read.
+    return with_evidence(replace(plan, texts=planned_texts(plan)))
 
 
 def convert_file(

@@ -35,6 +35,10 @@ class FileFormatError(ZooError):
     """A file is not a Keras weights file that can be read; the message says what it is instead."""
 
 
+class NewerFileError(FileFormatError):
+    """A later version wrote the file, in a form that this one does not know."""
+
+
 class StructureMismatchError(ZooError):
     """A weights file does not hold exactly the layers of an architecture; names the layer and both shapes."""
 

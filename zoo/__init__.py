@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from converters.errors import ConversionWarning, ZooError
+from converters.version import VERSION
 
 if TYPE_CHECKING:
     from zoo.fetching.fetcher import fetch
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from zoo.surgery.folding import fuse
     from zoo.surgery.prefix import with_preprocessing
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ConversionWarning",

@@ -3,6 +3,7 @@
 All of it lies in attributes of the file's root, each of them text. Facts, which plans go by:
 
 =======================  ==================================================================================
+``zoo_schema``           the number of the record's form, :data:`SCHEMA`; 0.1.0 left it out, which is 1
 ``zoo_layout``           ``th`` or ``tf``: the order of the file's axes
 ``zoo_kernels``          ``th`` or ``tf``: how its convolution kernels are stored
 ``zoo_network``          JSON: what is known of the network in any form (see :mod:`converters.layers.network`)
@@ -44,16 +45,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from converters.arrays.form import Form
-from converters.errors import FileFormatError, ZooError
+from converters.errors import FileFormatError, NewerFileError, ZooError
 from converters.hdf5.reader import Node
 from converters.layers.network import ATTRIBUTE, Network, parse_network
 from converters.limits import clipped, load_json
-from converters.version import RULES_NUMBER
+from converters.version import FIRST_SCHEMA, RULES_NUMBER, VERSION, newer_fault
 
 PREFIX = "zoo_"
 _LISTED = 3
 """How many arrays a sentence for people names."""
-VERSION = "0.1.0"
+SCHEMA = 1
+"""The number of the record's form: raised where an older version would take it for something else."""
 CONVERTER = f"keras-weight-zoo {VERSION}"
 
 
@@ -121,6 +123,7 @@ class ConversionRecord:
     def attributes(self) -> dict[str, str]:
         """Return the record as the attributes that hold it."""
         values = {
+            "zoo_schema": str(SCHEMA),
             "zoo_layout": self.form.layout,
             "zoo_kernels": self.form.kernels,
             "zoo_source_sha256": self.source_sha256,
@@ -148,16 +151,27 @@ def read_record(top: Node) -> ConversionRecord | None:
         top: The file's root.
 
     Raises:
+        NewerFileError: If a later version wrote it.
         FileFormatError: If there is a record but it cannot be understood.
     """
-    if top.attribute("zoo_layout") is None and top.attribute("zoo_kernels") is None:
+    if all(top.attribute(name) is None for name in ("zoo_schema", "zoo_layout", "zoo_kernels")):
         return None
     try:
+        _check_schema(top)
         return _read_record(top)
+    except NewerFileError as error:
+        raise NewerFileError(f"{top.file}: {error}") from error
     except (ZooError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"{top.file}: the record of an earlier conversion is damaged ({error})"
         ) from error
+
+
+def _check_schema(top: Node) -> None:
+    """Raise if the record is of a form that a later version brought."""
+    text = top.text("zoo_schema")
+    if fault := newer_fault(FIRST_SCHEMA if text is None else int(text), SCHEMA):
+        raise NewerFileError(f"the record of its conversion {fault}")
 
 
 def _read_record(top: Node) -> ConversionRecord:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from converters.arrays.rows import Flattened, parse_flattened
-from converters.errors import FileFormatError
+from converters.errors import FileFormatError, NewerFileError
 from converters.limits import load_json
+from converters.version import newer_fault
 
 ATTRIBUTE = "zoo_network"
 SCHEMA = 1
@@ -119,9 +120,12 @@ def parse_network(text: str) -> Network:
     """Return the facts that a text holds.
 
     Raises:
-        FileFormatError: If it holds something else, or was written by a later version.
+        NewerFileError: If a later version wrote it.
+        FileFormatError: If it holds something else.
     """
     facts = load_json(text, ATTRIBUTE)
+    if fault := newer_fault(facts.get("schema") if isinstance(facts, dict) else None, SCHEMA):
+        raise NewerFileError(f"{ATTRIBUTE} {fault}")
     if not isinstance(facts, dict) or not isinstance(facts.get("layers"), list):
         raise FileFormatError(f"{ATTRIBUTE} is not a list of layers")
     if facts.get("schema") != SCHEMA:

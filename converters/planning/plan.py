@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,21 @@ _CONTAINERS = ("safetensors", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Texts:
+    """What becomes of the texts of a file that tell its layout and its kernels.
+
+    Attributes:
+        attributes: The root's attributes that change.
+        backends: The ``backend`` attribute by kernels, for the new file's record.
+        configs: The ``model_config`` by layout, for the same.
+    """
+
+    attributes: Mapping[str, str]
+    backends: Mapping[str, str]
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A conversion, array by array, and how each fact behind it was learned.
 
@@ -87,6 +102,7 @@ class Plan:
         notes: What the user should know, one sentence each; what had to be taken for granted is a
             :class:`converters.errors.Doubt`, which users of Python are warned of.
         scaled: The recurrent layers whose gates are multiplied by 1.2, for today's hard sigmoid.
+        texts: What becomes of the file's texts, where that was worked out already.
     """
 
     description: Description
@@ -102,6 +118,7 @@ class Plan:
     folded: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     scaled: tuple[str, ...] = ()
+    texts: Texts | None = field(default=None, repr=False, compare=False)
 
     @property
     def path(self) -> Path:

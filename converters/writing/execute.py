@@ -21,7 +21,7 @@ from converters.arrays.form import Kernels
 from converters.arrays.moves import Values
 from converters.arrays.planned import PlannedArray
 from converters.boundary import guarded
-from converters.errors import FileFormatError, warn_of
+from converters.errors import FileFormatError, NewerFileError, warn_of
 from converters.formats.archive import open_untrusted
 from converters.formats.dialects import describe
 from converters.formats.record import CONVERTER, ConversionRecord
@@ -30,7 +30,7 @@ from converters.hdf5.writer import write_text
 from converters.layers.config import converted_config
 from converters.layers.table import NATIVE
 from converters.planning.facts import kernels_of_backend
-from converters.planning.plan import Plan, plan_digest
+from converters.planning.plan import Plan, Texts, plan_digest
 from converters.version import RULES_NUMBER
 from converters.writing.copying import Task, TreeCopier, datasets_of, fill, source_values
 from converters.writing.files import new_file, sha256_of, sync
@@ -115,12 +115,13 @@ def write(
     """
     wanted = plan.description.nbytes < VERIFIED_BELOW if verify is None else verify
     with new_file(plan.path, target, force=force) as temporary, _threads() as pool:
-        texts, record = planned_texts(plan)
+        texts = plan.texts or planned_texts(plan)
+        record = _record(plan, texts)
         # Hashing takes longest, and releases the interpreter's lock: it begins first.
         digest = pool.submit(sha256_of, plan.path)
         with open_untrusted(plan.path, known=plan.description.stamp) as source:
             making = _Making(plan=plan, source=source, path=temporary, pool=pool, progress=progress)
-            tasks = making.make(texts)
+            tasks = making.make(texts.attributes)
             synced = pool.submit(sync, temporary)
             if wanted:
                 hdf5 = plan.to not in _NOT_HDF5
@@ -139,6 +140,7 @@ def is_done(plan: Plan, target: Path) -> bool:
         target: A file that is there.
 
     Raises:
+        NewerFileError: If a later version wrote it.
         OSError: If the source cannot be read.
     """
     said = _recorded(plan, target)
@@ -163,6 +165,8 @@ def _recorded(plan: Plan, target: Path) -> Mapping[str, str]:
         if plan.to == "npz":
             return npz.read_record(target)
         record = describe(target).record
+    except NewerFileError:
+        raise
     except (FileFormatError, OSError):
         return {}
     return record.attributes() if record else {}
@@ -228,19 +232,26 @@ class _Making:
                 write_text(file.id, name, value)
 
 
-def planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
-    """Return the root's attributes that change, and the record, still without the source's digest.
+def planned_texts(plan: Plan) -> Texts:
+    """Work out what becomes of a file's texts; in another dialect nothing is left of them.
 
     Raises:
         ConversionError: If the model's configuration cannot be told in the new layout.
     """
+    if plan.to is not None:
+        return Texts(attributes={}, backends={}, configs={})
     with guarded(plan.path):
-        return _planned_texts(plan)
+        backend, backends = _new_backend(plan)
+        config, configs = _new_config(plan)
+    changed = {"backend": backend, "model_config": config}
+    attributes = {name: text for name, text in changed.items() if text is not None}
+    return Texts(attributes=attributes, backends=backends, configs=configs)
 
 
-def _planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
+def _record(plan: Plan, texts: Texts) -> ConversionRecord:
+    """Return the record of a conversion, still without the source's digest."""
     description = plan.description
-    record = ConversionRecord(
+    return ConversionRecord(
         form=plan.target,
         source=plan.source,
         source_sha256="",
@@ -249,14 +260,9 @@ def _planned_texts(plan: Plan) -> tuple[dict[str, str], ConversionRecord]:
         scaled=plan.scaled or (description.record.scaled if description.record else ()),
         cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE and plan.to is not None),
         source_dialect=None if plan.to is None else description.dialect,
+        backends=texts.backends,
+        configs=texts.configs,
     )
-    if plan.to is not None:
-        return {}, record
-    backend, backends = _new_backend(plan)
-    config, configs = _new_config(plan)
-    texts = {"backend": backend, "model_config": config}
-    record = replace(record, backends=backends, configs=configs)
-    return {name: text for name, text in texts.items() if text is not None}, record
 
 
 def _new_backend(plan: Plan) -> tuple[str | None, dict[str, str]]:

@@ -290,7 +290,7 @@ FACTS = '{"schema":1,"layers":[{"name":"conv1","kind":"Dense","flatten":"FLATTEN
         ("zoo_verified", '{"arrays": [], "values": 1, "recomputed": []}', "int() argument must be"),
         ("zoo_verified", "5", "'int' object is not subscriptable"),
         ("zoo_network", "[]", "zoo_network is not a list of layers"),
-        ("zoo_network", '{"schema":2,"layers":[]}', "zoo_network has schema 2; this version reads 1"),
+        ("zoo_network", '{"schema":"2","layers":[]}', "zoo_network has schema '2'; this version reads 1"),
         ("zoo_network", '{"schema":1,"layers":[{}]}', "zoo_network has a layer without a name"),
         (
             "zoo_network",

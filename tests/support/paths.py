@@ -11,3 +11,6 @@ DIALECTS = DATA / "dialects"
 """Small models of Keras 0.3 to 2.2.4, and what they computed."""
 NETWORK_DATA = DATA / "networks"
 """What the original software computed with the eleven networks."""
+
+WRITTEN_BEFORE = ROOT / "tests" / "data" / "0.1.0"
+"""What version 0.1.0 wrote."""

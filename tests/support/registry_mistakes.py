@@ -186,8 +186,8 @@ FORM: dict[str, Error] = {
     "unknown form": Error(
         after="\nschema",
         old=": 1",
-        new=": 2",
-        message="registry.yaml: schema: 2 is not one of 1",
+        new=": 0",
+        message="registry.yaml: schema: 0 is not one of 1",
     ),
 }
 

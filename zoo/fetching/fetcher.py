@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +27,7 @@ from zoo.errors import (
     StructureMismatchError,
     UnknownNameError,
 )
-from zoo.fetching.verification import check_class_index, check_structure, check_whole, is_attested
+from zoo.fetching.verification import Opened, check_class_index, check_structure, check_whole, is_attested
 from zoo.registry import architecture, get_registry, weights_files
 from zoo.registry.digests import CHUNK, Hashes, verify_file
 from zoo.registry.records import Architecture, ClassIndex, WeightsFile
@@ -52,12 +52,14 @@ class Fetched:
         path: Where it lies, or where its converted copy lies.
         converted: Whether ``path`` is a converted copy: then its form is not the one that ``file`` states.
         notes: What the user should know, one line each.
+        opened: What was found in the published file, if it had to be looked into.
     """
 
     file: WeightsFile
     path: Path
     converted: bool = False
     notes: tuple[str, ...] = ()
+    opened: Opened | None = field(default=None, repr=False, compare=False)
 
 
 def fetch(
@@ -408,22 +410,23 @@ class Fetcher:
         url: str,
         *,
         mirror: str | None = None,
+        opened: Opened | None = None,
     ) -> Fetched:
         """Give a file whose published digests were checked its place, if it holds what it should."""
         item = Item.of_weights(network.name, file)
         # First whether it is whole: what is refused after that is offered to be accepted.
         try:
-            check_whole(network, file, temporary, url)
+            opened = opened or check_whole(network, file, temporary, url)
         except (FileFormatError, StructureMismatchError) as error:
             undone = self._cache.reject(item, digests["sha256"])
             if undone is None:
                 raise
             raise type(error)(f"{error}; {undone}") from error
-        self._cache.check_seen(item, digests["sha256"], url)
-        is_known = self._cache.seen(item) is not None or is_attested(file)
+        seen = self._cache.check_seen(item, digests["sha256"], url)
+        is_known = seen is not None or is_attested(file)
         notes = () if is_known else (_first_seen(file, digests["sha256"], mirror),)
         path = self._cache.keep(temporary, item, digests=digests, url=url)
-        return Fetched(file=file, path=path, notes=notes)
+        return Fetched(file=file, path=path, notes=notes, opened=opened.at(path))
 
     # What the user has.
 
@@ -436,8 +439,8 @@ class Fetcher:
         algorithms = {"sha256", *(digest.algorithm for file in files for digest in file.digests)}
         with scratch(self._cache.partials, files[0].id, self._clock.time()) as temporary:
             digests = self._copy(source, temporary, algorithms)
-            file = self._identify(network, files, source, temporary, digests)
-            return self._keep(network, file, temporary, digests, source.resolve().as_uri())
+            file, opened = self._identify(network, files, source, temporary, digests)
+            return self._keep(network, file, temporary, digests, source.resolve().as_uri(), opened=opened)
 
     def _copy(self, source: Path, target: Path, algorithms: Iterable[str]) -> dict[str, str]:
         """Copy a file, so that what is checked from here on cannot be changed by anybody else."""
@@ -468,8 +471,10 @@ class Fetcher:
         source: Path,
         path: Path,
         digests: Mapping[str, str],
-    ) -> WeightsFile:
+    ) -> tuple[WeightsFile, Opened | None]:
         """Return which published file a file is: by its digests, or where there are none by what it holds.
+
+        What was found in it is returned as well, if it was looked into.
 
         Raises:
             DownloadError: It is none of them, or could be several that are not alike.
@@ -479,30 +484,28 @@ class Fetcher:
             try:
                 verify_file(path, file.digests, file.bytes, known=digests, label=file.id)
                 if file.digests:
-                    return file
-                check_whole(network, file, path, file.id)
+                    return file, None
+                opened = check_whole(network, file, path, file.id)
                 item, url = Item.of_weights(network.name, file), source.resolve().as_uri()
                 self._cache.check_seen(item, digests["sha256"], file.id, url=url)
-                fitting.append(file)
+                fitting.append((file, opened))
             except (DownloadError, FileFormatError, StructureMismatchError) as error:
                 reasons.append(str(error))
         if not fitting:
             advice = "get the file from somewhere else, or say with --weights and --no-top what it is"
             raise DownloadError(_table(f"{source}: is no weights file of {network.name}:", reasons, advice))
-        if len({(file.layout, file.kernels) for file in fitting}) > 1:
-            names = ", ".join(file.id for file in fitting)
+        if len({(file.layout, file.kernels) for file, _ in fitting}) > 1:
+            names = ", ".join(file.id for file, _ in fitting)
             raise DownloadError(f"{source}: could be any of {names}, and nothing in the file tells which")
         return fitting[0]
 
     # The other form.
 
     def _converted(self, network: Architecture, found: Fetched, backend: Backend) -> Fetched:
-        """Return a copy of a file in another form, converted now or before."""
+        """Return a copy of a file in another form; there was none before, but one may come meanwhile."""
         file, item = found.file, Item.of_weights(network.name, found.file)
-        path = self._cache.find(item, backend)
-        if path is None:
-            with self._alone(item, f"converting {file.id}", backend):
-                path = self._cache.find(item, backend) or self._convert_and_keep(network, found, backend)
+        with self._alone(item, f"converting {file.id}", backend):
+            path = self._cache.find(item, backend) or self._convert_and_keep(network, found, backend)
         form = f"layout {file.layout} and kernels {file.kernels}"
         note = f"{file.id} was published with {form}: this is a converted copy"
         return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
@@ -524,7 +527,7 @@ class Fetcher:
         from converters.writing.execute import write
 
         file = found.file
-        description, matched = check_structure(network, file, found.path, str(found.path))
+        description, matched = found.opened or check_structure(network, file, found.path, str(found.path))
         plan = make_plan(
             description,
             target=Form(layout=backend, kernels=backend),

@@ -6,8 +6,9 @@ This is what stands in for a digest where none was published, and what finds a w
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
 from zoo.registry.records import Architecture, ClassIndex, WeightsFile
@@ -15,6 +16,22 @@ from zoo.registry.records import Architecture, ClassIndex, WeightsFile
 if TYPE_CHECKING:
     from converters.formats.description import Description
     from converters.planning.structures import Match, Structure
+
+
+class Opened(NamedTuple):
+    """A file that was found to hold what its registry entry says, for whoever needs to know more of it.
+
+    Attributes:
+        description: What it is.
+        match: How its layers are those of its structure.
+    """
+
+    description: Description
+    match: Match
+
+    def at(self, path: Path) -> Opened:
+        """Return the same of the file under another name."""
+        return self._replace(description=replace(self.description, path=path))
 
 
 def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
@@ -35,10 +52,8 @@ def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
     return structure.without([own.name for first, own in pairs if plain_name(first.name) in top])
 
 
-def check_structure(
-    network: Architecture, file: WeightsFile, path: Path, label: str
-) -> tuple[Description, Match]:
-    """Check that a file holds exactly what its registry entry says.
+def check_structure(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened:
+    """Check that a file holds exactly what its registry entry says, and return what was found.
 
     Args:
         network: The network.
@@ -68,11 +83,11 @@ def check_structure(
             )
             raise RegistryError(f"{message} ({reason})") from error
         raise type(error)(reason) from error
-    return description, matched
+    return Opened(description, matched)
 
 
-def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> None:
-    """Check that a file holds exactly what its registry entry says, and that nothing of it is missing.
+def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened:
+    """Check that a file holds exactly what its registry entry says and nothing of it is missing; return it.
 
     That is what a file must pass before anything is held to it, or offered to be. Of a file that has a
     published digest the digest tells whether it is whole; of any other each packed value is unpacked.
@@ -91,17 +106,18 @@ def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str
     from converters.formats.archive import open_untrusted
     from converters.writing.copying import datasets_of
 
-    description, _ = check_structure(network, file, path, label)
+    opened = check_structure(network, file, path, label)
     if is_attested(file):
-        return
+        return opened
     try:
-        with open_untrusted(path, known=description.stamp) as source:
+        with open_untrusted(path, known=opened.description.stamp) as source:
             for dataset in datasets_of(source.tree).values():
                 # Contiguous values lie within the file: the reader has seen to it.
                 for _ in source.blocks(dataset) if dataset.layout == "chunked" else ():
                     pass
     except FileFormatError as error:
         raise FileFormatError(str(error).replace(str(path), label)) from error
+    return opened
 
 
 def check_class_index(index: ClassIndex, path: Path, label: str) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, FileFormatError
 from zoo.finetuning.data import Pictures, Problem, digest_images
 from zoo.finetuning.job import Result
 from zoo.finetuning.options import typed_as_they_are
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.networks.heads import compile_for_finetuning
+from zoo.networks.run_record import read_run
 
 
 def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
@@ -28,9 +29,15 @@ def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
 
 
 def read_record(folder: RunFolder) -> dict[str, Any]:
-    """Return what a finished run says of itself."""
-    record: dict[str, Any] = json.loads(folder.record.read_text("utf-8"))
-    return record
+    """Return what a finished run says of itself.
+
+    Raises:
+        FileFormatError: It is damaged, or a later version wrote it.
+    """
+    try:
+        return read_run(folder.record)
+    except ValueError as error:
+        raise FileFormatError(f"{folder.record}: not as a run writes it: {error}") from error
 
 
 def asked_of(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,6 @@ from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
 from zoo.finetuning.report import write_report
 from zoo.finetuning.run_folder import (
-    FORMAT,
     RunFolder,
     TrainingEpoch,
     write_history,
@@ -49,6 +48,7 @@ from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
 from zoo.networks import heads
+from zoo.networks.run_record import SCHEMA
 from zoo.registry import get_registry
 from zoo.storage.cache import FEATURES, default_home
 from zoo.surgery.graph import ends
@@ -467,7 +467,7 @@ class Job:
         about = dict(settings.about)
         takes = INCLUDED if settings.include_preprocessing or self._recipe is None else self._recipe.name
         return {
-            "format": FORMAT,
+            "format": SCHEMA,
             "status": "finished" if result.failure is None else "failed",
             "failure": result.failure,
             "network": self.anatomy.model.name,

@@ -15,6 +15,7 @@ A file under its name is whole: it is written under another one first.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,8 +27,9 @@ from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
 from zoo.finetuning.data import Pictures
+from zoo.networks.run_record import SCHEMA, read_run
+from zoo.storage import disk
 
-FORMAT = 1
 HISTORY_COLUMNS = (
     "phase",
     "epoch",
@@ -119,14 +121,17 @@ class RunFolder:
 
         Raises:
             ArgumentError: There is something in it and nothing is to go on, or it is another run.
+            NewerFileError: A later version started it.
         """
         self.check(resume=resume)
         if self._started.is_file():
-            self._check_same(json.loads(self._started.read_text("utf-8")), json.loads(json.dumps(plan)))
+            before = read_run(self._started)
+            before.pop("format", None)
+            self._check_same(before, json.loads(json.dumps(plan)))
             return
         try:
             self.checkpoint.mkdir(parents=True, exist_ok=True)
-            write_json(self._started, plan)
+            write_json(self._started, {"format": SCHEMA, **plan})
         except OSError as error:
             raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
 
@@ -170,7 +175,9 @@ def _shown(name: str, value: object) -> str:
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as JSON."""
-    _replace(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # A name of a file that is not UTF-8 becomes an escape, which JSON has too.
+    disk.replace(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_history(path: Path, epochs: Iterable[TrainingEpoch]) -> None:
@@ -217,16 +224,8 @@ def read_probabilities(path: Path) -> NDArray[np.float32]:
 
 
 def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    temporary.replace(path)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    # A name of a file that is not UTF-8 becomes an escape, which JSON has too.
-    temporary.write_text(text, "utf-8", errors="backslashreplace")
-    temporary.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    disk.replace(path, text.getvalue().encode("utf-8", errors="surrogateescape"))

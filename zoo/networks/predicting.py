@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from zoo.networks.images import (
 )
 from zoo.networks.loading import load
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
+from zoo.networks.run_record import read_run
 from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
@@ -285,7 +285,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     """Return what a finished run says of itself.
 
     Raises:
-        FileFormatError: There is no finished run in the folder.
+        FileFormatError: There is no finished run in the folder, or a later version wrote it.
     """
     path = folder / _RECORD
     if not path.is_file() or not (folder / _MODEL).is_file():
@@ -293,7 +293,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
         message = f"{folder}: is no network's name, nor the folder of a finished run: it has no {missing}"
         raise FileFormatError(message)
     try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        record = read_run(path)
         for key in ("classes", "input", "preprocessing", "data_format"):
             record[key]
         Depth.from_record(record.get("depth"))

@@ -29,6 +29,7 @@ from converters.planning.structures import Match, Structure, load_structure, mat
 from converters.writing.deviations import with_evidence
 from converters.writing.execute import reader
 from zoo.fetching.fetcher import find_cached, resolve
+from zoo.fetching.verification import Opened
 from zoo.naming import hidden_note, is_written_as_path
 from zoo.registry import fields, weights_files
 from zoo.registry.families import FAMILIES
@@ -176,7 +177,9 @@ def _fetched(
     for note in found.notes:
         _LOG.warning("%s", note)
     # A converted copy has another form than its source; its own record tells it.
-    return _opened(found.path, network, (graph,), registered=None if found.converted else found.file)
+    if found.converted:
+        return _opened(found.path, network, (graph,))
+    return _opened(found.path, network, (graph,), registered=found.file, known=found.opened)
 
 
 def is_path(weights: object) -> bool:
@@ -210,9 +213,10 @@ def _opened(
     *,
     kernels: Kernels | None = None,
     registered: WeightsFile | None = None,
+    known: Opened | None = None,
 ) -> Weights:
-    description = describe(path)
-    graph, found = _recognised(description, graphs)
+    description = known.description if known else describe(path)
+    graph, found = (next(iter(graphs)), known.match) if known else _recognised(description, graphs)
     form = None
     if registered is not None:
         form = Form(layout=registered.layout, kernels=registered.kernels)

@@ -19,13 +19,14 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from converters.version import newer_fault
 from zoo.errors import RegistryError, UnknownNameError
 from zoo.registry import fields
 from zoo.registry.assembly import assemble
 from zoo.registry.fields import Mistake
-from zoo.registry.form import FORM
+from zoo.registry.form import FORM, SCHEMA
 from zoo.registry.records import Architecture, Kernels, Layout, Registry, WeightsFile
 from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
 from zoo.variables import path_list_variable
@@ -67,14 +68,21 @@ def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
     """
     base = find_registry()
     origins = Origins(base.name)
-    raw = read_yaml(base, base.name)
+    raw = _read(base, base.name)
     for overlay in overlays_from_environment() if overlays is None else overlays:
-        lay_over(raw, read_yaml(overlay, str(overlay)), str(overlay), origins)
+        lay_over(raw, _read(overlay, str(overlay)), str(overlay), origins)
     try:
         return assemble(FORM.check(raw, ()))
     except Mistake as error:
         mistake = Mistake(origins.written(error.path), error.reason)
         raise RegistryError(f"{origins.of(error.path)}: {mistake}") from None
+
+
+def _read(path: Path, label: str) -> dict[str, Any]:
+    raw = read_yaml(path, label)
+    if fault := newer_fault(raw.get("schema"), SCHEMA):
+        raise RegistryError(f"{label}: {fault}")
+    return raw
 
 
 def get_registry() -> Registry:

@@ -199,7 +199,7 @@ class Cache:
                 return path
         return _Shelf(self.home, self.memory, writable=True).find(item, form)
 
-    def check_seen(self, item: Item, sha256: str, label: str, *, url: str | None = None) -> None:
+    def check_seen(self, item: Item, sha256: str, label: str, *, url: str | None = None) -> Seen | None:
         """Accept a file only if it is the one that was first seen under this name, or the first one.
 
         A refusal is remembered, so that the user can look at it and accept it.
@@ -210,15 +210,22 @@ class Cache:
             label: Where it came from; messages begin with it.
             url: The same as an address, where the label is none.
 
+        Returns:
+            What it was when it was first seen, if it ever was.
+
         Raises:
             ChecksumError: It is another one; the message says how to accept it.
             CacheError: What is remembered is damaged, or the refusal cannot be written down.
         """
         seen = self.seen(item)
         if seen is None or seen.sha256 == sha256:
-            return
-        self.memory.refuse(item.key, Refused(sha256=sha256, url=url or label, refused=self.moment()))
-        raise ChecksumError(
+            return seen
+        raise self._refused(item, seen, sha256, label, url or label)
+
+    def _refused(self, item: Item, seen: Seen, sha256: str, label: str, url: str) -> ChecksumError:
+        """Remember that a file was refused, and return the error that says so."""
+        self.memory.refuse(item.key, Refused(sha256=sha256, url=url, refused=self.moment()))
+        return ChecksumError(
             f"{label}: this is another file than the one first seen: its sha256 is {sha256}, on"
             f" {seen.first_seen} it was {seen.sha256} (from {seen.url}); to accept the new one:"
             f" zoo trust {item.key} --accept {sha256}"
@@ -289,7 +296,8 @@ class Cache:
             size = temporary.stat().st_size
         seen = Seen(sha256=sha256, bytes=size, url=url, first_seen=self.moment(), other_digests=())
         first = self.memory.see(item.key, seen.with_digests(digests))
-        self.check_seen(item, sha256, item.key)
+        if first.sha256 != sha256:
+            raise self._refused(item, first, sha256, item.key, item.key)
         if first.bytes is None:  # the user named this digest before the file had come
             self.memory.hold_to(item.key, seen.with_digests(digests))
             self.memory.discard_aside(item.key)
@@ -310,10 +318,12 @@ class Cache:
         Raises:
             CacheError: The source is not known, or the cache cannot be written.
         """
-        source = self.remembered(item)
+        own = self.seen(item)
+        source = own or self.remembered(item)
         if source is None:
             raise CacheError(f"{item.key}: a converted copy cannot be kept of a file that was never seen")
-        self.memory.see(item.key, source)
+        if own is None:
+            self.memory.see(item.key, source)
         with disk.writing(temporary):
             sha256 = hash_file(temporary, ["sha256"])["sha256"]
         made = Converted(rules=RULES_NUMBER, plan=plan, source=item.facts, sha256=sha256)

@@ -20,12 +20,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from converters.version import newer_fault
 from zoo.errors import CacheError, ChecksumError, DownloadError, ZooError
 from zoo.registry.digests import hash_file
 from zoo.registry.fields import Anything, Choice, Mistake, Record, Text, Whole
 from zoo.storage.cache import Cache, Item
 from zoo.storage.destinations import Destination
 from zoo.storage.progress import Progress, Silence
+
+SCHEMA = 1
+"""The number of the form of both lists, which call it ``format``."""
 
 INDEX = "index.json"
 CHECKED = "checked.json"
@@ -81,7 +85,7 @@ _HELD = Record(
 _INDEX: Record[dict[str, object]] = Record(
     dict,
     {
-        "format": (Choice((1,)), "Version of this form"),
+        "format": (Choice((SCHEMA,)), "Version of this form"),
         "files": (Anything(), "The files, by the registry's id"),
     },
 )
@@ -101,8 +105,7 @@ def parse_index(data: bytes, label: str) -> dict[str, Held]:
         DownloadError: It is none.
     """
     try:
-        files = _INDEX.check(json.loads(data), ())["files"]
-        assert isinstance(files, dict)
+        files = _listed(data, label)
         held = {key: _HELD.check(entry, ("files", key)) for key, entry in files.items()}
     except ValueError as error:
         raise DownloadError(f"{label}: is no index of a mirror: it is not JSON") from error
@@ -114,10 +117,26 @@ def parse_index(data: bytes, label: str) -> dict[str, Held]:
     return held
 
 
+def _listed(data: bytes, label: str) -> dict[str, object]:
+    """Return what a list has under ``files``.
+
+    Raises:
+        DownloadError: A later version wrote it.
+        ValueError: It is not JSON.
+        Mistake: It is no such list.
+    """
+    raw = json.loads(data)
+    if fault := newer_fault(raw.get("format") if isinstance(raw, dict) else None, SCHEMA):
+        raise DownloadError(f"{label}: {fault}")
+    files = _INDEX.check(raw, ())["files"]
+    assert isinstance(files, dict)
+    return files
+
+
 def write_index(held: Mapping[str, Held]) -> bytes:
     """Return the index of a mirror that holds these files."""
     files = {key: asdict(entry) for key, entry in sorted(held.items())}
-    return (json.dumps({"format": 1, "files": files}, indent=1) + "\n").encode()
+    return (json.dumps({"format": SCHEMA, "files": files}, indent=1) + "\n").encode()
 
 
 def mirror(
@@ -241,17 +260,20 @@ class _Hashed:
     def remember(self) -> None:
         """Write down for the next run what is known by now."""
         if self._now != self._before:
-            text = json.dumps({"format": 1, "files": self._now}, indent=1, sort_keys=True)
+            text = json.dumps({"format": SCHEMA, "files": self._now}, indent=1, sort_keys=True)
             self._destination.write(CHECKED, f"{text}\n".encode())
 
 
 def _read_checked(destination: Destination) -> dict[str, str]:
-    """Return in which state files were when they were hashed; nothing if that cannot be read."""
+    """Return in which state files were when they were hashed; nothing if that cannot be read.
+
+    Raises:
+        DownloadError: A later version wrote it.
+    """
     try:
-        files = _INDEX.check(json.loads(destination.read(CHECKED) or b""), ())["files"]
+        files = _listed(destination.read(CHECKED) or b"", destination.name(CHECKED))
     except (ValueError, Mistake):
         return {}  # then they are hashed again
-    assert isinstance(files, dict)
     return {str(path): str(state) for path, state in files.items()}
 
 

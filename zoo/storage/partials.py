@@ -27,10 +27,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from converters.version import newer_fault
 from zoo.errors import ChecksumError, FileFormatError, RegistryError, StructureMismatchError
 from zoo.storage.disk import make_folder, writing
+
+SCHEMA: Final = 1
+"""The number of the form of ``about.json``, which 0.1.0 left out."""
 
 DATA: Final = "data"
 ABOUT: Final = "about.json"
@@ -117,7 +121,7 @@ class Partial:
 
     def _note(self, about: About) -> None:
         temporary = self.folder / f"{ABOUT}.new"
-        temporary.write_text(json.dumps(asdict(about)), "utf-8")
+        temporary.write_text(json.dumps({"schema": SCHEMA, **asdict(about)}), "utf-8")
         temporary.replace(self.folder / ABOUT)
         self.about = about
 
@@ -243,7 +247,8 @@ def _taken_over(home: Path, key: str) -> Partial | None:
     found = []
     for entry in home.glob(f"{key}~*"):
         name = _parsed(entry)
-        if name and name["key"] == key and not name["scratch"] and _is_ownerless(name["owner"]):
+        claimable = name and name["key"] == key and not name["scratch"] and _is_ownerless(name["owner"])
+        if claimable and not newer_fault(_said(entry).get("schema"), SCHEMA):
             found.append((_size(entry / DATA), entry))
     for _, entry in sorted(found, reverse=True):
         mine = home / _own_name(key)
@@ -260,14 +265,21 @@ def _new(home: Path, key: str, ending: str = "") -> Partial:
 
 def _read_about(folder: Path) -> About | None:
     """Return what a partial says of itself, or ``None`` if that cannot be read: then it is begun anew."""
+    raw = _said(folder)
+    raw.pop("schema", None)
+    known = {field.name for field in fields(About)}
+    if set(raw) != known or not isinstance(raw["url"], str):
+        return None
+    return About(**raw)
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    """Return the values in which a partial says what it is; none if they cannot be read."""
     try:
         raw = json.loads((folder / ABOUT).read_text("utf-8"))
     except (OSError, ValueError):
-        return None
-    known = {field.name for field in fields(About)}
-    if not isinstance(raw, dict) or set(raw) != known or not isinstance(raw["url"], str):
-        return None
-    return About(**raw)
+        return {}
+    return raw if isinstance(raw, dict) else {}
 
 
 def _give_back_if_possible(partial: Partial) -> None:

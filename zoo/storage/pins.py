@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from converters.version import FIRST_SCHEMA, newer_fault
 from zoo.errors import CacheError, RegistryError
 from zoo.registry.digests import DIGEST_PATTERN, parse_digest
 from zoo.registry.fields import Anything, Choice, ListOf, Maybe, Mistake, Record, Text, Whole
@@ -32,6 +33,12 @@ from zoo.storage import disk
 SUMMARY = "seen.yaml"
 FOLDER = "_memory"
 """No architecture can have this name: theirs start with a letter or a digit."""
+
+SCHEMA = 1
+"""The number of the form of the small files, which each of them says; 0.1.0 wrote none."""
+
+SUMMARY_SCHEMA = 1
+"""The number of the form of ``seen.yaml``, which calls it ``format``."""
 
 _HEADER = """\
 # What published files were when this cache first saw them. A file that differs is refused from then on;
@@ -170,7 +177,7 @@ _CONVERTED = Record(
 _SUMMARY: Record[dict[str, Any]] = Record(
     dict,
     {
-        "format": (Choice((1,)), "Version of this form"),
+        "format": (Choice((SUMMARY_SCHEMA,)), "Version of this form"),
         "seen": (Maybe(Anything()), "What published files were when they were first fetched, by key"),
     },
 )
@@ -229,6 +236,7 @@ class Memory:
         Raises:
             CacheError: It cannot be written.
         """
+        self._summary()  # if it cannot be read, nothing is written
         self._write(_entry(self._seen, key), seen)
         self._write_summary()
 
@@ -238,8 +246,8 @@ class Memory:
         Raises:
             CacheError: The memory cannot be written.
         """
-        path = _entry(self._seen, key)
-        if not path.exists() and key not in self._summary():
+        path, listed = _entry(self._seen, key), self._summary()
+        if not path.exists() and key not in listed:
             return  # where nothing is remembered nothing is written
         _discard(path)
         self.discard_aside(key)
@@ -338,6 +346,7 @@ class Memory:
     # The files.
 
     def _write(self, path: Path, entry: Seen | Refused | Verified | Converted) -> None:
+        _refuse_newer(path)
         with disk.writing(path):
             disk.replace(path, _json(entry))
 
@@ -351,7 +360,7 @@ class Memory:
             entries = current
             merged = sorted({**self._summary(), **entries}.items())
             kept = {key: asdict(seen) for key, seen in merged if key != without or key in entries}
-            content = {"format": 1, "seen": kept}
+            content = {"format": SUMMARY_SCHEMA, "seen": kept}
             text = _HEADER + yaml.safe_dump(_plain(content), sort_keys=False, width=200)
             with disk.writing(self.summary_path):
                 disk.replace(self.summary_path, text.encode())
@@ -375,6 +384,7 @@ def _read_summary(path: Path, stamp: tuple[int, int, int]) -> Mapping[str, Seen]
     advice = "put it right, or remove it; the small files beside it say the same"
     try:
         raw = read_yaml(path, str(path))
+        _check_schema(path, raw.get("format"), SUMMARY_SCHEMA)
         raw.pop("files", None)  # written by an earlier version; what it says is found out again
         entries = _SUMMARY.check(raw, ())["seen"] or {}
         return {key: _SEEN.check(value, ("seen", key)) for key, value in entries.items()}
@@ -390,6 +400,7 @@ def _discard(path: Path) -> None:
     Raises:
         CacheError: It cannot be removed.
     """
+    _refuse_newer(path)
     with disk.writing(path):
         path.unlink(missing_ok=True)
 
@@ -409,22 +420,47 @@ def _read_all(folder: Path, form: Record[_Entry]) -> dict[str, _Entry]:
 
 
 def _read(path: Path, form: Record[_Entry]) -> _Entry | None:
-    try:
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    data = _bytes(path)
+    if data is None:
         return None
-    except OSError as error:
-        raise CacheError(f"{path}: cannot be read: {error.strerror}; {disk.HOME_ADVICE}") from error
     try:
-        return form.check(json.loads(data), ())
+        raw = json.loads(data)
+        if isinstance(raw, dict):
+            _check_schema(path, raw.pop("schema", FIRST_SCHEMA), SCHEMA)
+        return form.check(raw, ())
     except ValueError as error:
         raise CacheError(f"{path}: is damaged: it is not JSON; remove it") from error
     except Mistake as mistake:
         raise CacheError(f"{path}: is damaged: {mistake}; remove it") from mistake
 
 
+def _bytes(path: Path) -> bytes | None:
+    """Return what a file of the memory holds; None if there is none."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CacheError(f"{path}: cannot be read: {error.strerror}; {disk.HOME_ADVICE}") from error
+
+
+def _refuse_newer(path: Path) -> None:
+    """Raise before a file is written over or removed that a later version wrote; a damaged one may be."""
+    try:
+        raw = json.loads(_bytes(path) or b"null")
+    except ValueError:
+        return
+    if isinstance(raw, dict):
+        _check_schema(path, raw.get("schema"), SCHEMA)
+
+
+def _check_schema(path: Path, found: object, known: int) -> None:
+    if fault := newer_fault(found, known):
+        raise CacheError(f"{path}: {fault}")
+
+
 def _json(entry: Seen | Refused | Verified | Converted) -> bytes:
-    return (json.dumps(asdict(entry), indent=1) + "\n").encode()
+    return (json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1) + "\n").encode()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - YAML is any of its types

@@ -230,6 +230,7 @@ def test_the_new_file_says_what_it_is(tmp_path):
         kept
         == record.attributes()
         == {
+            "zoo_schema": "1",
             "zoo_layout": "tf",
             "zoo_kernels": "tf",
             "zoo_source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),

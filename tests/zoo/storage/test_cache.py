@@ -317,7 +317,7 @@ seen:
 
 DAMAGES: list[tuple[Callable[[str], str], str]] = [
     (lambda text: "", "is empty; at least one part of a registry is needed"),
-    (lambda text: text.replace("format: 1", "format: 2"), "format: 2 is not one of 1"),
+    (lambda text: text.replace("format: 1", "format: 0"), "format: 0 is not one of 1"),
     (lambda text: text.replace("    bytes: 15\n", "", 1), "seen.tiny-th.bytes: is missing"),
     (
         lambda text: text.replace(f"sha256: {OTHER_SHA256}", "sha256: none", 1),

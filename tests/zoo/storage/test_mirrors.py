@@ -283,7 +283,7 @@ ENTRY = {"sha256": "a" * 64, "bytes": 1, "path": f"files/{'a' * 64}.h5"}
     [
         ("<html>", "it is not JSON"),
         ("[]", "a list is not a mapping"),
-        ({"format": 2, "files": {}}, "format: 2 is not one of 1"),
+        ({"format": 0, "files": {}}, "format: 0 is not one of 1"),
         ({"format": 1}, "files: is missing"),
         ({"format": 1, "files": {"x": {**ENTRY, "sha256": "A" * 64}}}, "files.x.sha256: "),
         (

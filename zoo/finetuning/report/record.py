@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.networks.images import Depth
+from zoo.networks.run_record import read_run
 
 _T = TypeVar("_T")
 _NAN = math.nan
@@ -169,9 +169,7 @@ def _parsed(path: Path, read: Callable[[Path], _T]) -> _T:
 
 
 def _read_run(path: Path) -> dict[str, Any]:
-    run = json.loads(path.read_text("utf-8", errors="surrogateescape"))
-    if not isinstance(run, dict):
-        raise ValueError("holds no JSON object")
+    run = read_run(path)
     if not (isinstance(run["classes"], list) and all(isinstance(name, str) for name in run["classes"])):
         raise ValueError("classes is not a list of names")
     Depth.from_record(run.get("depth"))
