@@ -14,6 +14,7 @@ from converters.arrays.form import Form, Shape
 from converters.arrays.moves import Values
 from converters.arrays.planned import Output
 from converters.formats.description import Description
+from converters.layers.network import Network
 
 _ALIGNMENT = 64
 """Bytes: values begin at multiples of it in files that are laid out here, for whoever maps them."""
@@ -43,6 +44,10 @@ class Contents(Protocol):
         """Its arrays, in order."""
 
     @property
+    def network(self) -> Network:
+        """What is known of the network, for the record."""
+
+    @property
     def flatten(self) -> Mapping[str, Any]:
         """What the rows of layers are, by the file's names."""
 
@@ -60,6 +65,10 @@ class Extent:
         end = self.offset + math.prod(self.shape) * self.dtype.itemsize
         array: Values = data[self.offset : end].view(self.dtype).reshape(self.shape)
         return array
+
+
+Extents = dict[str, Extent]
+"""Where each array lies, by its path in the new file."""
 
 
 def padded(length: int) -> int:

@@ -167,7 +167,7 @@ def _offer(left: Unknown) -> str:
 def flattens_last(description: Description) -> bool:
     """Return whether Flatten puts the channels last by itself: by default from Keras 2.2, and in tf.keras."""
     new = description.version >= (2, 2) or (description.keras_version or "").endswith("-tf")
-    return description.dialect == "keras3" or (description.dialect == "keras2" and new)
+    return description.dialect in ("keras3", "plain") or (description.dialect == "keras2" and new)
 
 
 def has_windows(part: Part) -> bool:
@@ -381,7 +381,7 @@ def _channels(part: Part, description: Description, layout: Layout) -> int:
     first = layout == "th" and description.dialect in ("keras0", "keras1") and not has_windows(part)
     if part.kind == "DepthwiseConv2D":
         return kernel.shape[-1] * kernel.shape[-2]
-    transposed = str(part.kind).endswith("Transpose") and description.dialect in ("keras2", "keras3")
+    transposed = str(part.kind).endswith("Transpose") and description.dialect not in ("keras0", "keras1")
     return kernel.shape[0 if first else -2 if transposed else -1]
 
 
