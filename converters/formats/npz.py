@@ -31,7 +31,7 @@ from converters.arrays.moves import Values
 from converters.errors import FileFormatError
 from converters.formats.archive import Archive, first_member
 from converters.formats.contents import Contents, Extent, Extents, padded
-from converters.formats.plain import described_text, told_texts
+from converters.formats.plain import described_text
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource, row_bytes, rows_of
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.reader import Stamp
@@ -197,7 +197,7 @@ def _start(archive: Archive, member: str) -> _Start:
     return _Start(type=found["type"].decode(), shape=shape, length=length)
 
 
-def _texts(archive: Archive, start: _Start) -> dict[str, str]:
+def _texts(archive: Archive, start: _Start) -> dict[str, object]:
     """Return the record and the description in the member that is a text.
 
     Raises:
@@ -213,7 +213,7 @@ def _texts(archive: Archive, start: _Start) -> dict[str, str]:
     if not isinstance(record, dict):
         raise _refusal(archive, member, "holds no record")
     described = told.get(DESCRIPTION)
-    return told_texts(record | ({} if described is None else {DESCRIPTION: json.dumps(described)}))
+    return record | ({} if described is None else {DESCRIPTION: json.dumps(described)})
 
 
 def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:

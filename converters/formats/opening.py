@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from converters.boundary import guarded
 from converters.formats.source import Source
 from converters.formats.table import FORMATS
 from converters.hdf5.reader import Stamp, open_hdf5, open_regular
@@ -39,7 +40,8 @@ def open_untrusted(
         head = os.pread(stream.fileno(), _HEAD, 0)
         for reader in _READERS:
             if reader.recognise(head):
-                source: Source = reader.read(file, stream, caps, known)
+                with guarded(file, limits=caps):
+                    source: Source = reader.read(file, stream, caps, known)
                 return source
         return open_hdf5(file, stream, limits=caps, known=known)  # which says what it is instead
     except BaseException:

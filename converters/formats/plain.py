@@ -16,7 +16,6 @@ from typing import Any, cast
 from converters.arrays.form import Form, Kernels, Layout
 from converters.errors import FileFormatError
 from converters.formats.contents import Contents
-from converters.formats.record import PREFIX
 from converters.formats.source import DESCRIPTION
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.reader import Node
@@ -57,15 +56,6 @@ def described_text(contents: Contents) -> str:
         },
         separators=(",", ":"),
     )
-
-
-def told_texts(texts: Mapping[str, Any]) -> dict[str, str]:
-    """Return those of a container's texts that are the record of a conversion, or the description."""
-    return {
-        name: text
-        for name, text in texts.items()
-        if isinstance(text, str) and (name == DESCRIPTION or name.startswith(PREFIX))
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,4 +235,5 @@ def _by_names(top: Node) -> Iterator[Raw]:
         array = named_array(name, name, found.shape, found.dtype)
         layers.setdefault(layer, []).append(replace(array, owner=layer))
     for layer, arrays in layers.items():
-        yield Raw(name=layer, arrays=tuple(arrays))
+        # Some writers sort names; a layer's rank is that of its first array, which no bias is.
+        yield Raw(name=layer, arrays=tuple(sorted(arrays, key=lambda array: "bias" in str(array.role))))

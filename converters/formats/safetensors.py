@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 
 from converters.errors import ConversionError
-from converters.formats.contents import Contents, Extent, Extents, padded
-from converters.formats.plain import described_text, told_texts
+from converters.formats.contents import Contents, Extents, make_room, one_after_another, padded
+from converters.formats.plain import described_text
 from converters.formats.safetensors_header import DTYPES, METADATA, header_of
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource
 from converters.hdf5.reader import Stamp
@@ -55,8 +55,7 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
         )
         for tensor in header.tensors.values()
     )
-    texts = told_texts(header.metadata)
-    return PlainSource(path, stream, limits, name="safetensors", arrays=arrays, texts=texts)
+    return PlainSource(path, stream, limits, name="safetensors", arrays=arrays, texts=header.metadata)
 
 
 def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
@@ -77,15 +76,11 @@ def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     told = json.dumps(contents.network.as_text())
     names = sum(len(output.target_path) + 8 for output in contents.outputs)
     length = padded(8 + len(header) + _RECORD_ROOM + len(told) + names) - 8
-    places = {}
-    at = 8 + length
-    for output in contents.outputs:
-        places[output.target_path] = Extent(offset=at, shape=output.target_shape, dtype=output.dtype)
-        at += output.nbytes
-    with path.open("wb") as stream:
+    extents = one_after_another(contents, 8 + length)
+    make_room(path, extents)
+    with path.open("r+b") as stream:
         stream.write(struct.pack("<Q", length) + header.ljust(length))
-        stream.truncate(at)
-    return places
+    return extents
 
 
 def finish(contents: Contents, path: Path, record: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from converters.arrays.form import Shape
 from converters.arrays.moves import Values
 from converters.errors import FileFormatError
+from converters.formats.record import PREFIX
 from converters.hdf5.metadata import AttributeInfo, DatasetInfo, GroupInfo, TypeInfo
 from converters.hdf5.reader import Node, Stamp, identity_of, read_between
 from converters.limits import Limits, clipped, name_fault, too_many
@@ -109,7 +110,7 @@ class PlainSource:
         *,
         name: str,
         arrays: Iterable[PlainArray],
-        texts: Mapping[str, str],
+        texts: Mapping[str, object],
     ) -> None:
         """Take an open file.
 
@@ -119,7 +120,8 @@ class PlainSource:
             limits: Caps.
             name: The name of its format.
             arrays: What it holds.
-            texts: The record of a conversion, and the description under :data:`DESCRIPTION`.
+            texts: What it says of itself; the record of a conversion and the description, under
+                :data:`DESCRIPTION`, are made the tree's attributes, all else is left out.
 
         Raises:
             FileFormatError: If the arrays or their names break a rule.
@@ -132,7 +134,11 @@ class PlainSource:
         self._map: mmap.mmap | None = None
         children = {array.name: _dataset(array) for array in arrays}
         _check(path, children, os.fstat(stream.fileno()).st_size, limits)
-        attributes = {key: _attribute(key, text) for key, text in texts.items()}
+        attributes = {
+            key: _attribute(key, text)
+            for key, text in texts.items()
+            if isinstance(text, str) and (key == DESCRIPTION or key.startswith(PREFIX))
+        }
         self.tree = GroupInfo(path="", attributes=attributes, children=children)
 
     def __enter__(self) -> PlainSource:
