@@ -304,7 +304,9 @@ def convert_file(
         hard_sigmoid=hard_sigmoid,
     )
     warn_of(plan.path, plan.notes, stacklevel=2)
-    target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
+    held = format_of(plan.description.format)
+    old = plan.path.with_name(plan.path.name.removesuffix(held.ending or "")) if held else plan.path
+    target = Path(dst) if dst is not None else default_target(old, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
 

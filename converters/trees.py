@@ -17,6 +17,7 @@ from typing import Any, Literal
 from converters.api import default_target
 from converters.arrays.form import TF
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionWarning, ZooError, warn_of
+from converters.formats.opening import holds_plain_arrays
 from converters.formats.table import format_of, weights_suffixes
 from converters.writing.files import remove_leftovers
 
@@ -171,7 +172,9 @@ def _problem(path: Path, target: Path, sources: Collection[Path], rivals: Sequen
 def _target(source: Path, same: Path, to: str | None) -> Path:
     """Return where a file's conversion goes: the same name, but for what is called by what it holds."""
     found = format_of(to)
-    return default_target(same, TF, to) if found is not None and found.ending else same
+    if found is not None and found.ending:
+        return default_target(same, TF, to)
+    return same.with_name(f"{same.name}.h5") if holds_plain_arrays(source) else same
 
 
 def _files(start: Path, end: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from converters.boundary import guarded
+from converters.errors import FileFormatError
 from converters.formats.source import Source
 from converters.formats.table import FORMATS
 from converters.hdf5.reader import Stamp, open_hdf5, open_regular
@@ -47,3 +48,14 @@ def open_untrusted(
     except BaseException:
         stream.close()
         raise
+
+
+def holds_plain_arrays(path: Path) -> bool:
+    """Return whether a file begins as a container of plain arrays does; not if it cannot be read."""
+    try:
+        with open_regular(path) as stream:
+            head = stream.read(_HEAD)
+    except FileFormatError:
+        return False
+    plain = [found.load() for found in FORMATS.values() if found.plain and found.reads]
+    return any(module.recognise(head) for module in plain)

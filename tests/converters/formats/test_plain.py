@@ -16,6 +16,7 @@ from converters.errors import ConversionError, FileFormatError, ZooError
 from converters.formats.opening import open_untrusted
 from converters.formats.table import FORMATS, targets
 from converters.limits import Limits
+from converters.trees import convert_tree
 from converters.writing import execute
 from tests.support.dialect_samples import DATA, SAMPLES, is_last, told
 from tests.support.untrusted_files import TECHNIQUES
@@ -351,3 +352,22 @@ def test_each_technique_is_refused_where_the_file_is_a_source(technique, tmp_pat
         convert_file(path, tmp_path / "new.h5", to="keras2")
     assert str(refused.value) == f"{path}: {technique.message}"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [("keras2", "old_keras2.h5"), ("keras3", "old.weights.h5"), ("npz", "old.npz")],
+)
+def test_a_new_file_loses_the_ending_of_its_container(to, name, tmp_path):
+    """As it does that of HDF5."""
+    source = plain_file(tmp_path / "old.safetensors", {"d/kernel": counted(2, 3)}, described())
+    assert convert_file(source, to=to).target == tmp_path / name
+
+
+def test_a_tree_gives_what_it_makes_of_containers_the_name_of_hdf5(tmp_path):
+    """Beside a file that has the same name but for the ending, as always."""
+    (tmp_path / "old").mkdir()
+    plain_file(tmp_path / "old" / "m.safetensors", {"d/kernel": counted(2, 3)}, described())
+    write_named(tmp_path / "old" / "m.h5", {"d": {"d_W": counted(4, 2)}})
+    report = convert_tree(tmp_path / "old", tmp_path / "new", to="keras2", jobs=1)
+    assert [found.target.name for found in report.files if found.target] == ["m.h5", "m.safetensors.h5"]
