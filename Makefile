@@ -22,7 +22,7 @@ test-pages: $(VENV)/ready
 
 # All pairs of forms over all samples, and chains of three and four; all eleven networks.
 test-chains: $(VENV)/ready
-	ZOO_CHAINS=all $(BIN)/python -m pytest -n 2 tests/converters/test_chains.py
+	ZOO_CHAINS=all $(BIN)/python -m pytest -n 2 tests/converters/test_chains.py tests/converters/formats/test_plain.py
 
 # The same tests of kills and races that `make test` runs for a few rounds.
 torture: $(VENV)/ready

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from benchmarks.timing import Comparison, Peak, Run, alternate_calls, comparison, run, take_turns
-from converters.formats.archive import open_untrusted
+from converters.formats.opening import open_untrusted
 from zoo.practice.files import write_published
 
 _ROUNDS = 7

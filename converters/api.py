@@ -14,11 +14,12 @@ from converters.errors import AlreadyConvertedError, ArgumentError, ConversionEr
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.record import ConversionRecord
+from converters.formats.table import FORMATS, format_of, targets
 from converters.layers.model import Layer
 from converters.planning.activations import CHOICES
 from converters.planning.facts import Fact, learn_kernels, learn_layout
 from converters.planning.flatten import Flatten
-from converters.planning.plan import TARGETS, Plan, make_plan
+from converters.planning.plan import Plan, make_plan
 from converters.planning.structures import Match, find_structure, known_structures, recognise
 from converters.writing.deviations import with_evidence
 from converters.writing.execute import Progress, planned_texts, write
@@ -77,7 +78,7 @@ class Inspection:
         return {
             "path": str(description.path),
             "bytes": description.nbytes,
-            "dialect": description.dialect,
+            "dialect": description.called,
             "keras_version": description.keras_version,
             "backend": description.backend,
             "whole_model": description.whole_model,
@@ -214,6 +215,7 @@ def plan_file(
     version = checked_version(keras_version)
     description = describe(src, keras_version=version, layers=layers, order=order)
     _refuse_scaled(description, to)
+    _refuse_plain(description, to)
     if to is None and description.dialect == "keras3":
         text = "Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to convert"
         raise ConversionError(f"{description.path}: {text}; --to (to=) writes them as another dialect")
@@ -224,7 +226,7 @@ def plan_file(
     )
     kernels = learn_kernels(description, layout, user=user_kernels, registry_form=registry_form)
     target = _target(wanted, layout, kernels, description)
-    if to == "keras3" and target.kernels == "th":
+    if _is_today(to) and target.kernels == "th":
         raise ArgumentError("Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out")
     plan = make_plan(
         description,
@@ -236,7 +238,7 @@ def plan_file(
         flatten=flatten,
         match=match,
         to=to,
-        fold=to == "keras3" and not as_published,
+        fold=_is_today(to) and not as_published,
         hard_sigmoid=hard_sigmoid,
     )
     _refuse_same(plan)
@@ -326,12 +328,11 @@ def convert_file(
         hard_sigmoid=hard_sigmoid,
     )
     warn_of(plan.path, plan.notes, stacklevel=2)
-    target = Path(dst) if dst is not None else default_target(plan.path, plan.target, plan.to)
+    held = format_of(plan.description.format)
+    old = plan.path.with_name(plan.path.name.removesuffix(held.ending or "")) if held else plan.path
+    target = Path(dst) if dst is not None else default_target(old, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
-
-
-_ENDINGS = {"keras3": ".weights.h5", "safetensors": ".safetensors", "npz": ".npz"}
 
 
 def default_target(source: Path, form: Form, to: str | None = None) -> Path:
@@ -344,8 +345,8 @@ def default_target(source: Path, form: Form, to: str | None = None) -> Path:
             ``OLD.weights.h5``, ``OLD.safetensors``.
     """
     ending = form.layout if form.layout == form.kernels else f"{form.layout}_{form.kernels}_kernels"
-    if to in _ENDINGS:
-        return source.with_name(f"{source.name.removesuffix('.h5').removesuffix('.weights')}{_ENDINGS[to]}")
+    if to is not None and (new := FORMATS[to].ending) is not None:
+        return source.with_name(f"{source.name.removesuffix('.h5').removesuffix('.weights')}{new}")
     if to is not None:
         return source.with_name(f"{source.stem}_{to}{'' if form == TF else f'_{ending}'}.h5")
     return source.with_name(f"{source.stem}_{ending}{source.suffix or '.h5'}")
@@ -357,8 +358,8 @@ def checked_target(to: str | None) -> str | None:
     Raises:
         ArgumentError: If there is none of that name.
     """
-    if to is not None and to not in TARGETS:
-        raise ArgumentError(f"to must be one of {', '.join(map(repr, TARGETS))}, not {to!r}")
+    if to is not None and to not in targets():
+        raise ArgumentError(f"to must be one of {', '.join(map(repr, targets()))}, not {to!r}")
     return to
 
 
@@ -373,18 +374,32 @@ def checked_version(version: str | None) -> str | None:
     return version
 
 
+def _is_today(to: str | None) -> bool:
+    """Return whether today's Keras loads a format."""
+    found = format_of(to)
+    return found is not None and found.today
+
+
 def _check_hard_sigmoid(value: str, to: str | None) -> None:
     if value not in CHOICES:
         raise ArgumentError(f"hard_sigmoid must be one of {', '.join(map(repr, CHOICES))}, not {value!r}")
-    if value == "scale" and to != "keras3":
+    if value == "scale" and not _is_today(to):
         text = "is for files that Keras 3 reads, whose hard_sigmoid is another: say --to keras3 (to='keras3')"
         raise ArgumentError(f"hard_sigmoid 'scale' {text}")
+
+
+def _refuse_plain(description: Description, to: str | None) -> None:
+    """Raise for a container of plain arrays that is to stay one without that being said."""
+    if to is None and description.format is not None:
+        text = f"files of the format {description.format} have no dialect to stay in"
+        advice = f"say what it is to become: --to {description.format} or another (to=)"
+        raise ConversionError(f"{description.path}: {text}; {advice}")
 
 
 def _refuse_scaled(description: Description, to: str | None) -> None:
     """Raise for arrays that were scaled for Keras 3 and are to be read by something else."""
     record = description.record
-    if record is not None and record.scaled and to not in (None, "keras3"):
+    if record is not None and record.scaled and not (to is None or _is_today(to)):
         text = f"the gates of {', '.join(map(repr, record.scaled))} were multiplied by 1.2 for Keras 3's"
         hint = f"convert the file that this one was made of (SHA-256 {record.source_sha256})"
         raise ConversionError(f"{description.path}: {text} hard_sigmoid, which cannot be undone; {hint}")
@@ -402,7 +417,8 @@ def _ends(
     wanted = (checked_axis(to_layout, "to_layout"), checked_axis(to_kernels, "to_kernels"))
     if wanted == (None, None) and to is None:
         raise ArgumentError("say what the file is to become: direction, to, or to_layout and to_kernels")
-    return None, wanted if to in (None, "keras1") else (wanted[0] or "tf", wanted[1] or "tf")
+    keeps = to is None or FORMATS[to].keeps_form
+    return None, wanted if keeps else (wanted[0] or "tf", wanted[1] or "tf")
 
 
 def _target(
@@ -435,10 +451,10 @@ def _check_folded(description: Description, to: str | None, *, as_published: boo
         ArgumentError: ``as_published`` goes with Keras 3 alone.
         ConversionError: The file's ``Scale`` layers are folded, and were to be layers again.
     """
-    if as_published and to != "keras3":
+    if as_published and not _is_today(to):
         raise ArgumentError("as_published (--as-published) is for to='keras3' (--to keras3): all others are")
     folded = description.record.folded if description.record else None
-    if folded and (to != "keras3" or as_published):
+    if folded and (not _is_today(to) or as_published):
         text = f"{len(folded)} Scale layers are folded into its batch normalisation and cannot be told apart"
         advice = "convert the file that it was made of, or write that with --as-published (as_published=True)"
         raise ConversionError(f"{description.path}: {text} again; {advice}")

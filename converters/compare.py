@@ -19,11 +19,11 @@ from converters.arrays.form import TF, Form, Kernels, Layout, Shape, checked_axi
 from converters.arrays.moves import Piece, Values
 from converters.arrays.planned import Output, PlannedArray
 from converters.errors import ArgumentError, warn_of
-from converters.formats.archive import open_untrusted
 from converters.formats.description import Description
 from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
+from converters.formats.source import Source
 from converters.hdf5.metadata import DatasetInfo
-from converters.hdf5.reader import Source
 from converters.layers.model import plain_name
 from converters.layers.table import NATIVE
 from converters.planning.facts import Fact, learn_kernels, learn_layout

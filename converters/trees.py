@@ -17,13 +17,14 @@ from typing import Any, Literal
 from converters.api import default_target
 from converters.arrays.form import TF
 from converters.errors import AlreadyConvertedError, ArgumentError, ConversionWarning, ZooError, warn_of
+from converters.formats.opening import holds_plain_arrays
+from converters.formats.table import format_of, weights_suffixes
 from converters.writing.files import remove_leftovers
 
 Status = Literal["converted", "done before", "skipped", "failed"]
 STATUSES: tuple[Status, ...] = ("converted", "done before", "skipped", "failed")
-SUFFIXES = (".h5", ".hdf5", ".keras", ".safetensors")
+SUFFIXES = weights_suffixes()
 """What weights files are called, in lower case; a file with another name is one if it begins as HDF5 does."""
-_NAMED_BY_CONTENT = ("keras3", "safetensors", "npz")
 _Outcome = tuple[Status, str, tuple[str, ...]]
 """What became of a file, in what detail, and the notes of its plan."""
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -170,7 +171,10 @@ def _problem(path: Path, target: Path, sources: Collection[Path], rivals: Sequen
 
 def _target(source: Path, same: Path, to: str | None) -> Path:
     """Return where a file's conversion goes: the same name, but for what is called by what it holds."""
-    return default_target(same, TF, to) if to in _NAMED_BY_CONTENT else same
+    found = format_of(to)
+    if found is not None and found.ending:
+        return default_target(same, TF, to)
+    return same.with_name(f"{same.name}.h5") if holds_plain_arrays(source) else same
 
 
 def _files(start: Path, end: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO
 
 from converters.errors import FileFormatError
-from converters.hdf5.reader import Source, Stamp, open_hdf5, open_regular
+from converters.hdf5.reader import Source, Stamp, open_regular
 from converters.limits import Limits, clipped, name_fault, too_many
 
 WEIGHTS = "model.weights.h5"
@@ -121,6 +121,35 @@ class Archive:
         except BaseException:
             stream.close()
             raise
+
+    def size(self, name: str) -> int:
+        """Return the bytes of a member when it is unpacked."""
+        return self._members[name].file_size
+
+    def offset(self, name: str) -> int | None:
+        """Return where the bytes of a member begin that is stored as it is; None if it is compressed."""
+        info = self._members[name]
+        return self._start(info) if info.compress_type == zipfile.ZIP_STORED else None
+
+    def head(self, name: str, count: int) -> bytes:
+        """Return so many first bytes of a member, or all if it has not as many.
+
+        Raises:
+            FileFormatError: If it is damaged.
+        """
+        try:
+            with self._zip.open(self._members[name]) as member:
+                return member.read(count)
+        except _DAMAGE as error:
+            raise self._refusal(name, f"is damaged ({error})") from error
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a member, held against its checksum at the end of them.
+
+        Raises:
+            FileFormatError: If it is damaged.
+        """
+        return self._blocks(name)
 
     def _again(self) -> IO[bytes]:
         return os.fdopen(os.dup(self._stream.fileno()), "rb")
@@ -256,45 +285,34 @@ def open_archive(path: str | os.PathLike[str], *, limits: Limits | None = None) 
         raise
 
 
-def weights_within(path: Path, stream: IO[bytes], limits: Limits) -> Source:
+def first_member(head: bytes) -> bytes | None:
+    """Return the name of the first member of a zip archive, by the bytes that the file begins with.
+
+    Returns:
+        None if they are not those of a zip archive.
+    """
+    if not head.startswith(_ZIP):
+        return None
+    return head[30 : 30 + int.from_bytes(head[26:28], "little")]
+
+
+def recognise(head: bytes) -> bool:
+    """Return whether a file begins as zip archives do, but for those of NumPy."""
+    first = first_member(head)
+    return first is not None and not first.endswith(b".npy")
+
+
+def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Source:
     """Return the weights of an open ``.keras`` archive; closes the archive.
 
     Args:
         path: Its name, for messages.
         stream: The open archive.
         limits: Caps.
+        known: Of no use here: only its weights are read again, not their checksum left out.
 
     Raises:
         FileFormatError: As :func:`open_archive`.
     """
     with Archive(path, stream, limits) as archive:
         return archive.open_hdf5()
-
-
-def open_untrusted(
-    path: str | os.PathLike[str], *, limits: Limits | None = None, known: Stamp | None = None
-) -> Source:
-    """Open a weights file for reading, or say plainly why it is none or breaks which rule.
-
-    Args:
-        path: An HDF5 file, or a ``.keras`` archive with one in it.
-        limits: Caps; by default those of the environment.
-        known: What was found when the file was opened before; if it is still the same file, unchanged since,
-            its metadata is not read again.
-
-    Returns:
-        The open file, read-only; close it, or use it as a context manager.
-
-    Raises:
-        FileFormatError: If there is no such file, or it is not HDF5, or it is cut short or damaged, or
-            anything in it breaks a rule.
-    """
-    file, caps = Path(path), limits or Limits.from_environment()
-    stream = open_regular(file)
-    try:
-        if os.pread(stream.fileno(), len(_ZIP), 0) == _ZIP:
-            return weights_within(file, stream, caps)
-        return open_hdf5(file, stream, limits=caps, known=known)
-    except BaseException:
-        stream.close()
-        raise

@@ -14,6 +14,7 @@ from converters.arrays.form import Form, Shape
 from converters.arrays.moves import Values
 from converters.arrays.planned import Output
 from converters.formats.description import Description
+from converters.layers.network import Network
 
 _ALIGNMENT = 64
 """Bytes: values begin at multiples of it in files that are laid out here, for whoever maps them."""
@@ -43,6 +44,10 @@ class Contents(Protocol):
         """Its arrays, in order."""
 
     @property
+    def network(self) -> Network:
+        """What is known of the network, for the record."""
+
+    @property
     def flatten(self) -> Mapping[str, Any]:
         """What the rows of layers are, by the file's names."""
 
@@ -55,11 +60,39 @@ class Extent:
     shape: Shape
     dtype: np.dtype[Any]
 
+    @property
+    def end(self) -> int:
+        """Where they end."""
+        return self.offset + math.prod(self.shape) * self.dtype.itemsize
+
     def of(self, data: Values) -> Values:
         """Return the array as a view of the file's bytes."""
-        end = self.offset + math.prod(self.shape) * self.dtype.itemsize
-        array: Values = data[self.offset : end].view(self.dtype).reshape(self.shape)
+        array: Values = data[self.offset : self.end].view(self.dtype).reshape(self.shape)
         return array
+
+
+Extents = dict[str, Extent]
+"""Where each array lies, by its path in the new file."""
+
+
+def one_after_another(contents: Contents, start: int) -> Extents:
+    """Return where arrays lie if each begins where the one before it ends.
+
+    Args:
+        contents: The contents.
+        start: Where the first begins, in bytes.
+    """
+    extents = {}
+    for output in contents.outputs:
+        extents[output.target_path] = Extent(offset=start, shape=output.target_shape, dtype=output.dtype)
+        start += output.nbytes
+    return extents
+
+
+def make_room(path: Path, extents: Extents) -> None:
+    """Make a file, or empty it, that is long enough for its arrays."""
+    with path.open("wb") as stream:
+        stream.truncate(max((extent.end for extent in extents.values()), default=0))
 
 
 def padded(length: int) -> int:

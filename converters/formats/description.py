@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from converters.arrays.form import Form
 from converters.formats.record import ConversionRecord
 from converters.hdf5.reader import Stamp
 from converters.layers.model import Layer, Part
@@ -34,6 +35,8 @@ class Description:
         optimizer: Whether it holds the state of an optimizer.
         nbytes: The file's size in bytes.
         ordered: Whether the layers are in the network's order; a file of Keras 3 may not tell it.
+        format: The name of its format, if it is a container of plain arrays, else None.
+        form: What such a container's description says that it is, or None.
         stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
     """
 
@@ -51,7 +54,14 @@ class Description:
     nbytes: int
     version_said: bool = False
     ordered: bool = True
+    format: str | None = None
+    form: Form | None = None
     stamp: Stamp | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def called(self) -> str:
+        """What people call it: a container of plain arrays by its format, any other file by its dialect."""
+        return self.format or self.dialect
 
     @property
     def weighted(self) -> tuple[Layer, ...]:

@@ -17,11 +17,13 @@ from pathlib import Path
 
 from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, FileFormatError
-from converters.formats.archive import open_untrusted
 from converters.formats.description import Description
 from converters.formats.keras3 import in_order, is_in_order, keras3_layers
+from converters.formats.opening import open_untrusted
+from converters.formats.plain import plain_layers, read_told
 from converters.formats.record import read_record
-from converters.hdf5.reader import Node, root
+from converters.formats.source import PlainSource
+from converters.hdf5.reader import Node
 from converters.layers.config import order_of_config
 from converters.layers.config_form import read_config
 from converters.layers.model import (
@@ -66,7 +68,10 @@ def describe(
     """
     said = _Said(version=keras_version, layers=layers or {}, order=order)
     with open_untrusted(path) as source, guarded(path, limits=source.limits):
-        description = _describe(root(source), Path(path), said, source.texts)
+        if isinstance(source, PlainSource):
+            description = _describe_plain(source, said)
+        else:
+            description = _describe(source.root, Path(path), said, source.texts)
         return replace(description, stamp=source.stamp)
 
 
@@ -120,8 +125,41 @@ def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> 
     )
 
 
+def _describe_plain(source: PlainSource, said: _Said) -> Description:
+    """Describe a container of plain arrays, by the description in it or else by the names of the arrays."""
+    top, path = source.root, source.path
+    record, told = read_record(top), read_told(top)
+    network = record.network if record else None
+    kinds = LayerKinds(said.layers, None, network)
+    raw = plain_layers(top, told, network)
+    ordered = told is not None and told.ordered
+    if said.order is not None:
+        raw, ordered = _in_said_order(path, raw, said.order), True
+    elif network is not None:
+        raw = _in_recorded_order(path, [layer for layer in raw if layer.arrays], network)
+    layers = settled([layer_of(layer, kinds, "plain") for layer in paced(raw)])
+    kinds.check(path, layers)
+    return Description(
+        path=path,
+        dialect="plain",
+        keras_version=said.version or (told.version if told else None),
+        backend=None,
+        root="",
+        layers=layers,
+        model_config=None,
+        config_text=None,
+        record=record,
+        whole_model=False,
+        optimizer=False,
+        nbytes=path.stat().st_size,
+        ordered=ordered,
+        format=source.format,
+        form=told.form if told else None,
+    )
+
+
 # What a version of Keras that wrote a file of each dialect begins with; Keras 3 still writes .h5 files too.
-_VERSIONS: Mapping[Dialect, tuple[str, ...]] = {
+_VERSIONS: Mapping[str, tuple[str, ...]] = {
     "keras0": ("0.",),
     "keras1": ("1.",),
     "keras2": ("2.", "3."),

@@ -1,4 +1,4 @@
-"""Writing safetensors files: a header of JSON, then the values of all arrays one behind the other.
+"""safetensors files: a header of JSON, then the values of all arrays one behind the other.
 
 The first eight bytes are the header's length. It may end in blanks, so room is left for the record, which is
 only known when the arrays are there. The description of the layers is in the header's metadata.
@@ -12,28 +12,59 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from converters.errors import ConversionError
-from converters.formats.contents import Contents, Extent, padded
-from converters.layers.table import NATIVE
+from converters.formats.contents import Contents, Extents, make_room, one_after_another, padded
+from converters.formats.plain import described_text
+from converters.formats.safetensors_header import DTYPES, METADATA, header_of
+from converters.formats.source import DESCRIPTION, PlainArray, PlainSource
+from converters.hdf5.reader import Stamp
+from converters.limits import Limits
 
 # What the format calls the types that Keras stores weights in.
-_TYPES = {
-    **{"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16"},
-    **{"int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8"},
-}
+_TYPES = {np.dtype(code).name: name for name, code in DTYPES.items()}
 _RECORD_ROOM = 1 << 14
+_LONGEST = 1 << 48
+"""Bytes of a header beyond which the first eight bytes are a text and no number."""
 
 
-def create(contents: Contents, path: Path) -> dict[str, Extent]:
+def recognise(head: bytes) -> bool:
+    """Return whether a file begins with a number that may be a header's length, and then a mapping."""
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LONGEST
+
+
+def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> PlainSource:
+    """Read the header of an open file.
+
+    Args:
+        path: Its name, for messages.
+        stream: The file; it belongs to what is returned.
+        limits: Caps.
+        known: Of no use here: the header is all that is read.
+
+    Raises:
+        FileFormatError: If it is cut short or breaks a rule; names the tensor.
+    """
+    header = header_of(path, stream, limits)
+    arrays = (
+        PlainArray(
+            name=tensor.name, shape=tensor.shape, dtype=np.dtype(DTYPES[tensor.dtype]), offset=tensor.offset
+        )
+        for tensor in header.tensors.values()
+    )
+    return PlainSource(path, stream, limits, name="safetensors", arrays=arrays, texts=header.metadata)
+
+
+def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     """Make the file with room for every array.
 
     Args:
         contents: A plan to this container.
         path: The file.
+        texts: Of no use here: they are for the root of an HDF5 file.
 
     Returns:
         Where each array lies, by its name.
@@ -42,16 +73,14 @@ def create(contents: Contents, path: Path) -> dict[str, Extent]:
         ConversionError: If an array is of a type that the format lacks.
     """
     header = _header(contents, {})
-    length = padded(8 + len(header) + _RECORD_ROOM + 80 * len(contents.flatten or {})) - 8
-    places = {}
-    at = 8 + length
-    for output in contents.outputs:
-        places[output.target_path] = Extent(offset=at, shape=output.target_shape, dtype=output.dtype)
-        at += output.nbytes
-    with path.open("wb") as stream:
+    told = json.dumps(contents.network.as_text())
+    names = sum(len(output.target_path) + 8 for output in contents.outputs)
+    length = padded(8 + len(header) + _RECORD_ROOM + len(told) + names) - 8
+    extents = one_after_another(contents, 8 + length)
+    make_room(path, extents)
+    with path.open("r+b") as stream:
         stream.write(struct.pack("<Q", length) + header.ljust(length))
-        stream.truncate(at)
-    return places
+    return extents
 
 
 def finish(contents: Contents, path: Path, record: Mapping[str, str]) -> None:
@@ -74,7 +103,7 @@ def finish(contents: Contents, path: Path, record: Mapping[str, str]) -> None:
 
 
 def _header(contents: Contents, record: Mapping[str, str]) -> bytes:
-    entries: dict[str, Any] = {"__metadata__": {"format": "np", "description": describe(contents), **record}}
+    entries: dict[str, Any] = {METADATA: {"format": "np", DESCRIPTION: described_text(contents), **record}}
     at = 0
     for output in contents.outputs:
         entries[output.name] = {
@@ -90,31 +119,3 @@ def _type_name(contents: Contents, dtype: np.dtype[Any]) -> str:
     if dtype.name not in _TYPES or not dtype.newbyteorder("<").isnative or not dtype.isnative:
         raise ConversionError(f"{contents.path}: safetensors has no type for {dtype}")
     return _TYPES[dtype.name]
-
-
-def describe(contents: Contents) -> str:
-    """Return, as JSON, what the arrays are: layers in order, their kinds, and the array for each role.
-
-    Args:
-        contents: A plan whose outputs are plain arrays.
-    """
-    layers: dict[str, dict[str, Any]] = {}
-    for layer in contents.description.layers:
-        layers[layer.name] = {
-            "name": layer.name,
-            "kind": NATIVE.get(str(layer.kind), layer.kind),
-            "arrays": [],
-        }
-    for output in contents.outputs:
-        entry = {"name": output.name, "kind": output.kind, "role": output.role}
-        layers[output.layer]["arrays"].append(entry)
-    return json.dumps(
-        {
-            "dialect": contents.description.dialect,
-            "keras_version": contents.description.keras_version,
-            "layout": contents.target.layout,
-            "kernels": contents.target.kernels,
-            "layers": list(layers.values()),
-        },
-        separators=(",", ":"),
-    )

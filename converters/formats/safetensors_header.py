@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import IO, TypeGuard
 
 from converters.errors import FileFormatError
 from converters.hdf5.reader import open_regular
@@ -66,16 +66,30 @@ def read_header(path: str | os.PathLike[str], *, limits: Limits | None = None) -
     """
     file, caps = Path(path), limits or Limits.from_environment()
     with open_regular(file) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        length = int.from_bytes(stream.read(8), "little")
-        if size < 8 or length > size - 8:
-            what = f"a header of {length} bytes in a file of {size}"
-            raise FileFormatError(f"{file}: not a safetensors file, or cut short ({what})")
-        if length > caps.header_bytes:
-            cap = caps.header_bytes
-            raise FileFormatError(f"{file}: a header of {too_many(length, cap, 'header_bytes')}")
-        found = load_json(stream.read(length), f"{file}: the header", caps)
-    return _header(file, found, 8 + length, size, caps)
+        return header_of(file, stream, caps)
+
+
+def header_of(path: Path, stream: IO[bytes], limits: Limits) -> SafetensorsHeader:
+    """Read the header of an open safetensors file.
+
+    Args:
+        path: Its name, for messages.
+        stream: The file, at its beginning.
+        limits: Caps.
+
+    Raises:
+        FileFormatError: As :func:`read_header`.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    length = int.from_bytes(stream.read(8), "little")
+    if size < 8 or length > size - 8:
+        what = f"a header of {length} bytes in a file of {size}"
+        raise FileFormatError(f"{path}: not a safetensors file, or cut short ({what})")
+    if length > limits.header_bytes:
+        cap = limits.header_bytes
+        raise FileFormatError(f"{path}: a header of {too_many(length, cap, 'header_bytes')}")
+    found = load_json(stream.read(length), f"{path}: the header", limits)
+    return _header(path, found, 8 + length, size, limits)
 
 
 def _header(path: Path, found: object, start: int, size: int, limits: Limits) -> SafetensorsHeader:

@@ -84,7 +84,7 @@ class Source:
         texts: Mapping[str, str] | None = None,
         known: Stamp | None = None,
     ) -> None:
-        """Read the metadata of an open file; :func:`open_untrusted` is the way to get here."""
+        """Read the metadata of an open file; :func:`open_hdf5` is the way to get here."""
         self.path = path
         self.size = os.fstat(stream.fileno()).st_size if size is None else size
         self.limits = limits
@@ -92,7 +92,7 @@ class Source:
         self._stream = stream
         self._map: mmap.mmap | None = None
         self._sandbox = Sandbox(stream.fileno(), start, self.size, limits)
-        self._identity = _identity(stream)
+        self._identity = identity_of(stream)
         if known is not None and known.identity == self._identity:
             self.tree = known.tree
         else:
@@ -121,7 +121,7 @@ class Source:
 
     @property
     def stamp(self) -> Stamp:
-        """What was found, to be given to :func:`open_untrusted` when the same file is opened again."""
+        """What was found, to be given to :func:`open_hdf5` when the same file is opened again."""
         return Stamp(identity=self._identity, tree=self.tree)
 
     def mapped(self, dataset: DatasetInfo) -> Values:
@@ -186,20 +186,29 @@ class Source:
     def _stored(self, dataset: DatasetInfo, begin: int, end: int) -> bytes:
         if dataset.offset is None:
             return (dataset.data or b"")[begin:end]
-        parts = []
-        while begin < end:
-            part = os.pread(self._stream.fileno(), end - begin, dataset.offset + begin)
-            if not part:
-                raise FileFormatError(f"{self.path}: has become shorter while it was read")
-            parts.append(part)
-            begin += len(part)
-        return b"".join(parts)
+        return read_between(self.path, self._stream, dataset.offset + begin, dataset.offset + end)
 
     def _decompressed(self, dataset: DatasetInfo, begin: int, end: int) -> bytes:
         try:
             return self._sandbox.rows(dataset, begin, end)
         except SandboxError as error:
             raise FileFormatError(f"{self.path}: dataset {dataset.path!r} {error}") from error
+
+
+def read_between(path: Path, stream: IO[bytes], begin: int, end: int) -> bytes:
+    """Return the bytes of an open file from one offset to another.
+
+    Raises:
+        FileFormatError: If it has not as many.
+    """
+    parts = []
+    while begin < end:
+        part = os.pread(stream.fileno(), end - begin, begin)
+        if not part:
+            raise FileFormatError(f"{path}: has become shorter while it was read")
+        parts.append(part)
+        begin += len(part)
+    return b"".join(parts)
 
 
 def open_hdf5(path: Path, stream: IO[bytes], *, limits: Limits, known: Stamp | None = None) -> Source:
@@ -219,7 +228,8 @@ def open_hdf5(path: Path, stream: IO[bytes], *, limits: Limits, known: Stamp | N
     return Source(path, stream, limits, known=known)
 
 
-def _identity(stream: IO[bytes]) -> tuple[int, ...]:
+def identity_of(stream: IO[bytes]) -> tuple[int, ...]:
+    """Return which file is open, and as of when: device, number, size, times in ns."""
     facts = os.fstat(stream.fileno())
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
@@ -261,6 +271,11 @@ def check_signature(path: Path) -> None:
 def _refuse_impostors(path: Path, head: bytes) -> None:
     if _start(head) is None:
         raise FileFormatError(f"{path}: not an HDF5 file but {_describe_head(head)}")
+
+
+def is_hdf5(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes begins as HDF5 does."""
+    return _start(head) is not None
 
 
 def _start(head: bytes) -> int | None:
@@ -433,5 +448,5 @@ _BLANKS = {ord(char): " " for char in "\n\t\r"}
 
 
 def root(source: Source) -> Node:
-    """Return the root group of a file that :func:`open_untrusted` opened."""
+    """Return the root group of an open file."""
     return source.root

@@ -355,7 +355,7 @@ def as_other(part: Part, own_class: str | None = None, roles: Sequence[str] | No
 
 def _own_name(array: Array, layer: str) -> str:
     """Return an array's name without its layer's name and TensorFlow's number of an output."""
-    if array.name == array.path:
+    if array.name == array.path and not array.owner:
         # Keras 3's arrays have no names: what lies below the layer's group, layers/NAME/vars/0.
         return "/".join(word for word in array.path.split("/")[2:] if word != "vars") or array.name
     name = re.sub(r":\d+$", "", array.name)

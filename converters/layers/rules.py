@@ -11,8 +11,8 @@ from typing import Literal
 
 from converters.arrays.form import Layout
 
-Dialect = Literal["keras0", "keras1", "keras2", "keras3"]
-"""Which major version of Keras a file's names and groups are of."""
+Dialect = Literal["keras0", "keras1", "keras2", "keras3", "plain"]
+"""Which version of Keras a file's names and groups are of; ``plain``: ``layer/role`` with Keras 3's axes."""
 
 
 class Rule(Enum):

@@ -131,7 +131,7 @@ def _is_new(description: Description) -> bool:
     """Return whether Keras 3 wrote the file, whose hard sigmoid is today's."""
     if description.dialect == "keras3":
         return not description.version or description.version >= (3,)
-    return description.dialect == "keras2" and description.version >= (3,)
+    return description.dialect in ("keras2", "plain") and description.version >= (3,)
 
 
 def _is_hard(part: Part, own: Mapping[str, Any], version: tuple[int, ...]) -> bool:

@@ -1,6 +1,7 @@
 """What a file is, and how that was learned.
 
-In this order: the user, the record that an earlier conversion left, the registry, the ``backend`` attribute
+In this order: the user, the record that an earlier conversion left, the description in a container of plain
+arrays, the registry, the ``backend`` attribute
 of Keras 2, the configuration of a whole model, the names of Keras 1's arrays, the shapes. What nothing tells
 is assumed, and called so.
 """
@@ -43,8 +44,8 @@ class Fact:
 
     Attributes:
         value: ``th`` or ``tf``.
-        source: ``user``, ``record``, ``registry``, ``backend attribute``, ``model_config``, ``array names``,
-            ``shapes``, ``direction`` or ``assumed``.
+        source: ``user``, ``record``, ``description``, ``registry``, ``backend attribute``, ``model_config``,
+            ``array names``, ``shapes``, ``direction`` or ``assumed``.
     """
 
     value: Literal["th", "tf"]
@@ -79,6 +80,7 @@ def learn_layout(
     said = (
         ("user", user),
         ("record", description.record and description.record.form.layout),
+        ("description", description.form and description.form.layout),
         ("registry", registry_form and registry_form.layout),
         ("model_config", layout_of_config(description.model_config)),
         ("shapes", shapes),
@@ -113,6 +115,7 @@ def learn_kernels(
         (
             ("user", user),
             ("record", description.record and description.record.form.kernels),
+            ("description", description.form and description.form.kernels),
             ("registry", registry_form and registry_form.kernels),
             ("backend attribute", kernels_of_backend(description)),
             ("array names", kernels_of_names(description)),
@@ -123,7 +126,7 @@ def learn_kernels(
 
 def kernels_of_backend(description: Description) -> Kernels | None:
     """Return what the ``backend`` attribute tells: Theano rotates its kernels, all others do not."""
-    if description.dialect == "keras3":
+    if description.dialect in ("keras3", "plain"):
         return "tf"
     return _BACKENDS.get(description.backend or "")
 

@@ -170,7 +170,7 @@ def _offer(left: Unknown) -> str:
 def flattens_last(description: Description) -> bool:
     """Return whether Flatten puts the channels last by itself: by default from Keras 2.2, and in tf.keras."""
     new = description.version >= (2, 2) or (description.keras_version or "").endswith("-tf")
-    return description.dialect == "keras3" or (description.dialect == "keras2" and new)
+    return description.dialect in ("keras3", "plain") or (description.dialect == "keras2" and new)
 
 
 def has_windows(part: Part) -> bool:

@@ -13,6 +13,7 @@ from converters.boundary import paced
 from converters.errors import ConversionError
 from converters.formats.description import Description
 from converters.formats.keras3 import cell_path
+from converters.formats.table import FORMATS
 from converters.layers.model import Array, Layer, Part
 from converters.layers.names import class_of, keras1_suffix, kind_of_group, snake_case3, stem_of
 from converters.layers.table import (
@@ -45,7 +46,7 @@ def planned_outputs(
     Args:
         description: The old file.
         planned: What becomes of each of its arrays, by path.
-        to: The new dialect or container.
+        to: The new format.
         kernels: How the new file stores kernels; in Keras 1 the arrays' names tell it.
         scaled: The recurrent layers whose gates are scaled for Keras 3's hard sigmoid.
 
@@ -55,7 +56,7 @@ def planned_outputs(
     native = replace(description, layers=tuple(map(_native, description.layers)))
     gates = frozenset(array.path for part in scaled for array in part.arrays)
     writing = _Writing(description=native, planned=planned, kernels=kernels, scaled=gates)
-    outputs = tuple(paced(_MAKERS[to](writing)))
+    outputs = tuple(paced(_MAKERS[FORMATS[to].arrays](writing)))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
         raise ConversionError(f"{description.path}: two arrays would be called {twice[0]!r} in {to}")
@@ -321,6 +322,5 @@ _MAKERS: Mapping[str, Callable[[_Writing], Iterator[Output]]] = {
     "keras1": _keras1_outputs,
     "keras2": _keras2_outputs,
     "keras3": _keras3_outputs,
-    "safetensors": _plain_outputs,
-    "npz": _plain_outputs,
+    "plain": _plain_outputs,
 }

@@ -16,6 +16,7 @@ from converters.arrays.rows import Flattened
 from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, ConversionError, Doubt, UnknownFlattenError
 from converters.formats.description import Description
+from converters.formats.table import FORMATS
 from converters.layers.infer import infer_kind
 from converters.layers.model import Layer, Part, as_other, two_ways
 from converters.layers.names import is_kind
@@ -61,10 +62,6 @@ from converters.planning.flatten import (
 from converters.planning.outputs import planned_outputs
 from converters.planning.placing import Ends, has_old_1d, place
 from converters.planning.structures import Match, MatchedLayer
-
-# What else a file can be made: the dialects of Keras, and two containers of plain arrays.
-TARGETS = ("keras1", "keras2", "keras3", "safetensors", "npz")
-_CONTAINERS = ("safetensors", "npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +150,7 @@ class Plan:
         """Return the plan as plain values that JSON can hold."""
         return {
             "path": str(self.path),
-            "dialect": self.description.dialect,
+            "dialect": self.description.called,
             "keras_version": self.description.keras_version,
             "source": {
                 "layout": self.layout.value,
@@ -162,7 +159,7 @@ class Plan:
                 "kernels_from": self.kernels.source,
             },
             "target": {"layout": self.target.layout, "kernels": self.target.kernels},
-            "to": self.to or self.description.dialect,
+            "to": self.to or self.description.called,
             "structure": self.structure,
             "flatten": _flatten_dict(self),
             "arrays": [_array_dict(array) for array in self.arrays],
@@ -200,7 +197,7 @@ def make_plan(
         expected: Where the user's direction starts from; a hint that anything more certain overrules.
         flatten: What the user says of rows: layer -> (C, H, W), or None for a layer without a flattened map.
         match: The structure that the file holds, if it is known.
-        to: One of :data:`TARGETS`, or None for the dialect that the file is in.
+        to: One of :func:`converters.formats.table.targets`, or None for the dialect that the file is in.
         fold: Whether a file that holds a known structure becomes the network that is drawn of it: in the
             order of that, with ``Scale`` layers folded. Only into another dialect.
         compared: Whether the arrays are only to be compared with those of another file. As in a container of
@@ -217,7 +214,7 @@ def make_plan(
     if match is not None and not description.ordered:
         layers = tuple(pair.layer for pair in match.layers)
         description = replace(description, layers=layers, ordered=True)
-    lenient = compared or to in _CONTAINERS
+    lenient = compared or (to is not None and FORMATS[to].plain)
     request = _Request(
         description=description,
         target=target,
@@ -262,10 +259,13 @@ def _check_order(request: _Request) -> None:
         ConversionError: With what tells it.
     """
     description = request.description
-    if request.to in ("keras1", "keras2") and not description.ordered:
+    if request.to is not None and FORMATS[request.to].by_order and not description.ordered:
+        what = "a weights file of Keras 3"
         text = "does not tell the order of its layers, and Keras 1 and 2 load weights in that order"
         advice = "say --order LAYER,LAYER,... (order=), or convert the whole model's .keras file"
-        raise ConversionError(f"{description.path}: a weights file of Keras 3 {text}; {advice}")
+        if description.format is not None:
+            what, advice = f"this {description.format} file", "say --order LAYER,LAYER,... (order=)"
+        raise ConversionError(f"{description.path}: {what} {text}; {advice}")
 
 
 def _without_layout(request: _Request, kernel: Fact | None) -> Plan:
@@ -309,7 +309,7 @@ def _plan(request: _Request, layout: Fact, kernel: Fact) -> Plan:
     _check_rows(description, ends, known, unknown)
     pairs = request.match.by_layer() if request.match else {}
     hard = HardSigmoids()
-    if request.to == "keras3":
+    if request.to is not None and FORMATS[request.to].today:
         hard = find_hard_sigmoids(description, asked=request.scale)
     scaled = gates_to_scale(description, hard) if request.scale else ()
     by_path = {
@@ -393,7 +393,7 @@ def _outputs(
 def _ends(request: _Request, source: Form) -> Ends:
     """Return what the file is and becomes, as far as the rules ask for it."""
     description, target = request.description, request.target
-    dialect = {"safetensors": "keras3", "npz": "keras3"}.get(request.to or "", request.to)
+    dialect = None if request.to is None else FORMATS[request.to].dialect
     last = flattens_last(description)
     return Ends(
         path=description.path,
@@ -782,7 +782,7 @@ def _lines(plan: Plan) -> list[str]:
     description = plan.description
     version = f", Keras {description.keras_version}" if description.keras_version else ""
     lines = [
-        f"{plan.path} ({description.dialect}{version})",
+        f"{plan.path} ({description.called}{version})",
         f"  from    layout {plan.layout}, kernels {plan.kernels}",
         f"  to      {plan.target}{f', {plan.to}' if plan.to else ''}",
     ]

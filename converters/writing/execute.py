@@ -22,10 +22,11 @@ from converters.arrays.moves import Values
 from converters.arrays.planned import PlannedArray
 from converters.boundary import guarded
 from converters.errors import FileFormatError, NewerFileError, warn_of
-from converters.formats.archive import open_untrusted
 from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, ConversionRecord
-from converters.hdf5.reader import Source
+from converters.formats.source import Source
+from converters.formats.table import FORMATS
 from converters.hdf5.writer import write_text
 from converters.layers.config import converted_config
 from converters.layers.table import NATIVE
@@ -41,7 +42,6 @@ VERIFIED_BELOW = 1 << 30
 """Bytes of a source from which on the new file is only verified if the user asks for it."""
 _THREADS = 2
 """One that hashes and one that copies, then both copy or compare: more do not make memory any faster."""
-_NOT_HDF5 = ("safetensors", "npz")
 # What Keras 2 calls the backends of each kind of kernels; it rotates kernels on loading where they differ.
 _BACKEND_OF: dict[Kernels, str] = {"th": "theano", "tf": "tensorflow"}
 
@@ -124,7 +124,7 @@ def write(
             tasks = making.make(texts.attributes)
             synced = pool.submit(sync, temporary)
             if wanted:
-                hdf5 = plan.to not in _NOT_HDF5
+                hdf5 = plan.to is None or not FORMATS[plan.to].plain
                 record = replace(record, proof=verify_file(tasks, source, temporary, target, pool, hdf5=hdf5))
         synced.result()
         record = replace(record, source_sha256=digest.result(), plan_sha256=plan_digest(plan))
@@ -156,14 +156,7 @@ def is_done(plan: Plan, target: Path) -> bool:
 
 def _recorded(plan: Plan, target: Path) -> Mapping[str, str]:
     """Return the texts of a file's record, or nothing if it is not the file that a plan would write."""
-    from converters.formats import npz
-    from converters.formats.safetensors_header import read_header
-
     try:
-        if plan.to == "safetensors":
-            return read_header(target).metadata
-        if plan.to == "npz":
-            return npz.read_record(target)
         record = describe(target).record
     except NewerFileError:
         raise
@@ -202,9 +195,7 @@ class _Making:
     def make(self, texts: Mapping[str, str]) -> list[Task]:
         """Write the new file but for its record, and return the arrays in it."""
         if self.plan.to is not None:
-            from converters.formats import writers
-
-            places = writers.create(self.plan, self.path, texts)
+            places = FORMATS[self.plan.to].load().create(self.plan, self.path, texts)
             return self._fill(
                 [Task(array=output, place=places[output.target_path]) for output in self.plan.outputs]
             )
@@ -223,9 +214,7 @@ class _Making:
     def finish(self, record: ConversionRecord) -> None:
         """Write the record of the conversion."""
         if self.plan.to is not None:
-            from converters.formats import writers
-
-            writers.finish(self.plan, self.path, record.attributes())
+            FORMATS[self.plan.to].load().finish(self.plan, self.path, record.attributes())
             return
         with h5py.File(self.path, "r+") as file:
             for name, value in record.attributes().items():
@@ -259,7 +248,7 @@ def _record(plan: Plan, texts: Texts) -> ConversionRecord:
         folded=plan.folded,
         scaled=plan.scaled or (description.record.scaled if description.record else ()),
         cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE and plan.to is not None),
-        source_dialect=None if plan.to is None else description.dialect,
+        source_dialect=None if plan.to is None else description.called,
         backends=texts.backends,
         configs=texts.configs,
     )

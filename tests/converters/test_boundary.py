@@ -17,8 +17,8 @@ import pytest
 from converters import convert_file, inspect_file, plan_file
 from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, ConversionError, FileFormatError
-from converters.formats.archive import open_untrusted
 from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
 from converters.hdf5.heaps import lookup3
 from converters.layers.config import flattened_inputs
 from converters.layers.config_form import read_config

@@ -13,7 +13,7 @@ from converters import convert_file, trees
 from converters.arrays.form import TF
 from converters.errors import ArgumentError, ConversionWarning
 from converters.formats.dialects import describe
-from converters.planning.plan import TARGETS
+from converters.formats.table import targets
 from converters.trees import convert_tree
 from tests.support.weight_files import BY_NAMES, keras1, write_named
 
@@ -151,7 +151,7 @@ def test_every_dialect_remembers_what_was_done(tree, to):
 SUFFIXES = ("", ".h5", ".H5", ".hdf5", ".weights", ".weights.h5", ".weights.hdf5", ".keras", ".safetensors")
 
 
-@pytest.mark.parametrize("to", [None, *TARGETS])
+@pytest.mark.parametrize("to", [None, *targets()])
 def test_no_two_files_are_written_to_one_place(to, tmp_path, monkeypatch):
     """Over all pairs of names that a weights file may have: each has its own target, or both are named."""
     monkeypatch.setattr(trees, "_in_process", lambda *_: ("converted", "", ()))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from converters.formats.table import targets
 from zoo import __version__
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ _CACHE_ACTIONS = {
     "prune": "remove what nobody can use any more, of what zoo put there",
     "path": "print the folder",
 }
-_DIALECTS = ("keras1", "keras2", "keras3", "safetensors", "npz")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -157,7 +157,7 @@ def _add_convert(commands: _Commands) -> None:
         help="default: OLD_tf.h5 or OLD_th.h5, beside OLD; for a folder, a folder",
     )
     parser.add_argument(
-        "--to", choices=_DIALECTS, help="who is to read the new file (default: who wrote the old one)"
+        "--to", choices=targets(), help="who is to read the new file (default: who wrote the old one)"
     )
     parser.add_argument("--arch", metavar="NAME", help="the network the file holds (default: recognised)")
     _add_told(parser)

@@ -103,7 +103,7 @@ def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str
         StructureMismatchError: It holds something else.
         RegistryError: The same, of a file that has every published digest.
     """
-    from converters.formats.archive import open_untrusted
+    from converters.formats.opening import open_untrusted
     from converters.writing.copying import datasets_of
 
     opened = check_structure(network, file, path, label)

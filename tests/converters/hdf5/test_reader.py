@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from converters.errors import FileFormatError
-from converters.formats.archive import open_untrusted
+from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import DatasetInfo, GroupInfo
 from converters.hdf5.reader import check_signature, root
 from tests.support.weight_files import counted

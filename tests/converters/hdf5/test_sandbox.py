@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from converters.errors import FileFormatError
-from converters.formats.archive import open_untrusted
+from converters.formats.opening import open_untrusted
 from converters.hdf5.sandbox import Sandbox, SandboxError
 from converters.limits import Limits
 from tests.support.weight_files import counted

@@ -20,7 +20,8 @@ import pytest
 
 from converters import convert_file, inspect_file
 from converters.errors import ArgumentError, FileFormatError, ZooError
-from converters.formats.archive import open_archive, open_untrusted
+from converters.formats.archive import open_archive
+from converters.formats.opening import open_untrusted
 from converters.formats.safetensors_header import TensorInfo, read_header
 from converters.hdf5.heaps import Blocks
 from converters.hdf5.messages import BrokenRuleError
@@ -144,7 +145,7 @@ import json, sys
 from pathlib import Path
 from converters.errors import FileFormatError
 from converters.limits import Limits
-from converters.formats.archive import open_untrusted
+from converters.formats.opening import open_untrusted
 from converters.hdf5.heaps import Blocks
 from converters.hdf5.messages import BrokenRuleError
 from converters.formats.safetensors_header import TensorInfo, read_header

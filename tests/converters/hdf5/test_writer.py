@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from h5py import h5g, h5s
 
-from converters.formats.archive import open_untrusted
+from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import GroupInfo
 from converters.hdf5.writer import create_dataset, write_attributes, write_text
 from tests.converters.hdf5.test_reader import fill, walk

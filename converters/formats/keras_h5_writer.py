@@ -1,13 +1,9 @@
-"""Making files in another dialect: the container with room for every array, and at last its record.
-
-Whoever fills the room, does so between :func:`create` and :func:`finish`.
-"""
+"""Writing the HDF5 files of Keras 1, 2 and 3: groups and names, room for every array, at last the record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -15,8 +11,7 @@ from h5py import h5d, h5s, h5t
 
 from converters.arrays.planned import Output
 from converters.errors import ConversionError
-from converters.formats import npz, safetensors
-from converters.formats.contents import Contents, Extent
+from converters.formats.contents import Contents, Extent, Extents
 from converters.hdf5.writer import creation, write_text
 
 # What a new file says wrote it: the last version of its dialect on Theano and TensorFlow.
@@ -25,8 +20,6 @@ _BACKENDS = {"th": "theano", "tf": "tensorflow"}
 # HDF5 keeps an attribute below 64 KiB; Keras splits longer lists of names, from 2.0.9 on.
 _ATTRIBUTE_LIMIT = 64512
 
-Extents = dict[str, Extent]
-
 
 def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     """Make the new file, with room for every array.
@@ -34,7 +27,7 @@ def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     Args:
         contents: A plan for another dialect.
         path: The file; what is there is replaced.
-        texts: More attributes for the root of an HDF5 file.
+        texts: More attributes for the root.
 
     Returns:
         Where each array of the plan's outputs lies, by its path in the new file.
@@ -42,18 +35,21 @@ def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     Raises:
         ConversionError: If the dialect cannot hold what is to be written.
     """
-    return _WRITERS[str(contents.to)].create(contents, path, texts)
+    make = _create_keras3 if contents.to == "keras3" else _create_named
+    return make(contents, path, texts)
 
 
 def finish(contents: Contents, path: Path, record: Mapping[str, str]) -> None:
-    """Write the record of the conversion, and whatever can only be known when all arrays are there.
+    """Write the record of the conversion.
 
     Args:
         contents: The contents.
         path: The file that :func:`create` made.
         record: The record's texts by their names.
     """
-    _WRITERS[str(contents.to)].finish(contents, path, record)
+    with h5py.File(path, "r+") as file:
+        for name, text in record.items():
+            write_text(file.id, name, text)
 
 
 def _create_named(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
@@ -132,31 +128,3 @@ def _dataset(file: h5py.File, output: Output) -> h5d.DatasetID:
     space = h5s.create_simple(output.target_shape) if output.target_shape else h5s.create(h5s.SCALAR)
     group = file.require_group(parent).id
     return h5d.create(group, name.encode(), h5t.py_create(output.dtype), space, dcpl=settings)
-
-
-def _finish_hdf5(contents: Contents, path: Path, record: Mapping[str, str]) -> None:
-    with h5py.File(path, "r+") as file:
-        for name, text in record.items():
-            write_text(file.id, name, text)
-
-
-def _create_safetensors(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
-    return safetensors.create(contents, path)
-
-
-def _create_npz(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
-    return npz.create(contents, path)
-
-
-class _Writer(NamedTuple):
-    create: Callable[[Contents, Path, Mapping[str, str]], Extents]
-    finish: Callable[[Contents, Path, Mapping[str, str]], None]
-
-
-_WRITERS: Mapping[str, _Writer] = {
-    "keras1": _Writer(_create_named, _finish_hdf5),
-    "keras2": _Writer(_create_named, _finish_hdf5),
-    "keras3": _Writer(_create_keras3, _finish_hdf5),
-    "safetensors": _Writer(_create_safetensors, safetensors.finish),
-    "npz": _Writer(_create_npz, npz.finish),
-}

@@ -1,0 +1,263 @@
+"""What every format is read as: arrays by path, mapped or block by block.
+
+What is read here comes from nobody who vouches for it: each format's reader holds all that a file says of
+itself against the rules and the caps before any value is read.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from converters.arrays.form import Shape
+from converters.arrays.moves import Values
+from converters.errors import FileFormatError
+from converters.formats.record import PREFIX
+from converters.hdf5.metadata import AttributeInfo, DatasetInfo, GroupInfo, TypeInfo
+from converters.hdf5.reader import Node, Stamp, identity_of, read_between
+from converters.limits import Limits, clipped, name_fault, too_many
+
+DESCRIPTION = "description"
+"""The text in which a container of plain arrays says what they are."""
+_BLOCK = 16 << 20
+
+
+class Source(Protocol):
+    """An open file whose metadata has been found good; :class:`converters.hdf5.reader.Source` is one.
+
+    Attributes:
+        path: The file's name, for messages.
+        limits: The caps that it was held against.
+        tree: What it holds: a group of arrays, and of groups in HDF5 files.
+        texts: The texts beside the weights in an archive, by name.
+    """
+
+    path: Path
+    limits: Limits
+    tree: GroupInfo
+    texts: Mapping[str, str]
+
+    def __enter__(self) -> Source:
+        """Return the file itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+
+    def close(self) -> None:
+        """Close the file; views from :meth:`mapped` stay good."""
+
+    @property
+    def root(self) -> Node:
+        """The root group."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What was found, for :mod:`converters.formats.opening` when the same file is opened again."""
+
+    def mapped(self, dataset: DatasetInfo) -> Values:
+        """Return an array as a read-only view of the file, if it lies there as it is."""
+
+    def read(self, dataset: DatasetInfo) -> Values:
+        """Return an array in memory of its own."""
+
+    def blocks(self, dataset: DatasetInfo, nbytes: int = ...) -> Iterator[tuple[int, Values]]:
+        """Yield an array in blocks of rows: where on the first axis a block begins, and its values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainArray:
+    """One array of a container of plain arrays.
+
+    Attributes:
+        name: Its name.
+        shape: Its shape.
+        dtype: Its type.
+        offset: Where its values begin in the file; None if they are compressed.
+    """
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[Any]
+    offset: int | None
+
+
+class PlainSource:
+    """A container of plain arrays; a format whose arrays are compressed overrides :meth:`blocks`.
+
+    Attributes:
+        format: The name of its format.
+        path: The file's name, for messages.
+        limits: The caps that it was held against.
+        tree: Its arrays, by their names; its attributes are the texts.
+        texts: Always empty: there are none beside it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        stream: IO[bytes],
+        limits: Limits,
+        *,
+        name: str,
+        arrays: Iterable[PlainArray],
+        texts: Mapping[str, object],
+    ) -> None:
+        """Take an open file.
+
+        Args:
+            path: Its name, for messages.
+            stream: The file, open for reading bytes; it belongs to this object.
+            limits: Caps.
+            name: The name of its format.
+            arrays: What it holds.
+            texts: What it says of itself; the record of a conversion and the description, under
+                :data:`DESCRIPTION`, are made the tree's attributes, all else is left out.
+
+        Raises:
+            FileFormatError: If the arrays or their names break a rule.
+        """
+        self.format = name
+        self.path = path
+        self.limits = limits
+        self.texts: Mapping[str, str] = {}
+        self._stream = stream
+        self._map: mmap.mmap | None = None
+        children = {array.name: _dataset(array) for array in arrays}
+        _check(path, children, os.fstat(stream.fileno()).st_size, limits)
+        attributes = {
+            key: _attribute(key, text)
+            for key, text in texts.items()
+            if isinstance(text, str) and (key == DESCRIPTION or key.startswith(PREFIX))
+        }
+        self.tree = GroupInfo(path="", attributes=attributes, children=children)
+
+    def __enter__(self) -> PlainSource:
+        """Return the file itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; views from :meth:`mapped` stay good."""
+        self._map = None
+        self._stream.close()
+
+    @property
+    def root(self) -> Node:
+        """The group of all arrays."""
+        return Node(self.tree, self.path, self.limits)
+
+    @property
+    def stamp(self) -> Stamp:
+        """What was found."""
+        return Stamp(identity=identity_of(self._stream), tree=self.tree)
+
+    def mapped(self, dataset: DatasetInfo) -> Values:
+        """Return an array as a read-only view of the file; a compressed one is read.
+
+        The file must not become shorter while the view is in use: the system would end the process.
+        """
+        if dataset.offset is None:
+            return self.read(dataset)
+        if self._map is None:
+            self._map = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
+        values: Values = np.frombuffer(self._map, dataset.dtype, dataset.size, dataset.offset)
+        return values.reshape(dataset.shape)
+
+    def read(self, dataset: DatasetInfo) -> Values:
+        """Return an array in memory of its own.
+
+        Raises:
+            FileFormatError: If its values cannot be read.
+        """
+        values = np.empty(dataset.shape, dtype=dataset.dtype)
+        for begin, block in self.blocks(dataset):
+            values[(slice(begin, begin + len(block)) if dataset.shape else ...)] = block
+        return values
+
+    def blocks(self, dataset: DatasetInfo, nbytes: int = _BLOCK) -> Iterator[tuple[int, Values]]:
+        """Yield an array in blocks of rows: where on the first axis a block begins, and its values.
+
+        Args:
+            dataset: One of this file's arrays.
+            nbytes: About how many bytes a block has.
+
+        Raises:
+            FileFormatError: If its values cannot be read.
+        """
+        for begin, end, shape in rows_of(dataset, nbytes):
+            start, stop = ((dataset.offset or 0) + at * row_bytes(dataset) for at in (begin, end))
+            data = read_between(self.path, self._stream, start, stop)
+            yield begin, np.frombuffer(data, dtype=dataset.dtype).reshape(shape)
+
+
+def row_bytes(dataset: DatasetInfo) -> int:
+    """Return the bytes of one step along an array's first axis; of an array without axes all."""
+    return math.prod(dataset.shape[1:]) * dataset.type.size
+
+
+def rows_of(dataset: DatasetInfo, nbytes: int) -> Iterator[tuple[int, int, Shape]]:
+    """Yield where each block of an array begins and ends on the first axis, and the block's shape.
+
+    Args:
+        dataset: The array; one without axes counts as one row.
+        nbytes: About how many bytes a block has.
+    """
+    if not dataset.shape:
+        yield 0, 1, ()
+        return
+    step = max(nbytes // max(row_bytes(dataset), 1), 1)
+    for begin in range(0, dataset.shape[0] if dataset.size else 0, step):
+        end = min(begin + step, dataset.shape[0])
+        yield begin, end, (end - begin, *dataset.shape[1:])
+
+
+def _dataset(array: PlainArray) -> DatasetInfo:
+    code = array.dtype.str
+    return DatasetInfo(
+        path=array.name,
+        attributes={},
+        shape=array.shape,
+        maxshape=array.shape,
+        type=TypeInfo(
+            kind="float" if code[1] == "f" else "integer",
+            size=array.dtype.itemsize,
+            order=">" if code[0] == ">" else "<",
+            signed=code[1] != "u",
+        ),
+        layout="chunked" if array.offset is None else "contiguous",
+        offset=array.offset if math.prod(array.shape) else None,
+    )
+
+
+def _attribute(name: str, text: str) -> AttributeInfo:
+    string = TypeInfo(kind="string", size=16, variable=True, cset=1)
+    return AttributeInfo(name=name, type=string, shape=(), data=(text.encode("utf-8", "surrogatepass"),))
+
+
+def _check(path: Path, arrays: Mapping[str, DatasetInfo], size: int, limits: Limits) -> None:
+    """Raise for a name that is none, and for values that would lie outside of the file or be too many."""
+    if len(arrays) > limits.objects:
+        raise FileFormatError(f"{path}: more than {limits.objects} arrays (limit objects)")
+    for name, array in arrays.items():
+        if fault := next(filter(None, (name_fault(part, limits) for part in name.split("/"))), None):
+            raise FileFormatError(f"{path}: array {clipped(name)}: a part of its name {fault}")
+        if array.offset is not None and array.offset + array.nbytes > size:
+            raise FileFormatError(f"{path}: array {clipped(name)} lies outside of the file")
+    total = sum(array.nbytes for array in arrays.values())
+    if total > (cap := limits.declared_bytes):
+        raise FileFormatError(f"{path}: its arrays take {too_many(total, cap, 'declared_bytes')}")
