@@ -194,7 +194,9 @@ def _in_order(
     if said is not None:
         return _in_said_order(path, raw, said), True
     if network is not None:
-        return _in_recorded_order(path, raw, network), True
+        raw = _in_recorded_order(path, raw, network)
+        if network.ordered:
+            return raw, True
     ordered = in_order(raw, order_of_config(config))
     return (raw, is_in_order(raw)) if ordered is None else (ordered, True)
 

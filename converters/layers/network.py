@@ -63,7 +63,8 @@ class Network:
     """What is known of a network.
 
     Attributes:
-        layers: All layers in the network's order, those without arrays too.
+        layers: All layers, those without arrays too, in the network's order where that is known.
+        ordered: Whether it is; a file of Keras 3 may not tell it.
         keras_version: The version of Keras that its user said, where the file has no word of its own.
         running_std: What the arrays of that name in Keras 1 hold, one of :data:`RUNNING_STD`; None if there
             are none.
@@ -71,6 +72,7 @@ class Network:
     """
 
     layers: tuple[LayerFacts, ...]
+    ordered: bool = True
     keras_version: str | None = None
     running_std: str | None = None
     old_1d: bool = False
@@ -83,6 +85,7 @@ class Network:
         """Return the facts as :func:`parse_network` reads them."""
         facts = {
             "schema": SCHEMA,
+            "ordered": None if self.ordered else False,
             "keras_version": self.keras_version,
             "running_std": self.running_std,
             "old_1d": self.old_1d or None,
@@ -135,6 +138,7 @@ def parse_network(text: str) -> Network:
         raise FileFormatError(f"{ATTRIBUTE} says {running!r} of running_std")
     return Network(
         layers=tuple(_layer(entry) for entry in facts["layers"]),
+        ordered=facts.get("ordered") is not False,
         keras_version=_text(facts, "keras_version"),
         running_std=running,
         old_1d=facts.get("old_1d") is True,

@@ -428,6 +428,7 @@ def _network(
             for layer in description.layers
             if layer.name not in gone
         ),
+        ordered=description.ordered,
         keras_version=description.keras_version if description.version_said and request.to is None else None,
         running_std=_running_std(description, ends),
         old_1d=description.dialect != "keras0" and has_old_1d(description, ends),

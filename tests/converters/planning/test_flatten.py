@@ -11,6 +11,7 @@ from converters import convert_file, plan_file
 from converters.arrays.rows import Flattened, parse_flattened
 from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
 from converters.formats.dialects import describe
+from converters.formats.table import targets
 from converters.layers.network import LayerFacts, Network, PartFacts, parse_network
 from tests.support.weight_files import arrays, counted, keras1, write_named
 
@@ -154,6 +155,21 @@ class TestKeras3:
         ):
             with pytest.raises(ArgumentError, match=message):
                 plan_file(tmp_path / "m.weights.h5", to="keras2", order=order)
+
+    @pytest.mark.parametrize("to", [target for target in targets() if target not in ("keras1", "keras2")])
+    def test_what_was_not_told_stays_untold(self, model, to, tmp_path):
+        """A file that the weights alone were converted to asks for the order as they do."""
+        model.save_weights(tmp_path / "m.weights.h5")
+        names = [layer.name for layer in model.layers if layer.weights]
+        between = convert_file(
+            tmp_path / "m.weights.h5", tmp_path / "between", to=to, flatten={names[1]: None}
+        ).target
+        with pytest.raises(
+            ConversionError, match=r"does not tell the order of its layers.*say --order LAYER"
+        ):
+            plan_file(between, to="keras2")
+        new = convert_file(between, tmp_path / "new.h5", to="keras2", order=names).target
+        assert [layer.name for layer in describe(new).weighted] == names
 
     def test_rows_are_asked_for_without_an_order(self, model, tmp_path):
         """What lies before a matrix is unknown; the shape of the map is the user's to say."""
