@@ -19,7 +19,8 @@ from converters.layers.model import Layer
 from converters.planning.activations import CHOICES
 from converters.planning.facts import Fact, learn_kernels, learn_layout
 from converters.planning.flatten import Flatten
-from converters.planning.plan import Plan, make_plan
+from converters.planning.making import make_plan
+from converters.planning.plan import Plan
 from converters.planning.structures import Match, find_structure, known_structures, recognise
 from converters.writing.deviations import with_evidence
 from converters.writing.execute import Progress, planned_texts, write

@@ -28,7 +28,8 @@ from converters.layers.model import plain_name
 from converters.layers.table import NATIVE
 from converters.planning.facts import Fact, learn_kernels, learn_layout
 from converters.planning.flatten import Flatten
-from converters.planning.plan import Plan, make_plan
+from converters.planning.making import make_plan
+from converters.planning.plan import Plan
 from converters.planning.structures import Match, load_structure
 from converters.writing.copying import datasets_of, source_values
 from converters.writing.files import scratch

@@ -523,7 +523,8 @@ class Fetcher:
     def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> str:
         """Write a copy of a file in another form, and return the digest of the plan."""
         from converters.arrays.form import Form
-        from converters.planning.plan import make_plan, plan_digest
+        from converters.planning.making import make_plan
+        from converters.planning.plan import plan_digest
         from converters.writing.execute import write
 
         file = found.file

@@ -24,7 +24,8 @@ from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.layers.model import plain_name
 from converters.planning.folding import FOLDED, folded_values, scale_pairs
-from converters.planning.plan import Plan, make_plan
+from converters.planning.making import make_plan
+from converters.planning.plan import Plan
 from converters.planning.structures import Match, Structure, load_structure, match
 from converters.writing.deviations import with_evidence
 from converters.writing.execute import reader

@@ -16,7 +16,7 @@ from converters.compare import compare_files
 from converters.errors import ArgumentError, ConversionError, FileFormatError
 from converters.formats.dialects import describe
 from converters.planning.folding import scale_pairs
-from converters.planning.plan import make_plan
+from converters.planning.making import make_plan
 from converters.planning.structures import Structure, StructureLayer, known_structures, load_structure, match
 from converters.writing.execute import write
 from tests.support.weight_files import write_named

@@ -15,7 +15,7 @@ from converters.formats.dialects import describe
 from converters.layers.table import RULES
 from converters.planning.facts import Fact, layout_of_shapes, learn_layout
 from converters.planning.flatten import parse_flatten
-from converters.planning.plan import make_plan
+from converters.planning.making import make_plan
 from converters.planning.structures import load_structure, match
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import (

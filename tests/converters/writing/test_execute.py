@@ -19,7 +19,8 @@ from converters import convert_file, plan_file
 from converters.arrays.form import TF, TH, Form
 from converters.errors import AlreadyConvertedError, ConversionError, FileFormatError
 from converters.formats.dialects import describe
-from converters.planning.plan import make_plan, plan_digest
+from converters.planning.making import make_plan
+from converters.planning.plan import plan_digest
 from converters.version import RULES_NUMBER
 from converters.writing.execute import arrays, write
 from tests.support.dialect_samples import DATA, SAMPLES, is_last, told
