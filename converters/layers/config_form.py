@@ -12,16 +12,8 @@ from typing import NamedTuple
 
 from converters.boundary import paced
 from converters.errors import FileFormatError
-from converters.layers.config import (
-    Config,
-    Setting,
-    entries,
-    follows,
-    is_layer,
-    layers_of,
-    load_config,
-    name_of_entry,
-)
+from converters.layers.config import Config, Setting, entries, is_layer, layers_of, load_config, name_of_entry
+from converters.layers.following import follows
 from converters.layers.names import kind_of_class
 from converters.layers.table import MODELS
 from converters.limits import Limits, clipped, first_repeated, name_fault

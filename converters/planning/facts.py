@@ -17,7 +17,8 @@ from typing import Any, Literal
 from converters.arrays.form import Form, Kernels, Layout
 from converters.errors import ConversionError
 from converters.formats.description import Description
-from converters.layers.config import entries, has_order
+from converters.layers.config import entries
+from converters.layers.following import has_order
 from converters.layers.model import Array, Part
 from converters.layers.rules import Rule
 from converters.layers.table import rules_of

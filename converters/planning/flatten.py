@@ -16,7 +16,7 @@ from converters.arrays.form import Layout, Rows, Shape
 from converters.arrays.rows import Flattened, parse_flattened, row_count
 from converters.errors import ArgumentError
 from converters.formats.description import Description
-from converters.layers.config import flattened_inputs
+from converters.layers.following import flattened_inputs
 from converters.layers.model import Part, plain_name
 from converters.layers.rules import Rule, axes_of
 from converters.layers.table import GATES, OTHER, PerInput, per_input, rules_of, space_of

@@ -28,7 +28,7 @@ from converters.formats.record import CONVERTER, ConversionRecord
 from converters.formats.source import Source
 from converters.formats.table import FORMATS
 from converters.hdf5.writer import write_text
-from converters.layers.config import converted_config
+from converters.layers.rewriting import converted_config
 from converters.layers.table import NATIVE
 from converters.planning.facts import kernels_of_backend
 from converters.planning.plan import Plan, Texts, plan_digest

@@ -20,8 +20,8 @@ from converters.errors import ArgumentError, ConversionError, FileFormatError
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.hdf5.heaps import lookup3
-from converters.layers.config import flattened_inputs
 from converters.layers.config_form import read_config
+from converters.layers.following import flattened_inputs
 from converters.layers.infer import numbered_layers
 from converters.limits import Limits, first_repeated
 from converters.planning.structures import _near

@@ -8,7 +8,8 @@ import pytest
 
 from converters.arrays.rows import Flattened
 from converters.errors import ConversionError
-from converters.layers.config import converted_config, flattened_inputs
+from converters.layers.following import flattened_inputs
+from converters.layers.rewriting import converted_config
 from converters.layers.table import KINDS, PerInput
 
 
