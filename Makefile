@@ -4,13 +4,17 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx test-backends test-chains torture torture-files lint digests bench wheel clean
+.PHONY: demo test test-all test-nginx test-backends test-chains torture torture-files lint digests bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Those that take long and rarely tell what the others do not as well.
+test-all: $(VENV)/ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
 
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
