@@ -25,6 +25,28 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core alre
 PracticeFile = Callable[..., Path]
 
 
+_LONGEST = (
+    "zoo/networks/",
+    "zoo/finetuning/",
+    "zoo/surgery/",
+    "zoo/practice/",
+    "test_examples.py",
+    "torture/",
+)
+"""What takes longest, below the folder of the tests: begun first, to end with short ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first; the order is the same in all processes of a run."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    ranks = [rank for rank, start in enumerate(_LONGEST) if path.startswith(start)]
+    return ranks[0] if ranks else len(_LONGEST)
+
+
 def pytest_collection_finish() -> None:
     """Let garbage be looked for among what tests make alone.
 
