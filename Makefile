@@ -4,13 +4,17 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-nginx test-pages test-backends test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-pages test-backends test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Those that take long and rarely tell what the others do not as well.
+test-all: $(VENV)/ready
+	ZOO_MUTATIONS=300 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
 
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
@@ -64,7 +68,7 @@ wheel: $(VENV)/ready
 	$(BIN)/python tests/check_wheel.py dist
 
 # 10,000 damaged weights files and 10,000 with odd configurations and records, each converted right or refused;
-# `make test` meets the first 300 and 200 of them.
+# `make test` meets the first 100 of either, `make test-all` the first 300.
 torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 

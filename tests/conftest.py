@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import shutil
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,19 +11,49 @@ import pytest
 
 from tests.support.command import Command
 from tests.support.guard import loopback_only
-from zoo.practice.files import write_published
-from zoo.registry.records import Layout
+from tests.support.practice_files import PracticeFiles, shared_by_the_run
 
 # Before anything imports TensorFlow: no chatter, and the processor alone: tolerances are set to its rounding.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # Channels-first convolutions need oneDNN on a processor, which TensorFlow leaves off on some of them.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core already
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 PracticeFile = Callable[..., Path]
 
-# All eleven Theano files together are 2.19e9 bytes.
-_DISK_LIMIT = 2_300_000_000
+
+_LONGEST = (
+    "zoo/networks/",
+    "zoo/finetuning/",
+    "zoo/surgery/",
+    "zoo/practice/",
+    "test_examples.py",
+    "torture/",
+)
+"""What takes longest, below the folder of the tests: begun first, to end with short ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first; the order is the same in all processes of a run."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    ranks = [rank for rank, start in enumerate(_LONGEST) if path.startswith(start)]
+    return ranks[0] if ranks else len(_LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be looked for among what tests make alone.
+
+    What was imported is a million objects, and Keras has all of them looked through when it forgets a model.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -49,39 +78,12 @@ def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(capsys)
 
 
-class _PracticeFiles:
-    """Practice files on disk, the least recently asked for deleted when they take too much room."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._paths: OrderedDict[tuple[str, Layout], Path] = OrderedDict()
-
-    def __call__(self, name: str, form: Layout = "th") -> Path:
-        """Return the file, written now if it is not there; stays until a later call needs the room."""
-        key = (name, form)
-        if key not in self._paths:
-            path = self._folder / f"{name}_{form}.h5"
-            write_published(name, path, form)
-            self._paths[key] = path
-        self._paths.move_to_end(key)
-        self._make_room()
-        return self._paths[key]
-
-    def _make_room(self) -> None:
-        while len(self._paths) > 1 and self._bytes() > _DISK_LIMIT:
-            _, oldest = self._paths.popitem(last=False)
-            oldest.unlink()
-
-    def _bytes(self) -> int:
-        return sum(path.stat().st_size for path in self._paths.values())
-
-
 @pytest.fixture(scope="session")
 def practice_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeFile]:
     """Return ``practice_file(name, form="th")``: the path of a published practice file, to be read only.
 
-    Ask for the path in each test anew: an older file may have been deleted to make room.
+    Each is written once in a run, by the first of its processes that asks.
     """
-    folder = tmp_path_factory.mktemp("practice")
-    yield _PracticeFiles(folder)
-    shutil.rmtree(folder)
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    with shared_by_the_run(tmp_path_factory.getbasetemp(), worker) as folder:
+        yield PracticeFiles(folder)

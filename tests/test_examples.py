@@ -24,8 +24,8 @@ def _example(name):
     ("name", "chance", "at_least"),
     [
         ("cifar10", 0.1, 0.6),
-        ("dogs_and_cats", 0.5, 0.8),
-        ("drivers", 0.1, 0.4),
+        pytest.param("dogs_and_cats", 0.5, 0.8, marks=pytest.mark.long),
+        pytest.param("drivers", 0.1, 0.4, marks=pytest.mark.long),
         ("svm_few_pictures", 0.1, 0.5),
     ],
 )

@@ -33,24 +33,32 @@ def train(how, freeze, dropout):
         losses = model.fit(images, labels, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"]
     return (strategy.num_replicas_in_sync if strategy else 1), losses
 
-print(json.dumps({
-    "one": train(None, "backbone", 0.0),
-    "both": train("all", "backbone", 0.0),
-    "first": train(1, "backbone", 0.0),
-    "all trained": train(2, None, 0.3),
-}))
+RUNS = {
+    "one": (None, "backbone", 0.0),
+    "both": ("all", "backbone", 0.0),
+    "first": (1, "backbone", 0.0),
+    "all trained": (2, None, 0.3),
+}
+print(json.dumps({name: train(*RUNS[name]) for name in sys.argv[1:]}))
 """
 
 
-@pytest.fixture(scope="module")
-def trained() -> dict:
+def train(*runs: str) -> dict:
     """Return devices and losses of some runs, from a process that has two logical processors."""
-    done = subprocess.run([sys.executable, "-c", TRAIN], check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", TRAIN, *runs]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_losses_on_two_devices_are_those_on_one(trained):
+@pytest.fixture(scope="module")
+def all_trained() -> dict:
+    """Return all of them."""
+    return train("one", "both", "first", "all trained")
+
+
+def test_losses_on_two_devices_are_those_on_one():
     """Without dropout and with batch normalisation frozen, within 1e-5."""
+    trained = train("one", "both")
     devices, losses = trained["both"]
     assert devices == 2
     assert trained["one"][0] == 1
@@ -58,18 +66,20 @@ def test_losses_on_two_devices_are_those_on_one(trained):
     assert losses[-1] < losses[0]
 
 
-def test_a_number_of_devices(trained):
+@pytest.mark.long
+def test_a_number_of_devices(all_trained):
     """One of two is one."""
-    assert trained["first"][0] == 1
-    assert trained["first"][1] == pytest.approx(trained["one"][1], rel=1e-5)
+    assert all_trained["first"][0] == 1
+    assert all_trained["first"][1] == pytest.approx(all_trained["one"][1], rel=1e-5)
 
 
-def test_everything_trains_on_two_devices(trained):
+@pytest.mark.long
+def test_everything_trains_on_two_devices(all_trained):
     """With dropout and with batch normalisation that learns: other numbers, but finite ones.
 
     It is the second model of that process on the same two devices, of another size.
     """
-    devices, losses = trained["all trained"]
+    devices, losses = all_trained["all trained"]
     assert devices == 2
     assert all(0 < loss < 100 for loss in losses)
 

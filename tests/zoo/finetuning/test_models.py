@@ -52,8 +52,22 @@ STRATEGIES = {
 }
 
 
-@pytest.mark.parametrize("make", [nested, sequential])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+IN_EACH_RUN = [
+    ("svm", nested),
+    ("head", sequential),
+    ("freeze-pretrain-finetune", nested),
+    ("all", sequential),
+]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "make"),
+    [
+        pytest.param(strategy, make, marks=() if (strategy, make) in IN_EACH_RUN else pytest.mark.long)
+        for strategy in STRATEGIES
+        for make in (nested, sequential)
+    ],
+)
 def test_models_within_models_learn(make, strategy):
     """Every strategy takes them, and the result gives what was judged."""
     model = make()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -87,28 +90,35 @@ def features(how, batch_size):
     body = dissect(network(how)).body
     return extract(body, held_out, preparation_for(body, None), batch_size=batch_size).tolist()
 
-print(json.dumps({
-    "one": {name: run(name, None) for name in strategies},
-    "two": {name: run(name, "all") for name in strategies},
-    "within": run("last-layers", "all", within="all"),
-    "whole": phase_of(network("all"), None, lambda epochs: None),
-    "alone": phase_of(network(None), None, lambda epochs: None),
-    "resumed": resumed(),
-    "features": [features(None, 4), features("all", 4), features("all", 3)],
-}))
+PARTS = {name: lambda name=name: [run(name, None), run(name, "all")] for name in strategies} | {
+    "within": lambda: [run("last-layers", "all"), run("last-layers", "all", within="all")],
+    "phase": lambda: {
+        "whole": phase_of(network("all"), None, lambda epochs: None),
+        "alone": phase_of(network(None), None, lambda epochs: None),
+        "resumed": resumed(),
+    },
+    "features": lambda: [features(None, 4), features("all", 4), features("all", 3)],
+}
+print(json.dumps({part: PARTS[part]() for part in sys.argv[1:]}))
 """
 
-STRATEGIES = ["svm", "head", "last-layers", "freeze-pretrain-finetune", "all"]
+IN_EACH_RUN = ("svm", "freeze-pretrain-finetune", "phase", "features")
+"""What a process of its own does in each run: among it is what the other strategies do."""
+LONG = ("head", "last-layers", "all", "within")
+STRATEGIES = [*IN_EACH_RUN[:2], *(pytest.param(name, marks=pytest.mark.long) for name in LONG[:3])]
 
 
 @pytest.fixture(scope="module")
-def runs() -> dict:
-    """Return what came of all runs, from a process that has two logical processors."""
-    root = ROOT
-    done = subprocess.run(
-        [sys.executable, "-c", RUN], check=True, stdout=subprocess.PIPE, text=True, cwd=root
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+def found() -> Callable[[str], Any]:
+    """Return what gives the results of a part, from a process that has two logical processors."""
+
+    @functools.cache
+    def run(parts: tuple[str, ...]) -> dict:
+        command = [sys.executable, "-c", RUN, *parts]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return lambda part: run(IN_EACH_RUN if part in IN_EACH_RUN else LONG)[part]
 
 
 def flat(rows):
@@ -117,12 +127,12 @@ def flat(rows):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_strategy_on_two_devices_is_that_on_one(runs, strategy):
+def test_a_strategy_on_two_devices_is_that_on_one(found, strategy):
     """Losses, accuracies and predictions, though the rows divide neither by the batch nor by two.
 
     Without dropout, and with batch normalisation as it was.
     """
-    one, two = runs["one"][strategy], runs["two"][strategy]
+    one, two = found(strategy)
     assert (one["devices"], two["devices"]) == (1, 2)
     assert len(one["epochs"]) == len(two["epochs"])
     assert flat(two["epochs"]) == pytest.approx(flat(one["epochs"]), rel=1e-5, abs=1e-5)
@@ -131,21 +141,24 @@ def test_a_strategy_on_two_devices_is_that_on_one(runs, strategy):
     assert two["rates"] == one["rates"]
 
 
-def test_a_strategy_may_be_called_inside_the_scope(runs):
+@pytest.mark.long
+def test_a_strategy_may_be_called_inside_the_scope(found):
     """As well as with a model that was made there."""
-    assert runs["within"] == runs["two"]["last-layers"]
+    outside, within = found("within")
+    assert within == outside
 
 
-def test_a_run_on_two_devices_goes_on_after_an_interruption(runs):
+def test_a_run_on_two_devices_goes_on_after_an_interruption(found):
     """As if it had not been, to the bit; and it is that on one device, with batches of an odd number too."""
+    runs = found("phase")
     assert len(runs["whole"]) == 4
     assert runs["resumed"] == runs["whole"]
     assert flat(runs["whole"]) == pytest.approx(flat(runs["alone"]), rel=1e-5, abs=1e-5)
 
 
-def test_features_from_two_devices_are_those_from_one(runs):
+def test_features_from_two_devices_are_those_from_one(found):
     """Each once and in the order of the pictures, whatever the batches."""
-    alone, *shared = runs["features"]
-    for found in shared:
-        assert len(found) == 13
-        assert flat(found) == pytest.approx(flat(alone), rel=1e-5, abs=1e-4)
+    alone, *shared = found("features")
+    for features in shared:
+        assert len(features) == 13
+        assert flat(features) == pytest.approx(flat(alone), rel=1e-5, abs=1e-4)

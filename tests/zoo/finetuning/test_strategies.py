@@ -65,6 +65,13 @@ def shorten(monkeypatch, strategy):
     monkeypatch.setitem(STRATEGIES, strategy, replace(record, phases=phases))
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Let every phase be short, for tests that ask for no accuracy."""
+    for strategy in list(STRATEGIES):
+        shorten(monkeypatch, strategy)
+
+
 def epochs_of(result):
     """Return the epochs without their times."""
     return [(one.phase, one.epoch, one.loss, one.val_loss, one.val_accuracy) for one in result.history]
@@ -87,9 +94,8 @@ def test_every_strategy_learns(strategy):
 
 
 @pytest.mark.parametrize("strategy", FUNCTIONS)
-def test_every_strategy_repeats_itself(strategy, monkeypatch):
+def test_every_strategy_repeats_itself(strategy, brief):
     """The same seed gives the same weights; another seed others."""
-    shorten(monkeypatch, strategy)
     options = {"epochs": 2, "patience": 2, "augmentation": True, **few()}
     first = run(strategy, **options)
     again = run(strategy, **options)
@@ -113,13 +119,13 @@ def test_what_is_frozen_stays_and_all_else_learns(strategy):
     """To the bit, batch normalisation's statistics too."""
     model = small_network()
     before = weights_of(model)
-    result = run(strategy, model, epochs=1)
+    result = run(strategy, model, epochs=1, **few())
     assert result.model is model
     after = weights_of(model)
     assert {name for name in before if not same(before[name], after[name])} == CHANGED[strategy]
 
 
-def test_freeze_pretrain_finetune_puts_two_layers_on_and_trains_everything_but_batch_normalisation():
+def test_freeze_pretrain_finetune_puts_two_layers_on_and_trains_everything_but_batch_normalisation(brief):
     """The first phase leaves the backbone alone; in the second it moves, at a tenth of the learning rate."""
     model = small_network()
     before = weights_of(model)
@@ -139,7 +145,7 @@ def test_batch_normalisation_is_trained_only_if_asked():
     def moved(strategy, **options):
         model = small_network()
         before = model.get_layer("norm").get_weights()
-        run(strategy, model, epochs=1, **options)
+        run(strategy, model, epochs=1, **few(), **options)
         return [
             not np.array_equal(a, b)
             for a, b in zip(before, model.get_layer("norm").get_weights(), strict=True)
@@ -151,7 +157,7 @@ def test_batch_normalisation_is_trained_only_if_asked():
     assert moved("last-layers", last="norm", freeze_batch_norm=False) == [True] * 4
 
 
-def test_a_trained_head_can_go_on():
+def test_a_trained_head_can_go_on(brief):
     """Without a fresh head the model starts from what it knows: its first epoch begins where head ended."""
     model = small_network()
     learned = run("head", model)
@@ -314,7 +320,7 @@ def test_training_that_comes_to_nothing_says_what_to_try():
     )
 
 
-def test_the_run_folder_tells_all(tmp_path):
+def test_the_run_folder_tells_all(tmp_path, brief):
     """Model, record, history, predictions, logs and report; the result can be read back from it."""
     lines = []
     result = run("freeze-pretrain-finetune", epochs=2, out=tmp_path / "run", report=lines.append)
@@ -367,14 +373,24 @@ class PulledPlugError(Exception):
     """Someone pulled the plug."""
 
 
+def in_two_phases(**options):
+    """Run both phases for three epochs, on a model with dropout and on changed pictures."""
+    options = {"epochs": 3, "patience": 9, "augmentation": True, **few(), **options}
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch, "freeze-pretrain-finetune")
+        return run("freeze-pretrain-finetune", small_network(dropout=0.3), **options)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Return what comes of such a run in one go."""
+    return in_two_phases()
+
+
 @pytest.mark.parametrize(("phase", "number"), [("pretrain", 2), ("finetune", 1), ("finetune", 2)])
-def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, phase, number):
+def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, whole, phase, number):
     """Whichever phase it was in, the result is that of a run in one go."""
     from zoo.finetuning import job
-
-    options = {"epochs": 3, "patience": 9, "augmentation": True, **few()}
-    shorten(monkeypatch, "freeze-pretrain-finetune")
-    whole = run("freeze-pretrain-finetune", small_network(dropout=0.3), **options)
 
     def stop(logs, epoch):
         if (epoch.phase, epoch.epoch) == (phase, number):
@@ -383,11 +399,9 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, phase, number):
     with monkeypatch.context() as patch:
         patch.setattr(job.Logs, "add", stop)
         with pytest.raises(PulledPlugError):
-            run("freeze-pretrain-finetune", small_network(dropout=0.3), out=tmp_path / "run", **options)
+            in_two_phases(out=tmp_path / "run")
     assert not RunFolder(path=tmp_path / "run").is_finished
-    resumed = run(
-        "freeze-pretrain-finetune", small_network(dropout=0.3), out=tmp_path / "run", resume=True, **options
-    )
+    resumed = in_two_phases(out=tmp_path / "run", resume=True)
     assert epochs_of(resumed) == epochs_of(whole)
     assert same(resumed.model.get_weights(), whole.model.get_weights())
     assert not RunFolder(path=tmp_path / "run").checkpoint.exists()
@@ -564,7 +578,7 @@ def test_what_cannot_be_fitted_leaves_no_folder(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_learned_nothing_fails():
+def test_a_run_that_learned_nothing_fails(brief):
     """A fresh classifier that no epoch made better is not a result; one that had learned before may stay."""
     with pytest.raises(TrainingError) as caught:
         run("head", learning_rate=1e-12, epochs=2)
@@ -588,7 +602,7 @@ def test_pictures_that_vanish_count_for_nothing_and_are_named(tmp_path, monkeypa
     gone = [train.names[0], valid.names[0], valid.names[5]]
     for name in gone:
         Path(name).unlink()
-    result = run("head", train=train, valid=valid, out=tmp_path / "run")
+    result = run("head", train=train, valid=valid, epochs=2, out=tmp_path / "run")
     assert [one.file for one in result.problems] == gone
     assert {one.problem for one in result.problems} == {
         "could no longer be read; it counted for nothing from then on"
@@ -792,9 +806,8 @@ def test_a_support_vector_machine_needs_two_classes(tmp_path):
         ("all", 1e20, "the loss is not a number"),
     ],
 )
-def test_of_a_run_that_came_to_nothing_all_is_kept(tmp_path, monkeypatch, strategy, rate, message):
+def test_of_a_run_that_came_to_nothing_all_is_kept(tmp_path, brief, strategy, rate, message):
     """Model, record, epochs, predictions and report of its best epoch; the error has them too."""
-    shorten(monkeypatch, strategy)
     folder, lines = RunFolder(path=tmp_path / "run"), []
     options = {"learning_rate": rate, "epochs": 3, "out": folder.path, "report": lines.append, **few()}
     with pytest.raises(TrainingError, match=message) as caught:

@@ -112,10 +112,16 @@ def until(number):
     return stop
 
 
+@pytest.fixture(scope="module")
+def in_one_go():
+    """Return a network that was trained without an interruption, and what came of it."""
+    return run()
+
+
 @pytest.mark.parametrize("number", [1, 3, 5])
-def test_an_interrupted_phase_goes_on_as_if_it_had_not_been(tmp_path, number):
+def test_an_interrupted_phase_goes_on_as_if_it_had_not_been(tmp_path, in_one_go, number):
     """Momentum, order, dropout, best weights: epochs and weights are those of a run in one go, to the bit."""
-    whole, expected = run()
+    whole, expected = in_one_go
     with pytest.raises(PulledPlugError):
         run(folder=tmp_path, on_epoch=until(number))
     resumed, outcome = run(folder=tmp_path)

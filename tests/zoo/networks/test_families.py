@@ -12,20 +12,29 @@ import numpy as np
 import pytest
 
 from converters.planning.structures import StructureLayer, load_structure
+from tests.support.shares import FIRST_OF_FAMILY, NETWORKS
 from zoo.networks.families import FAMILIES, builder
 from zoo.networks.families.drawing import AutoNames, Pen
 from zoo.networks.families.googlenet import _normalise
 from zoo.networks.families.names import keras_name
 from zoo.networks.loading import Wish, draw
-from zoo.registry import load_registry
 from zoo.registry.records import Architecture, Graph
 from zoo.surgery.graph import wiring
 
-NETWORKS = load_registry(()).architectures
 GRAPHS = [(network, graph) for network in NETWORKS.values() for graph in network.graphs.values()]
 STRUCTURES = [(network, graph, name) for network, graph in GRAPHS for name in graph.structures]
 DATA_FORMATS = ("channels_last", "channels_first")
 GRAPH_IDS = [f"{network.name}-{graph.name}" for network, graph in GRAPHS]
+FIRST_GRAPHS = [
+    pytest.param(
+        network,
+        graph,
+        id=f"{network.name}-{graph.name}",
+        marks=() if network.name in FIRST_OF_FAMILY.values() else pytest.mark.long,
+    )
+    for network, graph in GRAPHS
+]
+"""All graphs, those of networks that are not the first of their family long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +188,7 @@ def test_batch_normalisation_has_the_registered_epsilon(network, graph):
     assert facts(network.name, graph.name).epsilons == {graph.batch_norm_epsilon} - {None}
 
 
-@pytest.mark.parametrize(("network", "graph"), GRAPHS, ids=GRAPH_IDS)
+@pytest.mark.parametrize(("network", "graph"), FIRST_GRAPHS)
 def test_the_smallest_size_ends_in_a_map(network, graph):
     """At the registered minimum the last feature map still has one pixel or more."""
     size = network.input.min_size
@@ -198,8 +207,14 @@ def test_below_the_smallest_size_inception_has_no_map_left(family):
 
 
 @pytest.mark.parametrize("name", [next(n.name for n in NETWORKS.values() if n.family == f) for f in FAMILIES])
-@pytest.mark.parametrize("setting", DATA_FORMATS)
-@pytest.mark.parametrize("data_format", DATA_FORMATS)
+@pytest.mark.parametrize(
+    ("data_format", "setting"),
+    [
+        pytest.param(first, second, marks=pytest.mark.long if first == second else ())
+        for first in DATA_FORMATS
+        for second in DATA_FORMATS
+    ],
+)
 def test_keras_global_channel_order_does_not_matter(name, setting, data_format):
     """Every layer is told its channel order: the same shapes come out under either global setting."""
     network, before = NETWORKS[name], keras.config.image_data_format()

@@ -15,14 +15,13 @@ import pytest
 
 import zoo
 from converters.planning.structures import load_structure
+from tests.support.channels_first import turn_convolutions
+from tests.support.shares import FIRST_OF_FAMILY, NETWORKS, first_of_families
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.networks import heads as head
 from zoo.practice.values import images
-from zoo.registry import load_registry
 from zoo.registry.records import Architecture
 
-NETWORKS = load_registry(()).architectures
-FIRST_OF_FAMILY = {network.family: name for name, network in reversed(NETWORKS.items())}
 CLASSES = 10
 
 ROLES = {
@@ -38,7 +37,7 @@ ROLES = {
 REOPEN = """
 import pathlib, sys
 import keras, numpy
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+for path in map(pathlib.Path, sys.argv[1:]):
     model = keras.saving.load_model(path)
     outputs = model(numpy.load(path.with_suffix(".images.npy")))
     numpy.savez(path.with_suffix(".npz"), *(outputs if isinstance(outputs, list) else [outputs]))
@@ -158,7 +157,7 @@ def fit_one_step(model: keras.Model, *, one_hot: bool) -> dict[str, list[float]]
     return model.fit(noise, labels(model, noise, one_hot=one_hot), batch_size=2, verbose=0).history
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("network", first_of_families(NETWORKS, NETWORKS))
 def test_a_fresh_head_on_every_network(network, practice_file, shelf):
     """The backbone is the file's to the bit; a step changes what is trained and nothing else."""
     path = practice_file(network.name)
@@ -212,8 +211,9 @@ def test_fit_takes_labels_in_every_form(practice_file):
             assert history["loss"][0] == pytest.approx(sum(losses), rel=1e-5)
 
 
-def test_channels_first_trains_too():
+def test_channels_first_trains_too(monkeypatch):
     """One compiled step in channels-first order changes the first kernel."""
+    turn_convolutions(monkeypatch)
     model = zoo.load(
         "resnet50", num_classes=CLASSES, weights=None, input_shape=(3, 64, 64), data_format="channels_first"
     )
@@ -343,15 +343,30 @@ def test_dropout_before_each_classifier(name, dropout, rates):
     assert found == rates
 
 
-def test_saved_models_open_without_this_package(practice_file, shelf):
+@pytest.mark.parametrize(
+    "models",
+    [
+        pytest.param([(name, "channels_last") for name in FIRST_OF_FAMILY.values()], id="one of each family"),
+        pytest.param(
+            [
+                *((name, "channels_last") for name in NETWORKS),
+                *((name, "channels_first") for name in ("googlenet", "resnet50")),
+            ],
+            id="all",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_saved_models_open_without_this_package(models, practice_file, shelf):
     """In a new process that imports Keras alone, all models predict what they predicted before."""
-    orders = [(name, "channels_last") for name in NETWORKS]
-    for name, data_format in [*orders, ("googlenet", "channels_first"), ("resnet50", "channels_first")]:
+    for name, data_format in models:
         if (name, data_format) not in shelf.expected:
             path = practice_file(name)
             shelf.put(zoo.load(name, num_classes=CLASSES, weights=path, data_format=data_format), data_format)
-    subprocess.run([sys.executable, "-I", "-c", REOPEN, str(shelf.folder)], check=True, cwd=shelf.folder)
-    for (name, data_format), outputs in shelf.expected.items():
+    arguments = [str(shelf.path(*model)) for model in models]
+    subprocess.run([sys.executable, "-I", "-c", REOPEN, *arguments], check=True, cwd=shelf.folder)
+    for name, data_format in models:
+        outputs = shelf.expected[name, data_format]
         found = np.load(shelf.path(name, data_format).with_suffix(".npz"))
         assert len(found.files) == len(outputs)
         for key, output in zip(found.files, outputs, strict=True):

@@ -14,13 +14,12 @@ import pytest
 
 import converters
 import zoo
+from tests.support.channels_first import turn_convolutions
 from tests.support.paths import NETWORK_DATA
+from tests.support.shares import FIRST_OF_FAMILY, NETWORKS, first_of_families
 from zoo.practice.values import images
-from zoo.registry import load_registry
 from zoo.registry.records import Architecture
 
-NETWORKS = load_registry(()).architectures
-FIRST_OF_FAMILY = {network.family: name for name, network in reversed(NETWORKS.items())}
 EXPECTED = NETWORK_DATA
 
 # Relative to the largest value. An unrotated kernel moves logits by 3.5e-2, a wrong epsilon by 4e-4.
@@ -102,14 +101,14 @@ def test_a_theano_file_read_as_it_is(network, practice_file, tmp_path):
         compare(network, outputs_of(model, network, first_image(network.name, "channels_last")))
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("network", first_of_families(NETWORKS, NETWORKS))
 def test_pooled_features_without_a_head(network, practice_file):
     """Without its classifiers the network gives the features that it gave in Theano."""
     model = zoo.load(network.name, weights=practice_file(network.name), num_classes=0, pooling="avg")
     compare(network, {"pooled": np.asarray(model(first_image(network.name, "channels_last")))})
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("network", first_of_families(NETWORKS, NETWORKS))
 def test_a_theano_file_converted_to_tensorflow(network, practice_file, tmp_path):
     """Converted first, the network computes the same from a file for TensorFlow."""
     path = tmp_path / f"{network.name}_tf.h5"
@@ -119,6 +118,14 @@ def test_a_theano_file_converted_to_tensorflow(network, practice_file, tmp_path)
 
 
 @pytest.mark.parametrize("name", FIRST_OF_FAMILY.values())
-def test_channels_first(name, practice_file):
+def test_channels_first(name, practice_file, monkeypatch):
     """One network of each family computes the same in channels-first order."""
+    turn_convolutions(monkeypatch)
+    check(NETWORKS[name], practice_file(name), "channels_first")
+
+
+@pytest.mark.long  # minutes each, in TensorFlow's own convolutions
+@pytest.mark.parametrize("name", FIRST_OF_FAMILY.values())
+def test_channels_first_by_tensorflow_alone(name, practice_file):
+    """With its own convolutions of maps that have their channels first."""
     check(NETWORKS[name], practice_file(name), "channels_first")

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.support.shares import NETWORKS, first_of_families
 from zoo.errors import ArgumentError
 from zoo.networks.stages import ALL_STRIDES, _ends_of_stages
-from zoo.registry import load_registry
 from zoo.surgery.graph import wiring
-
-NETWORKS = load_registry(()).architectures
 
 # Rows (of square maps) and channels at the published size: the end of each stage, DenseNet's before the
 # transition that halves it. ResNet's first pooling pads nothing, so that of 112 rows 55 are left; Inception
@@ -41,7 +39,7 @@ def _forget() -> Iterator[None]:
     keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", first_of_families(NETWORKS))
 def test_four_maps_of_every_network(name):
     """Found from the graph, by the names of their strides, fine to coarse; there are no others."""
     model = zoo.feature_maps(name, weights=None)

@@ -10,8 +10,9 @@ import pytest
 
 import zoo
 from converters.planning.structures import load_structure
+from tests.support.shares import NETWORKS, first_of_families
 from tests.support.weight_files import write_empty
-from tests.zoo.networks.test_networks import NETWORKS, difference, first_image
+from tests.zoo.networks.test_networks import difference, first_image
 from tests.zoo.networks.test_networks import outputs_of as inner_outputs_of
 from zoo.practice.values import images
 
@@ -50,7 +51,7 @@ def outputs_of(model: keras.Model, image: np.ndarray) -> list[np.ndarray]:
     return [np.asarray(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
 
 
-@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize("name", first_of_families(FOLDED))
 def test_networks_compute_the_same(name, practice_file):
     """Features and logits are equal within 1e-5 of the largest; the model that was given stays whole.
 
