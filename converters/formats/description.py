@@ -60,7 +60,7 @@ class Description:
 
     @property
     def called(self) -> str:
-        """What people call it: a container of plain arrays by its format, any other file by its dialect."""
+        """Its name for people, which is the format of a container of plain arrays, or else its dialect."""
         return self.format or self.dialect
 
     @property

@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+import keras
+import PIL.Image
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
@@ -32,6 +34,8 @@ import zoo.finetuning
 # A class that has several public names is documented under the first one.
 _MODULES: tuple[ModuleType, ...] = (zoo, zoo.finetuning, converters, zoo.errors)
 _OURS = ("zoo", "converters")
+# What modules import for annotations alone.
+_FOR_TYPES = {"keras": keras, "Image": PIL.Image}
 
 
 def public_names() -> Iterator[tuple[str, Any]]:
@@ -73,12 +77,15 @@ def _sorted(classes: Iterable[type]) -> list[type]:
 def _hints(value: Any) -> Iterable[Any]:  # noqa: ANN401 - anything that is public
     """Return the annotations of a function, or of what a class holds and can do."""
     if inspect.isfunction(value):
-        return typing.get_type_hints(value).values()
+        return typing.get_type_hints(value, localns=_FOR_TYPES).values()
     if not inspect.isclass(value) or issubclass(value, Exception):
         return []
     members = [getattr(member, "fget", member) for name, member in vars(value).items() if name[0] != "_"]
     functions = filter(inspect.isfunction, members)
-    return [*typing.get_type_hints(value).values(), *(hint for one in functions for hint in _hints(one))]
+    return [
+        *typing.get_type_hints(value, localns=_FOR_TYPES).values(),
+        *(hint for one in functions for hint in _hints(one)),
+    ]
 
 
 def _own_classes(hint: Any) -> Iterator[type]:  # noqa: ANN401 - any annotation
