@@ -35,7 +35,7 @@ from zoo.finetuning.features import (
 )
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
-from zoo.finetuning.report import write_report
+from zoo.finetuning.report import check_libraries, write_report
 from zoo.finetuning.run_folder import (
     RunFolder,
     TrainingEpoch,
@@ -162,6 +162,8 @@ class Job:
             ZooError: Something is not allowed or cannot be used.
         """
         settings = Settings(**options)
+        if settings.out is not None:
+            check_libraries()
         anatomy = dissect(model)
         size = image_size(anatomy.body)
         learned = as_pictures(train, size=size)

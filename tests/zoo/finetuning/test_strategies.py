@@ -319,7 +319,7 @@ def test_the_run_folder_tells_all(tmp_path):
     lines = []
     result = run("freeze-pretrain-finetune", epochs=2, out=tmp_path / "run", report=lines.append)
     folder = RunFolder(path=tmp_path / "run")
-    assert sorted(path.name for path in folder.path.iterdir() if path.suffix != ".png") == [
+    assert sorted(path.name for path in folder.path.iterdir() if path.suffix != ".svg") == [
         "history.csv",
         "logs",
         "model.keras",
