@@ -48,7 +48,7 @@ from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
 from zoo.networks import heads
-from zoo.networks.run_record import SCHEMA
+from zoo.networks.run_record import INCLUDED, SCHEMA
 from zoo.registry import get_registry
 from zoo.storage.cache import FEATURES, default_home
 from zoo.surgery.graph import ends
@@ -59,9 +59,6 @@ Data = Any
 
 FEATURES_FOLDER = FEATURES
 """Below the cache's home."""
-
-INCLUDED = "included"
-"""The preprocessing of a model that takes images as they are."""
 
 _THUMBNAIL = 160  # pixels
 _TOLD = 10  # problems that are told one by one
