@@ -50,6 +50,7 @@ from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, t
 from zoo.networks import heads
 from zoo.networks.run_record import INCLUDED, SCHEMA
 from zoo.registry import get_registry
+from zoo.storage import disk
 from zoo.storage.cache import FEATURES, default_home
 from zoo.surgery.graph import ends
 from zoo.surgery.prefix import with_preprocessing
@@ -448,10 +449,10 @@ class Job:
         return tuple(Problem(file=name, problem=what, used=False) for name in dict.fromkeys(names))
 
     def _written(self, result: Result, valid: Pictures, folder: RunFolder) -> Result:
-        temporary = folder.path / ".new.keras"
-        # Not compiled: Keras warns when it opens a file whose optimizer has not taken a step.
-        keras.Model(*ends(result.model), name=result.model.name).save(temporary)
-        temporary.replace(folder.model)
+        # Keras saves under names that end so alone.
+        with disk.replacing(folder.model, folder.path / ".new.keras") as temporary:
+            # Not compiled: Keras warns when it opens a file whose optimizer has not taken a step.
+            keras.Model(*ends(result.model), name=result.model.name).save(temporary)
         write_history(folder.history, result.history)
         write_predictions(folder.predictions, valid, result.predictions, result.classes)
         write_json(folder.record, self._record(result))
