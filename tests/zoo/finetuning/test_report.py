@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import re
+import subprocess
 import sys
 from html.parser import HTMLParser
 from io import BytesIO
@@ -341,6 +342,15 @@ def test_missing_library_is_named_before_anything_is_written(folder, monkeypatch
         f"the report of a run needs {library}: pip install 'keras-weight-zoo[finetune]'"
     )
     assert sorted(folder.iterdir()) == before
+
+
+def test_what_writes_a_report_is_imported_when_one_is_written():
+    """Whoever writes none imports neither what fills in the page nor what draws thumbnails."""
+    code = (
+        "import sys, zoo.finetuning.report;"
+        " sys.exit(bool({'jinja2', 'markupsafe', 'PIL', 'keras'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_run_without_epochs_or_mistakes_says_so(folder):
