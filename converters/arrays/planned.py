@@ -41,7 +41,6 @@ class PlannedArray:
             two rows that the values make up, counted as ``before``.
         gates: The gates whose values are in cuDNN's order and are brought into that of Keras; 0 if none are.
         structure_layer: The published name of the layer, if the file holds a known structure.
-        structure_index: The layer's place among the structure's weighted layers.
     """
 
     layer: str
@@ -63,7 +62,6 @@ class PlannedArray:
     function: str | None = None
     gates: int = 0
     structure_layer: str | None = None
-    structure_index: int | None = None
 
     @property
     def nbytes(self) -> int:

@@ -110,7 +110,6 @@ def place(
         shape=array.shape,
         dtype=array.dtype,
         structure_layer=pair.expected.name if pair else None,
-        structure_index=pair.index if pair else None,
         **changes,
     )
 

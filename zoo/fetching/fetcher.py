@@ -29,8 +29,9 @@ from zoo.errors import (
 )
 from zoo.fetching.verification import Opened, check_class_index, check_structure, check_whole, is_attested
 from zoo.registry import architecture, get_registry, weights_files
-from zoo.registry.digests import CHUNK, Hashes, verify_file
+from zoo.registry.digests import Hashes, verify_file
 from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.storage import disk
 from zoo.storage.cache import Cache, Item, is_offline
 from zoo.storage.clock import Clock, SystemClock
 from zoo.storage.progress import Progress, Silence
@@ -449,15 +450,14 @@ class Fetcher:
         size = source.stat().st_size
         check_space(self._cache.home, copy=size)
         hashes = Hashes(algorithms, size)
+
+        def note(piece: bytes) -> None:
+            hashes.update(piece)
+            self._progress.advance(len(piece))
+
         self._progress.start(size, f"copying {source.name}")
         try:
-            with source.open("rb") as reader, target.open("xb") as writer:
-                while piece := reader.read(CHUNK):
-                    hashes.update(piece)
-                    writer.write(piece)
-                    self._progress.advance(len(piece))
-                writer.flush()
-                os.fsync(writer.fileno())
+            disk.copy(source, target, note)
         except OSError as error:
             raise CacheError(f"{source}: cannot be copied to {self._cache.home}: {error.strerror}") from error
         finally:

@@ -35,7 +35,7 @@ from zoo.finetuning.features import (
 )
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
-from zoo.finetuning.report import write_report
+from zoo.finetuning.report import check_libraries, write_report
 from zoo.finetuning.run_folder import (
     RunFolder,
     TrainingEpoch,
@@ -48,8 +48,9 @@ from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
 from zoo.networks import heads
-from zoo.networks.run_record import SCHEMA
+from zoo.networks.run_record import INCLUDED, SCHEMA
 from zoo.registry import get_registry
+from zoo.storage import disk
 from zoo.storage.cache import FEATURES, default_home
 from zoo.surgery.graph import ends
 from zoo.surgery.prefix import with_preprocessing
@@ -59,9 +60,6 @@ Data = Any
 
 FEATURES_FOLDER = FEATURES
 """Below the cache's home."""
-
-INCLUDED = "included"
-"""The preprocessing of a model that takes images as they are."""
 
 _THUMBNAIL = 160  # pixels
 _TOLD = 10  # problems that are told one by one
@@ -162,6 +160,8 @@ class Job:
             ZooError: Something is not allowed or cannot be used.
         """
         settings = Settings(**options)
+        if settings.out is not None:
+            check_libraries()
         anatomy = dissect(model)
         size = image_size(anatomy.body)
         learned = as_pictures(train, size=size)
@@ -449,10 +449,10 @@ class Job:
         return tuple(Problem(file=name, problem=what, used=False) for name in dict.fromkeys(names))
 
     def _written(self, result: Result, valid: Pictures, folder: RunFolder) -> Result:
-        temporary = folder.path / ".new.keras"
-        # Not compiled: Keras warns when it opens a file whose optimizer has not taken a step.
-        keras.Model(*ends(result.model), name=result.model.name).save(temporary)
-        temporary.replace(folder.model)
+        # Keras saves under names that end so alone.
+        with disk.replacing(folder.model, folder.path / ".new.keras") as temporary:
+            # Not compiled: Keras warns when it opens a file whose optimizer has not taken a step.
+            keras.Model(*ends(result.model), name=result.model.name).save(temporary)
         write_history(folder.history, result.history)
         write_predictions(folder.predictions, valid, result.predictions, result.classes)
         write_json(folder.record, self._record(result))

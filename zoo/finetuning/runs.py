@@ -28,6 +28,7 @@ from zoo.finetuning.finished import (
 from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
+from zoo.finetuning.report import check_libraries
 from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.schedule import (
     STRATEGIES,
@@ -394,6 +395,7 @@ def _check_before_reading(
     if settings.out is not None:
         folder = RunFolder(path=Path(settings.out))
         if not (settings.resume and folder.is_finished):
+            check_libraries()
             folder.check(resume=settings.resume)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.storage import disk
+
 Features = NDArray[np.float32]
 Compute = Callable[[NDArray[np.int64]], tuple[Features, NDArray[np.bool_]]]
 
@@ -27,7 +29,9 @@ PIECE = 4_096
 LIMIT = 4 << 30
 """Bytes that all shelves of a folder may take; those that nobody has asked for the longest are deleted."""
 
-_SHELF = re.compile(r"\.?.+-[0-9a-f]{16}(\.[0-9a-f]{8})?\.npz(\.[0-9a-f]{8})?")  # half-written ones too
+# What a process leaves that is killed as it writes ends so, the second from 0.1.0.
+_HALF = r"-[0-9a-f]{16}\.part|\.[0-9a-f]{8}"
+_SHELF = re.compile(rf"\.?.+-[0-9a-f]{{16}}(\.[0-9a-f]{{8}})?\.npz({_HALF})?")
 _LOG = logging.getLogger(__name__)
 
 
@@ -133,14 +137,8 @@ class _Shelf:
         return self._first.with_name(f"{self._first.stem}.{secrets.token_hex(4)}{self._first.suffix}")
 
     def _save(self, rows: dict[str, Features], path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(file, digests=np.array(list(rows)), features=np.stack(list(rows.values())))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with disk.replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, digests=np.array(list(rows)), features=np.stack(list(rows.values())))
         self._files.append(path)
         trim(path.parent, LIMIT)
 

@@ -31,7 +31,7 @@ from zoo.networks.images import (
 )
 from zoo.networks.loading import load
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
-from zoo.networks.run_record import read_run
+from zoo.networks.run_record import INCLUDED, read_run
 from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
@@ -46,8 +46,6 @@ So the published errors of all these networks were measured, on a single crop in
 """
 
 BATCH = 16
-INCLUDED = "included"
-"""What a run's record calls the preprocessing of a model that does it by itself."""
 
 _MODEL, _RECORD = "model.keras", "run.json"
 _LOG = logging.getLogger(__name__)

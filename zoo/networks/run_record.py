@@ -12,6 +12,9 @@ from zoo.errors import NewerFileError
 SCHEMA = 1
 """The number of the form of a run's folder; ``run.json`` and the plan of a checkpoint call it ``format``."""
 
+INCLUDED = "included"
+"""What a run's record calls the preprocessing of a model that does it by itself."""
+
 
 def read_run(path: Path) -> dict[str, Any]:
     """Return what a run's record, or the plan in its checkpoint, says.

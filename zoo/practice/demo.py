@@ -269,14 +269,13 @@ def _train_head(features: NDArray[np.float32], labels: NDArray[np.int64]) -> lis
     """
     import keras
 
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation = np.maximum(deviation, max(1e-3 * deviation.max(), np.finfo(np.float32).tiny))
+    from zoo.finetuning.features import Scale
+
+    scale = Scale.of(features)
     layer = keras.layers.Dense(CLASSES, activation="softmax", kernel_initializer="zeros")
     trained = keras.Sequential([keras.Input(features.shape[1:]), layer])
     trained.compile(optimizer=keras.optimizers.Adam(1e-2), loss="crossentropy")
-    standardised = (features - mean) / deviation
+    standardised = scale.standardise(features)
     # All digits in one step, from zeros: the same head every time.
     trained.fit(standardised, labels, batch_size=len(labels), epochs=_EPOCHS, shuffle=False, verbose=0)
-    kernel, bias = layer.get_weights()
-    kernel = kernel / deviation[:, np.newaxis]
-    return [kernel, bias - mean @ kernel]
+    return scale.fold(layer.get_weights())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -172,13 +172,43 @@ class Hashes:
         }
 
 
-def hash_file(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
-    """Return the digests of a file, by algorithm; it is read once, however many there are."""
-    hashes = Hashes(algorithms, path.stat().st_size)
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            hashes.update(chunk)
+def pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a stream in pieces, to its end.
+
+    Args:
+        read: Returns so many bytes, or fewer; none at the end.
+    """
+    while piece := read(CHUNK):
+        yield piece
+
+
+def hash_stream(
+    read: Callable[[int], bytes],
+    algorithms: Iterable[str],
+    size: int | None = None,
+    advance: Callable[[int], object] = lambda count: None,
+) -> dict[str, str]:
+    """Return the digests of a stream, by algorithm; it is read once, however many there are.
+
+    Args:
+        read: Returns so many bytes, or fewer; none at the end.
+        algorithms: Names out of :data:`ALGORITHMS`.
+        size: As for :class:`Hashes`.
+        advance: Called with the number of bytes of each piece when it is hashed.
+    """
+    hashes = Hashes(algorithms, size)
+    for piece in pieces(read):
+        hashes.update(piece)
+        advance(len(piece))
     return hashes.values()
+
+
+def hash_file(
+    path: Path, algorithms: Iterable[str], advance: Callable[[int], object] = lambda count: None
+) -> dict[str, str]:
+    """Return the digests of a file as :func:`hash_stream` does."""
+    with path.open("rb") as stream:
+        return hash_stream(stream.read, algorithms, path.stat().st_size, advance)
 
 
 class Published(Protocol):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from zoo.errors import UnknownNameError
 from zoo.registry import fields
-from zoo.registry.digests import CHUNK, Hashes, hash_file
+from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture, Layout, Registry, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import MACHINERY, Cache, Item, is_name_of, is_unchanged, verified
@@ -289,16 +289,12 @@ def _problem(
 
 
 def _hash(entry: Entry, algorithms: Collection[str], progress: Progress) -> dict[str, str]:
-    hashes = Hashes(algorithms, entry.bytes)
     progress.start(entry.bytes, f"hashing {entry.path.name}")
     try:
-        with disk.reading(entry.path), entry.path.open("rb") as file:
-            while piece := file.read(CHUNK):
-                hashes.update(piece)
-                progress.advance(len(piece))
+        with disk.reading(entry.path):
+            return hash_file(entry.path, algorithms, progress.advance)
     finally:
         progress.done()
-    return hashes.values()
 
 
 def _remember(cache: Cache, entry: Entry) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from zoo.errors import ArgumentError, CacheError
-from zoo.registry.digests import CHUNK
+from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
 
 _ADVICE = "see that the mirror's folder can be written, and run the same again"
@@ -107,21 +104,14 @@ class Folder:
     def put(self, name: str, source: Path, advance: Advance) -> None:
         """Copy a file under a temporary name, wait until the disk has it, and rename it."""
         path = self._folder / name
-        temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")
-        with disk.writing(path, _ADVICE):
-            disk.make_folder(path.parent)
-            try:
-                _copy(source, temporary, advance)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            disk.sync_folder(path.parent)
+        with disk.writing(path, _ADVICE), disk.replacing(path) as temporary:
+            disk.copy(source, temporary, lambda piece: advance(len(piece)))
 
     def sha256(self, name: str, advance: Advance) -> str:
         """Return the SHA-256 of a file."""
         path = self._folder / name
-        with disk.reading(path), path.open("rb") as file:
-            return _sha256(file.read, advance)
+        with disk.reading(path):
+            return hash_file(path, ["sha256"], advance)["sha256"]
 
     def state(self, name: str) -> str | None:
         """Return ``None``: a disk can lose bits without telling, and hashing costs no more than reading."""
@@ -206,7 +196,7 @@ class Bucket:
     def sha256(self, name: str, advance: Advance) -> str:
         """Return the SHA-256 of an object, which is fetched for it."""
         with self._asking(name), self._system.open(self._path(name), "rb", block_size=8 * CHUNK) as file:
-            return _sha256(file.read, advance)
+            return hash_stream(file.read, ["sha256"], advance=advance)["sha256"]
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -224,20 +214,3 @@ def _storage_errors() -> tuple[type[BaseException], ...]:
     botocore: Any = sys.modules.get("botocore.exceptions")
     own = (botocore.BotoCoreError, botocore.ClientError) if botocore else ()
     return (OSError, *own)
-
-
-def _copy(source: Path, target: Path, advance: Advance) -> None:
-    with source.open("rb") as reader, target.open("xb") as writer:
-        while piece := reader.read(CHUNK):
-            writer.write(piece)
-            advance(len(piece))
-        writer.flush()
-        os.fsync(writer.fileno())
-
-
-def _sha256(read: Callable[[int], bytes], advance: Advance) -> str:
-    digest = hashlib.sha256(usedforsecurity=False)
-    while piece := read(CHUNK):
-        digest.update(piece)
-        advance(len(piece))
-    return digest.hexdigest()

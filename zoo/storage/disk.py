@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.errors import CacheError
+from zoo.registry.digests import pieces
 
 HOME_ADVICE = "ZOO_HOME names the folder to use"
 
@@ -72,11 +73,45 @@ def sync_folder(folder: Path) -> None:
     Raises:
         OSError: The disk does not take them.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk has a file's content.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
+    """Give the name to write a file under; at the end it is synced and gets its own, in place of what has it.
+
+    Whatever is raised, the file that was there stays, and nothing is left under the other name.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        temporary: The other name, in the same folder, where no two can write at once and what a process that
+            was killed leaves is to be written over; by default one that nobody else has.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with _aside(path, temporary) as name:
+        yield name
+        sync_file(name)
+        name.replace(path)
+    sync_folder(path.parent)
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -85,9 +120,8 @@ def replace(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; the old one stays.
     """
-    with _temporary(path, data) as temporary:
-        temporary.replace(path)
-    sync_folder(path.parent)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def create(path: Path, data: bytes) -> bool:
@@ -101,7 +135,9 @@ def create(path: Path, data: bytes) -> bool:
     Raises:
         OSError: It cannot be written.
     """
-    with _temporary(path, data) as temporary:
+    with _aside(path) as temporary:
+        temporary.write_bytes(data)
+        sync_file(temporary)
         try:
             path.hardlink_to(temporary)
         except FileExistsError:
@@ -117,14 +153,29 @@ def create(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def _temporary(path: Path, data: bytes) -> Iterator[Path]:
+def _aside(path: Path, temporary: Path | None = None) -> Iterator[Path]:
+    """Give a name beside a file's, under which nothing is left in the end."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")
+    temporary = temporary or path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path, note: Callable[[bytes], object]) -> None:
+    """Copy a file to a name that nothing has, and wait until the disk has it.
+
+    Args:
+        source: The file.
+        target: The copy.
+        note: Called with each piece that was copied.
+
+    Raises:
+        OSError: One of the two cannot be read or written.
+    """
+    with source.open("rb") as reader, target.open("xb") as writer:
+        for piece in pieces(reader.read):
+            writer.write(piece)
+            note(piece)
+    sync_file(target)

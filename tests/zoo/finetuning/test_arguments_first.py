@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -143,6 +145,15 @@ def test_fine_tuning_into_a_folder_of_something_else(photos):
     """It is refused before the weights are fetched."""
     with pytest.raises(ArgumentError, match="is not an empty folder"):
         finetune(NETWORK, photos, out=photos)
+
+
+@pytest.mark.parametrize("library", ["jinja2", "PIL"])
+def test_a_report_that_could_not_be_written(library, photos, tmp_path, monkeypatch):
+    """What is missing for it is known before anything is read, fetched or trained."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ArgumentError, match=r"^the report of a run needs .*keras-weight-zoo\[finetune\]"):
+        finetune(NETWORK, photos, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_support_vector_machine_of_one_class(photos):

@@ -7,6 +7,8 @@ import csv
 import json
 import math
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from io import BytesIO
 from xml.etree import ElementTree
@@ -21,7 +23,7 @@ from zoo.errors import ArgumentError, FileFormatError
 from zoo.finetuning.report import charts, write_report
 from zoo.finetuning.report.numbers import class_scores, confused_pairs, confusion, interval
 from zoo.finetuning.report.record import Epoch, Phase, Prediction, read_record
-from zoo.finetuning.report.scene import Box, Dot, Line, Scene, Words, save_png, shortened, svg
+from zoo.finetuning.report.scene import Box, Dot, Line, Scene, Words, shortened, svg, svg_file
 
 NASTY = "<script>alert(\"x\")</script> & 'co'"
 CLASSES = ["cat", NASTY, "dog"]
@@ -221,6 +223,8 @@ def test_names_are_text_wherever_they_stand(folder):
     html = write_report(folder).read_text("utf-8")
     assert "<script" not in html
     escaped = "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;co&#x27;"
+    for quote, spelling in (("&#34;", "&quot;"), ("&#39;", "&#x27;")):  # each may be written in two ways
+        html = html.replace(quote, spelling)
     assert html.count(escaped) >= 4
     assert "picture &lt;2&gt;.png" in html
 
@@ -274,17 +278,79 @@ def test_picture_that_cannot_be_read_any_more_gets_an_empty_tile(folder):
     assert Page(write_report(folder)).text.count("no picture") == 2
 
 
-def test_the_same_pictures_are_written_as_png(folder):
-    """Four PNGs of the sizes of the drawings, none of them blank."""
+def _drawing(path):
+    """Return an SVG file's tree; tags are bare."""
+    drawing = ElementTree.fromstring(path.read_text("utf-8"))
+    for one in drawing.iter():
+        space, one.tag = one.tag.removeprefix("{").split("}")
+        assert space == "http://www.w3.org/2000/svg"
+    return drawing
+
+
+def test_the_same_drawings_are_written_as_svg(folder):
+    """Four SVGs of the sizes of the drawings, each on white paper and with every colour that it uses."""
     write_report(folder)
     sizes = {}
     for name in ("curves", "confusion", "classes", "mistakes"):
-        with Image.open(folder / f"{name}.png") as image:
-            assert image.format == "PNG"
-            assert len(image.convert("RGB").getcolors(1 << 20)) > 20
-            sizes[name] = image.size
-    assert sizes["curves"] == (1840, 608)
-    assert sizes["classes"] == (1680, 2 * (48 + 36 * 3))
+        drawing = _drawing(folder / f"{name}.svg")
+        paper = drawing.find("rect").attrib
+        sizes[name] = tuple(map(float, drawing.attrib["viewBox"].split()[2:]))
+        assert sizes[name] == (float(paper["width"]), float(paper["height"]))
+        style = drawing.findtext("style")
+        assert ".fill-page{fill:#ffffff}" in style
+        used = {one.attrib["class"] for one in drawing.iter() if "class" in one.attrib}
+        assert len(used) >= 3
+        assert all(f".{role}{{" in style for role in used)
+    assert sizes["curves"] == (920, 304)
+    assert sizes["classes"] == (840, 48 + 36 * 3)
+
+
+def test_drawings_stand_alone_and_run_nothing(folder):
+    """As the page: the only addresses are the thumbnails' own bytes, those of the mistakes in their order."""
+    write_report(folder)
+    for path in folder.glob("*.svg"):
+        drawing = _drawing(path)
+        assert {one.tag for one in drawing.iter()} <= {
+            *("svg", "style", "rect", "title", "text", "polyline", "circle", "image")
+        }
+        addresses = [one.attrib["href"] for one in drawing.iter() if "href" in one.attrib]
+        assert len(addresses) == (2 if path.name == "mistakes.svg" else 0)
+        assert all(address.startswith("data:image/jpeg;base64,") for address in addresses)
+        assert "url(" not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["a\x00b\x1b", "caf\udce9", "<![CDATA[ ]]>", "a\ufffe", "\N{PILE OF POO}"])
+def test_drawing_of_any_name_is_well_formed(folder, name):
+    """What XML has no room for is shown as a replacement character, all else as it is."""
+    path = folder / "names.svg"
+    scene = Scene(width=20, height=10, title=name)
+    scene.add(Words(x=0, y=9, text=name), Box(x=0, y=0, width=1, height=1, colour="ink", title=name))
+    path.write_text(svg_file(scene), "utf-8")
+    drawing, shown = _drawing(path), re.sub("[\x00\x1b\udce9\ufffe]", "\N{REPLACEMENT CHARACTER}", name)
+    assert (drawing.findtext("text"), drawing.attrib["aria-label"]) == (shown, shown)
+    assert drawing.findtext(".//title") == shown
+
+
+@pytest.mark.parametrize(("module", "library"), [("jinja2", "Jinja2"), ("PIL", "Pillow")])
+def test_missing_library_is_named_before_anything_is_written(folder, monkeypatch, module, library):
+    """The message says what installs it, and the folder is as it was."""
+    before = sorted(folder.iterdir())
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ArgumentError) as caught:
+        write_report(folder)
+    assert str(caught.value) == (
+        f"the report of a run needs {library}: pip install 'keras-weight-zoo[finetune]'"
+    )
+    assert sorted(folder.iterdir()) == before
+
+
+def test_what_writes_a_report_is_imported_when_one_is_written():
+    """Whoever writes none imports neither what fills in the page nor what draws thumbnails."""
+    code = (
+        "import sys, zoo.finetuning.report;"
+        " sys.exit(bool({'jinja2', 'markupsafe', 'PIL', 'keras'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_run_without_epochs_or_mistakes_says_so(folder):
@@ -302,7 +368,7 @@ def test_run_without_epochs_or_mistakes_says_so(folder):
     ]
     assert "None: every validation picture was named rightly." in text
     assert "Nothing was confused." in text
-    assert sorted(path.name for path in folder.glob("*.png")) == ["classes.png", "confusion.png"]
+    assert sorted(path.name for path in folder.glob("*.svg")) == ["classes.svg", "confusion.svg"]
 
 
 def test_reader_gets_light_dark_and_paper(folder):
@@ -495,7 +561,7 @@ def test_axes_reach_the_highest_value(highest):
 
 
 @pytest.mark.parametrize("count", [1, 2, 41, 300])
-def test_matrix_fits_any_number_of_classes(count, tmp_path):
+def test_matrix_fits_any_number_of_classes(count):
     """From one class to hundreds the cells stay inside the drawing, whose width has a bound."""
     counts = np.zeros((count, count), np.int64)
     counts[0, -1] = counts[-1, -1] = 12345
@@ -507,20 +573,27 @@ def test_matrix_fits_any_number_of_classes(count, tmp_path):
     assert [cell.colour for cell in cells] == (["right"] if count == 1 else ["wrong", "right"])
     assert all(cell.x + cell.width <= scene.width and cell.y + cell.height <= scene.height for cell in cells)
     ElementTree.fromstring(svg(scene))
-    save_png(scene, tmp_path / "matrix.png")
+    ElementTree.fromstring(svg_file(scene))
 
 
-def test_png_has_the_colours_where_they_were_put(tmp_path):
-    """One unit is two pixels; a box at half strength is mixed with the white below it."""
+def test_svg_has_the_colours_where_they_were_put():
+    """A box at half strength lets through half of the white below it; a dot is on top."""
     scene = Scene(width=20, height=10, title="a box")
-    scene.add(
-        Box(x=0, y=0, width=10, height=10, colour="ink", strength=0.5), Words(x=12, y=9, text="\n\udce9")
-    )
-    save_png(scene, tmp_path / "box.png")
-    with Image.open(tmp_path / "box.png") as image:
-        assert image.size == (40, 20)
-        assert image.getpixel((10, 10)) == pytest.approx((141, 143, 147), abs=2)
-        assert image.getpixel((21, 2)) == (255, 255, 255)
+    box = Box(x=0, y=0, width=10, height=10, colour="ink", strength=0.5)
+    scene.add(box, Dot(x=5, y=5, radius=2, colour="wrong"))
+    drawing = ElementTree.fromstring(svg_file(scene))
+    shapes = [(one.tag.partition("}")[2], one.attrib) for one in list(drawing)[1:]]
+    assert shapes == [
+        ("rect", {"class": "fill-page", "width": "20", "height": "10"}),
+        (
+            "rect",
+            {
+                **{"class": "fill-ink", "x": "0.0", "y": "0.0", "width": "10.0", "height": "10.0"},
+                "fill-opacity": "0.500",
+            },
+        ),
+        ("circle", {"class": "fill-wrong", "cx": "5.0", "cy": "5.0", "r": "2"}),
+    ]
 
 
 @given(st.text(max_size=80), st.floats(20, 200))

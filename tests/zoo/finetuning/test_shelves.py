@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,17 +217,36 @@ def shelf_of(folder, number, size, age):
     return path
 
 
-def test_the_longest_unused_shelves_are_deleted(tmp_path):
-    """As many as are too many; files that are no shelves stay."""
+@pytest.mark.parametrize("ending", [".0123abcd", "-0123456789abcdef.part"])
+def test_the_longest_unused_shelves_are_deleted(tmp_path, ending):
+    """As many as are too many, half-written ones first; files that are no shelves stay."""
     for number, age in enumerate([10, 30, 20, 40]):
         shelf_of(tmp_path, number, 100, age)
-    half = tmp_path / ".net-00000000000000aa.npz.0123abcd"
+    half = tmp_path / f".net-00000000000000aa.npz{ending}"
     half.write_bytes(b"x" * 100)
     os.utime(half, (1, 1))
     (tmp_path / "features.npz").write_bytes(b"x" * 1000)
     trim(tmp_path, 250)
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["features.npz", "net-0000000000000000.npz", "net-0000000000000002.npz"]
+
+
+def test_what_a_process_leaves_that_is_killed_as_it_writes_is_known(tmp_path, monkeypatch):
+    """Under the name that is being written to, whatever it is, room is made as under those of shelves."""
+    names = []
+
+    def interrupted(file, **arrays):
+        names.append(Path(file.name).name)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            looked_up(shelf_path(tmp_path, "net", "0" * 16), NAMES, Computer())
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / names[0]).write_bytes(b"half")
+    trim(tmp_path, 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_shelf_that_is_read_is_used(tmp_path, monkeypatch):

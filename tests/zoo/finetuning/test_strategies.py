@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -325,7 +326,7 @@ def test_the_run_folder_tells_all(tmp_path, brief):
     lines = []
     result = run("freeze-pretrain-finetune", epochs=2, out=tmp_path / "run", report=lines.append)
     folder = RunFolder(path=tmp_path / "run")
-    assert sorted(path.name for path in folder.path.iterdir() if path.suffix != ".png") == [
+    assert sorted(path.name for path in folder.path.iterdir() if path.suffix != ".svg") == [
         "history.csv",
         "logs",
         "model.keras",
@@ -530,6 +531,16 @@ def test_a_run_that_was_killed_before_its_report_gets_one(tmp_path, monkeypatch)
     assert folder.is_finished
     assert result.report == tmp_path / "run" / "report.html"
     assert json.loads(folder.record.read_text("utf-8"))["result"] == before["result"]
+
+
+@pytest.mark.parametrize("library", ["jinja2", "PIL"])
+def test_what_the_report_lacks_is_known_before_anything_is_trained(tmp_path, monkeypatch, library):
+    """Nothing is begun; a run without a folder has no report and needs neither."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ArgumentError, match=r"^the report of a run needs .*keras-weight-zoo\[finetune\]"):
+        run("head", out=tmp_path / "run", **few())
+    assert not (tmp_path / "run").exists()
+    assert run("head", epochs=1, **few()).report is None
 
 
 @pytest.mark.parametrize("left", [[], ["checkpoint"], ["checkpoint", "checkpoint/.plan.json.new"]])

@@ -39,6 +39,50 @@ def test_a_replaced_file_is_the_new_one(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("other", [None, ".file.new"])
+def test_what_breaks_off_leaves_the_old_file_alone(path: Path, other: str | None) -> None:
+    """Whatever is raised, and under whichever name was written."""
+    disk.replace(path, b"first")
+    with pytest.raises(KeyboardInterrupt), disk.replacing(path, other and path.with_name(other)) as temporary:
+        assert temporary.parent == path.parent
+        assert other in (None, temporary.name)
+        temporary.write_bytes(b"sec")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"first"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could leave the name without the content, or nothing at all."""
+    path.parent.mkdir(parents=True)
+    steps: list[tuple[str, str]] = []
+    rename = Path.replace
+    monkeypatch.setattr(disk, "sync_file", lambda which: steps.append(("file", which.name)))
+    monkeypatch.setattr(disk, "sync_folder", lambda which: steps.append(("folder", which.name)))
+    monkeypatch.setattr(
+        Path, "replace", lambda self, target: [steps.append(("rename", target.name)), rename(self, target)][1]
+    )
+    with disk.replacing(path, path.with_name("new")) as temporary:
+        temporary.write_bytes(b"whole")
+        assert steps == []
+    assert steps == [("file", "new"), ("rename", "file"), ("folder", "b")]
+    assert path.read_bytes() == b"whole"
+
+
+def test_a_copy_is_told_piece_by_piece(tmp_path: Path) -> None:
+    """All bytes, in order; over a file that is there nothing is copied."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 5000)
+    told: list[bytes] = []
+    disk.copy(source, target, told.append)
+    assert target.read_bytes() == b"".join(told) == source.read_bytes()
+    assert len(told) > 1
+    with pytest.raises(FileExistsError):
+        disk.copy(source, target, told.append)
+
+
 def test_another_error_than_a_missing_feature_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

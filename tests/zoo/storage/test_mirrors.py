@@ -328,7 +328,7 @@ def test_a_full_disk_leaves_no_half_file(
         sync(descriptor)
 
     keep(source.cache, ITEMS[0], BODY)
-    monkeypatch.setattr("zoo.storage.destinations.os.fsync", full)
+    monkeypatch.setattr("zoo.storage.disk.os.fsync", full)
     (outcome,) = build(Folder(folder), source, ITEMS[:1])
     assert outcome.problem == (
         f"{folder}: cannot be written: No space left on device; see that the mirror's folder can be written,"

@@ -1,4 +1,4 @@
-"""From a run folder to a page that says what was done and how well it went: ``report.html``, and PNGs."""
+"""From a run folder to a page that says what was done and how well it went: ``report.html``, and drawings."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from zoo.finetuning.report import charts
 from zoo.finetuning.report.numbers import class_scores, confusion
-from zoo.finetuning.report.page import page
+from zoo.finetuning.report.page import check_libraries, page
 from zoo.finetuning.report.record import Prediction, read_record
-from zoo.finetuning.report.scene import Scene, save_png
+from zoo.finetuning.report.scene import Scene, svg_file
 from zoo.networks.images import Depth, Picture, PictureError, read_picture
 
-__all__ = ["write_report"]
+__all__ = ["check_libraries", "write_report"]
 
 _WORST = 24  # mistakes that are shown
 
 
 def write_report(run_folder: Path, picture: Callable[[int], Picture] | None = None) -> Path:
-    """Write ``report.html`` into a run folder, and its pictures as PNG files.
+    """Write ``report.html`` into a run folder, and its drawings as SVG files.
 
-    The page stands alone: no script, nothing loaded from elsewhere, thumbnails inside. ``curves.png``,
-    ``confusion.png``, ``classes.png`` and ``mistakes.png`` are what it shows; where there is nothing to show,
+    The page stands alone: no script, nothing loaded from elsewhere, thumbnails inside. ``curves.svg``,
+    ``confusion.svg``, ``classes.svg`` and ``mistakes.svg`` are what it shows; where there is nothing to show,
     such as mistakes of a model that made none, there is no such file.
 
     Args:
@@ -33,9 +33,10 @@ def write_report(run_folder: Path, picture: Callable[[int], Picture] | None = No
         The path of the page.
 
     Raises:
-        ArgumentError: The folder lacks one of the three files.
+        ArgumentError: The folder lacks one of the three files, or Jinja2 or Pillow is not installed.
         FileFormatError: One of the three has not the form it was written in.
     """
+    check_libraries()
     record = read_record(run_folder)
     labels = [one.label for one in record.predictions]
     counts = confusion(labels, [one.predicted for one in record.predictions], len(record.classes))
@@ -48,7 +49,7 @@ def write_report(run_folder: Path, picture: Callable[[int], Picture] | None = No
         "mistakes": charts.contact_sheet(_tiles(worst), record.classes) if worst else None,
     }
     for name, scene in scenes.items():
-        _save(scene, run_folder / f"{name}.png")
+        _save(scene, run_folder / f"{name}.svg")
     path = run_folder / "report.html"
     # What is not UTF-8 in a file name is written as an escape that can be read.
     path.write_text(page(record, counts, scores, worst, scenes), "utf-8", errors="backslashreplace")
@@ -59,7 +60,7 @@ def _save(scene: Scene | None, path: Path) -> None:
     if scene is None:
         path.unlink(missing_ok=True)  # of an earlier report
     else:
-        save_png(scene, path)
+        path.write_text(svg_file(scene), "utf-8")
 
 
 def _picture(one: Prediction, picture: Callable[[int], Picture] | None, depth: Depth) -> Picture | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zoo.finetuning.report.numbers import ClassScore
 from zoo.finetuning.report.record import Epoch, Phase, Prediction
 from zoo.finetuning.report.scene import (
+    TILE,
     Anchor,
     Box,
     Dot,
@@ -36,9 +37,6 @@ _LABEL_ROOM = 150.0
 
 LABELLED = 40
 """Classes of a matrix with names; of more they would not fit beside their rows."""
-
-TILE = 144
-"""Height and width of the square that a thumbnail fits into, in units."""
 
 
 def curves(history: Sequence[Epoch], phases: Sequence[Phase]) -> Scene:

@@ -1,21 +1,20 @@
-"""A flat drawing of lines, boxes and words in its two forms: inline SVG for the page, PNG for elsewhere.
+"""A flat drawing of lines, boxes, words and photos as SVG: inside the page, or a file for elsewhere.
 
-Colours are named by what they mean. On the page a style sheet says what they are, by light or dark; a PNG has
-the light ones.
+Colours are named by what they mean. On the page a style sheet says what they are, by light or dark; a file
+has the light ones.
 """
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from io import BytesIO
+from typing import Literal
 
 from zoo.networks.images import Picture
-
-if TYPE_CHECKING:
-    from PIL import Image, ImageDraw
 
 LIGHT = {
     "page": "#ffffff",
@@ -48,10 +47,12 @@ DARK = {
 """What the same colours are on black."""
 
 Anchor = Literal["start", "middle", "end"]
-_PIL_ANCHOR = {"start": "ls", "middle": "ms", "end": "rs"}
 
-_PNG_SCALE = 2  # pixels of the PNG for each unit of the drawing
-_SMOOTHING = 2  # drawn so much larger, then scaled down: Pillow draws jagged lines
+TILE = 144
+"""Height and width of the square that a thumbnail fits into, in units."""
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What a name may hold and XML may not: https://www.w3.org/TR/xml/#charsets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,7 @@ def svg(scene: Scene) -> str:
     """Return a drawing as an ``svg`` element; colours are classes ``fill-NAME`` and ``stroke-NAME``.
 
     Args:
-        scene: A drawing without photos.
+        scene: A drawing.
     """
     size = f'viewBox="0 0 {scene.width:g} {scene.height:g}" style="max-width:{scene.width:g}px"'
     label = f'role="img" aria-label="{escape(scene.title)}"'
@@ -149,7 +150,8 @@ def _svg_shape(shape: Shape) -> str:
         case Line():
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
             return (
-                f'<polyline class="stroke-{shape.colour}" stroke-width="{shape.width:g}" points="{points}"/>'
+                f'<polyline class="stroke-{shape.colour}" stroke-width="{shape.width:g}" fill="none"'
+                f' stroke-linejoin="round" stroke-linecap="round" points="{points}"/>'
             )
         case Box():
             place = (
@@ -168,65 +170,30 @@ def _svg_shape(shape: Shape) -> str:
             form = f'font-size="{shape.size:g}" text-anchor="{shape.anchor}"'
             return f'<text class="fill-{shape.colour}" {place} {form}>{escape(shape.text)}</text>'
         case Photo():
-            raise NotImplementedError("the page shows photos outside drawings")
+            place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.side:g}" height="{shape.side:g}"'
+            return f'<image {place} href="data:image/jpeg;base64,{jpeg(shape.picture)}"/>'
 
 
-def save_png(scene: Scene, path: Path) -> None:
-    """Write a drawing as a PNG on white, two pixels for each unit."""
-    from PIL import Image, ImageDraw
-
-    scale = _PNG_SCALE * _SMOOTHING
-    image = Image.new("RGB", (round(scene.width * scale), round(scene.height * scale)), LIGHT["page"])
-    pen = ImageDraw.Draw(image, "RGBA")
-    for shape in scene.shapes:
-        _paint(shape, image, pen, scale)
-    image.reduce(_SMOOTHING).save(path, optimize=True)
-
-
-def _paint(shape: Shape, image: Image.Image, pen: ImageDraw.ImageDraw, scale: int) -> None:
-    from PIL import Image, ImageFont, ImageOps
-
-    match shape:
-        case Line():
-            points = [(x * scale, y * scale) for x, y in shape.points]
-            pen.line(points, fill=LIGHT[shape.colour], width=round(shape.width * scale), joint="curve")
-        case Box():
-            colour = LIGHT[shape.colour] + f"{round(255 * shape.strength):02x}"
-            left, top = round(shape.x * scale), round(shape.y * scale)
-            right, bottom = round((shape.x + shape.width) * scale), round((shape.y + shape.height) * scale)
-            if right > left and bottom > top:
-                pen.rectangle((left, top, right - 1, bottom - 1), fill=colour)
-        case Dot():
-            pen.circle((shape.x * scale, shape.y * scale), shape.radius * scale, fill=LIGHT[shape.colour])
-        case Words():
-            if shape.upright:
-                _paint_upright(shape, image, scale)
-            else:
-                font = ImageFont.load_default(shape.size * scale)
-                place = (shape.x * scale, shape.y * scale)
-                pen.text(place, _drawable(shape.text), LIGHT[shape.colour], font, _PIL_ANCHOR[shape.anchor])
-        case Photo():
-            side = round(shape.side * scale)
-            photo = ImageOps.contain(Image.fromarray(shape.picture), (side, side))
-            left, top = ((side - length) // 2 for length in photo.size)
-            image.paste(photo, (round(shape.x * scale) + left, round(shape.y * scale) + top))
+def svg_file(scene: Scene) -> str:
+    """Return a drawing as a file of its own, on white, that needs nothing from elsewhere."""
+    colours = "".join(
+        f".fill-{role}{{fill:{colour}}}.stroke-{role}{{stroke:{colour}}}" for role, colour in LIGHT.items()
+    )
+    style = f"<style>text{{font-family:system-ui,sans-serif}}{colours}</style>"
+    paper = f'<rect class="fill-page" width="{scene.width:g}" height="{scene.height:g}"/>'
+    begin, end = svg(scene).split(">", 1)
+    text = f'{begin} xmlns="http://www.w3.org/2000/svg">{style}{paper}{end}\n'
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _paint_upright(shape: Words, image: Image.Image, scale: int) -> None:
-    from PIL import Image, ImageDraw, ImageFont
+def jpeg(picture: Picture) -> str:
+    """Return a thumbnail, sharp on fine screens, as base64 text."""
+    from PIL import Image, ImageOps
 
-    text, font = _drawable(shape.text), ImageFont.load_default(shape.size * scale)
-    width, height = max(1, round(font.getlength(text))), round(1.5 * shape.size * scale)
-    baseline = round(1.1 * shape.size * scale)
-    mask = Image.new("L", (width, height))
-    ImageDraw.Draw(mask).text((0, baseline), text, 255, font, "ls")
-    left, bottom = round(shape.x * scale) - baseline, round(shape.y * scale)
-    image.paste(LIGHT[shape.colour], (left, bottom - width), mask.transpose(Image.Transpose.ROTATE_90))
-
-
-def _drawable(text: str) -> str:
-    """Return a text without what no font can draw: line breaks, bytes of a name that are no characters."""
-    return "".join(one if one.isprintable() else "?" for one in text)
+    file = BytesIO()
+    side = round(1.6 * TILE)
+    ImageOps.contain(Image.fromarray(picture), (side, side)).save(file, "JPEG", quality=82)
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def text_width(text: str, size: float) -> float:
