@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.support.forgetting import forget
 from zoo.errors import ArgumentError, UnknownNameError
 
 layers = keras.layers
@@ -18,7 +19,7 @@ layers = keras.layers
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 def backbone(images):

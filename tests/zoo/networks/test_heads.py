@@ -16,6 +16,7 @@ import pytest
 import zoo
 from converters.planning.structures import load_structure
 from tests.support.channels_first import turn_convolutions
+from tests.support.forgetting import forget
 from tests.support.shares import FIRST_OF_FAMILY, NETWORKS, first_of_families
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.networks import heads as head
@@ -83,7 +84,7 @@ def _fresh_keras() -> Iterator[None]:
     """Start from the same random numbers, and free what Keras holds of the last model."""
     keras.utils.set_random_seed(12)
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 def small(network: Architecture) -> tuple[int, int, int] | None:

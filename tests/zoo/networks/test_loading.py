@@ -19,6 +19,7 @@ import converters
 import zoo
 from converters.arrays.blocks import aligned_empty
 from converters.planning.structures import Structure, load_structure
+from tests.support.forgetting import forget
 from tests.support.weight_files import BY_NAMES, write_empty, write_empty_numbered
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
@@ -34,7 +35,7 @@ NETWORKS = load_registry(()).architectures
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 def changed(structure: Structure, name: str, **arrays: tuple[int, ...]) -> Structure:

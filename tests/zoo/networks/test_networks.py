@@ -15,6 +15,7 @@ import pytest
 import converters
 import zoo
 from tests.support.channels_first import turn_convolutions
+from tests.support.forgetting import forget
 from tests.support.paths import NETWORK_DATA
 from tests.support.shares import FIRST_OF_FAMILY, NETWORKS, first_of_families
 from zoo.practice.values import images
@@ -78,7 +79,7 @@ def check(network: Architecture, path: Path, data_format: str = "channels_last")
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import zoo
+from tests.support.forgetting import forget
 from zoo import practice
 from zoo.cli import main
 from zoo.cli.predict import bar
@@ -30,7 +31,7 @@ EXPECTED_SIZE = dict.fromkeys(("densenet", "googlenet", "resnet", "vgg"), (224, 
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.support.forgetting import forget
 from zoo.networks import heads as head
 
 SMALL = {"input_shape": (64, 64, 3)}
@@ -45,7 +46,7 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "conve
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 def told(model: keras.Model) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.support.forgetting import forget
 from tests.support.shares import NETWORKS, first_of_families
 from zoo.errors import ArgumentError
 from zoo.networks.stages import ALL_STRIDES, _ends_of_stages
@@ -36,7 +37,7 @@ EXPECTED = {
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 @pytest.mark.parametrize("name", first_of_families(NETWORKS))

@@ -48,7 +48,9 @@ def test_whatever_file_of_a_set_is_cached_is_read_without_the_network(name, conv
     """In either layout, published or converted; without classifiers wanted, a file with them does too."""
     network = NETWORKS[name]
     monkeypatch.setenv("ZOO_OFFLINE", "1")
-    monkeypatch.setattr("zoo.networks.weights._opened", lambda path, *network, registered: (path, registered))
+    monkeypatch.setattr(
+        "zoo.networks.weights._opened", lambda path, *_, registered=None, **known: (path, registered)
+    )
     of_weights = Item.of_weights  # what is kept here has none of the published digests
     monkeypatch.setattr(Item, "of_weights", lambda *args: replace(of_weights(*args), digests=(), bytes=None))
     for file in network.weights:

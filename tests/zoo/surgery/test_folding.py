@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from converters.planning.structures import load_structure
+from tests.support.forgetting import forget
 from tests.support.shares import NETWORKS, first_of_families
 from tests.support.weight_files import write_empty
 from tests.zoo.networks.test_networks import difference, first_image
@@ -37,7 +38,7 @@ FOLDED = {
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 def norms(model: keras.Model) -> list[str]:

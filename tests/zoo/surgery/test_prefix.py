@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.support.forgetting import forget
 from zoo.errors import ArgumentError
 from zoo.networks.preprocessing import apply_recipe
 from zoo.registry import load_registry
@@ -23,7 +24,7 @@ REGISTRY = load_registry(())
 def _forget() -> Iterator[None]:
     """Free what Keras holds of the last model."""
     yield
-    keras.backend.clear_session()
+    forget()
 
 
 def pixels(*shape: int) -> np.ndarray:
