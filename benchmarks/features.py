@@ -38,7 +38,7 @@ def compare() -> Iterator[Comparison]:
             "every epoch": _keras(images, labels),
         }
         runs = take_turns({name: partial(_timed, way) for name, way in ways.items()}, rounds=ROUNDS)
-    what = f"{EPOCHS} epochs of the strategy head, {NETWORK}, {PICTURES} pictures of {SIDE} pixels"
+    what = f"{EPOCHS} epochs of the strategy head, {NETWORK}, {PICTURES} images of {SIDE} pixels"
     peer = "fit with a frozen backbone"
     yield comparison(f"{what} / {peer}", runs["once"], runs["every epoch"])
     yield comparison(f"{what}, features in the cache / {peer}", runs["kept"], runs["every epoch"])

@@ -3,8 +3,8 @@
     python examples/cifar10.py resnet50 --out run1/         # downloads CIFAR-10 (170 MB) and the weights
     python examples/cifar10.py --offline                    # handwritten digits and practice weights instead
 
-3,000 pictures to learn from and 100 to check on, as in the original scripts. Arrays are all that
-fine-tuning needs: pictures of shape (N, H, W, 3) with values from 0 to 255, and their labels. They
+3,000 images to learn from and 100 to check on, as in the original scripts. Arrays are all that
+fine-tuning needs: images of shape (N, H, W, 3) with values from 0 to 255, and their labels. They
 are brought to the network's size and preprocessed as its weights were trained, a batch at a time.
 """
 
@@ -25,7 +25,7 @@ TRAIN, VALID = 3_000, 100
 
 
 def cifar10() -> tuple[Any, Any]:
-    """Return CIFAR-10's first pictures, (N, 32, 32, 3), and their labels, (N,)."""
+    """Return CIFAR-10's first images, (N, 32, 32, 3), and their labels, (N,)."""
     import keras
 
     (pictures, labels), _ = keras.datasets.cifar10.load_data()
@@ -33,7 +33,7 @@ def cifar10() -> tuple[Any, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Fine-tune a network and return the accuracy on pictures it was not trained on."""
+    """Fine-tune a network and return the accuracy on images it was not trained on."""
     parser = argparse.ArgumentParser(description="CIFAR-10 with any of the networks.")
     parser.add_argument("network", nargs="?", default=NETWORK, choices=zoo.list_models(), metavar="NETWORK")
     parser.add_argument("--strategy", default="head", help="default: head")
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> float:
             report=print,
             **options,
         )
-    print(f"{result.accuracy:.1%} of {VALID} pictures named rightly; guessing would reach 10%")
+    print(f"{result.accuracy:.1%} of {VALID} images correctly classified; guessing would reach 10%")
     return result.accuracy
 
 

@@ -3,7 +3,7 @@
     python examples/dogs_and_cats.py photos/ --out run1/    # photos/cats/*.jpg and photos/dogs/*.jpg
     python examples/dogs_and_cats.py --offline              # handwritten threes and eights instead
 
-The way for a few hundred pictures a class. Two small dense layers are trained on the frozen network
+The way for a few hundred images a class. Two small dense layers are trained on the frozen network
 first: their random weights would otherwise spoil the network's good ones in the first steps. Then
 everything goes on together, ten times slower.
 """
@@ -22,7 +22,7 @@ DIGITS = {"cats": 3, "dogs": 8}  # what stands in for whom
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Fine-tune a network and return the accuracy on pictures it was not trained on."""
+    """Fine-tune a network and return the accuracy on images it was not trained on."""
     parser = argparse.ArgumentParser(description="Dogs and cats from a folder.")
     parser.add_argument("photos", nargs="?", type=Path, help="a folder with the folders cats and dogs")
     parser.add_argument("--network", default="resnet50", help="default: resnet50")
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> float:
         result = finetune(
             network, photos, strategy="freeze-pretrain-finetune", out=arguments.out, report=print, **options
         )
-    print(f"{result.accuracy:.1%} named rightly; guessing would reach 50%")
+    print(f"{result.accuracy:.1%} correctly classified; guessing would reach 50%")
     print(f"look at {arguments.out / 'report.html'}, then: zoo predict {arguments.out} new-picture.jpg")
     return result.accuracy
 

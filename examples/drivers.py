@@ -8,8 +8,8 @@ useful: the last layers are trained, the first ones stay. Log loss punishes a mo
 wrong; a larger dropout, early stopping and augmentation keep it low. No mirroring: texting with the
 right hand and with the left are two classes here.
 
-Pictures of one driver in training and in validation make the validation too easy. Give --valid a
-folder with other drivers' pictures.
+Images of one driver in training and in validation make the validation too easy. Give --valid a
+folder with other drivers' images.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DIGITS = {f"c{digit}": digit for digit in range(10)}  # what stands in for what
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Fine-tune a network and return the accuracy on pictures it was not trained on."""
+    """Fine-tune a network and return the accuracy on images it was not trained on."""
     parser = argparse.ArgumentParser(description="Distracted drivers, ten folders.")
     parser.add_argument("photos", nargs="?", type=Path, help="a folder with the folders c0 to c9")
     parser.add_argument("--valid", type=Path, help="likewise, of other drivers; default: a fifth of photos")
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> float:
             **options,
         )
     print(f"log loss {result.log_loss:.3f}; a model that knows nothing has 2.303")
-    print(f"{result.accuracy:.1%} named rightly; guessing would reach 10%")
+    print(f"{result.accuracy:.1%} correctly classified; guessing would reach 10%")
     print(f"look at {arguments.out / 'report.html'}, then: zoo predict {arguments.out} new-picture.jpg")
     return result.accuracy
 

@@ -3,7 +3,7 @@
     python examples/svm_few_pictures.py photos/ --out run1/    # photos/CLASS/*.jpg
     python examples/svm_few_pictures.py --offline              # handwritten digits instead
 
-With so few pictures a softmax learns them by heart. The network, as published, turns each picture
+With so few images a softmax learns them by heart. The network, as published, turns each image
 into some thousand numbers; a support vector machine finds the clearest boundary between the classes
 in them. It takes seconds.
 """
@@ -20,8 +20,8 @@ from zoo.practice.stand_in import NETWORK, stand_in
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Fine-tune a network and return the accuracy on pictures it was not trained on."""
-    parser = argparse.ArgumentParser(description="An SVM on few pictures.")
+    """Fine-tune a network and return the accuracy on images it was not trained on."""
+    parser = argparse.ArgumentParser(description="An SVM on few images.")
     parser.add_argument("photos", nargs="?", type=Path, help="a folder with a folder for each class")
     parser.add_argument("--network", default="resnet50", help="default: resnet50")
     parser.add_argument("--out", type=Path, default=Path("run-svm"), help="run folder to write")
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> float:
         elif photos is None:
             parser.error("name a folder of photos, or say --offline")
         result = finetune(network, photos, strategy="svm", out=arguments.out, report=print, **options)
-    print(f"{result.accuracy:.1%} named rightly; guessing would reach {1 / len(result.classes):.0%}")
+    print(f"{result.accuracy:.1%} correctly classified; guessing would reach {1 / len(result.classes):.0%}")
     print(f"look at {arguments.out / 'report.html'}, then: zoo predict {arguments.out} new-picture.jpg")
     return result.accuracy
 

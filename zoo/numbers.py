@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Tell whether a value is a whole number, NumPy's among them; ``True`` and ``False`` are none."""
+    """Tell whether a value is an integer, NumPy's among them; ``True`` and ``False`` are none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 

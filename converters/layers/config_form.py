@@ -116,7 +116,7 @@ def _told(value: Setting) -> str:
 
 
 def _is_number(value: Setting, least: int, most: int) -> bool:
-    """Return whether a value is a whole number within bounds; Keras 1 writes some as ``64.0``."""
+    """Return whether a value is an integer within bounds; Keras 1 writes some as ``64.0``."""
     return type(value) in (int, float) and least <= value <= most and value == value // 1
 
 

@@ -1,4 +1,4 @@
-"""Pictures of 16 bits a channel, in the files that cameras and scanners write them to."""
+"""Images of 16 bits a channel, in the files that cameras and scanners write them to."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ KINDS = {
     "grey.pgm": _pgm,
     "colour.ppm": _ppm,
 }
-"""What writes a grey picture of 16 bits, by what the name of the file ends in."""
+"""What writes a grey image of 16 bits, by what the name of the file ends in."""
 
 
 def write_deep(folder: Path, name: str, values: Whole) -> Path:
-    """Write a picture in the kind of file that its name ends in."""
+    """Write an image in the kind of file that its name ends in."""
     folder.mkdir(parents=True, exist_ok=True)
     write = next(write for ending, write in KINDS.items() if name.endswith(ending))
     write(folder / name, values)

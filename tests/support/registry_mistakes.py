@@ -57,14 +57,14 @@ FORM: dict[str, Error] = {
     "missing key in a list": _in(
         "resnet50", "        dialect: keras1\n", "", "weights[0].dialect: is missing"
     ),
-    "text for a whole number": _in(
-        "vgg16", "year: 2014", 'year: "2014"', "paper.year: '2014' is not a whole number"
+    "text for an integer": _in(
+        "vgg16", "year: 2014", 'year: "2014"', "paper.year: '2014' is not an integer"
     ),
-    "true for a whole number": _in(
-        "vgg16", "classes: 1000", "classes: true", "classes: true is not a whole number"
+    "true for an integer": _in(
+        "vgg16", "classes: 1000", "classes: true", "classes: true is not an integer"
     ),
-    "a fraction for a whole number": _in(
-        "vgg16", "classes: 1000", "classes: 1000.5", "classes: 1000.5 is not a whole number"
+    "a fraction for an integer": _in(
+        "vgg16", "classes: 1000", "classes: 1000.5", "classes: 1000.5 is not an integer"
     ),
     "a number for text": _in(
         "vgg16", "title: VGG-16", "title: 16", "title: 16 is not text; put it in quotes"

@@ -1,4 +1,4 @@
-"""A network of three layers and pictures of eight pixels a side, so that training takes a second."""
+"""A network of three layers and images of eight pixels a side, so that training takes a second."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from zoo.registry import architecture
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bottleneck features of pictures and print the path of the file, alone."""
+    """Write the bottleneck features of images and print the path of the file, alone."""
     architecture(arguments.name)  # a misspelt name is told before Keras is imported
     path = Path(arguments.out)
     if path.is_dir() or not path.parent.is_dir():

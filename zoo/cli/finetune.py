@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fine-tune a network on pictures and say where the run folder is."""
+    """Fine-tune a network on images and say where the run folder is."""
     # What can be told without Keras is told before it is imported.
     learning_rate_factors(arguments.learning_rate_factor)
     architecture(arguments.name)
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         output.note(f"zoo: {error}; what there is was kept in {result.out}")
     except KeyboardInterrupt:
         output.note(
-            f"zoo: the same command with --resume goes on from the last whole epoch in {arguments.out}"
+            f"zoo: the same command with --resume continues from the last whole epoch in {arguments.out}"
         )
         raise
     if arguments.json:
@@ -100,7 +100,7 @@ def _facts(result: Result) -> dict[str, str]:
     left_out = [one for one in result.problems if not one.used]
     facts = {
         "strategy": result.strategy,
-        "accuracy": f"{result.accuracy:.1%} of the validation pictures",
+        "accuracy": f"{result.accuracy:.1%} of the validation images",
         "log loss": f"{result.log_loss:.4f}",
         "run": str(result.out),
         "report": str(result.report),

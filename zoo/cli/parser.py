@@ -243,9 +243,9 @@ def _add_inspect(commands: _Commands) -> None:
 
 
 def _add_predict(commands: _Commands) -> None:
-    parser = _command(commands, "predict", "name what pictures show", module="predict")
+    parser = _command(commands, "predict", "name what images show", module="predict")
     parser.add_argument("source", metavar="NAME|RUN", help="a network's name, or the folder of a run")
-    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a picture, or a folder of them")
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="an image, or a folder of them")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes to name (default: 5)")
     parser.add_argument(
         "--weights", default="imagenet", metavar="SET|FILE", help="of a network (default: imagenet)"
@@ -259,14 +259,14 @@ def _add_finetune(commands: _Commands) -> None:
     from zoo.finetuning.schedule import STRATEGIES
 
     parser = _command(
-        commands, "finetune", "teach a network classes of your own, from pictures", module="finetune"
+        commands, "finetune", "teach a network classes of your own, from images", module="finetune"
     )
     _add_name(parser)
     parser.add_argument(
         "data", nargs="?", metavar="PICTURES", help="a folder with a folder per class, or a CSV file"
     )
     parser.add_argument(
-        "--strategy", default="auto", choices=(*STRATEGIES, "auto"), help="default: by the number of pictures"
+        "--strategy", default="auto", choices=(*STRATEGIES, "auto"), help="default: by the number of images"
     )
     for name, how in _FINETUNE.items():
         parser.add_argument(name, **how)
@@ -281,7 +281,7 @@ def _add_finetune(commands: _Commands) -> None:
 
 
 def _add_features(commands: _Commands) -> None:
-    parser = _command(commands, "features", "write the bottleneck features of pictures", module="features")
+    parser = _command(commands, "features", "write the bottleneck features of images", module="features")
     _add_name(parser)
     parser.add_argument("data", metavar="PICTURES", help="a folder with a folder per class, or a CSV file")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="features, labels, files, classes")
@@ -290,7 +290,7 @@ def _add_features(commands: _Commands) -> None:
 
 
 _FINETUNE: Mapping[str, Mapping[str, Any]] = {
-    "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing PICTURES"},
+    "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing IMAGES"},
     "--valid": {"metavar": "PICTURES", "help": "to validate with, beside --train"},
     "--validation-share": {"type": float, "default": 0.2, "metavar": "SHARE", "help": "default: 0.2"},
     "--dropout": {"type": float, "default": 0.0, "metavar": "RATE", "help": "before the classifier"},

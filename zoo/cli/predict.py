@@ -19,7 +19,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Name what pictures show; fail if one of them could not be read."""
+    """Name what images show; fail if one of them could not be read."""
     import_keras()
     from zoo.networks.predicting import predict_each
 

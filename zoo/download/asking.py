@@ -132,7 +132,7 @@ class Beginning:
 
 
 class NotContinuedError(Exception):
-    """The host did not confirm that it would go on with the same file; the whole must be asked for."""
+    """The host did not confirm that it would resume the same file; the whole must be asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Fine-tuning as it is taught: from pictures of one's own to a model that tells them apart.
+"""Fine-tuning as it is taught: from images of one's own to a model that tells them apart.
 
     from zoo import finetuning
 

@@ -1,4 +1,4 @@
-"""Changes at random that leave a picture what it is: more to learn from than was photographed.
+"""Changes at random that leave an image what it is: more to learn from than was photographed.
 
 Keras' own layers, on raw pixels, for training alone. What a batch gets depends on the seed, the epoch and the
 place of the batch, and on nothing else: a run that was interrupted goes on as if it had not been.
@@ -22,7 +22,7 @@ BRIGHTNESS = 0.1
 SATURATION = (0.4, 0.6)  # 0 is grey, 0.5 as it was
 
 Augment = Callable[[Tensor, Tensor], Tensor]
-"""Takes float32 images (N, H, W, 3) with values 0 to 255 and two whole numbers that name the batch."""
+"""Takes float32 images (N, H, W, 3) with values 0 to 255 and two integers that name the batch."""
 
 
 def default_augmentation(*, flip: bool = True) -> keras.Sequential:

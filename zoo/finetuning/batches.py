@@ -1,7 +1,8 @@
 """Batches for Keras: in which order, with what weight, and prepared how.
 
 The order of an epoch is drawn from the seed and the number of the epoch alone, and what is changed at random
-in a batch from these and its place. So a run that goes on where it was interrupted sees what it would have.
+in a batch from these and its place. So a run that is resumed where it was interrupted sees what it would
+have.
 
 Where a model is on several devices, each gets an equal share of a batch. A batch that cannot be shared out
 equally is filled up with rows that it has already, and these count for nothing.
@@ -33,7 +34,7 @@ _Read = tuple[NDArray[Any], NDArray[np.bool_]]
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What is done to pictures before a network gets them.
+    """What is done to images before a network gets them.
 
     Attributes:
         height: That they are resized to, in pixels.
@@ -216,7 +217,7 @@ class FeatureBatches(Batches):
         Args:
             features: Shape (N, F).
             labels: Class of each row, shape (N,).
-            counts: Whether each row is of a picture that could be read, shape (N,); the others weigh nothing.
+            counts: Whether each row is of an image that could be read, shape (N,); the others weigh nothing.
                 ``None``: all.
             options: As for :class:`Batches`.
         """
@@ -244,7 +245,7 @@ class ImageBatches(Batches):
         augment: Augment | None = None,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        """Take pictures.
+        """Take images.
 
         Args:
             pictures: What to read.
@@ -258,11 +259,11 @@ class ImageBatches(Batches):
         self._augment = augment
 
     def rows(self, indices: NDArray[np.int64]) -> _Read:
-        """Return some pictures, and whether each could be read."""
+        """Return some images, and whether each could be read."""
         return self._pictures.read(indices, (self._preparation.height, self._preparation.width))
 
     def spec(self) -> tf.TensorSpec:
-        """Return what pictures are like."""
+        """Return what images are like."""
         return tf.TensorSpec((None, self._preparation.height, self._preparation.width, 3), tf.uint8)
 
     def prepare(self, rows: Tensor, key: Tensor) -> Tensor:

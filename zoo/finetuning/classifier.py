@@ -110,7 +110,7 @@ def two_layers(anatomy: Anatomy, scale: Scale, seed: int) -> Classifier:
         seed: Of the initial weights.
 
     Raises:
-        FeaturesError: The features are the same for all pictures.
+        FeaturesError: The features are the same for all images.
     """
     own = anatomy.classifier
     with scope(anatomy.body):

@@ -1,6 +1,6 @@
-"""Labelled pictures from wherever they are: folders, a CSV file, arrays, or whatever yields batches.
+"""Labelled images from wherever they are: folders, a CSV file, arrays, or whatever yields batches.
 
-Every picture is read once before anything is trained. One that cannot be used is left out and named then,
+Every image is read once before anything is trained. One that cannot be used is left out and named then,
 not in the middle of an epoch.
 """
 
@@ -42,7 +42,7 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 MEMORY = 1 << 30
-"""Bytes of decoded pictures that are kept in memory; pictures beyond that are read anew in each epoch."""
+"""Bytes of decoded images that are kept in memory; images beyond that are read anew in each epoch."""
 
 SPLITS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
 """Names of folders that hold parts of a data set and not classes."""
@@ -72,38 +72,38 @@ class Problem:
 
 
 class Source(Protocol):
-    """Where pictures come from, by number.
+    """Where images come from, by number.
 
     Attributes:
-        unreadable: Pictures that failed to be read although they had been read before.
+        unreadable: Images that failed to be read although they had been read before.
     """
 
     unreadable: set[int]
 
     def read(self, index: int, size: Size, depth: Depth) -> Picture:
-        """Return a picture at a size, on the scale of its set, uint8 of shape (height, width, 3).
+        """Return an image at a size, on the scale of its set, uint8 of shape (height, width, 3).
 
         Raises:
             PictureError: It can no longer be read.
         """
 
     def digest(self, index: int, depth: Depth) -> str:
-        """Return what tells this picture's content, on the scale of its set, from any other's."""
+        """Return what tells this image's content, on the scale of its set, from any other's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """Labelled pictures.
+    """Labelled images.
 
     Attributes:
         classes: Names of the classes, sorted unless they were given.
-        labels: Class of each picture as a place in ``classes``, shape (N,).
-        names: A file, or ``picture 17``, for each picture.
-        problems: What was left out and what was done to pictures to make them usable.
-        numbered: Whether whole numbers, as labels, are places in ``classes``, not names of classes.
+        labels: Class of each image as a place in ``classes``, shape (N,).
+        names: A file, or ``picture 17``, for each image.
+        problems: What was left out and what was done to images to make them usable.
+        numbered: Whether integers, as labels, are places in ``classes``, not names of classes.
         depth: The scale of those that have more than 8 bits a channel, one for all.
-        source: Where the pictures are read from.
-        places: Number of each picture in the source, shape (N,).
+        source: Where the images are read from.
+        places: Number of each image in the source, shape (N,).
     """
 
     classes: tuple[str, ...]
@@ -116,29 +116,29 @@ class Pictures:
     places: NDArray[np.int64] = field(repr=False)
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self.labels)
 
     @property
     def readable(self) -> NDArray[np.bool_]:
-        """Whether each picture could be read whenever it was asked for, shape (N,).
+        """Whether each image could be read whenever it was asked for, shape (N,).
 
-        Known of the pictures, not of this part of them: all that is divided from the same source sees it.
+        Known of the images, not of this part of them: all that is divided from the same source sees it.
         """
         return np.array([int(place) not in self.source.unreadable for place in self.places], np.bool_)
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """Names of the pictures that could be read once and no longer."""
+        """Names of the images that could be read once and no longer."""
         return tuple(self.names[index] for index in np.flatnonzero(~self.readable))
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Number of pictures of each class, shape (classes,)."""
+        """Number of images of each class, shape (classes,)."""
         return np.bincount(self.labels, minlength=len(self.classes))
 
     def batch(self, indices: Sequence[int] | NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
-        """Return some pictures at a size.
+        """Return some images at a size.
 
         Args:
             indices: Which, n of them.
@@ -146,14 +146,14 @@ class Pictures:
             width: In pixels.
 
         Returns:
-            RGB, shape (n, height, width, 3). A picture that can no longer be read is grey all over.
+            RGB, shape (n, height, width, 3). An image that can no longer be read is grey all over.
         """
         return self.read(indices, (height, width))[0]
 
     def read(
         self, indices: Sequence[int] | NDArray[np.int64], size: Size
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return some pictures at a size, and whether each could be read.
+        """Return some images at a size, and whether each could be read.
 
         One that failed once is not tried again, so that it counts the same in every epoch.
 
@@ -186,11 +186,11 @@ class Pictures:
             return None
 
     def digests(self) -> list[str]:
-        """Return what tells each picture's content from any other's."""
+        """Return what tells each image's content from any other's."""
         return [self.source.digest(int(place), self.depth) for place in self.places]
 
     def at_depth(self, depth: Depth) -> Pictures:
-        """Return the same pictures on another scale, and what is said of them with it."""
+        """Return the same images on another scale, and what is said of them with it."""
         renamed = {
             before: now
             for before, now in zip(self.depth.notes, depth.of(self.depth).notes, strict=True)
@@ -203,7 +203,7 @@ class Pictures:
         return replace(self, depth=depth, problems=problems)
 
     def subset(self, indices: NDArray[np.int64]) -> Pictures:
-        """Return some of the pictures, with all classes and problems."""
+        """Return some of the images, with all classes and problems."""
         return replace(
             self,
             labels=self.labels[indices],
@@ -213,7 +213,7 @@ class Pictures:
 
 
 def digest_images(pictures: Pictures) -> str:
-    """Return what tells pictures and their classes, in their order, from any others."""
+    """Return what tells images and their classes, in their order, from any others."""
     text = "\n".join(
         f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
     )
@@ -221,39 +221,39 @@ def digest_images(pictures: Pictures) -> str:
 
 
 def of_one_depth(train: Pictures, valid: Pictures) -> tuple[Pictures, Pictures]:
-    """Return two sets of pictures on one scale, so that the same grey is the same in both."""
+    """Return two sets of images on one scale, so that the same grey is the same in both."""
     depth = train.depth.joined(valid.depth)
     return train.at_depth(depth), valid.at_depth(depth)
 
 
 _Kept = tuple[int, Size, Depth]
-"""A picture by its number, at a size, and on a scale: undecided where it has 8 bits a channel anyway."""
+"""An image by its number, at a size, and on a scale: undecided where it has 8 bits a channel anyway."""
 
 
 class _Memory:
-    """Decoded pictures, as many as there is room for."""
+    """Decoded images, as many as there is room for."""
 
     def __init__(self) -> None:
         self._kept: dict[_Kept, Picture] = {}
         self._bytes = 0
 
     def get(self, key: _Kept) -> Picture | None:
-        """Return a picture that was kept."""
+        """Return an image that was kept."""
         return self._kept.get(key)
 
     def keep(self, key: _Kept, picture: Picture) -> None:
-        """Keep a picture if there is room."""
+        """Keep an image if there is room."""
         if self._bytes + picture.nbytes <= MEMORY and key not in self._kept:
             self._kept[key] = picture
             self._bytes += picture.nbytes
 
 
 class _Files:
-    """Pictures in files.
+    """Images in files.
 
     Attributes:
         unreadable: As for :class:`Source`.
-        depths: The scale that each picture would be on by itself, of those that have more than 8 bits.
+        depths: The scale that each image would be on by itself, of those that have more than 8 bits.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -264,7 +264,7 @@ class _Files:
         self._memory = _Memory()
 
     def inspect(self, index: int, size: Size | None) -> tuple[str, ...]:
-        """Read a picture for the first time; return what had to be done to it, but for its depth.
+        """Read an image for the first time; return what had to be done to it, but for its depth.
 
         Raises:
             PictureError: It cannot be read.
@@ -279,11 +279,11 @@ class _Files:
         return seen.notes
 
     def notes(self, index: int, depth: Depth) -> tuple[str, ...]:
-        """Return what a scale does to a picture."""
+        """Return what a scale does to an image."""
         return self._used(index, depth).notes
 
     def read(self, index: int, size: Size, depth: Depth) -> Picture:
-        """Return a picture at a size and on a scale."""
+        """Return an image at a size and on a scale."""
         key = (index, size, self._used(index, depth))
         picture = self._memory.get(key)
         if picture is None:
@@ -307,14 +307,14 @@ class _Files:
 
 
 class _Arrays:
-    """Pictures in memory.
+    """Images in memory.
 
     Attributes:
         unreadable: As for :class:`Source`; none ever is.
     """
 
     def __init__(self, pictures: Sequence[NDArray[Any]]) -> None:
-        """Take pictures.
+        """Take images.
 
         Args:
             pictures: uint8 or, where the scale of the set decides what they look like, uint16, of shape (H,
@@ -326,7 +326,7 @@ class _Arrays:
         self._memory = _Memory()
 
     def read(self, index: int, size: Size, depth: Depth) -> Picture:
-        """Return a picture at a size and on a scale."""
+        """Return an image at a size and on a scale."""
         stored = self._pictures[index]
         if stored.dtype == np.uint8 and stored.shape == (*size, 3):
             return stored
@@ -352,12 +352,12 @@ class _Arrays:
 
 @dataclass(frozen=True, kw_only=True)
 class _Wanted:
-    """Which classes pictures are to have.
+    """Which classes images are to have.
 
     Attributes:
         names: All of them; ``None``: those that the labels name.
-        numbered: Whether whole numbers, as labels, are places in ``names``.
-        trained: Whether they are those of the training pictures, and not what the user said.
+        numbered: Whether integers, as labels, are places in ``names``.
+        trained: Whether they are those of the training images, and not what the user said.
     """
 
     names: tuple[str, ...] | None = None
@@ -373,20 +373,20 @@ def _given(classes: Sequence[str] | None) -> _Wanted:
 def as_pictures(
     data: object, *, like: Pictures | None = None, size: Size | None = None, labelled: bool = True
 ) -> Pictures:
-    """Return labelled pictures from anything that holds some.
+    """Return labelled images from anything that holds some.
 
     Args:
         data: A folder with a folder per class; a CSV file; ``(images, labels)``; a ``tf.data`` dataset, a
             PyTorch loader or another iterable of such pairs; or :class:`Pictures`.
-        like: The pictures to train on, where these are to validate with: they get the same classes in the
-            same order, by name. Whole numbers name classes too, unless ``like`` was made with names for them.
-            Pictures of more than 8 bits a channel are on a scale that suits both; for those of ``like`` see
+        like: The images to train on, where these are to validate with: they get the same classes in the
+            same order, by name. Integers name classes too, unless ``like`` was made with names for them.
+            Images of more than 8 bits a channel are on a scale that suits both; for those of ``like`` see
             :func:`of_one_depth`.
         size: Height and width at which they will be asked for, if that is known.
-        labelled: Whether the classes matter; if not, a folder may hold pictures as they come.
+        labelled: Whether the classes matter; if not, a folder may hold images as they come.
 
     Raises:
-        ArgumentError: There are no pictures in it, only one class, or a class that ``like`` has not.
+        ArgumentError: There are no images in it, only one class, or a class that ``like`` has not.
 
     Examples:
         >>> from zoo import finetuning
@@ -428,7 +428,7 @@ def _is_two_batches(data: Sequence[Any]) -> bool:
 def from_folder(
     folder: str | os.PathLike[str], *, classes: Sequence[str] | None = None, size: Size | None = None
 ) -> Pictures:
-    """Return the pictures of a folder that has a folder per class, ``FOLDER/CLASS/**/*.jpg``.
+    """Return the images of a folder that has a folder per class, ``FOLDER/CLASS/**/*.jpg``.
 
     The folders of runs are left out, wherever they lie in it.
 
@@ -438,7 +438,7 @@ def from_folder(
         size: Height and width at which they will be asked for, if that is known.
 
     Raises:
-        ArgumentError: There is no such folder, no pictures in it, only one class, or a class that is not
+        ArgumentError: There is no such folder, no images in it, only one class, or a class that is not
             among ``classes``.
 
     Examples:
@@ -467,7 +467,7 @@ def _folder(root: Path, wanted: _Wanted, size: Size | None) -> Pictures:
         if label and picture:
             listed.append((path, label))
         elif label or picture:
-            reason = "not a picture, by the end of its name" if label else "not in the folder of a class"
+            reason = "not an image, by the end of its name" if label else "not in the folder of a class"
             problems.append(Problem(file=str(path), problem=reason, used=False))
     expected = [one.name for one in folders]
     return _from_files(root, listed, expected=expected, problems=problems, wanted=wanted, size=size)
@@ -480,14 +480,14 @@ def _files_in(root: Path) -> tuple[list[Path], list[Problem]]:
     runs |= {path.parent.parent for path in files if path.parts[-2:] == ("checkpoint", "plan.json")}
     runs.discard(root)  # the user asks for what is in it
     problems = [
-        Problem(file=str(run), problem="the folder of a run, not of pictures", used=False)
+        Problem(file=str(run), problem="the folder of a run, not of images", used=False)
         for run in sorted(runs)
     ]
     return [path for path in files if runs.isdisjoint(path.parents)], problems
 
 
 def _unlabelled(root: Path, size: Size | None) -> Pictures:
-    """Return all pictures below a folder; the class of each is the folder there that it lies in, if any."""
+    """Return all images below a folder; the class of each is the folder there that it lies in, if any."""
     files, problems = _files_in(root)
     listed = [(path, _folder_in(root, path)) for path in files if path.suffix.lower() in ENDINGS]
     wanted = _Wanted(names=tuple(sorted({label for _, label in listed})) or ("",))
@@ -503,7 +503,7 @@ def _check_folders(root: Path, folders: Sequence[Path]) -> None:
     names = [path.name for path in folders]
     if not names:
         loose = sum(path.suffix.lower() in ENDINGS for path in root.iterdir())
-        found = f"; the {loose} pictures in it have no class" if loose else ""
+        found = f"; the {loose} images in it have no class" if loose else ""
         raise ArgumentError(f"{root}: has no folders; make one for each class, {root}/CLASS/*.jpg{found}")
     if len(names) > 1 and SPLITS.issuperset(name.lower() for name in names):
         advice = f"give them as train='{root / names[0]}', valid=... (--train, --valid)"
@@ -513,7 +513,7 @@ def _check_folders(root: Path, folders: Sequence[Path]) -> None:
 def from_csv(
     path: str | os.PathLike[str], *, classes: Sequence[str] | None = None, size: Size | None = None
 ) -> Pictures:
-    """Return the pictures that a CSV file lists, with the class of each.
+    """Return the images that a CSV file lists, with the class of each.
 
     Args:
         path: A CSV file in UTF-8 whose first line names its columns: one of ``file``, ``filename``, ``path``,
@@ -524,7 +524,7 @@ def from_csv(
         size: Height and width at which they will be asked for, if that is known.
 
     Raises:
-        ArgumentError: It is no such file, lacks a column, lists no pictures, only one class, or a class that
+        ArgumentError: It is no such file, lacks a column, lists no images, only one class, or a class that
             is not among ``classes``.
 
     Examples:
@@ -541,7 +541,7 @@ def _table(table: Path, wanted: _Wanted, size: Size | None) -> Pictures:
         listed, problems = _lines(table)
     except (UnicodeDecodeError, csv.Error) as error:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
-        expected = "must be a table in UTF-8, with a line for each picture"
+        expected = "must be a table in UTF-8, with a line for each image"
         raise ArgumentError(f"{table}: cannot be read as a CSV file: {reason}; {expected}") from error
     expected_classes = [label for _, label in listed]
     return _from_files(table, listed, expected=expected_classes, problems=problems, wanted=wanted, size=size)
@@ -614,7 +614,7 @@ def _from_files(
             problems += [Problem(file=str(name), problem=note, used=True) for note in notes]
     known = sorted({labels[index] for index in usable})
     problems += [
-        Problem(file=name, problem="this class has no pictures that can be read", used=False)
+        Problem(file=name, problem="this class has no images that can be read", used=False)
         for name in sorted(set(expected).difference(known))
     ]
     return _assembled(
@@ -631,11 +631,11 @@ def _from_files(
 
 
 _Inspection = tuple[str, ...] | PictureError
-"""What was done to a picture, or why it cannot be used."""
+"""What was done to an image, or why it cannot be used."""
 
 
 def _inspected(source: _Files, count: int, size: Size | None) -> list[_Inspection]:
-    """Read all pictures once, several at a time."""
+    """Read all images once, several at a time."""
 
     def inspect(index: int) -> _Inspection:
         try:
@@ -644,7 +644,7 @@ def _inspected(source: _Files, count: int, size: Size | None) -> list[_Inspectio
             return error
 
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
-        # Pillow warns of odd metadata and of large pictures; neither keeps a picture from being used.
+        # Pillow warns of odd metadata and of large images; neither keeps an image from being used.
         warnings.simplefilter("ignore")
         return list(pool.map(inspect, range(count)))
 
@@ -655,13 +655,13 @@ def from_arrays(
     *,
     classes: Sequence[str] | None = None,
 ) -> Pictures:
-    """Return pictures from arrays.
+    """Return images from arrays.
 
     Args:
         images: Values 0 to 255, of shape (N, H, W, 3), (N, 3, H, W), (N, H, W, 1), (N, H, W, 4) or (N, H, W);
-            or a list of N such pictures of different sizes.
+            or a list of N such images of different sizes.
         labels: Whole numbers, names, or one-hot rows; N of them.
-        classes: Names of the classes. Whole numbers are places in it; ``None`` takes the sorted labels, whole
+        classes: Names of the classes. Integers are places in it; ``None`` takes the sorted labels, whole
             numbers too, as names, and of one-hot rows all columns, also where no row has a one.
 
     Raises:
@@ -687,8 +687,8 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
         raise ArgumentError(f"there are {len(pictures)} images and {len(labels)} labels")
     numbered = wanted.numbered and np.issubdtype(labels.dtype, np.integer)
     named = _numbered_names(labels, wanted.names or ()) if numbered else _names(labels)
-    names = [f"picture {place}" for place in range(len(named))]
-    # One-hot rows have a column for each class, also for those that none of these pictures shows.
+    names = [f"image {place}" for place in range(len(named))]
+    # One-hot rows have a column for each class, also for those that none of these images shows.
     columns = set(map(str, range(given.shape[1]))) if _is_one_hot(given) else set()
     found = sorted({*named, *columns}, key=_natural)
     without = () if wanted.names is not None else sorted(columns.difference(named), key=_natural)
@@ -697,7 +697,7 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
         list(zip(names, named, strict=True)),
         wanted=wanted,
         found=found,
-        problems=[Problem(file=name, problem="this class has no pictures", used=False) for name in without],
+        problems=[Problem(file=name, problem="this class has no images", used=False) for name in without],
         source=_Arrays(pictures),
         places=range(len(names)),
         depth=_depth_of(pictures),
@@ -706,7 +706,7 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
 
 
 def from_loader(loader: Iterable[Any], *, classes: Sequence[str] | None = None) -> Pictures:
-    """Return the pictures that a ``tf.data`` dataset, a PyTorch loader or another iterable yields.
+    """Return the images that a ``tf.data`` dataset, a PyTorch loader or another iterable yields.
 
     It is read once to its end, and what it yields is held in memory as uint8, or uint16 if it has 16 bits.
 
@@ -751,14 +751,14 @@ def _loader(loader: Iterable[Any], wanted: _Wanted) -> Pictures:
 
 
 def _is_batch(images: NDArray[Any], labels: NDArray[Any]) -> bool:
-    """Tell grey pictures (N, H, W) with N labels from one picture with channels and its label."""
+    """Tell grey images (N, H, W) with N labels from one image with channels and its label."""
     if images.ndim != 3 or labels.ndim == 0:
         return images.ndim == 4
     return len(images) == len(labels) and (labels.ndim == 2 or images.shape[-1] not in _CHANNELS)
 
 
 def _plain_images(images: Any) -> list[NDArray[Any]]:  # noqa: ANN401
-    """Return each picture as uint8 of shape (H, W, 3), or as uint16 of shape (H, W, channels)."""
+    """Return each image as uint8 of shape (H, W, 3), or as uint16 of shape (H, W, channels)."""
     arrays = [np.asarray(image) for image in images]
     if not arrays:
         raise ArgumentError("there are no images")
@@ -787,7 +787,7 @@ def _check_floats(arrays: Sequence[NDArray[Any]]) -> None:
         # All of it black or nearly: that may be. Fractions of one grey level in all of it: hardly.
         if array.max() <= 1 and not np.array_equal(array, np.round(array)):
             raise ArgumentError(
-                f"picture {place} has values from {array.min():g} to {array.max():g}, others up to {high:g}: "
+                f"image {place} has values from {array.min():g} to {array.max():g}, others up to {high:g}: "
                 "must be 0 to 255; multiply it by 255"
             )
 
@@ -803,7 +803,7 @@ def _check_scale(low: float, high: float) -> None:
 
 
 def _plain_image(array: NDArray[Any]) -> NDArray[Any]:
-    """Return one picture as :func:`_plain_images` does."""
+    """Return one image as :func:`_plain_images` does."""
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim == 3 and array.shape[-1] not in _CHANNELS and array.shape[0] in _CHANNELS:
@@ -814,7 +814,7 @@ def _plain_image(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rgb(array: NDArray[Any], depth: Depth) -> Picture:
-    """Return a picture (H, W, channels) as uint8 of shape (H, W, 3); one of 16 bits is put on a scale."""
+    """Return an image (H, W, channels) as uint8 of shape (H, W, 3); one of 16 bits is put on a scale."""
     if array.dtype == np.uint16:
         array = eight_bits(array, depth.bits or 16)
     if array.shape[-1] == 4:
@@ -838,7 +838,7 @@ def _check_scale_of_integers(array: NDArray[Any]) -> None:
 
 
 def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return whole numbers or names, shape (N,)."""
+    """Return integers or names, shape (N,)."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]  # as keras.datasets has them
     elif _is_one_hot(labels):
@@ -849,7 +849,7 @@ def _plain_labels(labels: NDArray[Any]) -> NDArray[Any]:
         return labels.astype(np.int64)
     if np.issubdtype(labels.dtype, np.floating):
         if not np.array_equal(labels, np.round(labels)):
-            raise ArgumentError("the labels are no whole numbers, names or one-hot rows")
+            raise ArgumentError("the labels are no integers, names or one-hot rows")
         return labels.astype(np.int64)
     return labels
 
@@ -863,7 +863,7 @@ def _is_one_hot(labels: NDArray[Any]) -> bool:
 
 
 def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
-    """Return the name of each picture's class from its place among them."""
+    """Return the name of each image's class from its place among them."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise ArgumentError(
             f"the labels go from {labels.min()} to {labels.max()}: there are {len(classes)} classes, "
@@ -898,9 +898,9 @@ def _assembled(
     known = {name: place for place, name in enumerate(classes)}
     if not labels:
         told = f"; {problems[0].file}: {problems[0].problem}" if problems else ""
-        raise ArgumentError(f"{where}: has no pictures that can be used{told}")
+        raise ArgumentError(f"{where}: has no images that can be used{told}")
     if unknown := sorted(set(labels).difference(known)):
-        whose = "which the training pictures have not; they have" if wanted.trained else "which is none of"
+        whose = "which the training images have not; they have" if wanted.trained else "which is none of"
         raise ArgumentError(f"{where}: has the class {unknown[0]!r}, {whose} {', '.join(classes)}")
     if len(classes) < least:
         raise ArgumentError(f"{where}: has one class, {classes[0]!r}; there must be two to tell apart")
@@ -916,12 +916,12 @@ def _assembled(
 
 
 def _with_classes(pictures: Pictures, wanted: _Wanted) -> Pictures:
-    """Return the same pictures with the classes that others have."""
+    """Return the same images with the classes that others have."""
     if wanted.names in (None, pictures.classes):
         return pictures
     labels = [pictures.classes[label] for label in pictures.labels]
     return _assembled(
-        "the pictures",
+        "the images",
         list(zip(pictures.names, labels, strict=True)),
         wanted=wanted,
         found=(),
@@ -933,10 +933,10 @@ def _with_classes(pictures: Pictures, wanted: _Wanted) -> Pictures:
 
 
 def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
-    """Divide pictures into some to train on and some to validate with, class by class.
+    """Divide images into some to train on and some to validate with, class by class.
 
-    Of each class the share is validated with, but at least one picture and never all; a class of one picture
-    is only trained on. A picture that a class has several times is on one side: to validate with what was
+    Of each class the share is validated with, but at least one image and never all; a class of one image
+    is only trained on. An image that a class has several times is on one side: to validate with what was
     trained on would flatter.
 
     Args:
@@ -945,10 +945,10 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
         seed: Of the draw.
 
     Returns:
-        Pictures to train on, and others to validate with, each in the order they had.
+        Images to train on, and others to validate with, each in the order they had.
 
     Raises:
-        ArgumentError: The share is not between 0 and 1, or no class has two different pictures.
+        ArgumentError: The share is not between 0 and 1, or no class has two different images.
 
     Examples:
         >>> import numpy as np
@@ -972,7 +972,7 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
         elif groups:
             chosen[_held_out(groups, share, np.random.default_rng([seed, place]))] = True
     if not chosen.any():
-        raise ArgumentError("no class has two pictures, one to train on and one to validate with")
+        raise ArgumentError("no class has two images, one to train on and one to validate with")
     told = replace(pictures, problems=(*pictures.problems, *problems))
     return told.subset(np.flatnonzero(~chosen)), told.subset(np.flatnonzero(chosen))
 
@@ -988,7 +988,7 @@ def check_share(share: float) -> None:
 
 
 def _groups(members: NDArray[np.int64], digests: NDArray[np.str_]) -> dict[int, list[int]]:
-    """Return the members by the first that is the same picture."""
+    """Return the members by the first that is the same image."""
     firsts: dict[str, int] = {}
     groups: dict[int, list[int]] = {}
     for member in members.tolist():
@@ -1021,15 +1021,15 @@ def _held_out(groups: dict[int, list[int]], share: float, draw: np.random.Genera
 
 
 def divided(train: Pictures, valid: Pictures) -> tuple[Problem, ...]:
-    """Return what is wrong with a division that the user made: classes without pictures, the same twice."""
+    """Return what is wrong with a division that the user made: classes without images, the same twice."""
     problems = [
-        Problem(file=name, problem="this class has no pictures to validate with", used=True)
+        Problem(file=name, problem="this class has no images to validate with", used=True)
         for name, count in zip(train.classes, valid.counts, strict=True)
         if not count
     ]
     learned = set(train.digests())
     problems += [
-        Problem(file=name, problem="the same picture is among those that are trained on", used=True)
+        Problem(file=name, problem="the same image is among those that are trained on", used=True)
         for name, digest in zip(valid.names, valid.digests(), strict=True)
         if digest in learned
     ]

@@ -1,4 +1,4 @@
-"""Bottleneck features: what a network makes of pictures just before it classifies them.
+"""Bottleneck features: what a network makes of images just before it classifies them.
 
 A backbone that is frozen gives the same features in every epoch. They are computed once, kept on disk under
 what they depend on, and trained on in its place.
@@ -147,7 +147,7 @@ def image_size(model: keras.Model) -> Size:
 
 
 def preparation_for(model: keras.Model, recipe: Preprocessing | None) -> Preparation:
-    """Return what has to be done to pictures before a model gets them.
+    """Return what has to be done to images before a model gets them.
 
     Args:
         model: Takes images of one size.
@@ -172,7 +172,7 @@ def extract(
     verbose: int = 0,
     digest: ModelDigest | None = None,
 ) -> Features:
-    """Return what a model makes of pictures.
+    """Return what a model makes of images.
 
     Args:
         body: From images to features (N, F).
@@ -180,7 +180,7 @@ def extract(
         preparation: What is done to them before the model gets them.
         batch_size: How many go through it at once.
         cache: Folder in which features are looked up and kept, by the model's graph and weights, the
-            preparation, and the content of each picture. It can be deleted at any time; it holds
+            preparation, and the content of each image. It can be deleted at any time; it holds
             :data:`~zoo.finetuning.shelves.LIMIT` bytes at most.
         fused: Whether batch normalisation is folded into the convolutions for it: faster, equal but for
             rounding.
@@ -229,7 +229,7 @@ def _check_numbers(body: keras.Model, features: Features, pictures: Pictures) ->
     if damaged.any():
         raise FeaturesError(
             f"model {_name(body)!r} gives features that are not numbers for {damaged.sum()} of "
-            f"{len(pictures)} pictures, {pictures.names[int(damaged.argmax())]!r} among them: its weights "
+            f"{len(pictures)} images, {pictures.names[int(damaged.argmax())]!r} among them: its weights "
             "are damaged, or too large for its type of numbers; load them anew, in float32"
         )
 
@@ -239,7 +239,7 @@ def _name(body: keras.Model) -> str:
 
 
 def features_digest(digest: ModelDigest, preparation: Preparation, *, fused: bool = False) -> str:
-    """Return a digest of all that features depend on besides the pictures."""
+    """Return a digest of all that features depend on besides the images."""
     facts = {"model": digest.value, "preparation": asdict(preparation), "fused": fused}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -254,7 +254,7 @@ class Scale:
     Attributes:
         mean: Shape (F,).
         deviation: Shape (F,), above zero.
-        varies: Whether any feature differs between pictures, by more than rounding.
+        varies: Whether any feature differs between images, by more than rounding.
     """
 
     mean: NDArray[np.float64]

@@ -20,11 +20,11 @@ from zoo.networks.run_record import read_run
 
 
 def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
-    """Return what of the pictures decides what a run does; JSON."""
+    """Return what of the images decides what a run does; JSON."""
     return {
         "classes": list(train.classes),
-        "pictures to train on": digest_images(train),
-        "pictures to validate with": digest_images(valid),
+        "images to train on": digest_images(train),
+        "images to validate with": digest_images(valid),
     }
 
 

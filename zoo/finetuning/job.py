@@ -74,11 +74,11 @@ class Result:
         reason: Why it was chosen, where ``auto`` did that.
         model: The model, compiled to go on with; its outputs are in the order of ``classes``.
         classes: Their names.
-        accuracy: Share of the validation pictures named rightly.
+        accuracy: Share of the validation images correctly classified.
         log_loss: Cross-entropy on them.
         history: The epochs of all phases.
-        predictions: Probabilities of the validation pictures, shape (N, classes).
-        valid: The validation pictures; ``None`` where the result was read from its folder.
+        predictions: Probabilities of the validation images, shape (N, classes).
+        valid: The validation images; ``None`` where the result was read from its folder.
         problems: What was left out of the data, and what the user should know.
         seconds: It took; those before an interruption are not in it.
         out: The run folder.
@@ -109,8 +109,8 @@ class Job:
         strategy: Its name.
         settings: The options.
         anatomy: The model, taken apart.
-        train: Pictures to train on.
-        valid: Pictures to validate with.
+        train: Images to train on.
+        valid: Images to validate with.
     """
 
     def __init__(
@@ -149,10 +149,10 @@ class Job:
         Args:
             strategy: Its name.
             model: What to train.
-            train: Pictures to train on.
-            valid: Pictures to validate with.
+            train: Images to train on.
+            valid: Images to validate with.
             options: As the user gave them.
-            check: Called with the pictures to train on; raises if the strategy cannot use them.
+            check: Called with the images to train on; raises if the strategy cannot use them.
             more: What else decides what the run does.
 
         Raises:
@@ -170,7 +170,7 @@ class Job:
         outputs = anatomy.classifier.units
         if outputs != len(learned.classes):
             raise ArgumentError(
-                f"model {model.name!r} has {outputs} outputs: the pictures have {len(learned.classes)} "
+                f"model {model.name!r} has {outputs} outputs: the images have {len(learned.classes)} "
                 f"classes; zoo.load(..., num_classes={len(learned.classes)}) makes one that fits"
             )
         job = cls(strategy, settings, anatomy, learned, held_out)
@@ -190,7 +190,7 @@ class Job:
         return job
 
     def _check_augmentation(self) -> None:
-        """Check that what changes pictures can run where they are read, which is TensorFlow.
+        """Check that what changes images can run where they are read, which is TensorFlow.
 
         Raises:
             ArgumentError: Keras' layers run on another backend.
@@ -213,7 +213,7 @@ class Job:
             self.say(f"... and {len(of_classes) - _TOLD} more; Result.problems and run.json have all")
         if others:
             what = counted(others, "remark")
-            self.say(f"{what} about pictures that are used, in Result.problems and run.json")
+            self.say(f"{what} about images that are used, in Result.problems and run.json")
 
     @property
     def scope(self) -> AbstractContextManager[Any]:
@@ -231,7 +231,7 @@ class Job:
             self.settings.report(text)
 
     def features(self, pictures: Pictures, *, keep: bool = True) -> Features:
-        """Return bottleneck features of pictures, (N, F); those that no later run will want are not kept."""
+        """Return bottleneck features of images, (N, F); those that no later run will want are not kept."""
         start = time.perf_counter()
         cache = _cache(self.settings.cache) if keep else None
         found = extract(
@@ -244,7 +244,7 @@ class Job:
             digest=None if cache is None else self._body_before,
         )
         self.say(
-            f"{found.shape[1]} features of {len(pictures)} pictures in {time.perf_counter() - start:.1f} s"
+            f"{found.shape[1]} features of {len(pictures)} images in {time.perf_counter() - start:.1f} s"
         )
         return found
 
@@ -271,11 +271,11 @@ class Job:
     def fit_features(
         self, classifier: Classifier, features: Features, held_out: Features, phase: TrainingPhase
     ) -> None:
-        """Train a classifier on features of the pictures to train on.
+        """Train a classifier on features of the images to train on.
 
         Args:
             classifier: The layers.
-            features: Of the pictures to train on, (N, F).
+            features: Of the images to train on, (N, F).
             held_out: Of those to validate with, (M, F).
             phase: Says how.
         """
@@ -295,7 +295,7 @@ class Job:
     def fit_images(
         self, classifier: Classifier, phase: TrainingPhase, frozen: Callable[[str], bool], *, is_fresh: bool
     ) -> None:
-        """Train a classifier and layers of the backbone on pictures.
+        """Train a classifier and layers of the backbone on images.
 
         Args:
             classifier: The layers.
@@ -367,7 +367,7 @@ class Job:
         """Take down what was fitted without epochs.
 
         Args:
-            learned: Probabilities of the pictures to train on, (N, classes).
+            learned: Probabilities of the images to train on, (N, classes).
             held_out: Probabilities of those to validate with.
             seconds: It took.
         """
@@ -387,7 +387,7 @@ class Job:
         self._keep_epochs((epoch,))
 
     def finish(self, model: keras.Model) -> Result:
-        """Look at the validation pictures with the trained model, write the run folder, return the result.
+        """Look at the validation images with the trained model, write the run folder, return the result.
 
         Args:
             model: The trained model, which takes preprocessed images.
@@ -421,8 +421,8 @@ class Job:
             report=None,
             failure=self._failure,
         )
-        what = counted(len(valid), "validation picture")
-        self.say(f"{accuracy:.1%} of {what} named rightly, log loss {log_loss:.3f}")
+        what = counted(len(valid), "validation image")
+        self.say(f"{accuracy:.1%} of {what} correctly classified, log loss {log_loss:.3f}")
         if self._folder is not None:
             result = self._written(result, valid, self._folder)
         if self._failure is not None:
@@ -430,7 +430,7 @@ class Job:
         return result
 
     def _judged(self) -> NDArray[np.bool_]:
-        """Return which validation pictures can be judged by, (N,).
+        """Return which validation images can be judged by, (N,).
 
         Raises:
             TrainingError: None of them could be read any more.
@@ -438,12 +438,12 @@ class Job:
         readable = self.valid.readable
         if not readable.any():
             raise TrainingError(
-                f"none of the validation pictures can be read any more; {self.valid.names[0]}"
+                f"none of the validation images can be read any more; {self.valid.names[0]}"
             )
         return readable
 
     def _lost(self) -> tuple[Problem, ...]:
-        """Return the pictures that could be read at first and no longer."""
+        """Return the images that could be read at first and no longer."""
         names = (*self.train.unreadable, *self.valid.unreadable)
         what = "could no longer be read; it counted for nothing from then on"
         return tuple(Problem(file=name, problem=what, used=False) for name in dict.fromkeys(names))
@@ -502,8 +502,8 @@ class Job:
             "classes": list(self.train.classes),
             "weights before": features_digest(self._body_before, self._preparation),
             "dropout": self.anatomy.dropout,
-            "pictures to train on": digest_images(self.train),
-            "pictures to validate with": digest_images(self.valid),
+            "images to train on": digest_images(self.train),
+            "images to validate with": digest_images(self.valid),
             **without_names(as_record(self.settings)),
             **more,
         }

@@ -31,15 +31,15 @@ class Options(TypedDict, total=False):
         out: Folder for the run: model, record, history, predictions, logs, report. ``None`` writes nothing.
         resume: Go on with an interrupted run in that folder.
         epochs: At most so many, instead of the strategy's own number. Of several phases it is the epochs over
-            pictures that this counts.
-        batch_size: Pictures to a step; by default 16, and 8 for DenseNet.
+            images that this counts.
+        batch_size: Images to a step; by default 16, and 8 for DenseNet.
         learning_rate: Of the first phase, instead of the strategy's own; later phases keep their ratio to it.
         patience: Epochs without a smaller validation loss after which a phase ends.
         seed: Of all that is drawn at random.
-        augmentation: Changes pictures at random in training: ``True`` for Keras layers that flip, rotate,
+        augmentation: Changes images at random in training: ``True`` for Keras layers that flip, rotate,
             shift, zoom and change the colours a little, ``False`` for none, or a Keras layer of your own for
             images (N, H, W, 3) with values 0 to 255.
-        class_weights: Whether all classes count the same, however many pictures they have.
+        class_weights: Whether all classes count the same, however many images they have.
         learning_rate_factors: Of the learning rate, by group of layers: ``{"head": 10, "res5*": 0.1}``.
         freeze_batch_norm: Whether batch normalisation that could learn stays in inference mode; ``None``
             leaves it to the strategy.
@@ -91,7 +91,7 @@ class Allowed:
 
 def _whole(least: int) -> Allowed:
     return Allowed(
-        words=f"a whole number from {least}",
+        words=f"an integer from {least}",
         holds=lambda value: is_whole(value) and value >= least,
         plain=int,
     )
@@ -162,7 +162,7 @@ class Settings:
         metadata=_says(
             allowed=_whole(1),
             argument=Argument(
-                help="at most (default: 10 over pictures, 50 over features)",
+                help="at most (default: 10 over images, 50 over features)",
                 more={"type": int, "metavar": "N"},
             ),
         ),
@@ -224,7 +224,7 @@ class Settings:
         metadata=_says(
             allowed=FLAG,
             argument=Argument(
-                help="each picture counts the same",
+                help="each image counts the same",
                 flag="--no-class-weights",
                 dest="class_weights",
                 more={"action": "store_false"},
@@ -264,7 +264,7 @@ class Settings:
         metadata=_says(
             allowed=FLAG,
             decides=False,
-            argument=Argument(help="go on with an interrupted run in RUN", more={"action": "store_true"}),
+            argument=Argument(help="resume an interrupted run in RUN", more={"action": "store_true"}),
         ),
     )
     cache: bool | str | os.PathLike[str] = field(

@@ -5,7 +5,7 @@
     RUN/model.keras       the model
     RUN/run.json          network, weights, strategy, classes, preprocessing, arguments, data, result
     RUN/history.csv       one line for each epoch
-    RUN/predictions.csv   one line for each validation picture, with a column of probability for each class
+    RUN/predictions.csv   one line for each validation image, with a column of probability for each class
     RUN/logs/             for TensorBoard
     RUN/checkpoint/       while it runs: what ``--resume`` needs
 
@@ -49,10 +49,10 @@ class TrainingEpoch:
     Attributes:
         phase: Of the strategy.
         epoch: From 1 in each phase.
-        loss: Cross-entropy on the training pictures, weighted and regularised as it was minimised.
-        accuracy: Share of the training pictures named rightly.
-        val_loss: On the validation pictures.
-        val_accuracy: On the validation pictures.
+        loss: Cross-entropy on the training images, weighted and regularised as it was minimised.
+        accuracy: Share of the training images correctly classified.
+        val_loss: On the validation images.
+        val_accuracy: On the validation images.
         learning_rate: Of the optimizer; ``None`` where none took steps.
         seconds: It took.
     """
@@ -90,7 +90,7 @@ class RunFolder:
 
     @property
     def predictions(self) -> Path:
-        """The validation pictures."""
+        """The validation images."""
         return self.path / "predictions.csv"
 
     @property
@@ -165,7 +165,7 @@ class RunFolder:
             if before.get(name) != now.get(name):
                 raise ArgumentError(
                     f"{self.path}: the run was started with {_shown(name, before.get(name))}, not "
-                    f"{_shown(name, now.get(name))}; resume it with the same arguments and pictures"
+                    f"{_shown(name, now.get(name))}; resume it with the same arguments and images"
                 )
 
 

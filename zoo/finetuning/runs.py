@@ -1,4 +1,4 @@
-"""From the name of a network and pictures to a fine-tuned model, in one call."""
+"""From the name of a network and images to a fine-tuned model, in one call."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def finetune(
 
     Args:
         name: Name of an architecture, for example ``resnet101``.
-        data: Pictures that are divided into some to train on and some to validate with, class by class: a
+        data: Images that are divided into some to train on and some to validate with, class by class: a
             folder with a folder per class, a CSV file, ``(images, labels)``, a ``tf.data`` dataset, a PyTorch
             loader, or :class:`~zoo.finetuning.data.Pictures`.
         strategy: ``svm``, ``head``, ``last-layers``, ``freeze-pretrain-finetune``, ``all``, or ``auto``,
-            which chooses by the number of pictures.
-        train: Pictures to train on, in place of ``data`` and beside ``valid``.
-        valid: Pictures to validate with.
+            which chooses by the number of images.
+        train: Images to train on, in place of ``data`` and beside ``valid``.
+        valid: Images to validate with.
         validation_share: Share of ``data`` to validate with.
         input_size: Side of the images in pixels, or (H, W); ``None`` is the published size. VGG stands
             without its dense layers at any other.
@@ -187,11 +187,11 @@ def features(
     progress: Progress | None = None,
     report: Report | None = None,
 ) -> tuple[Features, Pictures]:
-    """Return the bottleneck features of labelled pictures.
+    """Return the bottleneck features of labelled images.
 
     Args:
         name: Name of an architecture.
-        data: As for :func:`finetune`; pictures of one class or of none will do.
+        data: As for :func:`finetune`; images of one class or of none will do.
         input_size: As for :func:`finetune`.
         weights: As for :func:`zoo.load`.
         devices: As for :func:`finetune`.
@@ -202,7 +202,7 @@ def features(
         report: Called with one line of text for each step.
 
     Returns:
-        What the main classifier would take, (N, F), and the pictures, in the same order.
+        What the main classifier would take, (N, F), and the images, in the same order.
 
     Raises:
         ZooError: As :func:`finetune`.
@@ -214,7 +214,7 @@ def features(
     context = several.scope(devices)
     pictures = as_pictures(data, size=size, labelled=False)
     if report is not None:
-        report(f"{len(pictures)} pictures of {len(pictures.classes)} classes")
+        report(f"{len(pictures)} images of {len(pictures.classes)} classes")
         for line in pictures.depth.told:
             report(line)
     provenance(network, weights, size, progress)
@@ -343,7 +343,7 @@ def _divided(
         learned = as_pictures(train, size=size)
         return of_one_depth(learned, as_pictures(valid, like=learned, size=size))
     raise ArgumentError(
-        "give PICTURES (data), to be divided, or --train and --valid (train, valid), which are"
+        "give IMAGES (data), to be divided, or --train and --valid (train, valid), which are"
     )
 
 
@@ -380,7 +380,7 @@ def _check_before_reading(
     dropout: float,
     data_format: DataFormat | None,
 ) -> None:
-    """Check what can be checked before any picture is read, and long before anything is fetched.
+    """Check what can be checked before any image is read, and long before anything is fetched.
 
     Raises:
         ZooError: Something is not allowed.
@@ -434,7 +434,7 @@ def _finished(
 ) -> Result | None:
     """Return the result of a run that is to be resumed and has come to its end.
 
-    What costs nothing is compared first, then the pictures, if any are given, then the weights.
+    What costs nothing is compared first, then the images, if any are given, then the weights.
 
     Raises:
         ArgumentError: It was asked for something else.
@@ -466,7 +466,7 @@ def _finished(
 
 def _asked_images(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
     if all(source is None for source in sources):
-        _say(settings, f"{settings.out}: no pictures are given: not compared")
+        _say(settings, f"{settings.out}: no images are given: not compared")
         return {}
     return image_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
 

@@ -2,7 +2,7 @@
 
 The numbers are those of the fine-tuning tutorials of 2016 and 2017: stochastic gradient descent with Nesterov
 momentum 0.9, a learning rate of 1e-3 and ten times less where good weights are touched, batches of 16 (8 for
-DenseNet, whose feature maps take much memory), ten epochs over pictures.
+DenseNet, whose feature maps take much memory), ten epochs over images.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HIDDEN_DROPOUT = 0.5
 
 FIRST_LAYERS = 10
 """Entries of the published list of layers that ``last-layers`` leaves frozen: edges and colours are the same
-in all pictures."""
+in all images."""
 
 SVM_COST = 0.01
 """Of the linear SVM, on standardised features: the smaller, the wider its margin."""
@@ -57,7 +57,7 @@ class TrainingPhase:
         learning_rate: Of stochastic gradient descent.
         patience: Epochs without improvement after which it ends.
         freeze_batch_norm: Whether batch normalisation that could learn stays as it was trained, in inference
-            mode. With few pictures its statistics would be worse than those it has.
+            mode. With few images its statistics would be worse than those it has.
     """
 
     name: str
@@ -137,7 +137,7 @@ STRATEGIES: Mapping[str, Strategy] = {
         source="Donahue et al., DeCAF, 2013; Razavian et al., CNN Features off-the-shelf, 2014",
         auto=Suits(
             below=_FEW,
-            reason="{images:,} pictures are under {below:,}: a linear SVM has the least to overfit with",
+            reason="{images:,} images are under {below:,}: a linear SVM has the least to overfit with",
         ),
         check="zoo.finetuning.strategies:check_svm",
     ),
@@ -172,7 +172,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             least=_FEW,
             below=_VERY_MANY,
             least_each=_FEW_PER_CLASS,
-            reason="{images:,} pictures, {each:,.0f} a class: enough to train all but the first layers",
+            reason="{images:,} images, {each:,.0f} a class: enough to train all but the first layers",
         ),
         options={
             "last": Argument(
@@ -208,7 +208,7 @@ STRATEGIES: Mapping[str, Strategy] = {
             least=_FEW,
             below=_VERY_MANY,
             below_each=_FEW_PER_CLASS,
-            reason="{images:,} pictures, {each:,.0f} a class: the new layers first, then everything slowly",
+            reason="{images:,} images, {each:,.0f} a class: the new layers first, then everything slowly",
         ),
         keeps_head=False,
     ),
@@ -228,7 +228,7 @@ STRATEGIES: Mapping[str, Strategy] = {
         ),
         auto=Suits(
             least=_VERY_MANY,
-            reason="{images:,} pictures are {least:,} or more: enough to train every layer",
+            reason="{images:,} images are {least:,} or more: enough to train every layer",
         ),
         fresh_head=True,
     ),
@@ -305,7 +305,7 @@ def check_strategy(name: str) -> None:
 
 
 def batch_size(family: str | None, asked: int | None) -> int:
-    """Return how many pictures go through the network at once in training.
+    """Return how many images go through the network at once in training.
 
     Args:
         family: Of the network; ``None`` for one that is not in the registry.
@@ -318,5 +318,5 @@ def batch_size(family: str | None, asked: int | None) -> int:
         known = FAMILIES.get(family or "")
         return (known.batch_size if known else None) or BATCH_SIZE
     if not is_whole(asked) or asked < 1:
-        raise ArgumentError(f"batch_size={asked!r}: must be a whole number from 1")
+        raise ArgumentError(f"batch_size={asked!r}: must be an integer from 1")
     return int(asked)

@@ -1,4 +1,4 @@
-"""Features that are kept on disk: a shelf of files for each model, in them a row for each picture.
+"""Features that are kept on disk: a shelf of files for each model, in them a row for each image.
 
 What is added goes into a file of its own beside those that are there, so that nothing is written twice, and
 what breaks off loses what was being added alone.
@@ -24,7 +24,7 @@ Features = NDArray[np.float32]
 Compute = Callable[[NDArray[np.int64]], tuple[Features, NDArray[np.bool_]]]
 
 PIECE = 4_096
-"""Pictures after which what is computed is put on the shelf: as much is lost where somebody interrupts."""
+"""Images after which what is computed is put on the shelf: as much is lost where somebody interrupts."""
 
 LIMIT = 4 << 30
 """Bytes that all shelves of a folder may take; those that nobody has asked for the longest are deleted."""
@@ -45,13 +45,13 @@ def shelf_path(folder: Path, name: str, digest: str) -> Path:
 
 
 def looked_up(shelf: Path, digests: Sequence[str], compute: Compute) -> Features:
-    """Return features of pictures by their digests, computing those that are not on the shelf.
+    """Return features of images by their digests, computing those that are not on the shelf.
 
     Args:
         shelf: From :func:`shelf_path`; it is made if there is none. Processes may share it: each adds files
             of its own.
-        digests: Of the pictures.
-        compute: Takes places of pictures, (n,); returns features (n, F), and whether each is of the picture
+        digests: Of the images.
+        compute: Takes places of images, (n,); returns features (n, F), and whether each is of the image
             and may be kept, (n,).
 
     Returns:
@@ -87,7 +87,7 @@ class _Shelf:
     """The files of one shelf.
 
     Attributes:
-        rows: What was on it and what was added, by the digests of the pictures.
+        rows: What was on it and what was added, by the digests of the images.
     """
 
     def __init__(self, first: Path, asked: Sequence[str]) -> None:
@@ -95,7 +95,7 @@ class _Shelf:
 
         Args:
             first: Its first file, which need not be there.
-            asked: Digests of the pictures that are asked for now, which go before others where room is short.
+            asked: Digests of the images that are asked for now, which go before others where room is short.
         """
         self.rows: dict[str, Features] = {}
         self._first, self._asked = first, asked

@@ -4,7 +4,7 @@ Which of them suits what, and where it comes from, is in :data:`zoo.finetuning.s
 
 ``svm``, ``head`` and the first phase of ``freeze_pretrain_finetune`` leave the backbone as it is: its
 features are computed once and trained on, without augmentation, which would have to compute them anew in each
-epoch. The other phases run the backbone on pictures that are changed at random. In all of them the new
+epoch. The other phases run the backbone on images that are changed at random. In all of them the new
 classifier sees standardised features while it learns, so that one learning rate suits every network; mean and
 deviation are folded into its weights in the end.
 """
@@ -78,7 +78,7 @@ def check_last_layers(intended: Intended) -> None:
     published_first_layers(graph, intended.own.get("last"))
 
 
-_STATISTICS = 2_000  # pictures that mean and deviation of the features are taken from
+_STATISTICS = 2_000  # images that mean and deviation of the features are taken from
 
 
 def svm(
@@ -92,10 +92,10 @@ def svm(
 
     Args:
         model: From ``zoo.load(name, num_classes=N)``, or any model that ends in a dense layer of N classes.
-        train: Pictures to train on: a folder with a folder per class, a CSV file, ``(images, labels)``, a
+        train: Images to train on: a folder with a folder per class, a CSV file, ``(images, labels)``, a
             ``tf.data`` dataset, a PyTorch loader, or :class:`~zoo.finetuning.data.Pictures`.
-        valid: Pictures to validate with, in any of these forms.
-        cost: Of a picture on the wrong side of the margin (scikit-learn's C).
+        valid: Images to validate with, in any of these forms.
+        cost: Of an image on the wrong side of the margin (scikit-learn's C).
         options: See :class:`~zoo.finetuning.options.Options`.
 
     Returns:
@@ -144,7 +144,7 @@ def finish_fitted(
 def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options]) -> Result:
     """Train a new softmax alone, on bottleneck features.
 
-    For few pictures too, and for a first look: seconds after the features are there. It tells how far the
+    For few images too, and for a first look: seconds after the features are there. It tells how far the
     network as it is tells the classes apart.
 
     Args:
@@ -172,8 +172,8 @@ def freeze_pretrain_finetune(
 ) -> Result:
     """Train two small dense layers on the frozen backbone, then everything at a tenth of the learning rate.
 
-    For a few hundred pictures a class. The new layers learn first, so that what they do not know yet does not
-    spoil what the backbone knows; then the whole network goes on slowly, on pictures changed at random. Batch
+    For a few hundred images a class. The new layers learn first, so that what they do not know yet does not
+    spoil what the backbone knows; then the whole network learns slowly, on images changed at random. Batch
     normalisation keeps its statistics.
 
     Args:
@@ -209,10 +209,10 @@ def last_layers(
     fresh_head: bool = False,
     **options: Unpack[Options],
 ) -> Result:
-    """Train the last layers of a network, the classifier among them, on pictures changed at random.
+    """Train the last layers of a network, the classifier among them, on images changed at random.
 
-    For a few thousand pictures a class: the first layers see edges and colours, which are the same in all
-    pictures, and stay as they are. Batch normalisation keeps its statistics.
+    For a few thousand images a class: the first layers see edges and colours, which are the same in all
+    images, and stay as they are. Batch normalisation keeps its statistics.
 
     Args:
         model: As for :func:`svm`.
@@ -244,9 +244,9 @@ def train_all(
     fresh_head: bool = False,
     **options: Unpack[Options],
 ) -> Result:
-    """Train every layer, starting from what the network knows, on pictures changed at random.
+    """Train every layer, starting from what the network knows, on images changed at random.
 
-    For very many pictures, or such that look nothing like ImageNet's (X-rays, handwriting), for which its
+    For very many images, or such that look nothing like ImageNet's (X-rays, handwriting), for which its
     features are of little use.
 
     Args:
@@ -277,7 +277,7 @@ def _train_images(job: Job, frozen: Callable[[str], bool], *, fresh_head: bool) 
 
 
 def _scale_of_some(job: Job) -> Scale:
-    """Return the scale of the features of pictures to train on, of so many as tell it well."""
+    """Return the scale of the features of images to train on, of so many as tell it well."""
     count = len(job.train)
     chosen = np.random.default_rng(job.settings.seed).permutation(count)[:_STATISTICS]
     return Scale.of(job.features(job.train.subset(np.sort(chosen)), keep=False))

@@ -37,7 +37,7 @@ def check_machine(cost: float) -> Callable[..., Any]:
 
 
 def check_several(pictures: Pictures) -> None:
-    """Check that there are pictures of two classes at least, whatever classes there may be besides.
+    """Check that there are images of two classes at least, whatever classes there may be besides.
 
     Raises:
         ArgumentError: All are of one.
@@ -49,8 +49,8 @@ def _check_several(present: NDArray[np.int64], names: Sequence[object]) -> None:
     if len(present) < 2:
         only = f": all of them show {names[present[0]]!r}" if len(present) else ""
         raise ArgumentError(
-            f"the strategy svm tells classes apart, and needs pictures of two to train on{only}; give "
-            "pictures of another class too"
+            f"the strategy svm tells classes apart, and needs images of two to train on{only}; give "
+            "images of another class too"
         )
 
 

@@ -57,7 +57,7 @@ class Outcome:
 
 
 class RowAccuracy(keras.metrics.SparseCategoricalAccuracy):  # type: ignore[misc]
-    """Share of rows named rightly: all count the same, but those of weight 0, which count for nothing."""
+    """Share of rows correctly classified: all count the same, but those of weight 0 count for nothing."""
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
         """Take a batch in."""
@@ -93,7 +93,7 @@ def train(
     verbose: int = 0,
     is_fresh: bool = False,
 ) -> Outcome:
-    """Train a model until the loss on the validation pictures no longer falls, and give it its best weights.
+    """Train a model until the loss on the validation images no longer falls, and give it its best weights.
 
     On several devices the losses are those on one: the batches are made so that they can be shared out.
 
@@ -133,7 +133,7 @@ class _State:
     Attributes:
         epochs: So far.
         best: Number of the best one, 0 for the start.
-        best_loss: Its loss on the validation pictures.
+        best_loss: Its loss on the validation images.
         is_over: Whether there is no epoch to come.
         diverged: Whether the last loss was no number.
         least: Number of the epoch with the smallest loss, however that compares with the start; 0: none is a

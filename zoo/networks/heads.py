@@ -123,7 +123,7 @@ def _same_position(other: Structure, place: int, published: Structure) -> int:
 def compile_for_finetuning(model: keras.Model) -> None:
     """Compile as for fine-tuning: stochastic gradient descent with Nesterov momentum and cross-entropy.
 
-    The loss takes one-hot labels and whole numbers. With several outputs each has its own loss and accuracy,
+    The loss takes one-hot labels and integers. With several outputs each has its own loss and accuracy,
     under its name, and all count the same.
 
     Args:
@@ -169,7 +169,7 @@ def replace_head(
         (None, 10)
     """
     if not is_whole(num_classes) or num_classes < 1:
-        raise ArgumentError(f"num_classes={num_classes!r}: must be a whole number from 1")
+        raise ArgumentError(f"num_classes={num_classes!r}: must be an integer from 1")
     return _resized(model, lambda old: int(num_classes), layer, keep=False)
 
 
@@ -205,7 +205,7 @@ def extend_head(
         (None, 6)
     """
     if not is_whole(extra_classes) or extra_classes < 1:
-        raise ArgumentError(f"extra_classes={extra_classes!r}: must be a whole number from 1")
+        raise ArgumentError(f"extra_classes={extra_classes!r}: must be an integer from 1")
     return _resized(model, lambda old: old + int(extra_classes), layer, keep=True)
 
 

@@ -1,6 +1,6 @@
 """Picture files into arrays: whatever lies in a folder of photographs becomes RGB with 8 bits a channel.
 
-NumPy and Pillow only; Pillow is imported when the first picture is read.
+NumPy and Pillow only; Pillow is imported when the first image is read.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Picture = NDArray[np.uint8]
 ENDINGS = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-"""What the name of a picture file ends in, in lower case."""
+"""What the name of an image file ends in, in lower case."""
 
 TINY = 16
-"""A picture with a side shorter than this, in pixels, is worth a note: hardly anything can be seen on it."""
+"""An image with a side shorter than this, in pixels, is worth a note: hardly anything can be seen on it."""
 
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
 """What Pillow's decoders raise where a file is damaged."""
@@ -42,17 +42,17 @@ _UPPER = 257  # what the upper 8 of 16 bits stand for, on a scale to 65,535
 
 
 class PictureError(ZooError):
-    """A file is not a picture that can be read; the message names the file and says why."""
+    """A file is not an image that can be read; the message names the file and says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Depth:
-    """On what scale pictures of more than 8 bits a channel are: decided once, for all pictures of a set.
+    """On what scale images of more than 8 bits a channel are: decided once, for all images of a set.
 
-    Decided for each by itself, a picture that is darker than the others would come out as bright as they are.
+    Decided for each by itself, an image that is darker than the others would come out as bright as they are.
 
     Attributes:
-        bits: Of whole numbers: 8, 12 or 16, see :func:`bits_of`. ``None``: there are none of more than 8.
+        bits: Of integers: 8, 12 or 16, see :func:`bits_of`. ``None``: there are none of more than 8.
         floats: The lowest and the highest floating-point value. ``None``: there are none.
     """
 
@@ -60,7 +60,7 @@ class Depth:
     floats: tuple[float, float] | None = None
 
     def joined(self, other: Depth) -> Depth:
-        """Return the scale on which all pictures of two sets can be."""
+        """Return the scale on which all images of two sets can be."""
         bits = max(self.bits or 0, other.bits or 0) or None
         ranges = [one.floats for one in (self, other) if one.floats is not None]
         floats = (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
@@ -74,14 +74,14 @@ class Depth:
         )
 
     def of(self, own: Depth) -> Depth:
-        """Return the part of it that a picture needs whose own scale is another one."""
+        """Return the part of it that an image needs whose own scale is another one."""
         return Depth(
             bits=None if own.bits is None else self.bits, floats=None if own.floats is None else self.floats
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is done to a picture on this scale, in words."""
+        """What is done to an image on this scale, in words."""
         found = []
         if self.bits is not None:
             many = "of more than 8 bits a channel only 8 are used: taken as they are"
@@ -92,13 +92,13 @@ class Depth:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """What was decided for a whole set, in words, a line for each kind of picture."""
+        """What was decided for a whole set, in words, a line for each kind of image."""
         found = []
         if self.bits is not None:
-            found.append(f"pictures of more than 8 bits a channel: all taken as {self.bits} bits")
+            found.append(f"images of more than 8 bits a channel: all taken as {self.bits} bits")
         if self.floats is not None:
             low, high = self.floats
-            found.append(f"pictures of floating-point values: {low:g} is black and {high:g} white in all")
+            found.append(f"images of floating-point values: {low:g} is black and {high:g} white in all")
         return tuple(found)
 
     def as_record(self) -> dict[str, Any]:
@@ -120,12 +120,12 @@ class Depth:
 
 
 UNDECIDED = Depth()
-"""Of a set in which no picture has more than 8 bits a channel; each that has decides by itself."""
+"""Of a set in which no image has more than 8 bits a channel; each that has decides by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A picture that was read.
+    """An image that was read.
 
     Attributes:
         picture: uint8, shape (H, W, 3).
@@ -149,7 +149,7 @@ class Seen:
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """Return the picture files below a folder, told by their endings, sorted; hidden ones are left out."""
+    """Return the image files below a folder, told by their endings, sorted; hidden ones are left out."""
     return [path for path in visible_files(folder) if path.suffix.lower() in ENDINGS]
 
 
@@ -179,14 +179,14 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def read_picture(path: str | os.PathLike[str], depth: Depth = UNDECIDED) -> Picture:
-    """Return a picture as an array of shape (H, W, 3), RGB, values 0 to 255.
+    """Return an image as an array of shape (H, W, 3), RGB, values 0 to 255.
 
     Args:
-        path: A picture file.
+        path: An image file.
         depth: The scale of the set that it belongs to, where it has more than 8 bits a channel.
 
     Raises:
-        PictureError: The file cannot be read as a picture.
+        PictureError: The file cannot be read as an image.
         ArgumentError: Pillow is not installed.
     """
     return see_picture(path, depth).picture
@@ -195,17 +195,17 @@ def read_picture(path: str | os.PathLike[str], depth: Depth = UNDECIDED) -> Pict
 def inspect_picture(
     path: str | os.PathLike[str], depth: Depth = UNDECIDED
 ) -> tuple[Picture, tuple[str, ...]]:
-    """Read a picture and say what had to be done to it.
+    """Read an image and say what had to be done to it.
 
     Args:
         path: As for :func:`see_picture`.
         depth: As there.
 
     Returns:
-        The picture, uint8 of shape (H, W, 3), and one line for each thing that was done.
+        The image, uint8 of shape (H, W, 3), and one line for each thing that was done.
 
     Raises:
-        PictureError: The file cannot be read as a picture.
+        PictureError: The file cannot be read as an image.
         ArgumentError: Pillow is not installed.
     """
     seen = see_picture(path, depth)
@@ -213,27 +213,27 @@ def inspect_picture(
 
 
 def see_picture(path: str | os.PathLike[str], depth: Depth = UNDECIDED) -> Seen:
-    """Read a picture and say on which scale it would be by itself.
+    """Read an image and say on which scale it would be by itself.
 
     It is turned as its EXIF data ask for; transparent pixels come to lie on white; grey, palette and CMYK
-    pictures become RGB; more than 8 bits a channel become 8, see :class:`Depth`. Of an animation the first
+    images become RGB; more than 8 bits a channel become 8, see :class:`Depth`. Of an animation the first
     frame is taken. Of colours with 16 bits Pillow reads the upper 8, whatever the scale.
 
     Args:
-        path: A picture file.
-        depth: The scale of the set that it belongs to; what it does not tell the picture itself decides.
+        path: An image file.
+        depth: The scale of the set that it belongs to; what it does not tell the image itself decides.
 
     Raises:
-        PictureError: The file cannot be read as a picture.
+        PictureError: The file cannot be read as an image.
         ArgumentError: Pillow is not installed.
     """
     return _opened(path, lambda image: _as_rgb(image, depth))
 
 
 def common_depth(paths: Iterable[str | os.PathLike[str]]) -> Depth:
-    """Return the scale on which all pictures of a set can be; what cannot be read decides nothing.
+    """Return the scale on which all images of a set can be; what cannot be read decides nothing.
 
-    Of pictures of 8 bits only the head of the file is read.
+    Of images of 8 bits only the head of the file is read.
 
     Args:
         paths: Picture files, in any order.
@@ -254,7 +254,7 @@ _T = TypeVar("_T")
 
 
 def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], _T]) -> _T:
-    """Return what a function makes of a picture, its errors told in terms of the file."""
+    """Return what a function makes of an image, its errors told in terms of the file."""
     pillow = _pillow()
     try:
         if _is_special(path):
@@ -262,13 +262,13 @@ def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], _T]) -> _
         with pillow.open(path) as image:
             return use(image)
     except pillow.UnidentifiedImageError as error:
-        raise PictureError(f"{path}: no picture in a known format{_what_instead(Path(path))}") from error
+        raise PictureError(f"{path}: no image in a known format{_what_instead(Path(path))}") from error
     except (*_DAMAGE, pillow.DecompressionBombError) as error:
-        raise PictureError(f"{path}: cannot be read as a picture: {_reason(error)}") from error
+        raise PictureError(f"{path}: cannot be read as an picture: {_reason(error)}") from error
 
 
 def resize(picture: Picture, height: int, width: int) -> Picture:
-    """Return a picture at exactly this size; its aspect is not kept and nothing is cut off.
+    """Return an image at exactly this size; its aspect is not kept and nothing is cut off.
 
     Bilinear, each new pixel the average of all that it covers.
 
@@ -288,20 +288,20 @@ def resize(picture: Picture, height: int, width: int) -> Picture:
 
 
 def bits_of(highest: float) -> int:
-    """Return how many bits pictures have that are stored with 16 or 32 of them: 8, 12 or 16.
+    """Return how many bits images have that are stored with 16 or 32 of them: 8, 12 or 16.
 
     No file says it: cameras and scanners that measure 12 bits write them into files of 16, and tools that
-    count in whole numbers write 8 bits into files of 32. Read as 16 bits, these would be all but black; so
-    the highest value decides. The price is that pictures of 16 bits that are all but black become brighter.
+    count in integers write 8 bits into files of 32. Read as 16 bits, these would be all but black; so
+    the highest value decides. The price is that images of 16 bits that are all but black become brighter.
 
     Args:
-        highest: The highest value there is in any picture of the set.
+        highest: The highest value there is in any image of the set.
     """
     return next((bits for bits in (8, 12) if highest < 1 << bits), 16)
 
 
 def eight_bits(values: NDArray[Any], bits: int) -> Picture:
-    """Return whole numbers on the scale 0 to 255.
+    """Return integers on the scale 0 to 255.
 
     Args:
         values: Of any shape.
@@ -318,7 +318,7 @@ def _pillow() -> Any:  # noqa: ANN401 - a module
         from PIL import Image
     except ModuleNotFoundError as error:
         advice = "pip install 'keras-weight-zoo[finetune]'"
-        raise ArgumentError(f"reading pictures needs Pillow: {advice}") from error
+        raise ArgumentError(f"reading images needs Pillow: {advice}") from error
     return Image
 
 
@@ -329,7 +329,7 @@ def _is_special(path: str | os.PathLike[str]) -> bool:
 
 
 def _own_depth(image: Image.Image) -> Depth:
-    """Return the scale of a picture that was opened and not read yet, by itself."""
+    """Return the scale of an image that was opened and not read yet, by itself."""
     if _states_16_bits(image):
         return Depth(bits=16)
     if not image.mode.startswith(("I", "F")):
@@ -342,7 +342,7 @@ def _own_depth(image: Image.Image) -> Depth:
 
 
 def _states_16_bits(image: Image.Image) -> bool:
-    """Tell whether Pillow brings a picture, opened and not read yet, from 16 bits to what it takes for white.
+    """Tell whether Pillow brings an image, opened and not read yet, from 16 bits to what it takes for white.
 
     That are colours, of which it keeps the upper half, and what says itself which value is white (PNM).
     """
@@ -385,11 +385,11 @@ def _turned(image: Image.Image) -> Image.Image:
 
 
 _Convert = Callable[["Image.Image"], tuple[Picture, bool]]
-"""Returns the picture, and whether it has values beyond the scale."""
+"""Returns the image, and whether it has values beyond the scale."""
 
 
 def _conversion(image: Image.Image, depth: Depth) -> tuple[str | None, _Convert]:
-    """Return what has to be done to a picture to make it RGB, in words and as a function."""
+    """Return what has to be done to an image to make it RGB, in words and as a function."""
     mode, is_laid = image.mode, "transparency" in image.info
     if mode.startswith("I"):
         note = _LAID if is_laid else None
@@ -426,7 +426,7 @@ def _from_whole_numbers(image: Image.Image, bits: int) -> tuple[Picture, bool]:
 
 
 def _on_scale(values: NDArray[np.float64], bits: int) -> tuple[Picture, bool]:
-    """Return whole numbers on a scale; beyond 16 bits there is no other that they could be on."""
+    """Return integers on a scale; beyond 16 bits there is no other that they could be on."""
     return eight_bits(values, bits), bits < 16 and bool(values.max() >= 1 << bits)
 
 
@@ -441,7 +441,7 @@ def _grey(values: Picture) -> Picture:
 
 
 def _what_instead(path: Path) -> str:
-    """Return what a file that is no picture is, as far as its first bytes tell."""
+    """Return what a file that is no image is, as far as its first bytes tell."""
     with path.open("rb") as file:
         start = file.read(64)
     if not start:

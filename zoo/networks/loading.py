@@ -71,7 +71,7 @@ def load(
         include_preprocessing: Put what :func:`zoo.preprocess_input` does into the model, as Keras layers: it
             takes RGB images of its size with values 0 to 255 as they are, and so does a saved copy.
         compile: Compile with SGD (learning rate 1e-3, Nesterov momentum 0.9) and the loss ``crossentropy``,
-            which takes one-hot labels and whole numbers. With several outputs each has its loss, all of them
+            which takes one-hot labels and integers. With several outputs each has its loss, all of them
             count the same, and ``fit`` takes a list of labels or a dict by output name. Without a head there
             is nothing to compile.
 
@@ -264,7 +264,7 @@ def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str
     whole = isinstance(shape, (tuple, list)) and all(is_whole(side) for side in shape)
     if not whole or len(shape) != 3 or shape[0 if order == "channels_first" else 2] != 3:
         expected = "(3, H, W) with channels_first" if order == "channels_first" else "(H, W, 3)"
-        raise ArgumentError(f"input_shape={shape!r}: must be {expected}, three whole numbers for RGB images")
+        raise ArgumentError(f"input_shape={shape!r}: must be {expected}, three integers for RGB images")
     height, width = shape[1:] if order == "channels_first" else shape[:2]
     if min(height, width) < published.min_size:
         smallest = _ordered(published.min_size, published.min_size, order)

@@ -1,4 +1,4 @@
-"""What a network, or a model that was fine-tuned, sees in pictures."""
+"""What a network, or a model that was fine-tuned, sees in images."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """One class that a picture may show.
+    """One class that an image may show.
 
     Attributes:
         id: WordNet identifier; empty for classes that have none.
@@ -68,11 +68,11 @@ class Guess:
 
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """What was seen in one picture.
+    """What was seen in one image.
 
     Attributes:
-        file: The picture.
-        guesses: The likeliest classes, the likeliest first; none if the picture could not be read.
+        file: The image.
+        guesses: The likeliest classes, the likeliest first; none if the image could not be read.
         problem: Why it could not be read.
         notes: On which scale it was read, where it has more than 8 bits a channel.
     """
@@ -85,7 +85,7 @@ class Predicted:
 
 @dataclass(frozen=True, kw_only=True)
 class _Seer:
-    """A model and all that is needed to show it pictures and to understand its answer."""
+    """A model and all that is needed to show it images and to understand its answer."""
 
     model: keras.Model
     fit: Callable[[Picture], Picture]
@@ -94,7 +94,7 @@ class _Seer:
     name: Callable[[NDArray[np.float32]], list[tuple[Guess, ...]]]
 
     def look(self, pictures: Sequence[Picture]) -> list[tuple[Guess, ...]]:
-        """Return the guesses for each picture."""
+        """Return the guesses for each image."""
         images = np.stack([self.fit(picture) for picture in pictures]).astype(np.float32)
         if self.data_format == "channels_first":
             images = images.transpose(0, 3, 1, 2)
@@ -113,12 +113,12 @@ def predict(
     weights: str | os.PathLike[str] = "imagenet",
     progress: Progress | None = None,
 ) -> list[Predicted]:
-    """Name what pictures show.
+    """Name what images show.
 
-    A published network sees each picture as it was tested: shrunk until the shorter side is its size by
+    A published network sees each image as it was tested: shrunk until the shorter side is its size by
     0.875, the middle cut out, and preprocessed by its own recipe. A fine-tuned model sees it as in its
-    training. Pictures of more than 8 bits a channel are on the scale that those of the run were on; where
-    there is none, on one that suits all of the given pictures.
+    training. Images of more than 8 bits a channel are on the scale that those of the run were on; where
+    there is none, on one that suits all of the given images.
 
     Args:
         source: Name of an architecture, or the folder of a fine-tuning run.
@@ -128,11 +128,11 @@ def predict(
         progress: Told about downloads, if there are any.
 
     Returns:
-        One entry for each picture, in order; a picture that cannot be read has its problem told instead.
+        One entry for each image, in order; an image that cannot be read has its problem told instead.
 
     Raises:
         UnknownNameError: There is no such architecture.
-        ArgumentError: ``top`` is no count, or there are no pictures.
+        ArgumentError: ``top`` is no count, or there are no images.
         FileFormatError: The folder is not that of a finished run.
         DownloadError: The weights, or the names of the classes, cannot be had.
     """
@@ -147,13 +147,13 @@ def predict_each(
     weights: str | os.PathLike[str] = "imagenet",
     progress: Progress | None = None,
 ) -> Iterator[Predicted]:
-    """Do what :func:`predict` does, telling of each picture as soon as it is known.
+    """Do what :func:`predict` does, telling of each image as soon as it is known.
 
-    The model is made when a picture has been read: of pictures none of which can be, nothing is fetched.
+    The model is made when an image has been read: of images none of which can be, nothing is fetched.
     """
     files = _files(pictures)
     if not is_whole(top) or top < 1:
-        raise ArgumentError(f"top={top!r}: must be a whole number from 1")
+        raise ArgumentError(f"top={top!r}: must be an integer from 1")
     if _is_run(source):
         folder = Path(source)
         record = _read_record(folder)
@@ -164,7 +164,7 @@ def predict_each(
     except UnknownNameError as error:
         raise UnknownNameError(f"{error} There is no folder of this name either.") from error
     if top > network.classes:
-        raise ArgumentError(f"top={top!r}: must be a whole number from 1 to {network.classes}")
+        raise ArgumentError(f"top={top!r}: must be an integer from 1 to {network.classes}")
     return _predicted(cache(partial(_from_network, network, int(top), weights, progress)), files, UNDECIDED)
 
 
@@ -184,7 +184,7 @@ def _files(pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) 
     for path in map(Path, given):
         found = find_pictures(path) if path.is_dir() else [path]
         if not found:
-            raise ArgumentError(f"{path}: no picture files are in this folder")
+            raise ArgumentError(f"{path}: no image files are in this folder")
         files += found
     if not files:
         raise ArgumentError("pictures: none were given")
@@ -208,7 +208,7 @@ def _predicted(seer: Callable[[], _Seer], files: Sequence[Path], depth: Depth) -
 
 
 def picture_or_problem(file: Path, depth: Depth) -> Seen | str:
-    """Return a picture, or why it cannot be read."""
+    """Return an image, or why it cannot be read."""
     try:
         return see_picture(file, depth)
     except PictureError as error:
@@ -216,7 +216,7 @@ def picture_or_problem(file: Path, depth: Depth) -> Seen | str:
 
 
 def centre(picture: Picture, height: int, width: int) -> Picture:
-    """Return the middle of a picture at a network's size: shrunk to 1 / 0.875 of it first, never distorted.
+    """Return the middle of an image at a network's size: shrunk to 1 / 0.875 of it first, never distorted.
 
     Args:
         picture: uint8, shape (H, W, 3).

@@ -1,6 +1,6 @@
 """Images into the form that a network was trained on, and its outputs back into names of classes.
 
-NumPy only: pictures can be prepared where no framework is installed.
+NumPy only: images can be prepared where no framework is installed.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def decode_predictions(name: str, predictions: ArrayLike, top: int = 5) -> list[
     network = architecture(name)
     rows = _checked_predictions(np.asarray(predictions), network)
     if not is_whole(top) or not 1 <= top <= network.classes:
-        raise ArgumentError(f"top={top!r}: must be a whole number from 1 to {network.classes}")
+        raise ArgumentError(f"top={top!r}: must be an integer from 1 to {network.classes}")
     labels = _labels(network)
     # A stable sort, so that equal probabilities come in the order of the classes.
     best = np.argsort(-rows, axis=1, kind="stable")[:, :top]

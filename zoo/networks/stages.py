@@ -82,7 +82,7 @@ def _check_strides(name: str, strides: Sequence[int], there: Sequence[int]) -> N
         ArgumentError: It has not, or they are no strides.
     """
     if isinstance(strides, str) or not isinstance(strides, Iterable) or not all(map(is_whole, strides)):
-        raise ArgumentError(f"strides={strides!r}: must be several whole numbers, {tuple(there)} for example")
+        raise ArgumentError(f"strides={strides!r}: must be several integers, {tuple(there)} for example")
     if not tuple(strides):
         raise ArgumentError(f"strides={strides!r}: must be one at least of {', '.join(map(str, there))}")
     if not set(strides) <= set(there):

@@ -55,7 +55,7 @@ class DemoResult:
         side: Height and width of the images, in pixels.
         training: Number of digits the head was trained on.
         held_out: Number of digits the accuracy was measured on; none of them was trained on.
-        accuracy: Share of the held-out digits that the model named rightly.
+        accuracy: Share of the held-out digits that the model correctly classified.
         chance: What guessing reaches.
         seconds: Time that each step took.
     """
@@ -127,7 +127,7 @@ def demo(name: str = "densenet161", report: Report = print, *, home: Path | None
             network = architecture(name)
             weights = _fetch_and_convert(name, folder, steps)
             accuracy, side = _learn(network, weights, raw, labels, steps)
-    report(f"{accuracy:.1%} of {HELD_OUT} held-out digits named rightly; chance is {CHANCE:.0%}")
+    report(f"{accuracy:.1%} of {HELD_OUT} held-out digits correctly classified; chance is {CHANCE:.0%}")
     return DemoResult(
         name=name,
         side=side,

@@ -1,4 +1,4 @@
-"""A stand-in for photographs that needs no network: scikit-learn's handwritten digits as picture files.
+"""A stand-in for photographs that needs no network: scikit-learn's handwritten digits as image files.
 
 Real data, though small: 1,797 digits of 8 x 8 pixels, written by 43 people. ``python -m zoo.practice.digits
 FOLDER`` writes some of them as PNG files, a folder for each digit.
@@ -26,7 +26,7 @@ _ENLARGED = 8
 def digits(
     count: int = COUNT, *, side: int = SIDE, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return handwritten digits as pictures, drawn without regard to who wrote them.
+    """Return handwritten digits as images, drawn without regard to who wrote them.
 
     Args:
         count: How many, up to 1,797.
@@ -34,7 +34,7 @@ def digits(
         seed: Of the draw.
 
     Returns:
-        RGB pictures (N, S, S, 3) with values 0 to 255, and what they show, (N,).
+        RGB images (N, S, S, 3) with values 0 to 255, and what they show, (N,).
 
     Raises:
         ArgumentError: scikit-learn is not installed, or a number is not allowed.
@@ -76,7 +76,7 @@ def write_digits(folder: Path, *, count: int = COUNT, side: int = SIDE, seed: in
         from PIL import Image
     except ModuleNotFoundError as error:
         advice = "pip install 'keras-weight-zoo[finetune]'"
-        raise ArgumentError(f"writing pictures needs Pillow: {advice}") from error
+        raise ArgumentError(f"writing images needs Pillow: {advice}") from error
     for place, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         path = folder / str(label) / f"digit-{place:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m zoo.practice.digits",
-        description="Write handwritten digits as pictures, a folder for each digit.",
+        description="Write handwritten digits as images, a folder for each digit.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--count", type=int, default=COUNT, metavar="N", help=f"default: {COUNT}")

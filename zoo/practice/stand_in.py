@@ -1,4 +1,4 @@
-"""Everything that a tutorial needs and that would otherwise come over the network: pictures and weights."""
+"""Everything that a tutorial needs and that would otherwise come over the network: images and weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.practice.files import write_published
 from zoo.registry import architecture
 
 NETWORK = "googlenet"
-"""The network with the smallest weights file; its practice values take pictures of any brightness."""
+"""The network with the smallest weights file; its practice values take images of any brightness."""
 
 LEARNING_RATE = 1e-6
 HEAD_FACTOR = 1_000
@@ -29,7 +29,7 @@ class StandIn:
     """What stands in for photographs and for published weights.
 
     Attributes:
-        photos: A folder for each class, with pictures in it.
+        photos: A folder for each class, with images in it.
         weights: A weights file as it was published for Theano, with practice values.
     """
 
@@ -38,7 +38,7 @@ class StandIn:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What to tell ``finetune`` besides the network's name and the pictures."""
+        """What to tell ``finetune`` besides the network's name and the images."""
         return {
             "weights": self.weights,
             "input_size": SIDE,
@@ -51,7 +51,7 @@ class StandIn:
 def stand_in(
     folder: Path, classes: Mapping[str, int] | None = None, *, network: str = NETWORK, count: int = COUNT
 ) -> StandIn:
-    """Write handwritten digits as pictures, and practice weights for a network.
+    """Write handwritten digits as images, and practice weights for a network.
 
     Args:
         folder: Where to write; made if it is missing.
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m zoo.practice.stand_in",
-        description="Write handwritten digits as pictures, a folder each, and weights with practice values.",
+        description="Write handwritten digits as images, a folder each, and weights with practice values.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--network", default=NETWORK, metavar="NAME", help=f"default: {NETWORK}")

@@ -110,7 +110,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
     ),
     "cksum": Algorithm(
         pattern="(?:0|[1-9][0-9]{0,9})",
-        needs="a whole number of at most 10 digits",
+        needs="an integer of at most 10 digits",
         needs_size=False,
         start=lambda size: _Cksum(),
     ),

@@ -25,7 +25,7 @@ class Family:
             or a whole Keras model.
         numbers: The form of a graph's ``config``: kind and meaning of each number that the builder needs, and
             what it is where it is left out, if it may be.
-        batch_size: How many pictures make a batch in fine-tuning; ``None`` for as many as usual.
+        batch_size: How many images make a batch in fine-tuning; ``None`` for as many as usual.
         scales: Which batch normalisation a ``Scale`` layer of a weights file belongs to: the one in its
             place, as :mod:`converters.planning.folding` tells it by the order of the structure's layers;
             ``None`` where the family's files have no such layers. One that belongs to none is an error when

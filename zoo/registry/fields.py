@@ -111,7 +111,7 @@ class Text:
 
 
 class Choice:
-    """One of a few words or whole numbers."""
+    """One of a few words or integers."""
 
     def __init__(self, options: tuple[str | int, ...]) -> None:
         self._options = options
@@ -153,7 +153,7 @@ class Whole:
     def check(self, value: object, path: Path) -> int:
         """Return the number; see :class:`Kind`."""
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Mistake(path, f"{show(value)} is not a whole number")
+            raise Mistake(path, f"{show(value)} is not an integer")
         return int(_within(value, self._least, self._most, path))
 
     def schema(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class Whole:
 
 
 class Number:
-    """A finite number between two bounds, both allowed; whole numbers are numbers too."""
+    """A finite number between two bounds, both allowed; integers are numbers too."""
 
     def __init__(self, least: float, most: float) -> None:
         self._least = least

@@ -5,7 +5,7 @@
     checked.json                                        in a bucket: in which states files were right
 
 A file appears under its name only when it is whole, and in the index only when it is there; so a mirror that
-was interrupted is a smaller mirror, and the next run goes on. Each run hashes what is there already, and
+was interrupted is a smaller mirror, and the next run continues. Each run hashes what is there already, and
 brings again what is damaged; an object of a bucket that still is in the state in which it was right, as its
 ETag tells, is not fetched for that.
 

@@ -202,7 +202,7 @@ def scratch(home: Path, stem: str, now: float) -> Iterator[Path]:
 def sweep(
     folder: Path, *, now: float, max_age: float = MAX_AGE_S, dry_run: bool = False
 ) -> list[tuple[Path, int]]:
-    """Remove partials that nobody will go on with, never one that a living process owns.
+    """Remove partials that nobody will resume, never one that a living process owns.
 
     Args:
         folder: The folder of partials.

@@ -22,7 +22,7 @@ def fuse(model: keras.Model) -> keras.Model:
     """Return a model that computes the same with less: no batch normalisation right behind a convolution.
 
     One is folded where nothing stands between the two, nothing else reads what the convolution gives and
-    neither is shared. Where a rectifier comes first, or the normalisation reads a sum or a concatenation, it
+    neither is shared. Where a ReLU comes first, or the normalisation reads a sum or a concatenation, it
     stays. Models inside the model are fused too. Features and logits of all networks here are equal within
     1e-5 of the largest, which is how far rounding alone takes them from the exact ones.
 

@@ -1,4 +1,4 @@
-"""Preprocessing as Keras layers inside a model, so that a saved one takes pictures as they are."""
+"""Preprocessing as Keras layers inside a model, so that a saved one takes images as they are."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def is_drawn_recipe(layer: keras.Layer, recipe: Preprocessing) -> bool:
 def with_preprocessing(
     model: keras.Model, recipe: str | Preprocessing, *, data_format: DataFormat | None = None
 ) -> keras.Model:
-    """Return a model that takes RGB images with values 0 to 255, whole numbers or not.
+    """Return a model that takes RGB images with values 0 to 255, integers or not.
 
     Nothing is resized: the images have the size that the model takes.
 

@@ -82,7 +82,7 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr(finetune, "_finetuned", interrupt)
     assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 130
     assert capsys.readouterr().err.splitlines() == [
-        "zoo: the same command with --resume goes on from the last whole epoch in run1",
+        "zoo: the same command with --resume continues from the last whole epoch in run1",
         "zoo: interrupted",
     ]
 

@@ -35,7 +35,7 @@ def _no_download(monkeypatch):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Return a folder of two classes with two pictures each."""
+    """Return a folder of two classes with two images each."""
     rng = np.random.default_rng(0)
     for name in "ab":
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -157,10 +157,10 @@ def test_a_report_that_could_not_be_written(library, photos, tmp_path, monkeypat
 
 
 def test_a_support_vector_machine_of_one_class(photos):
-    """Known of the pictures alone."""
+    """Known of the images alone."""
     labels = np.eye(2)[[1, 1, 1, 1]]
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-    with pytest.raises(ArgumentError, match="needs pictures of two to train on: all of them show '1'"):
+    with pytest.raises(ArgumentError, match="needs images of two to train on: all of them show '1'"):
         finetune(NETWORK, (images, labels), strategy="svm")
 
 

@@ -1,4 +1,4 @@
-"""Batches: their order, their weights, what is done to pictures; all of it the same every time."""
+"""Batches: their order, their weights, what is done to images; all of it the same every time."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_filling_up_changes_no_mean(batch_size, replicas):
 
 
 def test_what_a_batch_is_filled_up_with_is_changed_as_on_one_device():
-    """Pictures are changed at random before the batch is filled up."""
+    """Images are changed at random before the batch is filled up."""
     options = {"augment": seeded(default_augmentation()), "batch_size": 4, "seed": 1}
     alone, shared = (
         ImageBatches(some_digits(6), RAW, **options),
@@ -136,7 +136,7 @@ def test_balanced_weights_make_classes_count_the_same():
 @pytest.mark.parametrize("name", ["resnet50", "densenet121", "inception_v3"])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_pictures_are_preprocessed_as_the_network_was_trained(name, data_format):
-    """The batches hold what preprocess_input makes of the same pictures."""
+    """The batches hold what preprocess_input makes of the same images."""
     pictures = some_digits(5)
     preparation = Preparation(
         height=16, width=16, data_format=data_format, recipe=architecture(name).preprocessing
@@ -150,7 +150,7 @@ def test_pictures_are_preprocessed_as_the_network_was_trained(name, data_format)
 
 
 def test_a_picture_that_cannot_be_read_weighs_nothing(tmp_path, monkeypatch):
-    """Its place in the batch is kept, so that labels stay with their pictures."""
+    """Its place in the batch is kept, so that labels stay with their images."""
     pictures = some_digits(4)
     monkeypatch.setattr(
         type(pictures),
@@ -169,7 +169,7 @@ def test_a_picture_that_cannot_be_read_weighs_nothing(tmp_path, monkeypatch):
 
 
 def augmented(seed, epoch, layers=None):
-    """Return one epoch of changed pictures."""
+    """Return one epoch of changed images."""
     augment = seeded(layers or default_augmentation())
     batches = ImageBatches(some_digits(6), RAW, augment=augment, batch_size=4, seed=seed)
     batches.epoch = epoch
@@ -187,7 +187,7 @@ def test_augmentation_belongs_to_seed_and_epoch():
 
 
 def test_pictures_of_a_batch_are_changed_differently():
-    """Twice the same picture in a batch gives two; in two batches too."""
+    """Twice the same image in a batch gives two; in two batches too."""
     same = from_arrays(np.repeat(some_digits(1).batch([0], 16, 16), 8, axis=0), [0, 1] * 4)
     batches = ImageBatches(same, RAW, augment=seeded(default_augmentation()), batch_size=4)
     found = np.concatenate([batch[0] for batch in read(batches)])

@@ -1,4 +1,4 @@
-"""Labelled pictures from folders, CSV files, arrays and loaders, and all that can be wrong with them."""
+"""Labelled images from folders, CSV files, arrays and loaders, and all that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (40, 20, 24, 3), dtype=np.uint
 
 
 def write(folder, name, picture=NOISE[0], **options):
-    """Write a picture below a folder."""
+    """Write an image below a folder."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path, **options)
@@ -45,7 +45,7 @@ def photos(tmp_path):
 
 
 def test_a_folder_for_each_class(photos):
-    """Classes are the folders in order; pictures come at the size that is asked for."""
+    """Classes are the folders in order; images come at the size that is asked for."""
     pictures = from_folder(photos)
     assert pictures.classes == ("cat", "dog")
     assert pictures.labels.tolist() == [0, 0, 0, 1, 1]
@@ -72,14 +72,14 @@ def test_everything_odd_in_a_folder_is_named(photos):
     assert pictures.classes == ("cat", "dog")
     assert len(pictures) == 7
     told = {(one.file.removeprefix(f"{photos}/"), one.used): one.problem for one in pictures.problems}
-    assert told.pop(("cat/cut.png", False)).startswith("cannot be read as a picture: ")
+    assert told.pop(("cat/cut.png", False)).startswith("cannot be read as an picture: ")
     assert told == {
         ("loose.png", False): "not in the folder of a class",
-        ("cat/Thumbs.db", False): "not a picture, by the end of its name",
-        ("cat/broken.jpg", False): "no picture in a known format, but text",
+        ("cat/Thumbs.db", False): "not an image, by the end of its name",
+        ("cat/broken.jpg", False): "no image in a known format, but text",
         ("dog/grey.png", True): "grey turned into RGB",
         ("dog/tiny.png", True): "tiny: 3 x 2 pixels",
-        ("bird", False): "this class has no pictures that can be read",
+        ("bird", False): "this class has no images that can be read",
     }
 
 
@@ -92,13 +92,13 @@ def test_a_picture_that_vanishes_later_counts_for_nothing(photos, caplog):
     assert readable.tolist() == [True, False, True]
     assert np.unique(images[1]).tolist() == [128]
     assert caplog.messages == [
-        f"{photos}/cat/1.png: cannot be read as a picture: No such file or directory; "
+        f"{photos}/cat/1.png: cannot be read as an picture: No such file or directory; "
         "it counts for nothing from now on"
     ]
 
 
 def test_what_could_no_longer_be_read_is_known_to_all_parts(photos, caplog):
-    """A picture that failed once stays left out, is warned of once, and every part of the pictures knows."""
+    """An image that failed once stays left out, is warned of once, and every part of the images knows."""
     pictures = from_folder(photos)
     train, valid = split(pictures, 0.4, seed=0)
     assert pictures.readable.tolist() == [True] * 5
@@ -119,7 +119,7 @@ def test_what_could_no_longer_be_read_is_known_to_all_parts(photos, caplog):
 
 
 def test_pictures_are_decoded_once_while_there_is_room(photos, monkeypatch):
-    """A picture that was kept is there when its file is gone; one for which there was no room is not."""
+    """An image that was kept is there when its file is gone; one for which there was no room is not."""
     kept = from_folder(photos, size=(10, 12))
     monkeypatch.setattr(module, "MEMORY", 2 * 10 * 12 * 3)
     few = from_folder(photos, size=(10, 12))
@@ -136,7 +136,7 @@ def test_pictures_are_decoded_once_while_there_is_room(photos, monkeypatch):
         (
             ["a.jpg", "b.PNG"],
             "{0}: has no folders; make one for each class, {0}/CLASS/*.jpg; "
-            "the 2 pictures in it have no class",
+            "the 2 images in it have no class",
         ),
         (["cat/a.jpg"], "{0}: has one class, 'cat'; there must be two to tell apart"),
         (
@@ -163,7 +163,7 @@ def test_a_folder_without_a_picture_that_can_be_used(tmp_path):
     with pytest.raises(ArgumentError) as caught:
         from_folder(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: has no pictures that can be used; {tmp_path}/cat/a.jpg: no picture in a known format, "
+        f"{tmp_path}: has no images that can be used; {tmp_path}/cat/a.jpg: no image in a known format, "
         "but empty"
     )
 
@@ -186,7 +186,7 @@ def test_validation_pictures_have_the_training_classes(photos, tmp_path):
     with pytest.raises(ArgumentError) as caught:
         as_pictures(tmp_path / "valid", like=train)
     assert str(caught.value) == (
-        f"{tmp_path}/valid: has the class 'bird', which the training pictures have not; they have cat, dog"
+        f"{tmp_path}/valid: has the class 'bird', which the training images have not; they have cat, dog"
     )
     with pytest.raises(ArgumentError) as caught:
         from_folder(tmp_path / "valid", classes=("dog", "cat"))
@@ -204,7 +204,7 @@ def test_numbers_that_are_names_stay_names_in_validation_pictures(as_rows):
     with pytest.raises(ArgumentError) as caught:
         as_pictures((NOISE[:2], as_rows([0, 1])), like=train)
     assert str(caught.value) == (
-        "the arrays: has the class '0', which the training pictures have not; they have 3, 5, 9"
+        "the arrays: has the class '0', which the training images have not; they have 3, 5, 9"
     )
 
 
@@ -224,13 +224,13 @@ def test_numbers_that_are_places_stay_places_in_validation_pictures(as_data):
 
 
 def test_names_with_given_classes_do_not_make_numbers_places():
-    """Whole numbers go by name where the labels to train on were names, whatever the order of classes."""
+    """Integers go by name where the labels to train on were names, whatever the order of classes."""
     train = from_arrays(NOISE[:3], ["1", "2", "3"], classes=("2", "3", "1"))
     assert as_pictures((NOISE[3:5], [1, 2]), like=train).labels.tolist() == [2, 0]
 
 
 def test_pictures_to_validate_with_go_by_the_names_of_their_classes():
-    """Pictures that are made already get the order of the classes that are trained."""
+    """Images that are made already get the order of the classes that are trained."""
     train = from_arrays(NOISE[:4], ["a", "b", "c", "a"])
     valid = as_pictures(from_arrays(NOISE[4:6], [0, 1], classes=("c", "a")), like=train)
     assert valid.classes == ("a", "b", "c")
@@ -240,13 +240,13 @@ def test_pictures_to_validate_with_go_by_the_names_of_their_classes():
 
 @pytest.mark.parametrize("record", ["run.json", "checkpoint/plan.json"])
 def test_the_folder_of_a_run_is_no_class(photos, record):
-    """Neither its charts nor its files are taken for pictures, wherever it lies; it is named."""
+    """Neither its charts nor its files are taken for images, wherever it lies; it is named."""
     for run in (photos / "run1", photos / "cat" / "run2"):
         write(run, "figures/curves.png")
         (run / record).parent.mkdir(exist_ok=True)
         (run / record).write_text("{}", "utf-8")
     told = tuple(
-        Problem(file=str(photos / name), problem="the folder of a run, not of pictures", used=False)
+        Problem(file=str(photos / name), problem="the folder of a run, not of images", used=False)
         for name in ("cat/run2", "run1")
     )
     for pictures in (from_folder(photos), as_pictures(photos, labelled=False)):
@@ -256,7 +256,7 @@ def test_the_folder_of_a_run_is_no_class(photos, record):
 
 
 def test_links_back_do_not_multiply_pictures(photos):
-    """A class whose folder links to itself, to all classes or to another has its own pictures, once."""
+    """A class whose folder links to itself, to all classes or to another has its own images, once."""
     (photos / "cat" / "self").symlink_to(".")
     (photos / "cat" / "dogs").symlink_to("../dog")
     (photos / "dog" / "up").symlink_to("..")
@@ -290,7 +290,7 @@ def test_a_csv_file_lists_files_and_labels(photos):
         Problem(file=f"{table}, line 4", problem="lacks a file or a label", used=False),
         Problem(
             file=str(photos / "gone.png"),
-            problem="cannot be read as a picture: No such file or directory",
+            problem="cannot be read as an picture: No such file or directory",
             used=False,
         ),
     )
@@ -304,7 +304,7 @@ def test_a_csv_file_may_leave_out_the_folder_of_the_class(photos):
     table.write_text(f"subject,classname,img\np1,cat,0.png\np1,dog,3.png\np1,dog,{long}.png\n", "utf-8")
     pictures = as_pictures(table)
     assert pictures.names == (str(photos / "cat" / "0.png"), str(photos / "3.png"))
-    assert [one.problem for one in pictures.problems] == ["cannot be read as a picture: File name too long"]
+    assert [one.problem for one in pictures.problems] == ["cannot be read as an picture: File name too long"]
 
 
 @pytest.mark.parametrize(
@@ -321,24 +321,24 @@ def test_a_csv_file_may_leave_out_the_folder_of_the_class(photos):
     ],
 )
 def test_what_is_no_csv_file_is_named(tmp_path, content, reason):
-    """A picture, another encoding or a line without end gives one line that says what is expected."""
+    """An image, another encoding or a line without end gives one line that says what is expected."""
     table = tmp_path / "list.csv"
     table.write_bytes(content)
     with pytest.raises(ArgumentError) as caught:
         as_pictures(table)
     assert str(caught.value) == (
         f"{table}: cannot be read as a CSV file: {reason}; "
-        "must be a table in UTF-8, with a line for each picture"
+        "must be a table in UTF-8, with a line for each image"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "{}: needs a column file or filename or path or image or img or picture; it is empty"),
+        ("", "{}: needs a column file or filename or path or image or img or image; it is empty"),
         (
             "name,label\na.png,cat\n",
-            "{}: needs a column file or filename or path or image or img or picture; "
+            "{}: needs a column file or filename or path or image or img or image; "
             "its first line names name, label",
         ),
         (
@@ -372,14 +372,14 @@ def test_a_csv_file_needs_two_columns(tmp_path, text, message):
     ],
 )
 def test_arrays_of_all_kinds_become_rgb(shaped):
-    """Integers, floats, channels first, 16 bits and an alpha channel give the same pictures."""
+    """Integers, floats, channels first, 16 bits and an alpha channel give the same images."""
     pictures = from_arrays(shaped(NOISE[:4]), [0, 1, 0, 1])
     assert np.array_equal(pictures.batch(range(4), 20, 24), NOISE[:4])
-    assert pictures.names == ("picture 0", "picture 1", "picture 2", "picture 3")
+    assert pictures.names == ("image 0", "image 1", "image 2", "image 3")
 
 
 def test_the_bits_of_arrays_are_those_of_all_of_them():
-    """A picture of 16 bits that is all but black stays so among others."""
+    """An image of 16 bits that is all but black stays so among others."""
     deep = NOISE[:4].astype(np.uint16) * 257
     deep[1] = 200
     assert np.unique(from_arrays(deep, [0, 1, 0, 1]).batch([1], 20, 24)).tolist() == [1]
@@ -387,7 +387,7 @@ def test_the_bits_of_arrays_are_those_of_all_of_them():
 
 @pytest.mark.parametrize("together", [list, np.stack])
 def test_a_picture_on_another_scale_than_the_others_is_named(together):
-    """Fractions of 1 among pictures up to 255 would be black; what is really black is not refused."""
+    """Fractions of 1 among images up to 255 would be black; what is really black is not refused."""
     floats = [picture.astype(np.float64) for picture in NOISE[:4]]
     floats[1] = np.zeros((20, 24, 3))
     floats[2] = np.ones((20, 24, 3))
@@ -396,7 +396,7 @@ def test_a_picture_on_another_scale_than_the_others_is_named(together):
     with pytest.raises(ArgumentError) as caught:
         from_arrays(together(floats), [0, 1, 0, 1])
     assert str(caught.value) == (
-        "picture 2 has values from 0 to 1, others up to 255: must be 0 to 255; multiply it by 255"
+        "image 2 has values from 0 to 1, others up to 255: must be 0 to 255; multiply it by 255"
     )
 
 
@@ -441,7 +441,7 @@ ROWS = np.eye(10)[[1, 0, 1, 3]]
 FORMS = {
     "floats": ROWS,
     "float16": ROWS.astype(np.float16),
-    "whole numbers": ROWS.astype(np.uint8),
+    "integers": ROWS.astype(np.uint8),
     "truth values": ROWS.astype(bool),
     "lists": ROWS.tolist(),
     "tensor": tf.constant(ROWS, tf.float32),
@@ -449,7 +449,7 @@ FORMS = {
 CARRIERS = {
     "arrays": lambda images, labels: (images, labels),
     "data set": lambda images, labels: tf.data.Dataset.from_tensor_slices((images, labels)).batch(3),
-    "single pictures": lambda images, labels: list(zip(list(images), list(np.asarray(labels)), strict=True)),
+    "single images": lambda images, labels: list(zip(list(images), list(np.asarray(labels)), strict=True)),
     "batches": lambda images, labels: iter(
         [(images[:2], np.asarray(labels)[:2]), (images[2:], np.asarray(labels)[2:])]
     ),
@@ -459,11 +459,11 @@ CARRIERS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_one_hot_rows_have_a_class_for_each_column(form, carrier):
-    """Also for the last ones and those between, of which there are no pictures here; these are named."""
+    """Also for the last ones and those between, of which there are no images here; these are named."""
     pictures = as_pictures(CARRIERS[carrier](NOISE[:4], FORMS[form]))
     assert pictures.labels.tolist() == [1, 0, 1, 3]
     assert pictures.classes == tuple("0123456789")
-    absent = [Problem(file=name, problem="this class has no pictures", used=False) for name in "2456789"]
+    absent = [Problem(file=name, problem="this class has no images", used=False) for name in "2456789"]
     assert pictures.problems == tuple(absent)
     again = as_pictures(CARRIERS[carrier](NOISE[:4], FORMS[form]), like=pictures)
     assert (again.labels.tolist(), again.classes) == ([1, 0, 1, 3], pictures.classes)
@@ -514,7 +514,7 @@ def test_rows_that_are_not_one_hot_are_refused(rows):
             "an image has shape (20, 24, 2): must be (H, W, 3), (3, H, W) or (H, W)",
         ),
         (NOISE[:2], [0, 0], "the arrays: has one class, '0'; there must be two to tell apart"),
-        (NOISE[:2], [0.5, 1], "the labels are no whole numbers, names or one-hot rows"),
+        (NOISE[:2], [0.5, 1], "the labels are no integers, names or one-hot rows"),
         (NOISE[:2], np.zeros((2, 3)), "the labels have shape (2, 3): must be (N,), or (N, classes) one-hot"),
     ],
 )
@@ -566,7 +566,7 @@ LABELS = [0, 1, 0, 1, 1, 0, 1, 0]
     ],
 )
 def test_loaders_of_all_kinds(loader):
-    """Whatever yields images and labels, in batches or one by one, gives the same pictures."""
+    """Whatever yields images and labels, in batches or one by one, gives the same images."""
     pictures = as_pictures(loader())
     assert np.array_equal(pictures.batch(range(8), 20, 24), NOISE[:8])
     assert pictures.labels.tolist() == LABELS
@@ -589,7 +589,7 @@ def test_grey_batches_may_end_in_one_picture(shaped, size):
 
 
 def test_single_pictures_are_no_batch_of_their_rows():
-    """As many rows as there are classes in a one-hot label do not make a picture a batch."""
+    """As many rows as there are classes in a one-hot label do not make an image a batch."""
     pictures = from_loader(zip(NOISE[:4], np.eye(20)[[0, 1, 2, 1]], strict=True))
     assert np.array_equal(pictures.batch(range(4), 20, 24), NOISE[:4])
     assert pictures.labels.tolist() == [0, 1, 2, 1]
@@ -630,14 +630,14 @@ def test_what_is_no_data_is_refused():
 
 
 def numbered(counts):
-    """Return pictures of so many of each class."""
+    """Return images of so many of each class."""
     labels = [place for place, count in enumerate(counts) for _ in range(count)]
     images = np.arange(len(labels), dtype=np.uint8)[:, np.newaxis, np.newaxis, np.newaxis]
     return from_arrays(np.broadcast_to(images, (len(labels), 4, 4, 3)), labels)
 
 
 def test_a_split_takes_the_share_of_each_class():
-    """No picture is on both sides, none is lost; every class has its share, at least one and never all."""
+    """No image is on both sides, none is lost; every class has its share, at least one and never all."""
     train, valid = split(numbered([20, 10, 2, 1]), 0.3, seed=5)
     assert valid.counts.tolist() == [6, 3, 1, 0]
     assert train.counts.tolist() == [14, 7, 1, 1]
@@ -675,12 +675,12 @@ def test_the_same_picture_is_on_one_side_of_a_split(seed):
     told = "is there {} times in its class; all of them on one side of the split"
     assert train.problems == tuple(
         Problem(file=name, problem=told.format(times), used=True)
-        for name, times in (("picture 1", 3), ("picture 5", 2), ("picture 10", 2))
+        for name, times in (("image 1", 3), ("image 5", 2), ("image 10", 2))
     )
 
 
 def test_a_class_of_one_picture_twice_is_only_trained_on():
-    """Nothing could validate it but itself; where two pictures are each there twice, one is held out."""
+    """Nothing could validate it but itself; where two images are each there twice, one is held out."""
     images = np.repeat(NOISE[:3], 2, axis=0)
     train, valid = split(from_arrays(images, [0, 0, 1, 1, 1, 1]), 0.1, seed=0)
     assert train.counts.tolist() == [2, 2]
@@ -697,10 +697,10 @@ def test_a_class_without_pictures_does_not_keep_others_from_being_divided():
 
 
 def test_single_pictures_cannot_be_divided():
-    """One picture in each class leaves nothing to validate with."""
+    """One image in each class leaves nothing to validate with."""
     with pytest.raises(ArgumentError) as caught:
         split(numbered([1, 1]), 0.5, seed=0)
-    assert str(caught.value) == "no class has two pictures, one to train on and one to validate with"
+    assert str(caught.value) == "no class has two images, one to train on and one to validate with"
 
 
 def test_the_same_picture_on_both_sides_is_told():
@@ -708,6 +708,6 @@ def test_the_same_picture_on_both_sides_is_told():
     train = from_arrays(NOISE[:4], [0, 1, 2, 1])
     valid = as_pictures((NOISE[3:5], [1, 0]), like=train)
     assert divided(train, valid) == (
-        Problem(file="2", problem="this class has no pictures to validate with", used=True),
-        Problem(file="picture 0", problem="the same picture is among those that are trained on", used=True),
+        Problem(file="2", problem="this class has no images to validate with", used=True),
+        Problem(file="image 0", problem="the same image is among those that are trained on", used=True),
     )

@@ -166,7 +166,7 @@ def test_the_size_of_images_is_that_of_the_model(shape, size, order):
 
 @pytest.mark.parametrize("shape", [(None, None, 3), (8, 8, 1), (5,)])
 def test_models_of_no_certain_size_are_refused(shape):
-    """Pictures cannot be brought to a size that is not known."""
+    """Images cannot be brought to a size that is not known."""
     x = keras.Input(shape)
     model = keras.Model(x, keras.layers.Activation("relu")(x), name="odd")
     with pytest.raises(ArgumentError) as caught:
@@ -175,7 +175,7 @@ def test_models_of_no_certain_size_are_refused(shape):
 
 
 class Counted:
-    """Counts the pictures that go through a model."""
+    """Counts the images that go through a model."""
 
     def __init__(self, monkeypatch, body):
         self.count = 0
@@ -190,7 +190,7 @@ class Counted:
 
 
 def test_features_are_what_the_model_gives():
-    """In the order of the pictures, whatever the batches."""
+    """In the order of the images, whatever the batches."""
     body = dissect(small_network()).body
     pictures = some_digits(7)
     found = extract(body, pictures, RAW, batch_size=3)
@@ -200,7 +200,7 @@ def test_features_are_what_the_model_gives():
 
 
 def test_features_are_computed_once(tmp_path, monkeypatch):
-    """What was computed for other pictures among these is taken from the disk, in any order."""
+    """What was computed for other images among these is taken from the disk, in any order."""
     body = dissect(small_network()).body
     counted = Counted(monkeypatch, body)
     pictures = some_digits(9)
@@ -323,14 +323,14 @@ def test_a_picture_that_vanished_is_not_kept(tmp_path):
 
 
 def test_features_that_are_not_numbers_are_refused(tmp_path):
-    """The message names the model and a picture, and nothing is kept."""
+    """The message names the model and an image, and nothing is kept."""
     model = small_network()
     kernel, bias = model.get_layer("second").get_weights()
     model.get_layer("second").set_weights([kernel * np.float32(1e38), bias])
     with pytest.raises(FeaturesError) as caught:
         extract(dissect(model).body, some_digits(3), RAW, cache=tmp_path)
     assert str(caught.value) == (
-        "model 'small' gives features that are not numbers for 3 of 3 pictures, 'picture 0' among them: its "
+        "model 'small' gives features that are not numbers for 3 of 3 images, 'image 0' among them: its "
         "weights are damaged, or too large for its type of numbers; load them anew, in float32"
     )
     assert list(tmp_path.iterdir()) == []

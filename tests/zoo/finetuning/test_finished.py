@@ -20,7 +20,7 @@ OPTIONS = {"strategy": "head", "input_size": 32, "epochs": 1, "cache": False, "p
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """Return a folder with pictures, others, weights, other weights, and a finished run."""
+    """Return a folder with images, others, weights, other weights, and a finished run."""
     folder = tmp_path_factory.mktemp("finished")
     write_digits(folder / "photos", count=40, side=32)
     write_digits(folder / "others", count=40, side=32, seed=5)
@@ -72,8 +72,8 @@ CHANGES = {
     "preprocessing": ({"preprocessing": "torch"}, "preprocessing='auto', not 'torch'"),
     "include_preprocessing": ({"include_preprocessing": True}, "include_preprocessing=False, not True"),
     "fused": ({"fused": True}, "fused=False, not True"),
-    "pictures": ({"data": "others"}, "pictures to train on="),
-    "share": ({"validation_share": 0.5}, "pictures to train on="),
+    "pictures": ({"data": "others"}, "images to train on="),
+    "share": ({"validation_share": 0.5}, "images to train on="),
     "weights": ({"weights": "other.h5"}, "weights="),
 }
 
@@ -100,10 +100,10 @@ def test_random_weights_are_other_weights(world):
 
 
 def test_what_is_not_given_is_not_compared_and_that_is_said(world):
-    """No pictures; and the strategy that the number of pictures would choose."""
+    """No images; and the strategy that the number of images would choose."""
     _, lines = again(world, data=None, strategy="auto")
     assert lines == [
-        f"{world / 'run'}: no pictures are given: not compared",
+        f"{world / 'run'}: no images are given: not compared",
         f"{world / 'run'}: this run is finished; nothing is left to do",
         f"{world / 'run'}: strategy head: as the run had it",
     ]
@@ -133,12 +133,12 @@ def old(world, tmp_path):
 
 
 def test_a_run_of_before_is_told_and_what_it_did_not_record_is_said(world, old):
-    """It recorded no pictures; the rest is compared."""
+    """It recorded no images; the rest is compared."""
     _, lines = again(world, run=old)
     assert lines == [
         f"{old}: this run is finished; nothing is left to do",
         f"{old}: run.json does not tell dropout, last, augmentation, learning_rate_factors, preprocessing, "
-        "pictures to train on, pictures to validate with: not compared",
+        "images to train on, images to validate with: not compared",
     ]
 
 

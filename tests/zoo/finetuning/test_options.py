@@ -84,8 +84,8 @@ def test_what_decides_is_recorded():
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("epochs", 0, "a whole number from 1"),
-        ("seed", None, "a whole number from 0"),
+        ("epochs", 0, "an integer from 1"),
+        ("seed", None, "an integer from 0"),
         ("learning_rate", -1.0, "a number above 0"),
         ("fused", "yes", "True or False"),
         ("freeze_batch_norm", 1, "True, False or None"),

@@ -29,7 +29,7 @@ NASTY = "<script>alert(\"x\")</script> & 'co'"
 CLASSES = ["cat", NASTY, "dog"]
 SHA256 = "0123456789abcdef" * 4
 
-# label, predicted, probabilities: 3 cats (2 right), 2 nasties (1 right), no dog, but one picture named dog.
+# label, predicted, probabilities: 3 cats (2 right), 2 nasties (1 right), no dog, but one image named dog.
 PREDICTIONS = [
     (0, 0, (0.9, 0.05, 0.05)),
     (0, 0, (0.6, 0.3, 0.1)),
@@ -56,7 +56,7 @@ def _run(**changes):
         "network": "resnet50",
         "weights": {"id": "resnet50-tf-fchollet", "sha256": SHA256},
         "strategy": "freeze-pretrain-finetune",
-        "reason": "a few hundred pictures",
+        "reason": "a few hundred images",
         "classes": CLASSES,
         "input": [64, 48, 3],
         "preprocessing": "caffe",
@@ -94,16 +94,16 @@ ALL = Phase(name="all", first=0, last=1, kept=0)
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a run folder whose pictures are 40 x 20 PNGs, and the last one of which has no file."""
+    """Return a run folder whose images are 40 x 20 PNGs, and the last one of which has no file."""
     run = tmp_path / "run1"
     run.mkdir()
     files = []
     for number in range(len(PREDICTIONS) - 1):
-        files.append(str(tmp_path / f"picture <{number}>.png"))
+        files.append(str(tmp_path / f"image <{number}>.png"))
         Image.new("RGB", (40, 20), (200, 10 * number, 0)).save(files[-1])
     rows = [
         [file, CLASSES[label], CLASSES[predicted], *probabilities]
-        for file, (label, predicted, probabilities) in zip([*files, "picture 4"], PREDICTIONS, strict=True)
+        for file, (label, predicted, probabilities) in zip([*files, "image 4"], PREDICTIONS, strict=True)
     ]
     (run / "run.json").write_text(json.dumps(_run()), "utf-8")
     _write_csv(run / "history.csv", [HEADER, *HISTORY])
@@ -186,7 +186,7 @@ def test_page_says_what_was_done_and_with_which_weights(folder):
     """Network, weights and their digest, strategy and why, input, seed and arguments are on the page."""
     text = Page(write_report(folder)).text
     for said in (
-        "resnet50 freeze-pretrain-finetune a few hundred pictures",
+        "resnet50 freeze-pretrain-finetune a few hundred images",
         "weights resnet50-tf-fchollet",
         f"SHA-256 of the weights {SHA256}",
         "input 64 × 48 × 3",
@@ -194,7 +194,7 @@ def test_page_says_what_was_done_and_with_which_weights(folder):
         "seed 7",
         "time 1 min 23 s",
         "Settings batch size 16 fused no factors head=10, conv1=0.5 To use",
-        "20 pictures to learn from, 5 to check on.",
+        "20 images to learn from, 5 to check on.",
         "zoo predict run1 picture.jpg",
     ):
         assert said in text
@@ -226,16 +226,16 @@ def test_names_are_text_wherever_they_stand(folder):
     for quote, spelling in (("&#34;", "&quot;"), ("&#39;", "&#x27;")):  # each may be written in two ways
         html = html.replace(quote, spelling)
     assert html.count(escaped) >= 4
-    assert "picture &lt;2&gt;.png" in html
+    assert "image &lt;2&gt;.png" in html
 
 
 def test_worst_mistakes_come_first_with_their_thumbnails(folder):
-    """The picture whose class was given least leads; one without a file says that there is none."""
+    """The image whose class was given least leads; one without a file says that there is none."""
     page = Page(write_report(folder))
     said = page.text[page.text.index("Worst mistakes") :]
     assert said.startswith(
         "Worst mistakes All 2, by how little probability the right class was given. "
-        f"no picture dog (57.5 %) is {NASTY} (12.5 %) picture 4 {NASTY} (70.0 %) is cat (25.0 %)"
+        f"no image dog (57.5 %) is {NASTY} (12.5 %) image 4 {NASTY} (70.0 %) is cat (25.0 %)"
     )
     [source] = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
     with Image.open(BytesIO(base64.b64decode(source.partition(",")[2]))) as thumbnail:
@@ -245,7 +245,7 @@ def test_worst_mistakes_come_first_with_their_thumbnails(folder):
 
 
 def test_pictures_without_a_file_are_asked_for(folder):
-    """The caller's pictures fill the tiles of rows that name no file, and of no others."""
+    """The caller's images fill the tiles of rows that name no file, and of no others."""
     asked = []
 
     def picture(row):
@@ -254,14 +254,14 @@ def test_pictures_without_a_file_are_asked_for(folder):
 
     page = Page(write_report(folder, picture))
     assert asked == [4]
-    assert "no picture" not in page.text
+    assert "no image" not in page.text
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 2
 
 
 def test_picture_named_from_the_current_folder_keeps_its_shape(folder, tmp_path, monkeypatch):
     """A relative name is a file as well: its thumbnail is of the file, not of what the network got."""
     monkeypatch.chdir(tmp_path)
-    row = ["picture <0>.png", "cat", "dog", 0.1, 0.2, 0.7]
+    row = ["image <0>.png", "cat", "dog", 0.1, 0.2, 0.7]
     _write_csv(folder / "predictions.csv", [["file", "label", "predicted", *CLASSES], row])
     page = Page(write_report(folder, lambda row: pytest.fail("there is a file")))
     [source] = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
@@ -275,7 +275,7 @@ def test_picture_that_cannot_be_read_any_more_gets_an_empty_tile(folder):
         rows = list(csv.reader(file))
     with open(rows[3][0], "wb") as file:  # noqa: PTH123 - the name is a text
         file.write(b"rubbish")
-    assert Page(write_report(folder)).text.count("no picture") == 2
+    assert Page(write_report(folder)).text.count("no image") == 2
 
 
 def _drawing(path):
@@ -366,7 +366,7 @@ def test_run_without_epochs_or_mistakes_says_so(folder):
         ["phase", "training loss", "validation loss", "training accuracy", "validation accuracy"],
         ["svm", "0.100", "0.200", "100.0 %", "100.0 %"],
     ]
-    assert "None: every validation picture was named rightly." in text
+    assert "None: every validation image was correctly classified." in text
     assert "Nothing was confused." in text
     assert sorted(path.name for path in folder.glob("*.svg")) == ["classes.svg", "confusion.svg"]
 

@@ -1,4 +1,4 @@
-"""From a network's name and a folder of pictures to a run folder, in Python and on the command line."""
+"""From a network's name and a folder of images to a run folder, in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture
 def arguments(photos, practice_file, tmp_path):
-    """Return what every command here is given: network, pictures, weights, size, and a folder for the run."""
+    """Return what every command here is given: network, images, weights, size, and a folder for the run."""
     weights = str(practice_file(NETWORK))
     return [
         NETWORK,
@@ -44,13 +44,13 @@ def arguments(photos, practice_file, tmp_path):
 
 
 def test_a_support_vector_machine_from_the_command_line(arguments, tmp_path, practice_file, capsys):
-    """Auto takes it for so few pictures; digits are told apart, and everything is in the run folder."""
+    """Auto takes it for so few images; digits are told apart, and everything is in the run folder."""
     assert main(["finetune", *arguments, "--json"]) == 0
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     assert told["strategy"] == "svm"
     assert told["accuracy"] > 0.5
-    assert told["reason"].endswith("pictures are under 1,000: a linear SVM has the least to overfit with")
+    assert told["reason"].endswith("images are under 1,000: a linear SVM has the least to overfit with")
     assert f"strategy svm: {told['reason']}" in captured.err.splitlines()
     record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
     path = practice_file(NETWORK)
@@ -116,7 +116,7 @@ def test_training_the_last_layers_of_a_network(arguments, practice_file):
 
 
 def test_features_from_the_command_line(arguments, tmp_path, capsys):
-    """The file has a row for each picture; a second time they come from the cache, the same."""
+    """The file has a row for each image; a second time they come from the cache, the same."""
     arguments = [*arguments[:-1], str(tmp_path / "features.npz")]
     assert main(["features", *arguments]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'features.npz'}\n"
@@ -174,7 +174,7 @@ def test_dropout_of_ones_own_before_a_classifier_on_pooled_features():
         (
             {"train": "a"},
             ArgumentError,
-            "give PICTURES (data), to be divided, or --train and --valid (train, valid), which are",
+            "give IMAGES (data), to be divided, or --train and --valid (train, valid), which are",
         ),
         ({"validation_share": 2}, ArgumentError, "validation_share=2: must be a number between 0 and 1"),
     ],

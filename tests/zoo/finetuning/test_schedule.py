@@ -1,4 +1,4 @@
-"""The tables: what the tutorials say, and which strategy suits how many pictures."""
+"""The tables: what the tutorials say, and which strategy suits how many images."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from zoo.registry import load_registry
 @pytest.mark.parametrize(
     ("pictures", "classes", "strategy", "reason"),
     [
-        (999, 2, "svm", "999 pictures are under 1,000: a linear SVM has the least to overfit with"),
+        (999, 2, "svm", "999 images are under 1,000: a linear SVM has the least to overfit with"),
         (
             1000,
             2,
             "freeze-pretrain-finetune",
-            "1,000 pictures, 500 a class: the new layers first, then everything slowly",
+            "1,000 images, 500 a class: the new layers first, then everything slowly",
         ),
         (
             3000,
             10,
             "freeze-pretrain-finetune",
-            "3,000 pictures, 300 a class: the new layers first, then everything slowly",
+            "3,000 images, 300 a class: the new layers first, then everything slowly",
         ),
         (
             4000,
             2,
             "last-layers",
-            "4,000 pictures, 2,000 a class: enough to train all but the first layers",
+            "4,000 images, 2,000 a class: enough to train all but the first layers",
         ),
-        (50000, 1000, "all", "50,000 pictures are 50,000 or more: enough to train every layer"),
+        (50000, 1000, "all", "50,000 images are 50,000 or more: enough to train every layer"),
     ],
 )
 def test_the_number_of_pictures_chooses(pictures, classes, strategy, reason):
@@ -72,7 +72,7 @@ def test_a_batch_is_a_count(asked):
     """Anything else is refused."""
     with pytest.raises(ArgumentError) as caught:
         batch_size(None, asked)
-    assert str(caught.value) == f"batch_size={asked!r}: must be a whole number from 1"
+    assert str(caught.value) == f"batch_size={asked!r}: must be an integer from 1"
 
 
 def test_an_unknown_strategy_is_refused():

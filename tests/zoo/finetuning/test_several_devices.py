@@ -157,7 +157,7 @@ def test_a_run_on_two_devices_goes_on_after_an_interruption(found):
 
 
 def test_features_from_two_devices_are_those_from_one(found):
-    """Each once and in the order of the pictures, whatever the batches."""
+    """Each once and in the order of the images, whatever the batches."""
     alone, *shared = found("features")
     for features in shared:
         assert len(features) == 13

@@ -1,4 +1,4 @@
-"""Features on disk: kept by what they are of, never those of a picture that was not seen, never too many."""
+"""Features on disk: kept by what they are of, never those of an image that was not seen, never too many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.finetuning import shelves
 from zoo.finetuning.shelves import looked_up, shelf_path, trim
 
 ROWS = np.arange(24, dtype=np.float32).reshape(6, 4)
-NAMES = [f"picture {place}" for place in range(6)]
+NAMES = [f"image {place}" for place in range(6)]
 
 
 class Computer:
@@ -25,7 +25,7 @@ class Computer:
         self.rows = ROWS[start:]
 
     def __call__(self, places):
-        """Return rows; those of pictures that it is unsure of are zero."""
+        """Return rows; those of images that it is unsure of are zero."""
         self.asked += places.tolist()
         sure = np.array([place not in self.unsure for place in places], np.bool_)
         return self.rows[places] * sure[:, np.newaxis], sure
@@ -58,7 +58,7 @@ def count_bytes(monkeypatch):
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_bytes_are_written_once(tmp_path, monkeypatch, at_once):
-    """For twice as many pictures twice as many bytes, in one look-up of many pieces or in many of one."""
+    """For twice as many images twice as many bytes, in one look-up of many pieces or in many of one."""
     monkeypatch.setattr(shelves, "PIECE", 10)
     written = count_bytes(monkeypatch)
 
@@ -171,7 +171,7 @@ def test_a_shelf_that_grows_beyond_its_room_is_written_over_once(tmp_path, monke
 
 
 def test_what_was_computed_before_an_interruption_is_kept(tmp_path, monkeypatch):
-    """Of many pictures a piece at a time is put on the shelf."""
+    """Of many images a piece at a time is put on the shelf."""
     monkeypatch.setattr(shelves, "PIECE", 2)
     shelf = shelf_path(tmp_path, "net", "0" * 64)
     compute = Computer()
@@ -190,7 +190,7 @@ def test_what_was_computed_before_an_interruption_is_kept(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("unsure", [(2,), (0, 1, 2, 3, 4, 5)])
 def test_what_is_not_sure_is_given_and_not_kept(tmp_path, unsure):
-    """A picture that could not be read once is looked at again the next time."""
+    """An image that could not be read once is looked at again the next time."""
     shelf = shelf_path(tmp_path, "net", "0" * 64)
     found = looked_up(shelf, NAMES, Computer(unsure))
     assert not found[list(unsure)].any()

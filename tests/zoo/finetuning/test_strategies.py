@@ -49,7 +49,7 @@ def run(strategy, model=None, *, train=None, valid=None, **options):
 
 
 def names_of(pictures):
-    """Return the class of each picture by its name."""
+    """Return the class of each image by its name."""
     return [pictures.classes[label] for label in pictures.labels]
 
 
@@ -175,7 +175,7 @@ def test_dropout_of_the_model_is_kept():
 
 
 def test_class_weights_count_for_the_few():
-    """Where one class has hardly any pictures, weights make the model find them more often."""
+    """Where one class has hardly any images, weights make the model find them more often."""
     pictures = some_digits(600)
     few = np.flatnonzero(pictures.labels == 8)[:4]
     many = np.flatnonzero(pictures.labels == 3)
@@ -203,7 +203,7 @@ def test_learning_rate_factors_reach_the_layers():
 
 
 def test_channels_first_works_too():
-    """Pictures are turned round for a model that has its channels first."""
+    """Images are turned round for a model that has its channels first."""
     images = keras.Input((3, 16, 16))
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 128, offset=-1)(images))
     model = keras.Model(
@@ -276,11 +276,11 @@ def test_a_last_layer_that_is_not_there():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"epochs": 0}, ArgumentError, "epochs=0: must be a whole number from 1"),
-        ({"patience": -1}, ArgumentError, "patience=-1: must be a whole number from 1"),
-        ({"seed": 1.5}, ArgumentError, "seed=1.5: must be a whole number from 0"),
+        ({"epochs": 0}, ArgumentError, "epochs=0: must be an integer from 1"),
+        ({"patience": -1}, ArgumentError, "patience=-1: must be an integer from 1"),
+        ({"seed": 1.5}, ArgumentError, "seed=1.5: must be an integer from 0"),
         ({"learning_rate": 0}, ArgumentError, "learning_rate=0: must be a number above 0"),
-        ({"batch_size": 0}, ArgumentError, "batch_size=0: must be a whole number from 1"),
+        ({"batch_size": 0}, ArgumentError, "batch_size=0: must be an integer from 1"),
         (
             {"preprocessing": "cafe"},
             ArgumentError,
@@ -306,7 +306,7 @@ def test_a_model_for_another_number_of_classes_is_refused():
     with pytest.raises(ArgumentError) as caught:
         run("head", small_network(7))
     assert str(caught.value) == (
-        "model 'small' has 7 outputs: the pictures have 10 classes; zoo.load(..., num_classes=10) makes one "
+        "model 'small' has 7 outputs: the images have 10 classes; zoo.load(..., num_classes=10) makes one "
         "that fits"
     )
 
@@ -364,9 +364,9 @@ def test_the_run_folder_tells_all(tmp_path, brief):
     images = result.valid.batch(range(5), 16, 16).astype(np.float32)
     assert np.array_equal(again.model.predict(images, verbose=0), result.model.predict(images, verbose=0))
     assert (again.accuracy, again.history, again.classes) == (result.accuracy, result.history, result.classes)
-    assert lines[0] == "freeze-pretrain-finetune: 210 pictures of 10 classes to train on, 90 to validate with"
+    assert lines[0] == "freeze-pretrain-finetune: 210 images of 10 classes to train on, 90 to validate with"
     assert lines[-1] == (
-        f"{result.accuracy:.1%} of 90 validation pictures named rightly, log loss {result.log_loss:.3f}"
+        f"{result.accuracy:.1%} of 90 validation images correctly classified, log loss {result.log_loss:.3f}"
     )
 
 
@@ -375,7 +375,7 @@ class PulledPlugError(Exception):
 
 
 def in_two_phases(**options):
-    """Run both phases for three epochs, on a model with dropout and on changed pictures."""
+    """Run both phases for three epochs, on a model with dropout and on changed images."""
     options = {"epochs": 3, "patience": 9, "augmentation": True, **few(), **options}
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch, "freeze-pretrain-finetune")
@@ -441,7 +441,7 @@ def test_a_run_folder_is_not_written_over(tmp_path, monkeypatch):
 
 
 def test_another_run_is_not_resumed(tmp_path, monkeypatch):
-    """The first argument that differs is named with both values; other pictures are noticed too."""
+    """The first argument that differs is named with both values; other images are noticed too."""
     interrupt(monkeypatch)
     with pytest.raises(PulledPlugError):
         run("all", out=tmp_path, learning_rate=0.01)
@@ -449,10 +449,10 @@ def test_another_run_is_not_resumed(tmp_path, monkeypatch):
         run("all", out=tmp_path, learning_rate=0.1, resume=True)
     assert str(caught.value) == (
         f"{tmp_path}: the run was started with learning_rate=0.01, not learning_rate=0.1; resume it "
-        "with the same arguments and pictures"
+        "with the same arguments and images"
     )
     train, valid = divided_digits(200)
-    with pytest.raises(ArgumentError, match="the run was started with pictures to train on="):
+    with pytest.raises(ArgumentError, match="the run was started with images to train on="):
         run("all", train=train, valid=valid, out=tmp_path, learning_rate=0.01, resume=True)
 
 
@@ -647,7 +647,7 @@ def test_preprocessing_goes_into_the_model_if_wanted(tmp_path):
 
 
 def test_problems_of_the_data_reach_the_result():
-    """What was said of the pictures is in the result once, not once for each part."""
+    """What was said of the images is in the result once, not once for each part."""
     pictures = some_digits(60)
     labels = np.append(pictures.labels, 10)
     images = np.concatenate([pictures.batch(range(60), 16, 16), np.zeros((1, 16, 16, 3), np.uint8)])
@@ -656,7 +656,7 @@ def test_problems_of_the_data_reach_the_result():
     told = [(one.file, one.problem) for one in result.problems]
     assert told == [
         ("10", "this class has one picture: nothing validates it"),
-        ("10", "this class has no pictures to validate with"),
+        ("10", "this class has no images to validate with"),
     ]
 
 
@@ -765,10 +765,10 @@ def test_a_run_takes_numbers_of_numpy(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": "3"}, "epochs='3': must be a whole number from 1"),
-        ({"epochs": np.float64(1)}, "epochs=np.float64(1.0): must be a whole number from 1"),
-        ({"seed": None}, "seed=None: must be a whole number from 0"),
-        ({"batch_size": 2.0}, "batch_size=2.0: must be a whole number from 1"),
+        ({"epochs": "3"}, "epochs='3': must be an integer from 1"),
+        ({"epochs": np.float64(1)}, "epochs=np.float64(1.0): must be an integer from 1"),
+        ({"seed": None}, "seed=None: must be an integer from 0"),
+        ({"batch_size": 2.0}, "batch_size=2.0: must be an integer from 1"),
         ({"learning_rate": "fast"}, "learning_rate='fast': must be a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: must be a number above 0"),
         ({"class_weights": "no"}, "class_weights='no': must be True or False"),
@@ -794,17 +794,17 @@ def test_a_cost_is_a_number(cost):
 
 
 def test_a_support_vector_machine_needs_two_classes(tmp_path):
-    """Said before anything is computed; classes that no picture shows do not count."""
+    """Said before anything is computed; classes that no image shows do not count."""
     pictures = some_digits(60)
     alone = pictures.subset(np.flatnonzero(pictures.labels == 3))
     with pytest.raises(ArgumentError) as caught:
         run("svm", train=alone, valid=pictures, out=tmp_path / "run")
     assert str(caught.value) == (
-        "the strategy svm tells classes apart, and needs pictures of two to train on: all of them show '3'; "
-        "give pictures of another class too"
+        "the strategy svm tells classes apart, and needs images of two to train on: all of them show '3'; "
+        "give images of another class too"
     )
     assert not (tmp_path / "run").exists()
-    with pytest.raises(ArgumentError, match="needs pictures of two to train on: all of them show 1"):
+    with pytest.raises(ArgumentError, match="needs images of two to train on: all of them show 1"):
         decision_weights(np.ones((4, 2), np.float32), np.ones(4, np.int64), 3, cost=1, balanced=True, seed=0)
 
 

@@ -219,10 +219,10 @@ def test_numbers_of_classes_that_are_none(value):
     """Both messages say what is allowed."""
     with pytest.raises(ArgumentError) as caught:
         zoo.replace_head(functional(), value)
-    assert str(caught.value) == f"num_classes={value!r}: must be a whole number from 1"
+    assert str(caught.value) == f"num_classes={value!r}: must be an integer from 1"
     with pytest.raises(ArgumentError) as caught:
         zoo.extend_head(functional(), value)
-    assert str(caught.value) == f"extra_classes={value!r}: must be a whole number from 1"
+    assert str(caught.value) == f"extra_classes={value!r}: must be an integer from 1"
 
 
 def refused(model, layer=None, error: type[Exception] = ArgumentError) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel: one scale for a whole set, whoever reads it and in which order."""
+"""Images of more than 8 bits a channel: one scale for a whole set, whoever reads it and in which order."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from zoo.networks.images import (
 
 SIDE = 16
 HIGHS = (200, 2570, 4000, 65535)
-"""The brightest value of a picture; the second is ten steps of 8 bits on a scale of 16."""
+"""The brightest value of an image; the second is ten steps of 8 bits on a scale of 16."""
 
 
 def values(high):
-    """Return a picture with a few shades up to a value, those that others have among them."""
+    """Return an image with a few shades up to a value, those that others have among them."""
     shades = [0, *(one for one in HIGHS if one <= high)]
     return np.resize(np.array(shades, np.uint16), (SIDE, SIDE))
 
@@ -55,7 +55,7 @@ def shots(tmp_path_factory):
 
 
 def expected(shot, pair):
-    """Return what a picture of a pair looks like, and by how much Pillow's reading of colours may be off."""
+    """Return what an image of a pair looks like, and by how much Pillow's reading of colours may be off."""
     bits = bits_of(max(high for _, high in pair))
     if any(kind.startswith("colour") for kind, _ in pair):
         bits = 16
@@ -145,7 +145,7 @@ def pixels():
 
 
 def test_features_on_the_shelf_are_those_of_the_scale(shots, tmp_path):
-    """The same file among others is another picture, and is not mistaken for the one that was kept."""
+    """The same file among others is another image, and is not mistaken for the one that was kept."""
     dark, bright = shots["grey.png", 4000], shots["grey.png", 65535]
     alone, both = tmp_path / "alone", tmp_path / "both"
     for folder, files in ((alone, [dark]), (both, [dark, bright])):
@@ -170,11 +170,11 @@ def test_floating_point_values_are_stretched_alike(tmp_path):
     pictures = from_folder(tmp_path)
     assert pictures.depth == Depth(floats=(0.0, 1.0))
     assert pictures.batch([0, 1], SIDE, SIDE).max(axis=(1, 2, 3)).tolist() == [255, 127]
-    assert pictures.depth.told == ("pictures of floating-point values: 0 is black and 1 white in all",)
+    assert pictures.depth.told == ("images of floating-point values: 0 is black and 1 white in all",)
 
 
 def test_what_is_said_of_a_picture_is_what_was_decided_for_all(shots, tmp_path):
-    """Also where the pictures to validate with decide otherwise later."""
+    """Also where the images to validate with decide otherwise later."""
     for name in "ab":
         (tmp_path / "dark" / name).mkdir(parents=True)
         (tmp_path / "dark" / name / "x.png").symlink_to(shots["grey.png", 4000])
@@ -216,7 +216,7 @@ def test_a_scale_is_written_down(depth):
 
 
 def photos(folder, high, kind="grey.png"):
-    """Write two classes of four pictures, of which one each is as bright as told and the others darker."""
+    """Write two classes of four images, of which one each is as bright as told and the others darker."""
     rng = np.random.default_rng(high)
     for name, place in itertools.product("ab", range(4)):
         shades = rng.integers(0, 1000 if name == "a" else 2000, (SIDE, SIDE)).astype(np.uint16)
@@ -227,7 +227,7 @@ def photos(folder, high, kind="grey.png"):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Return the folder of a run on pictures of 12 bits and of 16, and what was said."""
+    """Return the folder of a run on images of 12 bits and of 16, and what was said."""
     folder, lines = tmp_path_factory.mktemp("deep"), []
     train, valid = photos(folder / "train", 4000), photos(folder / "valid", 65535)
     options = {**OPTIONS, "out": folder / "run", "report": lines.append}
@@ -236,16 +236,16 @@ def run(tmp_path_factory):
 
 
 def test_a_run_says_and_records_what_was_decided(run):
-    """In its lines, in run.json and of each picture."""
+    """In its lines, in run.json and of each image."""
     folder, lines, result = run
-    assert "pictures of more than 8 bits a channel: all taken as 16 bits" in lines
+    assert "images of more than 8 bits a channel: all taken as 16 bits" in lines
     record = json.loads((folder / "run.json").read_text("utf-8"))
     assert record["depth"] == {"bits": 16, "floats": None}
     assert {one.problem for one in result.problems} == {"16 bits a channel reduced to 8"}
 
 
 def test_prediction_by_a_run_sees_what_its_training_saw(run, tmp_path, capsys):
-    """A dark picture alone is on the run's scale, so that its probabilities are those of the run."""
+    """A dark image alone is on the run's scale, so that its probabilities are those of the run."""
     folder, _, result = run
     for place, file in enumerate(result.valid.names):
         (seen,) = zoo.predict(folder, file)
@@ -257,7 +257,7 @@ def test_prediction_by_a_run_sees_what_its_training_saw(run, tmp_path, capsys):
 
 
 def test_a_picture_beyond_the_scale_of_a_run_is_said_to_be_cut_off(run, tmp_path):
-    """The run's own pictures were all darker."""
+    """The run's own images were all darker."""
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "model.keras").symlink_to(run[0] / "model.keras")

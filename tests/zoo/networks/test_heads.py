@@ -196,7 +196,7 @@ def test_a_fresh_head_on_every_network(network, practice_file, shelf):
 
 
 def test_fit_takes_labels_in_every_form(practice_file):
-    """GoogLeNet's three outputs take a list or a dict of labels, one-hot or whole numbers."""
+    """GoogLeNet's three outputs take a list or a dict of labels, one-hot or integers."""
     for one_hot in (True, False):
         model = zoo.load(
             "googlenet", num_classes=CLASSES, weights=practice_file("googlenet"), freeze="backbone"

@@ -20,7 +20,7 @@ GRADIENT = np.linspace(0, 255, 20 * 30 * 3).reshape(20, 30, 3).astype(np.uint8)
 
 
 def saved(path, array, mode=None, **options):
-    """Write an array as a picture file and return its path."""
+    """Write an array as an image file and return its path."""
     Image.fromarray(array, mode).save(path, **options) if mode is None else Image.fromarray(array).convert(
         mode
     ).save(path, **options)
@@ -49,7 +49,7 @@ def test_rgb_is_read_as_it_is(tmp_path):
     ],
 )
 def test_other_kinds_become_rgb_and_it_is_said(tmp_path, mode, ending, note):
-    """Grey, palette, CMYK and transparent pictures come out near what they looked like."""
+    """Grey, palette, CMYK and transparent images come out near what they looked like."""
     path = saved(tmp_path / f"a.{ending}", GRADIENT, mode)
     picture, notes = inspect_picture(path)
     assert picture.shape == (20, 30, 3)
@@ -123,7 +123,7 @@ def test_floats_are_stretched(tmp_path):
 
 
 def test_exif_turns_a_picture(tmp_path):
-    """A camera held upright writes the picture lying down and a note in the EXIF data."""
+    """A camera held upright writes the image lying down and a note in the EXIF data."""
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise
     path = tmp_path / "a.png"
@@ -134,14 +134,14 @@ def test_exif_turns_a_picture(tmp_path):
 
 
 def test_an_animation_is_its_first_frame(tmp_path):
-    """Of a GIF that moves the first picture counts."""
+    """Of a GIF that moves the first image counts."""
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert read_picture(tmp_path / "a.gif")[0, 0].tolist() == [255, 0, 0]
 
 
 def test_a_tiny_picture_is_read_with_a_note(tmp_path):
-    """A picture of 3 x 2 pixels is used, and said to be tiny."""
+    """An image of 3 x 2 pixels is used, and said to be tiny."""
     picture, notes = inspect_picture(saved(tmp_path / "a.png", GRADIENT[:2, :3]))
     assert picture.shape == (2, 3, 3)
     assert notes == ("tiny: 3 x 2 pixels",)
@@ -157,9 +157,9 @@ def test_a_picture_with_the_wrong_ending_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no picture in a known format, but empty"),
-        (b"<html>404 Not Found</html>", "no picture in a known format, but text"),
-        (b"\0\1\2\3" * 50, "no picture in a known format"),
+        (b"", "no image in a known format, but empty"),
+        (b"<html>404 Not Found</html>", "no image in a known format, but text"),
+        (b"\0\1\2\3" * 50, "no image in a known format"),
     ],
 )
 def test_what_is_no_picture_is_named(tmp_path, content, reason):
@@ -179,7 +179,7 @@ def test_a_picture_cut_off_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(PictureError) as caught:
         read_picture(path)
-    assert str(caught.value).startswith(f"{path}: cannot be read as a picture: image file is truncated")
+    assert str(caught.value).startswith(f"{path}: cannot be read as an picture: image file is truncated")
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -187,7 +187,7 @@ def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(PictureError) as caught:
         read_picture(tmp_path / "a.jpg")
     assert (
-        str(caught.value) == f"{tmp_path / 'a.jpg'}: cannot be read as a picture: No such file or directory"
+        str(caught.value) == f"{tmp_path / 'a.jpg'}: cannot be read as an picture: No such file or directory"
     )
 
 
@@ -200,7 +200,7 @@ def test_a_picture_larger_than_any_is_refused(tmp_path, monkeypatch):
 
 
 def encoded(ending):
-    """Return the bytes of a small picture."""
+    """Return the bytes of a small image."""
     buffer = io.BytesIO()
     Image.fromarray(GRADIENT).save(buffer, ending)
     return buffer.getvalue()
@@ -216,7 +216,7 @@ FILES = {ending: encoded(ending) for ending in ("JPEG", "PNG", "GIF", "TIFF", "B
 )
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_are_read_or_refused(tmp_path, kind, damage, length):
-    """Whatever is wrong with a file, it gives a picture or a PictureError, nothing else."""
+    """Whatever is wrong with a file, it gives an image or a PictureError, nothing else."""
     content = bytearray(FILES[kind])
     for place, value in damage:
         content[place % len(content)] = value
@@ -284,4 +284,4 @@ def test_missing_pillow_is_explained(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ArgumentError) as caught:
         read_picture(tmp_path / "a.png")
-    assert str(caught.value) == "reading pictures needs Pillow: pip install 'keras-weight-zoo[finetune]'"
+    assert str(caught.value) == "reading images needs Pillow: pip install 'keras-weight-zoo[finetune]'"

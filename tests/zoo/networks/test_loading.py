@@ -110,16 +110,16 @@ def test_data_format_that_is_none():
     "shape", [(224, 224), (224, 224, 1), (3, 224, 224), (224.0, 224, 3), (None, None, 3), 224, "224x224"]
 )
 def test_input_shape_that_is_none(shape):
-    """Three whole numbers, three channels, in the model's order."""
+    """Three integers, three channels, in the model's order."""
     assert message(ArgumentError, "resnet50", input_shape=shape, data_format="channels_last") == (
-        f"input_shape={shape!r}: must be (H, W, 3), three whole numbers for RGB images"
+        f"input_shape={shape!r}: must be (H, W, 3), three integers for RGB images"
     )
 
 
 def test_input_shape_in_the_other_order():
     """With channels first the channels come first."""
     assert message(ArgumentError, "resnet50", input_shape=(64, 64, 3), data_format="channels_first") == (
-        "input_shape=(64, 64, 3): must be (3, H, W) with channels_first, three whole numbers for RGB images"
+        "input_shape=(64, 64, 3): must be (3, H, W) with channels_first, three integers for RGB images"
     )
 
 

@@ -1,4 +1,4 @@
-"""Naming what pictures show: size, crop and preprocessing per network, runs, and the command."""
+"""Naming what images show: size, crop and preprocessing per network, runs, and the command."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def served(folder, monkeypatch) -> Iterator[None]:
 
 
 def picture(path: Path, height: int = 300, width: int = 400, seed: int = 0) -> Path:
-    """Write a picture of random pixels and return its path."""
+    """Write an image of random pixels and return its path."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(path)
     return path
@@ -59,16 +59,16 @@ def picture(path: Path, height: int = 300, width: int = 400, seed: int = 0) -> P
 
 @pytest.fixture
 def pictures(tmp_path) -> Path:
-    """Return a folder with two pictures and a file that only looks like one."""
+    """Return a folder with two images and a file that only looks like one."""
     path = tmp_path / "pictures"
     (path / "more").mkdir(parents=True)
     picture(path / "a.png")
     picture(path / "more" / "c.png", seed=1)
-    (path / "b.jpg").write_text("no picture")
+    (path / "b.jpg").write_text("no image")
     return path
 
 
-# What part of a picture is looked at.
+# What part of an image is looked at.
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def pictures(tmp_path) -> Path:
     [((256, 256), 224, (16, 16)), ((256, 512), 224, (16, 144)), ((342, 400), 299, (21, 50))],
 )
 def test_the_middle_is_cut_out(size, side, expected):
-    """Of a picture whose shorter side is the size by 0.875 exactly the middle is left."""
+    """Of an image whose shorter side is the size by 0.875 exactly the middle is left."""
     pixels = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
     above, left = expected
     assert np.array_equal(centre(pixels, side, side), pixels[above : above + side, left : left + side])
@@ -90,7 +90,7 @@ def test_any_picture_comes_to_size(size):
 
 
 def test_nothing_is_distorted():
-    """A square in the middle of a wide picture is still a square."""
+    """A square in the middle of a wide image is still a square."""
     pixels = np.zeros((512, 1024, 3), np.uint8)
     pixels[206:306, 462:562] = 255
     lit = centre(pixels, 224, 224)[..., 0] > 127
@@ -119,7 +119,7 @@ def test_a_published_network(served, pictures):
 
 
 def test_batches_keep_the_order(served, pictures, monkeypatch):
-    """One picture at a time or all at once: the same."""
+    """One image at a time or all at once: the same."""
     whole = zoo.predict("googlenet", pictures, top=1)
     monkeypatch.setattr(predicting, "BATCH", 1)
     alone = zoo.predict("googlenet", [pictures / "more", pictures / "a.png"], top=1)
@@ -176,14 +176,14 @@ def test_nothing_is_fetched_for_pictures_that_cannot_be_read(tmp_path, monkeypat
     """A mistyped name costs no download."""
     monkeypatch.setattr(predicting, "load", None)
     (seen,) = zoo.predict("vgg16", tmp_path / "none.png")
-    assert seen.problem == f"{tmp_path / 'none.png'}: cannot be read as a picture: No such file or directory"
+    assert seen.problem == f"{tmp_path / 'none.png'}: cannot be read as an picture: No such file or directory"
 
 
 # Fine-tuned models.
 
 
 def run_folder(path: Path, **changes) -> Path:
-    """Write the folder of a run whose model tells the colour that a picture has most of."""
+    """Write the folder of a run whose model tells the colour that an image has most of."""
     inputs = keras.Input((8, 6, 3))
     means = keras.layers.GlobalAveragePooling2D()(inputs)
     layer = keras.layers.Dense(3, activation="softmax", use_bias=False)
@@ -202,7 +202,7 @@ def run_folder(path: Path, **changes) -> Path:
 
 
 def colour(path: Path, *rgb: int) -> Path:
-    """Write a picture of one colour."""
+    """Write an image of one colour."""
     Image.new("RGB", (40, 30), rgb).save(path)
     return path
 
@@ -266,21 +266,21 @@ def test_counts_that_are_none(top, tmp_path):
     """At least one class is named."""
     with pytest.raises(ArgumentError) as caught:
         zoo.predict("googlenet", picture(tmp_path / "a.png"), top=top)
-    assert str(caught.value) == f"top={top!r}: must be a whole number from 1"
+    assert str(caught.value) == f"top={top!r}: must be an integer from 1"
 
 
 def test_more_classes_than_there_are(tmp_path):
     """A network has a thousand."""
     with pytest.raises(ArgumentError) as caught:
         zoo.predict("googlenet", picture(tmp_path / "a.png"), top=1001)
-    assert str(caught.value) == "top=1001: must be a whole number from 1 to 1000"
+    assert str(caught.value) == "top=1001: must be an integer from 1 to 1000"
 
 
 def test_no_pictures(tmp_path):
     """An empty folder and an empty list."""
     with pytest.raises(ArgumentError) as caught:
         zoo.predict("googlenet", tmp_path)
-    assert str(caught.value) == f"{tmp_path}: no picture files are in this folder"
+    assert str(caught.value) == f"{tmp_path}: no image files are in this folder"
     with pytest.raises(ArgumentError) as caught:
         zoo.predict("googlenet", [])
     assert str(caught.value) == "pictures: none were given"
@@ -296,7 +296,7 @@ def test_a_name_that_is_none(tmp_path):
 
 
 def test_the_command_draws_bars(tmp_path, capsys):
-    """A picture's path, then its classes, the likeliest first."""
+    """An image's path, then its classes, the likeliest first."""
     run = run_folder(
         tmp_path / "run", preprocessing="included", classes=["red", "green", "sky blue"], slope=0.01
     )
@@ -311,7 +311,7 @@ def test_the_command_draws_bars(tmp_path, capsys):
 
 
 def test_the_command_prints_json(tmp_path, capsys):
-    """One entry for each picture; what cannot be read is also said on standard error, and is a failure."""
+    """One entry for each image; what cannot be read is also said on standard error, and is a failure."""
     run = run_folder(tmp_path / "run")
     red, broken = colour(tmp_path / "red.png", 255, 0, 0), tmp_path / "broken.png"
     broken.write_bytes(b"")
@@ -332,7 +332,7 @@ def test_the_command_names_pictures_that_cannot_be_read(tmp_path, capsys):
     assert main(["predict", str(run), str(tmp_path / "none.png"), str(red), "--top", "1"]) == 1
     captured = capsys.readouterr()
     assert captured.out == f"{red}\n  r\\x1bd 100.00%  {'█' * 30}\n"
-    reason = "cannot be read as a picture: No such file or directory"
+    reason = "cannot be read as an picture: No such file or directory"
     assert captured.err == f"zoo: {tmp_path / 'none.png'}: {reason}\n"
 
 

@@ -193,7 +193,7 @@ def test_top_that_is_no_count(top):
     """From one class to all of them."""
     with pytest.raises(ArgumentError) as caught:
         zoo.decode_predictions("vgg16", np.zeros((1, 1000)), top=top)
-    assert str(caught.value) == f"top={top!r}: must be a whole number from 1 to 1000"
+    assert str(caught.value) == f"top={top!r}: must be an integer from 1 to 1000"
 
 
 def test_no_framework_is_needed():

@@ -75,7 +75,7 @@ def test_a_model_opens_without_this_package_from_either_format(tmp_path):
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_an_opened_model_trains_on_labels_in_every_form(tmp_path, ending, outputs, one_hot):
-    """The loss of the opened model takes whole numbers and one-hot rows, as that of the saved one does."""
+    """The loss of the opened model takes integers and one-hot rows, as that of the saved one does."""
     inputs = keras.Input((4,))
     drawn = [keras.layers.Dense(3, activation="softmax", name=f"head_{n}")(inputs) for n in range(outputs)]
     model = keras.Model(inputs, drawn if outputs > 1 else drawn[0])

@@ -40,7 +40,7 @@ def test_demo_learns_digits_and_leaves_nothing_behind(temporary, tmp_path, monke
     assert list(result.seconds) == STEPS
     assert lines[0] == "The weights are practice values, drawn by a rule and not learned from ImageNet."
     assert [line.split()[0] for line in lines[1:-1]] == STEPS
-    assert lines[-1] == f"{result.accuracy:.1%} of 100 held-out digits named rightly; chance is 10%"
+    assert lines[-1] == f"{result.accuracy:.1%} of 100 held-out digits correctly classified; chance is 10%"
     assert {name: os.environ.get(name) for name in VARIABLES} == before
     assert list(temporary.iterdir()) == []
     fetched = [path.name for path in (tmp_path / "home").rglob("*.h5")]

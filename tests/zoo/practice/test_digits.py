@@ -1,4 +1,4 @@
-"""The stand-in for photographs: scikit-learn's digits as picture files."""
+"""The stand-in for photographs: scikit-learn's digits as image files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_digits_are_enlarged_to_the_whole_scale():
 
 
 def test_digits_are_written_in_folders(tmp_path):
-    """A folder for each digit, all pictures there, as they are."""
+    """A folder for each digit, all images there, as they are."""
     write_digits(tmp_path / "digits", count=30, side=16)
     pictures, labels = digits(30, side=16)
     found = find_pictures(tmp_path / "digits")

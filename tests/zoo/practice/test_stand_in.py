@@ -15,7 +15,7 @@ from zoo.practice.stand_in import main, stand_in
 
 
 def test_classes_are_folders_of_the_digits_that_stand_in_for_them(tmp_path):
-    """Each folder holds all drawn pictures of its digit and no others."""
+    """Each folder holds all drawn images of its digit and no others."""
     source = stand_in(tmp_path / "new", {"cats": 3, "dogs": 8}, count=60)
     pictures, labels = digits(60)
     assert sorted(path.name for path in source.photos.iterdir()) == ["cats", "dogs"]
@@ -44,7 +44,7 @@ def test_weights_load_and_tell_digits_apart(tmp_path):
 
 
 def test_unknown_network_is_refused_before_anything_is_written(tmp_path):
-    """A wrong name leaves no pictures behind."""
+    """A wrong name leaves no images behind."""
     with pytest.raises(UnknownNameError, match=r"^no architecture is called 'googlnet'"):
         stand_in(tmp_path / "new", network="googlnet")
     assert not (tmp_path / "new").exists()

@@ -48,7 +48,7 @@ KINDS: dict[str, Kind] = {
     "record": Record(dict, {"a": (Whole(0), "A"), "b": (Maybe(Text()), "B")}),
 }
 
-# Whole numbers with a point are left out: to JSON Schema 1.0 is an integer, to a registry it is not. So is a
+# Integers with a point are left out: to JSON Schema 1.0 is an integer, to a registry it is not. So is a
 # line break at the end of a text, which "$" overlooks.
 SCALARS = st.one_of(
     st.none(),
@@ -95,8 +95,8 @@ def test_checks_and_schema_agree(kind: Kind, value: Any) -> None:
         (Choice((1, 2)), 1.0, "here: 1.0 is not one of 1, 2"),
         (Choice(("caffe", "torch")), "cafe", "here: 'cafe' is not one of caffe, torch; did you mean caffe?"),
         (Flag(), 1, "here: 1 is not true or false"),
-        (Whole(1), 1.0, "here: 1.0 is not a whole number"),
-        (Whole(1), False, "here: false is not a whole number"),
+        (Whole(1), 1.0, "here: 1.0 is not an integer"),
+        (Whole(1), False, "here: false is not an integer"),
         (Whole(1, 9), 0, "here: 0 is less than 1"),
         (Whole(1, 9), 10, "here: 10 is more than 9"),
         (Number(0.0, 1.0), True, "here: true is not a number"),
@@ -136,7 +136,7 @@ def test_what_is_refused_and_how(kind: Kind, value: object, message: str) -> Non
 
 
 def test_values_are_given_in_the_form_of_records() -> None:
-    """Lists become tuples, whole numbers become floats where a number is wanted, records are made."""
+    """Lists become tuples, integers become floats where a number is wanted, records are made."""
     assert ListOf(Number(0.0, 9.0)).check([1, 2.5], ()) == (1.0, 2.5)
     assert isinstance(Number(0.0, 9.0).check(1, ()), float)
     record = Record(dict, {"a": (ListOf(Flag()), "")}, named=True)

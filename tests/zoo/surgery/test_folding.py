@@ -90,7 +90,7 @@ def lively(model: keras.Model) -> keras.Model:
     [("inception_v3", "inception_v3_2017", 94, 94), ("inception_v4", "inception_v4_noscale", 149, 149)],
 )
 def test_other_releases_compute_the_same(name, structure, there, folded, tmp_path):
-    """Those without gamma; Inception V3 of 2017 has its rectifiers behind the batch normalisation."""
+    """Those without gamma; Inception V3 of 2017 has its ReLUs behind the batch normalisation."""
     path = write_empty(tmp_path / "weights.h5", load_structure(structure), layout="tf")
     model = lively(zoo.load(name, weights=path, compile=False, data_format="channels_last"))
     fused = zoo.fuse(model)

@@ -28,7 +28,7 @@ def _forget() -> Iterator[None]:
 
 
 def pixels(*shape: int) -> np.ndarray:
-    """Return whole numbers from 0 to 255 as pictures have them."""
+    """Return integers from 0 to 255 as images have them."""
     return np.random.default_rng(6).integers(0, 256, shape).astype(np.uint8)
 
 

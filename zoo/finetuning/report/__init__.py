@@ -64,13 +64,13 @@ def _save(scene: Scene | None, path: Path) -> None:
 
 
 def _picture(one: Prediction, picture: Callable[[int], Picture] | None, depth: Depth) -> Picture | None:
-    """Return the picture that a prediction is of, or ``None`` if it is to be had no more."""
+    """Return the image that a prediction is of, or ``None`` if it is to be had no more."""
     path = Path(one.file)
     try:
         if path.is_file():  # as it is, not as the network got it
             return read_picture(path, depth)
         return None if picture is None else picture(one.row)
-    except PictureError:  # changed since; the page says that there is no picture
+    except PictureError:  # changed since; the page says that there is no image
         return None
 
 

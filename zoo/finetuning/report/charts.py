@@ -1,4 +1,4 @@
-"""The pictures of a report, drawn from what a run left."""
+"""The images of a report, drawn from what a run left."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _epoch_ticks(count: int) -> list[int]:
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Scene:
-    """Draw how often each class was named as each; a row's shades are shares of its pictures.
+    """Draw how often each class was named as each; a row's shades are shares of its images.
 
     Args:
         counts: Shape (C, C), row shown, column named.
@@ -231,7 +231,7 @@ def contact_sheet(mistakes: Sequence[tuple[Prediction, Picture]], classes: Seque
     """Draw the worst mistakes beside each other.
 
     Args:
-        mistakes: Predictions with their pictures.
+        mistakes: Predictions with their images.
         classes: Names of the classes.
     """
     columns, wide, high = 6, TILE + 12, TILE + 54
@@ -249,7 +249,7 @@ def contact_sheet(mistakes: Sequence[tuple[Prediction, Picture]], classes: Seque
 
 
 def _captions(one: Prediction, classes: Sequence[str]) -> tuple[str, str]:
-    """Return what a picture was named and what it is; of a long name the middle gives way, not the share."""
+    """Return what an image was named and what it is; of a long name the middle gives way, not the share."""
 
     def caption(before: str, which: int) -> str:
         share = f" ({percent(one.probabilities[which])})"
@@ -265,5 +265,5 @@ def percent(value: float) -> str:
 
 
 def empty_tile() -> Picture:
-    """Return what stands for a picture that is to be had no more: a light grey square."""
+    """Return what stands for an image that is to be had no more: a light grey square."""
     return np.full((TILE, TILE, 3), 236, np.uint8)

@@ -1,4 +1,4 @@
-"""Counts and shares of what a model named rightly and wrongly; NumPy only."""
+"""Counts and shares of what a model classified correctly and wrongly; NumPy only."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class ClassScore:
 
     Attributes:
         pictures: How many pictures of it there were.
-        named: How many pictures were named so.
+        named: How many images were named so.
         right: How many of them rightly.
-        precision: Of the pictures named so, the share that are: right / named.
-        recall: Of its pictures, the share that were found: right / pictures.
-        f1: Harmonic mean of the two: 2 right / (pictures + named).
+        precision: Of the images named so, the share that are: right / named.
+        recall: Of its images, the share that were found: right / images.
+        f1: Harmonic mean of the two: 2 right / (images + named).
     """
 
     pictures: int
@@ -35,7 +35,7 @@ def confusion(labels: Sequence[int], predicted: Sequence[int], classes: int) -> 
     """Return how often each class was named as each.
 
     Args:
-        labels: What the pictures show, shape (N,).
+        labels: What the images show, shape (N,).
         predicted: What they were named, shape (N,).
         classes: How many classes there are, C.
 
@@ -78,12 +78,12 @@ def share(part: float, whole: float) -> float:
 
 
 def interval(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share that was measured on a few pictures.
+    """Return the 95 % interval of a share that was measured on a few images.
 
     Wilson's score interval (E. B. Wilson, 1927), which stays within 0 and 1.
 
     Args:
-        right: How many were named rightly.
+        right: How many were correctly classified.
         count: Of how many.
 
     Returns:

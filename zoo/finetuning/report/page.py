@@ -57,7 +57,7 @@ def page(
         record: What the run left.
         counts: Confusion matrix, shape (C, C), row shown, column named.
         scores: One for each class.
-        worst: The worst mistakes, with their pictures.
+        worst: The worst mistakes, with their images.
         scenes: The drawings ``curves`` and ``confusion``.
     """
     facts = _facts(record)
@@ -126,7 +126,7 @@ def _tiles(record: Record, counts: NDArray[np.int64]) -> list[tuple[str, str, st
             _number((record.run.get("result") or {}).get("log_loss")),
             f"{math.log(max(len(record.classes), 1)):.3f} if it knew nothing",
         ),
-        ("mistakes", str(count - right), f"of {count} validation pictures"),
+        ("mistakes", str(count - right), f"of {count} validation images"),
     ]
 
 
@@ -174,7 +174,7 @@ def _facts(record: Record) -> dict[str, object]:
         "strategy": run.get("strategy"),
         "input": " × ".join(map(str, run.get("input") or ())),
         "preprocessing": run.get("preprocessing"),
-        "fit of pictures": run.get("fit"),
+        "fit of images": run.get("fit"),
         "data format": run.get("data_format"),
         "seed": run.get("seed"),
         "status": run.get("status"),

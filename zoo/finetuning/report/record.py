@@ -25,9 +25,9 @@ class Epoch:
     Attributes:
         phase: Name of the phase that the epoch belongs to.
         loss: Training loss.
-        accuracy: Share of the training pictures named rightly, 0 to 1.
+        accuracy: Share of the training images correctly classified, 0 to 1.
         val_loss: Validation loss.
-        val_accuracy: Share of the validation pictures named rightly, 0 to 1.
+        val_accuracy: Share of the validation images correctly classified, 0 to 1.
         seconds: Time the epoch took.
     """
 
@@ -62,7 +62,7 @@ class Prediction:
 
     Attributes:
         row: Which line, from 0.
-        file: The picture's file, or how it is called where it has none.
+        file: The image's file, or how it is called where it has none.
         label: Index of its class.
         predicted: Index of the class that the model named.
         probabilities: One for each class.
@@ -84,7 +84,7 @@ class Record:
         run: What ``run.json`` says.
         classes: Names of the classes.
         history: The epochs, in order.
-        predictions: One for each validation picture.
+        predictions: One for each validation image.
     """
 
     folder: Path
@@ -95,7 +95,7 @@ class Record:
 
     @property
     def depth(self) -> Depth:
-        """The scale that pictures of more than 8 bits a channel were on; undecided in an older record."""
+        """The scale that images of more than 8 bits a channel were on; undecided in an older record."""
         return Depth.from_record(self.run.get("depth"))
 
     @property
@@ -120,7 +120,7 @@ class Record:
 
     @property
     def mistakes(self) -> list[Prediction]:
-        """The wrongly named pictures, worst first: by how little was given to the right class."""
+        """The wrongly named images, worst first: by how little was given to the right class."""
         wrong = [one for one in self.predictions if one.predicted != one.label]
         return sorted(wrong, key=lambda one: (one.probabilities[one.label], one.row))
 

@@ -102,7 +102,7 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """A picture in the middle of a square, as large as fits there."""
+    """An image in the middle of a square, as large as fits there."""
 
     x: float
     y: float

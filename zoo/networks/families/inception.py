@@ -21,7 +21,7 @@ class Units:
         names: Numbers them.
         bias: Whether convolutions have a bias.
         scale: Whether batch normalisation has a gamma.
-        relu_first: Whether the rectifier belongs to the convolution, before batch normalisation.
+        relu_first: Whether ReLU belongs to the convolution, before batch normalisation.
     """
 
     pen: Pen
