@@ -335,10 +335,10 @@ def test_what_is_no_csv_file_is_named(tmp_path, content, reason):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "{}: needs a column file or filename or path or image or img or image; it is empty"),
+        ("", "{}: needs a column file or filename or path or image or img or picture; it is empty"),
         (
             "name,label\na.png,cat\n",
-            "{}: needs a column file or filename or path or image or img or image; "
+            "{}: needs a column file or filename or path or image or img or picture; "
             "its first line names name, label",
         ),
         (
