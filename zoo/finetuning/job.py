@@ -179,7 +179,7 @@ class Job:
         if STRATEGIES[strategy].keeps_head:
             check_bias(anatomy)
         job.say(
-            f"{strategy}: {counted(len(learned), 'picture')} of {len(learned.classes)} classes to train on, "
+            f"{strategy}: {counted(len(learned), 'image')} of {len(learned.classes)} classes to train on, "
             f"{len(held_out)} to validate with"
         )
         for line in job.train.depth.told:
