@@ -15,9 +15,7 @@ import pytest
 import yaml
 
 from converters import convert_file, inspect_file
-from converters.formats import npz
 from converters.formats.record import SCHEMA as RECORD
-from converters.formats.safetensors_header import read_header
 from converters.layers.network import SCHEMA as NETWORK
 from converters.trees import convert_tree
 from tests.support.paths import DIALECTS, WRITTEN_BEFORE
@@ -282,10 +280,11 @@ def test_a_converted_file_is_converted_back(name: str, tmp_path: Path) -> None:
 
 
 def test_containers_of_arrays_keep_their_record() -> None:
-    """The texts of both are found."""
-    header = read_header(CONVERTED / "keras1.safetensors")
-    for texts in (header.metadata, npz.read_record(CONVERTED / "keras1.npz")):
-        assert texts["zoo_converter"] == "keras-weight-zoo 0.1.0"
+    """Both are read, and their record with them."""
+    for suffix in ("safetensors", "npz"):
+        record = describe(CONVERTED / f"keras1.{suffix}").record
+        assert record is not None
+        assert record.attributes()["zoo_converter"] == "keras-weight-zoo 0.1.0"
 
 
 def newer_record(path: Path, attribute: str) -> str:

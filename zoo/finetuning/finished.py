@@ -23,8 +23,8 @@ def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
     """Return what of the images decides what a run does; JSON."""
     return {
         "classes": list(train.classes),
-        "images to train on": digest_images(train),
-        "images to validate with": digest_images(valid),
+        "pictures to train on": digest_images(train),
+        "pictures to validate with": digest_images(valid),
     }
 
 

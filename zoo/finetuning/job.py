@@ -502,8 +502,8 @@ class Job:
             "classes": list(self.train.classes),
             "weights before": features_digest(self._body_before, self._preparation),
             "dropout": self.anatomy.dropout,
-            "images to train on": digest_images(self.train),
-            "images to validate with": digest_images(self.valid),
+            "pictures to train on": digest_images(self.train),
+            "pictures to validate with": digest_images(self.valid),
             **without_names(as_record(self.settings)),
             **more,
         }

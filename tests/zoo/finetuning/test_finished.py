@@ -72,8 +72,8 @@ CHANGES = {
     "preprocessing": ({"preprocessing": "torch"}, "preprocessing='auto', not 'torch'"),
     "include_preprocessing": ({"include_preprocessing": True}, "include_preprocessing=False, not True"),
     "fused": ({"fused": True}, "fused=False, not True"),
-    "pictures": ({"data": "others"}, "images to train on="),
-    "share": ({"validation_share": 0.5}, "images to train on="),
+    "pictures": ({"data": "others"}, "pictures to train on="),
+    "share": ({"validation_share": 0.5}, "pictures to train on="),
     "weights": ({"weights": "other.h5"}, "weights="),
 }
 
@@ -138,7 +138,7 @@ def test_a_run_of_before_is_told_and_what_it_did_not_record_is_said(world, old):
     assert lines == [
         f"{old}: this run is finished; nothing is left to do",
         f"{old}: run.json does not tell dropout, last, augmentation, learning_rate_factors, preprocessing, "
-        "images to train on, images to validate with: not compared",
+        "pictures to train on, pictures to validate with: not compared",
     ]
 
 

@@ -452,7 +452,7 @@ def test_another_run_is_not_resumed(tmp_path, monkeypatch):
         "with the same arguments and images"
     )
     train, valid = divided_digits(200)
-    with pytest.raises(ArgumentError, match="the run was started with images to train on="):
+    with pytest.raises(ArgumentError, match="the run was started with pictures to train on="):
         run("all", train=train, valid=valid, out=tmp_path, learning_rate=0.01, resume=True)
 
 
