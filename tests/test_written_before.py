@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from converters import convert_file, inspect_file
+from converters.formats.dialects import describe
 from converters.formats.record import SCHEMA as RECORD
 from converters.layers.network import SCHEMA as NETWORK
 from converters.trees import convert_tree
