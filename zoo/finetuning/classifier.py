@@ -145,7 +145,7 @@ def _dropout(anatomy: Anatomy, rate: float) -> keras.layers.Dropout:
 def _built(anatomy: Anatomy, scale: Scale, layers: list[keras.Layer]) -> Classifier:
     if not scale.varies:
         raise FeaturesError(
-            f"model {anatomy.model.name!r} gives the same features for all pictures: its weights are "
+            f"model {anatomy.model.name!r} gives the same features for all images: its weights are "
             "damaged, or preprocessing= is not what it was trained with"
         )
     classifier = Classifier(scale=scale, layers=tuple(layers))

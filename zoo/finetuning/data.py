@@ -967,7 +967,7 @@ def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictur
         groups = _groups(members, digests)
         problems += _repeated(pictures, groups)
         if len(groups) == 1:
-            reason = "this class has one picture: nothing validates it"
+            reason = "this class has one image: nothing validates it"
             problems.append(Problem(file=name, problem=reason, used=True))
         elif groups:
             chosen[_held_out(groups, share, np.random.default_rng([seed, place]))] = True

@@ -265,7 +265,7 @@ class Scale:
     def of(cls, features: Features) -> Scale:
         """Return the scale of features (N, F).
 
-        What hardly varies here may vary in other pictures: no deviation is taken to be below a tenth of the
+        What hardly varies here may vary in other images: no deviation is taken to be below a tenth of the
         usual one (root mean square), or such a feature would drown all others there.
         """
         mean = features.mean(axis=0, dtype=np.float64)

@@ -200,7 +200,7 @@ def _epoch(row: Mapping[str, str]) -> TrainingEpoch:
 def write_predictions(
     path: Path, pictures: Pictures, probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> None:
-    """Write one line for each picture: file, label, predicted, and a probability for each class.
+    """Write one line for each image: file, label, predicted, and a probability for each class.
 
     Args:
         path: The file to write.

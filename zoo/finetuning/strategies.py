@@ -86,7 +86,7 @@ def svm(
 ) -> Result:
     """Fit a linear support vector machine to bottleneck features.
 
-    For under about 1,000 pictures: few numbers to learn, a wide margin, nothing to overfit with. The model
+    For under about 1,000 images: few numbers to learn, a wide margin, nothing to overfit with. The model
     that comes out is the backbone with a dense layer that computes the machine's decision values; the softmax
     over them ranks the classes but is not calibrated.
 

@@ -264,7 +264,7 @@ def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], _T]) -> _
     except pillow.UnidentifiedImageError as error:
         raise PictureError(f"{path}: no image in a known format{_what_instead(Path(path))}") from error
     except (*_DAMAGE, pillow.DecompressionBombError) as error:
-        raise PictureError(f"{path}: cannot be read as an picture: {_reason(error)}") from error
+        raise PictureError(f"{path}: cannot be read as an image: {_reason(error)}") from error
 
 
 def resize(picture: Picture, height: int, width: int) -> Picture:

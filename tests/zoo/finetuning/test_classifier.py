@@ -71,7 +71,7 @@ def test_features_that_are_all_the_same_are_refused(make):
     with pytest.raises(FeaturesError) as caught:
         make(dissect(small_network()), Scale.of(same), 0)
     assert str(caught.value) == (
-        "model 'small' gives the same features for all pictures: its weights are damaged, "
+        "model 'small' gives the same features for all images: its weights are damaged, "
         "or preprocessing= is not what it was trained with"
     )
 

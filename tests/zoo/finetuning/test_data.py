@@ -72,7 +72,7 @@ def test_everything_odd_in_a_folder_is_named(photos):
     assert pictures.classes == ("cat", "dog")
     assert len(pictures) == 7
     told = {(one.file.removeprefix(f"{photos}/"), one.used): one.problem for one in pictures.problems}
-    assert told.pop(("cat/cut.png", False)).startswith("cannot be read as an picture: ")
+    assert told.pop(("cat/cut.png", False)).startswith("cannot be read as an image: ")
     assert told == {
         ("loose.png", False): "not in the folder of a class",
         ("cat/Thumbs.db", False): "not an image, by the end of its name",
@@ -92,7 +92,7 @@ def test_a_picture_that_vanishes_later_counts_for_nothing(photos, caplog):
     assert readable.tolist() == [True, False, True]
     assert np.unique(images[1]).tolist() == [128]
     assert caplog.messages == [
-        f"{photos}/cat/1.png: cannot be read as an picture: No such file or directory; "
+        f"{photos}/cat/1.png: cannot be read as an image: No such file or directory; "
         "it counts for nothing from now on"
     ]
 
@@ -290,7 +290,7 @@ def test_a_csv_file_lists_files_and_labels(photos):
         Problem(file=f"{table}, line 4", problem="lacks a file or a label", used=False),
         Problem(
             file=str(photos / "gone.png"),
-            problem="cannot be read as an picture: No such file or directory",
+            problem="cannot be read as an image: No such file or directory",
             used=False,
         ),
     )
@@ -304,7 +304,7 @@ def test_a_csv_file_may_leave_out_the_folder_of_the_class(photos):
     table.write_text(f"subject,classname,img\np1,cat,0.png\np1,dog,3.png\np1,dog,{long}.png\n", "utf-8")
     pictures = as_pictures(table)
     assert pictures.names == (str(photos / "cat" / "0.png"), str(photos / "3.png"))
-    assert [one.problem for one in pictures.problems] == ["cannot be read as an picture: File name too long"]
+    assert [one.problem for one in pictures.problems] == ["cannot be read as an image: File name too long"]
 
 
 @pytest.mark.parametrize(
@@ -642,7 +642,7 @@ def test_a_split_takes_the_share_of_each_class():
     assert valid.counts.tolist() == [6, 3, 1, 0]
     assert train.counts.tolist() == [14, 7, 1, 1]
     assert sorted(train.names + valid.names) == sorted(numbered([20, 10, 2, 1]).names)
-    assert [one.problem for one in train.problems] == ["this class has one picture: nothing validates it"]
+    assert [one.problem for one in train.problems] == ["this class has one image: nothing validates it"]
     assert train.problems[0].file == "3"
 
 
@@ -686,7 +686,7 @@ def test_a_class_of_one_picture_twice_is_only_trained_on():
     assert train.counts.tolist() == [2, 2]
     assert valid.counts.tolist() == [0, 2]
     assert train.problems[1] == Problem(
-        file="0", problem="this class has one picture: nothing validates it", used=True
+        file="0", problem="this class has one image: nothing validates it", used=True
     )
 
 

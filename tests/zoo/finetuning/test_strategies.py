@@ -655,7 +655,7 @@ def test_problems_of_the_data_reach_the_result():
     result = run("svm", small_network(11), train=train, valid=valid)
     told = [(one.file, one.problem) for one in result.problems]
     assert told == [
-        ("10", "this class has one picture: nothing validates it"),
+        ("10", "this class has one image: nothing validates it"),
         ("10", "this class has no images to validate with"),
     ]
 

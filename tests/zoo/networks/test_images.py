@@ -179,7 +179,7 @@ def test_a_picture_cut_off_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(PictureError) as caught:
         read_picture(path)
-    assert str(caught.value).startswith(f"{path}: cannot be read as an picture: image file is truncated")
+    assert str(caught.value).startswith(f"{path}: cannot be read as an image: image file is truncated")
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -187,7 +187,7 @@ def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(PictureError) as caught:
         read_picture(tmp_path / "a.jpg")
     assert (
-        str(caught.value) == f"{tmp_path / 'a.jpg'}: cannot be read as an picture: No such file or directory"
+        str(caught.value) == f"{tmp_path / 'a.jpg'}: cannot be read as an image: No such file or directory"
     )
 
 

@@ -176,7 +176,7 @@ def test_nothing_is_fetched_for_pictures_that_cannot_be_read(tmp_path, monkeypat
     """A mistyped name costs no download."""
     monkeypatch.setattr(predicting, "load", None)
     (seen,) = zoo.predict("vgg16", tmp_path / "none.png")
-    assert seen.problem == f"{tmp_path / 'none.png'}: cannot be read as an picture: No such file or directory"
+    assert seen.problem == f"{tmp_path / 'none.png'}: cannot be read as an image: No such file or directory"
 
 
 # Fine-tuned models.
@@ -332,7 +332,7 @@ def test_the_command_names_pictures_that_cannot_be_read(tmp_path, capsys):
     assert main(["predict", str(run), str(tmp_path / "none.png"), str(red), "--top", "1"]) == 1
     captured = capsys.readouterr()
     assert captured.out == f"{red}\n  r\\x1bd 100.00%  {'█' * 30}\n"
-    reason = "cannot be read as an picture: No such file or directory"
+    reason = "cannot be read as an image: No such file or directory"
     assert captured.err == f"zoo: {tmp_path / 'none.png'}: {reason}\n"
 
 
