@@ -22,8 +22,8 @@ from converters.errors import ArgumentError, warn_of
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
-from converters.formats.source import Source
 from converters.hdf5.metadata import DatasetInfo
+from converters.hdf5.source import Source
 from converters.layers.model import plain_name
 from converters.layers.table import NATIVE
 from converters.planning.facts import Fact, learn_kernels, learn_layout

@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import IO
 
 from converters.errors import FileFormatError
-from converters.hdf5.reader import Source, Stamp, open_regular
+from converters.hdf5.reader import Hdf5Source, open_regular
+from converters.hdf5.source import Stamp
 from converters.limits import Limits, clipped, name_fault, too_many
 
 WEIGHTS = "model.weights.h5"
@@ -100,7 +101,7 @@ class Archive:
         except UnicodeDecodeError as error:
             raise self._refusal(name, "is not UTF-8") from error
 
-    def open_hdf5(self, name: str = WEIGHTS) -> Source:
+    def open_hdf5(self, name: str = WEIGHTS) -> Hdf5Source:
         """Return a member that is an HDF5 file; the archive may be closed afterwards.
 
         Raises:
@@ -117,7 +118,7 @@ class Archive:
         else:
             start, stream = 0, self._unpacked(name)
         try:
-            return Source(self.path, stream, self.limits, start=start, size=info.file_size, texts=texts)
+            return Hdf5Source(self.path, stream, self.limits, start=start, size=info.file_size, texts=texts)
         except BaseException:
             stream.close()
             raise
@@ -302,7 +303,7 @@ def recognise(head: bytes) -> bool:
     return first is not None and not first.endswith(b".npy")
 
 
-def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Source:
+def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Hdf5Source:
     """Return the weights of an open ``.keras`` archive; closes the archive.
 
     Args:

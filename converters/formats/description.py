@@ -11,7 +11,7 @@ from typing import Any
 
 from converters.arrays.form import Form
 from converters.formats.record import ConversionRecord
-from converters.hdf5.reader import Stamp
+from converters.hdf5.source import Stamp
 from converters.layers.model import Layer, Part
 from converters.layers.rules import Dialect
 

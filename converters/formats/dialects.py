@@ -23,7 +23,7 @@ from converters.formats.opening import open_untrusted
 from converters.formats.plain import plain_layers, read_told
 from converters.formats.record import read_record
 from converters.formats.source import PlainSource
-from converters.hdf5.reader import Node
+from converters.hdf5.source import Node
 from converters.layers.config import order_of_config
 from converters.layers.config_form import read_config
 from converters.layers.model import (

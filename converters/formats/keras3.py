@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from converters.hdf5.metadata import DatasetInfo
-from converters.hdf5.reader import Node
+from converters.hdf5.source import Node
 from converters.layers.config import Order
 from converters.layers.infer import roles_by_number
 from converters.layers.model import Array, LayerKinds, Part, Raw, own_name, plain_name

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from converters.formats.contents import Contents, Extents
-from converters.hdf5.reader import Source, Stamp, is_hdf5, open_hdf5
+from converters.hdf5.reader import Hdf5Source, is_hdf5, open_hdf5
+from converters.hdf5.source import Stamp
 from converters.limits import Limits
 
 
@@ -19,7 +20,7 @@ def recognise(head: bytes) -> bool:
     return is_hdf5(head)
 
 
-def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Source:
+def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Hdf5Source:
     """Read the metadata of an open file; see :func:`converters.hdf5.reader.open_hdf5`."""
     return open_hdf5(path, stream, limits=limits, known=known)
 

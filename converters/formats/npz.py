@@ -34,7 +34,7 @@ from converters.formats.contents import Contents, Extent, Extents, padded
 from converters.formats.plain import described_text
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource, row_bytes, rows_of
 from converters.hdf5.metadata import DatasetInfo
-from converters.hdf5.reader import Stamp
+from converters.hdf5.source import Stamp
 from converters.limits import Limits, clipped, load_json
 
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -227,16 +227,16 @@ def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     Returns:
         Where each array lies, by its name.
     """
-    places = {}
+    extents = {}
     with path.open("wb") as stream:
         for output, member, start in _layout(contents):
             stream.seek(member.header)
             stream.write(_local_header(member, 0))
             stream.write(start)
             offset = member.data + len(start)
-            places[output.target_path] = Extent(offset=offset, shape=output.target_shape, dtype=output.dtype)
+            extents[output.target_path] = Extent(offset=offset, shape=output.target_shape, dtype=output.dtype)
             stream.truncate(member.data + member.size)
-    return places
+    return extents
 
 
 def finish(contents: Contents, path: Path, record: Mapping[str, str]) -> None:

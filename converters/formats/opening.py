@@ -7,9 +7,9 @@ from pathlib import Path
 
 from converters.boundary import guarded
 from converters.errors import FileFormatError
-from converters.formats.source import Source
 from converters.formats.table import FORMATS
-from converters.hdf5.reader import Stamp, open_hdf5, open_regular
+from converters.hdf5.reader import open_hdf5, open_regular
+from converters.hdf5.source import Source, Stamp
 from converters.limits import Limits
 
 _HEAD = 4096

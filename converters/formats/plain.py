@@ -18,7 +18,7 @@ from converters.errors import FileFormatError
 from converters.formats.contents import Contents
 from converters.formats.source import DESCRIPTION
 from converters.hdf5.metadata import DatasetInfo
-from converters.hdf5.reader import Node
+from converters.hdf5.source import Node
 from converters.layers.model import Array, Part, Raw, named_array, plain_name
 from converters.layers.network import LayerFacts, Network
 from converters.layers.table import NATIVE

@@ -46,7 +46,7 @@ from typing import Any, Literal
 
 from converters.arrays.form import Form
 from converters.errors import FileFormatError, NewerFileError, ZooError
-from converters.hdf5.reader import Node
+from converters.hdf5.source import Node
 from converters.layers.network import ATTRIBUTE, Network, parse_network
 from converters.limits import clipped, load_json
 from converters.version import FIRST_SCHEMA, RULES_NUMBER, VERSION, newer_fault

@@ -21,7 +21,7 @@ from converters.formats.contents import Contents, Extents, make_room, one_after_
 from converters.formats.plain import described_text
 from converters.formats.safetensors_header import DTYPES, METADATA, header_of
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource
-from converters.hdf5.reader import Stamp
+from converters.hdf5.source import Stamp
 from converters.limits import Limits
 
 # What the format calls the types that Keras stores weights in.

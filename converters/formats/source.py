@@ -1,77 +1,29 @@
-"""What every format is read as: arrays by path, mapped or block by block.
+"""Containers of plain arrays, safetensors and npz among them, as sources.
 
-What is read here comes from nobody who vouches for it: each format's reader holds all that a file says of
-itself against the rules and the caps before any value is read.
+What is read here comes from nobody who vouches for it: names, counts, sizes and offsets are held against the
+rules and the caps before any value is read.
 """
 
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 
 from converters.arrays.form import Shape
-from converters.arrays.moves import Values
 from converters.errors import FileFormatError
 from converters.formats.record import PREFIX
 from converters.hdf5.metadata import AttributeInfo, DatasetInfo, GroupInfo, TypeInfo
-from converters.hdf5.reader import Node, Stamp, identity_of, read_between
+from converters.hdf5.source import BLOCK, Source, Stamp, Values, identity_of, read_between
 from converters.limits import Limits, clipped, name_fault, too_many
 
 DESCRIPTION = "description"
 """The text in which a container of plain arrays says what they are."""
-_BLOCK = 16 << 20
-
-
-class Source(Protocol):
-    """An open file whose metadata has been found good; :class:`converters.hdf5.reader.Source` is one.
-
-    Attributes:
-        path: The file's name, for messages.
-        limits: The caps that it was held against.
-        tree: What it holds: a group of arrays, and of groups in HDF5 files.
-        texts: The texts beside the weights in an archive, by name.
-    """
-
-    path: Path
-    limits: Limits
-    tree: GroupInfo
-    texts: Mapping[str, str]
-
-    def __enter__(self) -> Source:
-        """Return the file itself."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-
-    def close(self) -> None:
-        """Close the file; views from :meth:`mapped` stay good."""
-
-    @property
-    def root(self) -> Node:
-        """The root group."""
-
-    @property
-    def stamp(self) -> Stamp:
-        """What was found, for :mod:`converters.formats.opening` when the same file is opened again."""
-
-    def mapped(self, dataset: DatasetInfo) -> Values:
-        """Return an array as a read-only view of the file, if it lies there as it is."""
-
-    def read(self, dataset: DatasetInfo) -> Values:
-        """Return an array in memory of its own."""
-
-    def blocks(self, dataset: DatasetInfo, nbytes: int = ...) -> Iterator[tuple[int, Values]]:
-        """Yield an array in blocks of rows: where on the first axis a block begins, and its values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +43,7 @@ class PlainArray:
     offset: int | None
 
 
-class PlainSource:
+class PlainSource(Source):
     """A container of plain arrays; a format whose arrays are compressed overrides :meth:`blocks`.
 
     Attributes:
@@ -127,11 +79,7 @@ class PlainSource:
             FileFormatError: If the arrays or their names break a rule.
         """
         self.format = name
-        self.path = path
-        self.limits = limits
-        self.texts: Mapping[str, str] = {}
-        self._stream = stream
-        self._map: mmap.mmap | None = None
+        super().__init__(path, stream, limits, texts={})
         children = {array.name: _dataset(array) for array in arrays}
         _check(path, children, os.fstat(stream.fileno()).st_size, limits)
         attributes = {
@@ -141,55 +89,12 @@ class PlainSource:
         }
         self.tree = GroupInfo(path="", attributes=attributes, children=children)
 
-    def __enter__(self) -> PlainSource:
-        """Return the file itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; views from :meth:`mapped` stay good."""
-        self._map = None
-        self._stream.close()
-
-    @property
-    def root(self) -> Node:
-        """The group of all arrays."""
-        return Node(self.tree, self.path, self.limits)
-
     @property
     def stamp(self) -> Stamp:
         """What was found."""
         return Stamp(identity=identity_of(self._stream), tree=self.tree)
 
-    def mapped(self, dataset: DatasetInfo) -> Values:
-        """Return an array as a read-only view of the file; a compressed one is read.
-
-        The file must not become shorter while the view is in use: the system would end the process.
-        """
-        if dataset.offset is None:
-            return self.read(dataset)
-        if self._map is None:
-            self._map = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
-        values: Values = np.frombuffer(self._map, dataset.dtype, dataset.size, dataset.offset)
-        return values.reshape(dataset.shape)
-
-    def read(self, dataset: DatasetInfo) -> Values:
-        """Return an array in memory of its own.
-
-        Raises:
-            FileFormatError: If its values cannot be read.
-        """
-        values = np.empty(dataset.shape, dtype=dataset.dtype)
-        for begin, block in self.blocks(dataset):
-            values[(slice(begin, begin + len(block)) if dataset.shape else ...)] = block
-        return values
-
-    def blocks(self, dataset: DatasetInfo, nbytes: int = _BLOCK) -> Iterator[tuple[int, Values]]:
+    def blocks(self, dataset: DatasetInfo, nbytes: int = BLOCK) -> Iterator[tuple[int, Values]]:
         """Yield an array in blocks of rows: where on the first axis a block begins, and its values.
 
         Args:

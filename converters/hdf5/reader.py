@@ -18,15 +18,11 @@ unpacked by the HDF5 library in a process of its own (:mod:`converters.hdf5.sand
 
 from __future__ import annotations
 
-import math
-import mmap
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -34,12 +30,11 @@ from converters.errors import FileFormatError
 from converters.hdf5.metadata import DatasetInfo, GroupInfo
 from converters.hdf5.parser import SIGNATURE, CutShortError, RefusedError, parse
 from converters.hdf5.sandbox import Sandbox, SandboxError
-from converters.limits import Limits, clipped, name_fault
+from converters.hdf5.source import BLOCK, Source, Stamp, Values, identity_of, read_between
+from converters.limits import Limits
 
-Values = np.ndarray[Any, Any]
 # HDF5 allows a block of the user's own before the signature: 512 bytes or a power of two times that.
 _STARTS = (0, 512, 1024, 2048)
-_BLOCK = 16 << 20
 # What is found where a weights file should be, by the first bytes of it (lower case, leading blanks left
 # out).
 _IMPOSTORS = (
@@ -54,16 +49,8 @@ _IMPOSTORS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stamp:
-    """A file's tree, and which file on the disk it was read from: device, number, size, times in ns."""
-
-    identity: tuple[int, ...]
-    tree: GroupInfo
-
-
-class Source:
-    """A file whose metadata has been read and found good; its values are read from here.
+class Hdf5Source(Source):
+    """An HDF5 file whose metadata has been read and found good; its values are read from here.
 
     Attributes:
         path: The file's name, for messages.
@@ -85,12 +72,8 @@ class Source:
         known: Stamp | None = None,
     ) -> None:
         """Read the metadata of an open file; :func:`open_hdf5` is the way to get here."""
-        self.path = path
+        super().__init__(path, stream, limits, texts=texts or {})
         self.size = os.fstat(stream.fileno()).st_size if size is None else size
-        self.limits = limits
-        self.texts = texts or {}
-        self._stream = stream
-        self._map: mmap.mmap | None = None
         self._sandbox = Sandbox(stream.fileno(), start, self.size, limits)
         self._identity = identity_of(stream)
         if known is not None and known.identity == self._identity:
@@ -98,59 +81,17 @@ class Source:
         else:
             self.tree = _parsed(path, stream, start, self.size, limits)
 
-    def __enter__(self) -> Source:
-        """Return the file itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
-
     def close(self) -> None:
         """Close the file; views from :meth:`mapped` stay good."""
         self._sandbox.close()
-        self._map = None
-        self._stream.close()
-
-    @property
-    def root(self) -> Node:
-        """The root group."""
-        return Node(self.tree, self.path, self.limits)
+        super().close()
 
     @property
     def stamp(self) -> Stamp:
         """What was found, to be given to :func:`open_hdf5` when the same file is opened again."""
         return Stamp(identity=self._identity, tree=self.tree)
 
-    def mapped(self, dataset: DatasetInfo) -> Values:
-        """Return a contiguous dataset as a read-only view of the file; nothing is read until it is used.
-
-        The file must not become shorter while the view is in use: the system would end the process.
-        """
-        if dataset.offset is None:
-            return self.read(dataset)
-        if self._map is None:
-            self._map = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
-        values: Values = np.frombuffer(self._map, dataset.dtype, dataset.size, dataset.offset)
-        return values.reshape(dataset.shape)
-
-    def read(self, dataset: DatasetInfo) -> Values:
-        """Return a whole dataset, in the type it is stored in, in memory of its own.
-
-        Raises:
-            FileFormatError: If its values cannot be read (a damaged block).
-        """
-        values = np.empty(dataset.shape, dtype=dataset.dtype)
-        if not dataset.shape:
-            values[...] = next(self.blocks(dataset))[1]
-            return values
-        for begin, block in self.blocks(dataset):
-            values[begin : begin + len(block)] = block
-        return values
-
-    def blocks(self, dataset: DatasetInfo, nbytes: int = _BLOCK) -> Iterator[tuple[int, Values]]:
+    def blocks(self, dataset: DatasetInfo, nbytes: int = BLOCK) -> Iterator[tuple[int, Values]]:
         """Yield a dataset in blocks of rows: where on the first axis a block begins, and its values.
 
         Args:
@@ -195,23 +136,7 @@ class Source:
             raise FileFormatError(f"{self.path}: dataset {dataset.path!r} {error}") from error
 
 
-def read_between(path: Path, stream: IO[bytes], begin: int, end: int) -> bytes:
-    """Return the bytes of an open file from one offset to another.
-
-    Raises:
-        FileFormatError: If it has not as many.
-    """
-    parts = []
-    while begin < end:
-        part = os.pread(stream.fileno(), end - begin, begin)
-        if not part:
-            raise FileFormatError(f"{path}: has become shorter while it was read")
-        parts.append(part)
-        begin += len(part)
-    return b"".join(parts)
-
-
-def open_hdf5(path: Path, stream: IO[bytes], *, limits: Limits, known: Stamp | None = None) -> Source:
+def open_hdf5(path: Path, stream: IO[bytes], *, limits: Limits, known: Stamp | None = None) -> Hdf5Source:
     """Read the metadata of an HDF5 file that is open already.
 
     Args:
@@ -225,13 +150,7 @@ def open_hdf5(path: Path, stream: IO[bytes], *, limits: Limits, known: Stamp | N
         FileFormatError: If it is not HDF5, or it is cut short or damaged, or anything in it breaks a rule.
     """
     _refuse_impostors(path, os.pread(stream.fileno(), 4096, 0))
-    return Source(path, stream, limits, known=known)
-
-
-def identity_of(stream: IO[bytes]) -> tuple[int, ...]:
-    """Return which file is open, and as of when: device, number, size, times in ns."""
-    facts = os.fstat(stream.fileno())
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+    return Hdf5Source(path, stream, limits, known=known)
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -302,151 +221,3 @@ def _parsed(path: Path, stream: IO[bytes], start: int, size: int, limits: Limits
         raise FileFormatError(f"{path}: an HDF5 file, but cut short ({error}); fetch it again") from error
     except RefusedError as error:
         raise FileFormatError(f"{path}: {error}") from error
-
-
-class Node:
-    """One group of a file, with its attributes and children; the file's path is for messages."""
-
-    def __init__(self, info: GroupInfo, path: Path, limits: Limits) -> None:
-        """Take a group's record, the file it is from, and the caps that hold for it."""
-        self.info = info
-        self.file = path
-        self.limits = limits
-        self.name = info.path
-
-    def attribute(self, name: str) -> object:
-        """Return an attribute's value (numbers, str, or a list of str), or None if there is none.
-
-        Raises:
-            FileFormatError: If it cannot be decoded.
-        """
-        found = self.info.attributes.get(name)
-        if found is None:
-            return None
-        try:
-            return found.value
-        except UnicodeDecodeError as error:
-            raise FileFormatError(
-                f"{self.file}: attribute {name!r} of {self.name!r} cannot be read (it is not UTF-8)"
-            ) from error
-
-    def text(self, name: str) -> str | None:
-        """Return a text attribute, or None if there is none or it is no text.
-
-        Raises:
-            FileFormatError: If it holds control characters, line breaks and tabs apart.
-        """
-        value = self.attribute(name)
-        if not isinstance(value, str):
-            return None
-        if not value.translate(_BLANKS).isprintable():
-            where = f"{self.file}: attribute {name!r} of {self.name!r}"
-            raise FileFormatError(f"{where} holds control characters")
-        return value
-
-    def names(self, attribute: str) -> tuple[str, ...] | None:
-        """Return a list of names, put together again where Keras 2 had split it into chunks.
-
-        HDF5 keeps an attribute below 64 KiB, so Keras from 2.0.9 on splits longer lists into
-        ``layer_names0``, ``layer_names1`` and so on.
-
-        Raises:
-            FileFormatError: If the attribute is there but is not a list of names.
-        """
-        lists = [attribute] if attribute in self.info.attributes else list(self._chunks(attribute))
-        if not lists:
-            return None
-        self._check_count(attribute, lists)
-        chunks = map(self.attribute, lists)
-        listed = [name for chunk in chunks for name in (chunk if isinstance(chunk, list) else [chunk])]
-        found = tuple(name for name in listed if isinstance(name, str) and name)
-        if len(found) < len(listed):
-            raise FileFormatError(
-                f"{self.file}: attribute {attribute!r} of {self.name!r} is not a list of names"
-            )
-        for name in found:
-            self._check_name(name, attribute)
-        return found
-
-    def _check_count(self, attribute: str, lists: list[str]) -> None:
-        """Raise if there are more names than objects may be; a file need not store a name to list it."""
-        count = sum(math.prod(self.info.attributes[name].shape or ()) for name in lists)
-        if count > self.limits.objects:
-            raise FileFormatError(
-                f"{self.file}: attribute {attribute!r} of {self.name!r} lists {count} names; "
-                f"more than {self.limits.objects} are not read (limit objects)"
-            )
-
-    def _check_name(self, name: str, attribute: str) -> None:
-        parts, depth = name.split("/"), self.limits.depth
-        fault = f"lies more than {depth} groups deep (limit depth)" if len(parts) > depth else None
-        for part in parts[:depth]:
-            fault = fault or name_fault(part, self.limits)
-        if fault:
-            where = f"{self.file}: attribute {attribute!r} of {self.name!r}"
-            raise FileFormatError(f"{where} lists the name {clipped(name)}, a part of which {fault}")
-
-    def _chunks(self, attribute: str) -> Iterator[str]:
-        number = 0
-        while (name := f"{attribute}{number}") in self.info.attributes:
-            yield name
-            number += 1
-
-    def children(self) -> list[str]:
-        """Return the names of the links in this group, in the file's own order."""
-        return list(self.info.children)
-
-    def has(self, name: str) -> bool:
-        """Return whether this group holds a link of that name (one level down, no ``/``)."""
-        return name in self.info.children
-
-    def is_group(self, name: str) -> bool:
-        """Return whether this group holds a group of that name (one level down, no ``/``)."""
-        return isinstance(self.info.children.get(name), GroupInfo)
-
-    def group(self, name: str) -> Node:
-        """Return a group below this one; ``/`` in the name leads further down.
-
-        Raises:
-            FileFormatError: If it is missing or not a group.
-        """
-        found = self._find(name)
-        if not isinstance(found, GroupInfo):
-            raise FileFormatError(f"{self.file}: {self._full(name)!r} is not a group")
-        return Node(found, self.file, self.limits)
-
-    def dataset(self, name: str) -> DatasetInfo:
-        """Return a dataset below this group; ``/`` in the name leads further down.
-
-        Raises:
-            FileFormatError: If it is missing or not a dataset.
-        """
-        found = self._find(name)
-        if not isinstance(found, DatasetInfo):
-            raise FileFormatError(f"{self.file}: {self._full(name)!r} is not a dataset")
-        return found
-
-    def _find(self, name: str) -> GroupInfo | DatasetInfo:
-        found: GroupInfo | DatasetInfo | None = self.info
-        parts = name.split("/")
-        if not all(part not in ("", ".", "..") for part in parts):
-            raise FileFormatError(f"{self.file}: {name!r} is not a name that Keras would write")
-        for depth, part in enumerate(parts):
-            if not isinstance(found, GroupInfo):
-                above = self._full("/".join(parts[:depth]))
-                raise FileFormatError(f"{self.file}: {above!r} is not a group")
-            found = found.children.get(part)
-            if found is None:
-                raise FileFormatError(f"{self.file}: {self._full(name)!r} is missing")
-        return found  # type: ignore[return-value]
-
-    def _full(self, name: str) -> str:
-        return f"{self.name}/{name}".lstrip("/")
-
-
-_BLANKS = {ord(char): " " for char in "\n\t\r"}
-
-
-def root(source: Source) -> Node:
-    """Return the root group of an open file."""
-    return source.root

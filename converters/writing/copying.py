@@ -23,8 +23,8 @@ from converters.arrays.moves import Piece, Values
 from converters.errors import ConversionError
 from converters.formats.contents import Extent
 from converters.formats.record import PREFIX
-from converters.formats.source import Source
 from converters.hdf5.metadata import DatasetInfo, GroupInfo
+from converters.hdf5.source import Source
 from converters.hdf5.writer import create_dataset, write_attributes, write_text
 from converters.planning.plan import Plan
 from converters.writing.files import read_only_bytes, scratch

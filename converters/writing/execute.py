@@ -25,8 +25,8 @@ from converters.errors import FileFormatError, NewerFileError, warn_of
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, ConversionRecord
-from converters.formats.source import Source
 from converters.formats.table import FORMATS
+from converters.hdf5.source import Source
 from converters.hdf5.writer import write_text
 from converters.layers.rewriting import converted_config
 from converters.layers.table import NATIVE

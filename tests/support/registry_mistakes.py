@@ -57,12 +57,8 @@ FORM: dict[str, Error] = {
     "missing key in a list": _in(
         "resnet50", "        dialect: keras1\n", "", "weights[0].dialect: is missing"
     ),
-    "text for an integer": _in(
-        "vgg16", "year: 2014", 'year: "2014"', "paper.year: '2014' is not an integer"
-    ),
-    "true for an integer": _in(
-        "vgg16", "classes: 1000", "classes: true", "classes: true is not an integer"
-    ),
+    "text for an integer": _in("vgg16", "year: 2014", 'year: "2014"', "paper.year: '2014' is not an integer"),
+    "true for an integer": _in("vgg16", "classes: 1000", "classes: true", "classes: true is not an integer"),
     "a fraction for an integer": _in(
         "vgg16", "classes: 1000", "classes: 1000.5", "classes: 1000.5 is not an integer"
     ),

@@ -13,7 +13,7 @@ import pytest
 from converters.errors import FileFormatError
 from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import DatasetInfo, GroupInfo
-from converters.hdf5.reader import check_signature, root
+from converters.hdf5.reader import check_signature
 from tests.support.weight_files import counted
 
 IMPOSTORS = {
@@ -223,7 +223,7 @@ def test_a_dataset_that_is_not_there_is_named(name, message, tmp_path):
     with h5py.File(path, "w") as file:
         file["group/real"] = np.ones(3)
     with open_untrusted(path) as source, pytest.raises(FileFormatError) as refused:
-        root(source).dataset(name)
+        source.root.dataset(name)
     assert str(refused.value) == f"{path}: {message}"
 
 
@@ -233,7 +233,7 @@ def test_a_dataset_is_not_a_group(tmp_path):
     with h5py.File(path, "w") as file:
         file["group/real"] = np.ones(3)
     with open_untrusted(path) as source:
-        top = root(source)
+        top = source.root
         assert (top.is_group("group"), top.group("group").is_group("real")) == (True, False)
         with pytest.raises(FileFormatError, match=r"'group/real' is not a group$"):
             top.group("group/real")
@@ -246,7 +246,7 @@ def test_attributes_are_read_whatever_their_type(tmp_path):
         fill(file)
         file.attrs["number"] = np.int64(7)
     with open_untrusted(path) as source:
-        top = root(source)
+        top = source.root
         assert top.attribute("fixed") == ["one", "three"]
         assert top.attribute("text") == top.text("text") == "caf\u00e9"
         assert top.attribute("variable") == ["a", "bc"]
@@ -265,10 +265,10 @@ def test_lists_of_names_are_put_together_from_their_chunks(tmp_path):
         file.attrs["layer_names3"] = np.array([b"never"])
         file.attrs["numbers"] = np.array([1, 2])
     with open_untrusted(path) as source:
-        assert root(source).names("layer_names") == ("a", "b/c", "d")
-        assert root(source).names("weight_names") is None
+        assert source.root.names("layer_names") == ("a", "b/c", "d")
+        assert source.root.names("weight_names") is None
         with pytest.raises(FileFormatError, match=r"attribute 'numbers' of '' is not a list of names$"):
-            root(source).names("numbers")
+            source.root.names("numbers")
 
 
 def test_text_that_is_not_utf8_is_refused_when_it_is_read(tmp_path):
@@ -277,7 +277,7 @@ def test_text_that_is_not_utf8_is_refused_when_it_is_read(tmp_path):
     with h5py.File(path, "w") as file:
         file.attrs["backend"] = np.bytes_(b"caf\xe9")
     with open_untrusted(path) as source, pytest.raises(FileFormatError) as refused:
-        root(source).text("backend")
+        source.root.text("backend")
     assert str(refused.value) == f"{path}: attribute 'backend' of '' cannot be read (it is not UTF-8)"
 
 
@@ -292,7 +292,7 @@ def test_a_damaged_block_is_named_with_its_dataset(tmp_path):
     content[at] ^= 1
     path.write_bytes(content)
     with open_untrusted(path) as source:
-        dataset = root(source).dataset("layer/values")
+        dataset = source.root.dataset("layer/values")
         with pytest.raises(FileFormatError, match=r"dataset 'layer/values' cannot be read \("):
             source.read(dataset)
 

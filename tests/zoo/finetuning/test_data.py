@@ -135,8 +135,7 @@ def test_pictures_are_decoded_once_while_there_is_room(photos, monkeypatch):
         ([], "{0}: has no folders; make one for each class, {0}/CLASS/*.jpg"),
         (
             ["a.jpg", "b.PNG"],
-            "{0}: has no folders; make one for each class, {0}/CLASS/*.jpg; "
-            "the 2 images in it have no class",
+            "{0}: has no folders; make one for each class, {0}/CLASS/*.jpg; the 2 images in it have no class",
         ),
         (["cat/a.jpg"], "{0}: has one class, 'cat'; there must be two to tell apart"),
         (

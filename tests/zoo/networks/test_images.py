@@ -186,9 +186,7 @@ def test_a_missing_file_is_named(tmp_path):
     """The reason stands alone, without the file's name twice."""
     with pytest.raises(PictureError) as caught:
         read_picture(tmp_path / "a.jpg")
-    assert (
-        str(caught.value) == f"{tmp_path / 'a.jpg'}: cannot be read as an image: No such file or directory"
-    )
+    assert str(caught.value) == f"{tmp_path / 'a.jpg'}: cannot be read as an image: No such file or directory"
 
 
 def test_a_picture_larger_than_any_is_refused(tmp_path, monkeypatch):
