@@ -271,6 +271,42 @@ _GRU_GATES = Gates(packed="zrh", apart="zrh", recurrent="zr", hard_sigmoid_until
 _CONV_LSTM_GATES = Gates(packed="ifco", apart="icfo", recurrent="ifo", hard_sigmoid_until=(3,))
 
 
+def _stepwise(name: str, cell: Cell) -> Kind:
+    """Return a layer that every version has under one name and that reads a sequence of vectors."""
+    return Kind(
+        classes={"keras1": (name,), "keras2": (name,), "keras3": (name,)},
+        arrays=_recurrent(Rule.ROWS, Rule.KEEP),
+        ranks=(2,),
+        space=0,
+        per_input=PerInput.ROW,
+        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
+        told_by_roles=False,
+        unnamed=(Unnamed(roles=_STEP, ranks=(2, 2, 1), fits=shapes.chained, among_others=True),),
+        alike=None,
+        recurrent=cell,
+    )
+
+
+def _cudnn(native: str, biases: Biases) -> Kind:
+    """Return cuDNN's layer of a kind: the same shapes with other values in them.
+
+    Its bias has (2*gates*units,) values, its activations are always tanh and sigmoid. Source:
+    _convert_rnn_weights() in keras/engine/saving.py, Keras 2.2.4.
+    """
+    return Kind(
+        classes={"keras2": (f"CuDNN{native}",), "keras3": (native,)},
+        arrays=_CUDNN,
+        ranks=None,
+        space=0,
+        per_input=PerInput.ROW,
+        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
+        told_by_roles=False,
+        unnamed=(),
+        alike=None,
+        recurrent=Cudnn(native=native, biases=biases),
+    )
+
+
 KINDS: Mapping[str, Kind] = {
     # Keras 1 stores (L,1,I,O), up to 1.0.8 (O,I,L,1), Keras 2 (L,I,O): in either layout the same.
     "Conv1D": Kind(
@@ -606,68 +642,11 @@ KINDS: Mapping[str, Kind] = {
         alike=None,
         recurrent=None,
     ),
-    "SimpleRNN": Kind(
-        classes={"keras1": ("SimpleRNN",), "keras2": ("SimpleRNN",), "keras3": ("SimpleRNN",)},
-        arrays=_recurrent(Rule.ROWS, Rule.KEEP),
-        ranks=(2,),
-        space=0,
-        per_input=PerInput.ROW,
-        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
-        told_by_roles=False,
-        unnamed=(Unnamed(roles=_STEP, ranks=(2, 2, 1), fits=shapes.chained, among_others=True),),
-        alike=None,
-        recurrent=Cell(name="simple_rnn_cell", gates=None),
-    ),
-    "LSTM": Kind(
-        classes={"keras1": ("LSTM",), "keras2": ("LSTM",), "keras3": ("LSTM",)},
-        arrays=_recurrent(Rule.ROWS, Rule.KEEP),
-        ranks=(2,),
-        space=0,
-        per_input=PerInput.ROW,
-        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
-        told_by_roles=False,
-        unnamed=(Unnamed(roles=_STEP, ranks=(2, 2, 1), fits=shapes.chained, among_others=True),),
-        alike=None,
-        recurrent=Cell(name="lstm_cell", gates=_LSTM_GATES),
-    ),
-    "GRU": Kind(
-        classes={"keras1": ("GRU",), "keras2": ("GRU",), "keras3": ("GRU",)},
-        arrays=_recurrent(Rule.ROWS, Rule.KEEP),
-        ranks=(2,),
-        space=0,
-        per_input=PerInput.ROW,
-        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
-        told_by_roles=False,
-        unnamed=(Unnamed(roles=_STEP, ranks=(2, 2, 1), fits=shapes.chained, among_others=True),),
-        alike=None,
-        recurrent=Cell(name="gru_cell", gates=_GRU_GATES),
-    ),
-    # The same shapes with other values in them, and a bias of (2*gates*units,); the activations are always
-    # tanh and sigmoid. Source: _convert_rnn_weights() in keras/engine/saving.py, Keras 2.2.4.
-    "CuDNNLSTM": Kind(
-        classes={"keras2": ("CuDNNLSTM",), "keras3": ("LSTM",)},
-        arrays=_CUDNN,
-        ranks=None,
-        space=0,
-        per_input=PerInput.ROW,
-        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
-        told_by_roles=False,
-        unnamed=(),
-        alike=None,
-        recurrent=Cudnn(native="LSTM", biases=Biases.ADDED),
-    ),
-    "CuDNNGRU": Kind(
-        classes={"keras2": ("CuDNNGRU",), "keras3": ("GRU",)},
-        arrays=_CUDNN,
-        ranks=None,
-        space=0,
-        per_input=PerInput.ROW,
-        flow=Flow(gives=Gives.RECURRENT, axis=None, writable=Writable.ALWAYS, takes_maps=False),
-        told_by_roles=False,
-        unnamed=(),
-        alike=None,
-        recurrent=Cudnn(native="GRU", biases=Biases.TWO_ROWS),
-    ),
+    "SimpleRNN": _stepwise("SimpleRNN", Cell(name="simple_rnn_cell", gates=None)),
+    "LSTM": _stepwise("LSTM", Cell(name="lstm_cell", gates=_LSTM_GATES)),
+    "GRU": _stepwise("GRU", Cell(name="gru_cell", gates=_GRU_GATES)),
+    "CuDNNLSTM": _cudnn("LSTM", Biases.ADDED),
+    "CuDNNGRU": _cudnn("GRU", Biases.TWO_ROWS),
     # Kernels as Conv2D's, gates along the outputs.
     "ConvLSTM2D": Kind(
         classes={"keras1": ("ConvLSTM2D",), "keras2": ("ConvLSTM2D",), "keras3": ("ConvLSTM2D",)},
