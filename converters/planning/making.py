@@ -167,25 +167,11 @@ def _plan(request: Request, layout: Fact, kernel: Fact) -> Plan:
     ends = _ends(request, source)
     known, unknown = learn_flattened(description, source.layout, user=request.flatten, match=request.match)
     _check_rows(description, ends, known, unknown)
-    pairs = request.match.by_layer() if request.match else {}
     hard = HardSigmoids()
     if request.to is not None and FORMATS[request.to].today:
         hard = find_hard_sigmoids(description, asked=request.scale)
     scaled = gates_to_scale(description, hard) if request.scale else ()
-    by_path = {
-        array.path: place(
-            array,
-            part,
-            layer=layer.name,
-            ends=ends,
-            kind=kind_by_rules(part, pairs.get(layer.name)),
-            flattened=known.get(part.name),
-            pair=pairs.get(layer.name),
-        )
-        for layer in paced(description.weighted)
-        for part in layer.parts
-        for array in part.arrays
-    }
+    by_path = _placed(request, ends, known)
     arrays = tuple(by_path[array.path] for layer in description.weighted for array in layer.arrays)
     outputs, folded = _outputs(request, by_path, scaled)
     if holds_kernels(arrays):
@@ -208,6 +194,26 @@ def _plan(request: Request, layout: Fact, kernel: Fact) -> Plan:
         ),
         scaled=tuple(part.name for part in scaled),
     )
+
+
+def _placed(request: Request, ends: Ends, known: Mapping[str, Flattened]) -> dict[str, PlannedArray]:
+    """Return what becomes of each array, by its path in the file."""
+    pairs = request.match.by_layer() if request.match else {}
+    return {
+        array.path: place(
+            array,
+            part,
+            layer=layer.name,
+            ends=ends,
+            kind=kind_by_rules(part, pair),
+            flattened=known.get(part.name),
+            pair=pair,
+        )
+        for layer in paced(request.description.weighted)
+        for pair in (pairs.get(layer.name),)
+        for part in layer.parts
+        for array in part.arrays
+    }
 
 
 def _check_rows(

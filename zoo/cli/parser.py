@@ -137,14 +137,7 @@ def _add_convert(commands: _Commands) -> None:
     parser = _command(
         commands, "convert", "convert a weights file between layouts and kernels", module="convert"
     )
-    direction = parser.add_mutually_exclusive_group()
-    for name in _DIRECTIONS:
-        direction.add_argument(
-            f"--{name}", dest="direction", action="store_const", const=name, help="layout and kernels both"
-        )
-    for end, meaning in (("from", "of the old file; found out where not given"), ("to", "of the new file")):
-        for axis in ("layout", "kernels"):
-            parser.add_argument(f"--{end}-{axis}", choices=_FORMS, help=f"{axis} {meaning}")
+    _add_forms(parser)
     parser.add_argument(
         "source",
         metavar="OLD",
@@ -177,6 +170,24 @@ def _add_convert(commands: _Commands) -> None:
         default="keep",
         help="for Keras 3, whose hard_sigmoid is another: scale the gates' arrays by 1.2 (default: keep)",
     )
+    _add_writing(parser)
+    _add_json(parser)
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    """Let the user say what the old file is and what the new one is to be."""
+    direction = parser.add_mutually_exclusive_group()
+    for name in _DIRECTIONS:
+        direction.add_argument(
+            f"--{name}", dest="direction", action="store_const", const=name, help="layout and kernels both"
+        )
+    for end, meaning in (("from", "of the old file; found out where not given"), ("to", "of the new file")):
+        for axis in ("layout", "kernels"):
+            parser.add_argument(f"--{end}-{axis}", choices=_FORMS, help=f"{axis} {meaning}")
+
+
+def _add_writing(parser: argparse.ArgumentParser) -> None:
+    """Let the user say how new files are written."""
     parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
@@ -187,7 +198,6 @@ def _add_convert(commands: _Commands) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
     parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
-    _add_json(parser)
 
 
 def _add_diff(commands: _Commands) -> None:
