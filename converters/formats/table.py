@@ -6,7 +6,7 @@ that the format is read and written:
 ``recognise(head)``
     Whether a file that begins with these bytes (up to 4096) is of this format.
 ``read(path, stream, limits, known)``
-    The open file as a :class:`converters.formats.source.Source`; the stream belongs to it from then on.
+    The open file as a :class:`converters.hdf5.source.Source`; the stream belongs to it from then on.
 ``create(contents, path, texts)``
     Make the new file with room for every array, and return where each lies, by its path.
 ``finish(contents, path, record)``

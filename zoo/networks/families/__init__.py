@@ -7,7 +7,7 @@ there is to know of a family is in its record, in :data:`zoo.registry.families.F
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from zoo.registry.families import FAMILIES
@@ -38,6 +38,5 @@ def builder(family: str) -> Build:
     Raises:
         KeyError: There is no such family; a validated registry names no other.
     """
-    module, _, function = FAMILIES[family].builder.partition(":")
-    build: Build = getattr(import_module(module), function)
+    build: Build = resolve_name(FAMILIES[family].builder)
     return build
