@@ -108,7 +108,7 @@ def test_of_a_published_file_nothing_is_in_doubt(name, tmp_path):
     """The registry tells its form, so that loading a network by its name warns of nothing."""
     network, path = architecture(name), tmp_path / "weights.h5"
     file = published(network, path)
-    opened = _opened(path, tuple(network.graphs.values()), registered=file)
+    opened = _opened(path, network, tuple(network.graphs.values()), registered=file)
     assert doubts_of(opened.plan.notes) == ()
 
 
@@ -117,9 +117,9 @@ def test_of_a_copy_at_a_path_it_is_said(tmp_path):
     network, path = architecture("googlenet"), tmp_path / "weights.h5"
     published(network, path)
     graphs = tuple(network.graphs.values())
-    assert doubts_of(_opened(path, graphs).plan.notes) == (BY_NAMES,)
+    assert doubts_of(_opened(path, network, graphs).plan.notes) == (BY_NAMES,)
     for kernels in ("th", "tf"):
-        assert doubts_of(_opened(path, graphs, kernels=kernels).plan.notes) == ()
+        assert doubts_of(_opened(path, network, graphs, kernels=kernels).plan.notes) == ()
 
 
 class TestCommandLine:
