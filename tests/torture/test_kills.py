@@ -185,6 +185,15 @@ def test_many_processes_without_locks_do_no_harm(arena: Arena, tmp_path: Path) -
     assert not list((tmp_path / "home").glob("_partial/*~*"))
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let children hear an interrupt: shells have what they start in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_is_one_line_and_keeps_what_has_come(arena: Arena, tmp_path: Path) -> None:
     """Ctrl-C while bytes come: exit code 130, and the next call asks for the rest alone."""
     home = tmp_path / "home"

@@ -437,9 +437,7 @@ class Job:
         """
         readable = self.valid.readable
         if not readable.any():
-            raise TrainingError(
-                f"none of the validation images can be read any more; {self.valid.names[0]}"
-            )
+            raise TrainingError(f"none of the validation images can be read any more; {self.valid.names[0]}")
         return readable
 
     def _lost(self) -> tuple[Problem, ...]:

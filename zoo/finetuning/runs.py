@@ -342,9 +342,7 @@ def _divided(
     if data is None and train is not None and valid is not None:
         learned = as_pictures(train, size=size)
         return of_one_depth(learned, as_pictures(valid, like=learned, size=size))
-    raise ArgumentError(
-        "give IMAGES (data), to be divided, or --train and --valid (train, valid), which are"
-    )
+    raise ArgumentError("give IMAGES (data), to be divided, or --train and --valid (train, valid), which are")
 
 
 def _chosen(strategy: str, pictures: Pictures) -> Choice:
