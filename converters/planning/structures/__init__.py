@@ -119,6 +119,12 @@ class Structure:
         """Return the graph without its dense layers: without its top, for all that a conversion needs."""
         return self.without([layer.name for layer in self.weighted if layer.kind == "Dense"])
 
+    @cached_property
+    def variants(self) -> tuple[Structure, ...]:
+        """The graph as files hold it: whole, without its dense layers, and both with ``Scale`` folded."""
+        tops = (self, self.without_dense())
+        return tuple(variant for top in tops for variant in ((top, top.folded()) if self.scales else (top,)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class MatchedLayer:
@@ -156,6 +162,7 @@ class Match:
         return {pair.layer.name: pair for pair in self.layers}
 
 
+@cache
 def structures_folder() -> Path:
     """Return the folder that holds the structures, this package."""
     return Path(__file__).resolve().parent
@@ -259,7 +266,7 @@ def recognise(description: Description, structures: Iterable[Structure]) -> tupl
     layers = len(description.weighted)
     arrays = sum(len(layer.arrays) for layer in description.weighted)
     for structure in structures:
-        for candidate in _variants(structure):
+        for candidate in structure.variants:
             if (layers, arrays) != (len(candidate.weighted), candidate.array_count):
                 continue
             try:
@@ -267,14 +274,6 @@ def recognise(description: Description, structures: Iterable[Structure]) -> tupl
             except StructureMismatchError:
                 continue
     return None
-
-
-def _variants(structure: Structure) -> Iterator[Structure]:
-    """Yield a structure as files hold it: whole, without its dense layers, and both with Scale folded."""
-    for variant in (structure, structure.without_dense()):
-        yield variant
-        if structure.scales:
-            yield variant.folded()
 
 
 def find_structure(description: Description, name: str) -> tuple[Structure, Match]:
