@@ -537,7 +537,7 @@ def test_layers_of_ones_own_that_change_pictures_are_known_again(tmp_path, monke
         interrupt(patch)
         with pytest.raises(PulledPlugError):
             run("all", augmentation=brighter(), **options)
-    result = run("all", augmentation=brighter(), resume=True, **options)
+    result = run("all", augmentation=brighter(), resume=True, patience=None, **options)
     assert result.accuracy > ENOUGH
     with pytest.raises(ArgumentError, match="holds a finished run"):
         run("all", augmentation=brighter(), **options)
