@@ -52,12 +52,7 @@ STRATEGIES = {
 }
 
 
-IN_EACH_RUN = [
-    ("svm", nested),
-    ("head", sequential),
-    ("freeze-pretrain-finetune", nested),
-    ("all", sequential),
-]
+IN_EACH_RUN = [("svm", nested), ("head", sequential), ("all", sequential)]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,10 @@ def with_weights_of(result):
     return model
 
 
-@pytest.mark.parametrize("strategy", FUNCTIONS)
+@pytest.mark.parametrize(
+    "strategy",
+    [pytest.param(name, marks=[pytest.mark.long] * (name == "last-layers")) for name in FUNCTIONS],
+)
 def test_every_strategy_learns(learned, strategy):
     """Well above chance; the model that comes out gives the probabilities that were judged."""
     result = learned(strategy)
