@@ -26,7 +26,7 @@ def _example(name):
         ("cifar10", 0.1, 0.6),
         pytest.param("dogs_and_cats", 0.5, 0.8, marks=pytest.mark.long),
         pytest.param("drivers", 0.1, 0.4, marks=pytest.mark.long),
-        ("svm_few_pictures", 0.1, 0.5),
+        pytest.param("svm_few_pictures", 0.1, 0.5, marks=pytest.mark.long),
     ],
 )
 def test_example_learns_offline(name, chance, at_least, tmp_path, capsys):

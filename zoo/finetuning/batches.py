@@ -69,6 +69,7 @@ class Batches:
     """Rows with labels and weights, a batch at a time, in an order of their own in each epoch.
 
     Attributes:
+        batch_size: How many rows make a batch; the last one may be shorter.
         epoch: Number of the epoch to come, from 1; set it before each.
         replicas: Among how many devices each batch is shared out.
     """
@@ -94,14 +95,14 @@ class Batches:
         self.labels = labels
         self.epoch = 1
         self.replicas = replicas
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._seed = seed
         weights = np.ones(int(labels.max()) + 1, np.float32) if class_weights is None else class_weights
         self._weights = weights[labels]
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return math.ceil(len(self.labels) / self._batch_size)
+        return math.ceil(len(self.labels) / self.batch_size)
 
     def rows(self, indices: NDArray[np.int64]) -> _Read:
         """Return some rows, and whether each counts."""
@@ -118,8 +119,8 @@ class Batches:
     @property
     def sizes(self) -> NDArray[np.int64]:
         """How many rows each batch has, shape (batches,); those it is filled up with are not counted."""
-        starts = np.arange(0, len(self.labels), self._batch_size)
-        return np.minimum(len(self.labels) - starts, self._batch_size)
+        starts = np.arange(0, len(self.labels), self.batch_size)
+        return np.minimum(len(self.labels) - starts, self.batch_size)
 
     @property
     def filled_sizes(self) -> NDArray[np.int64]:
@@ -182,10 +183,8 @@ class Batches:
         return counted.map(tf.autograph.experimental.do_not_convert(prepare)).prefetch(2)
 
     def _generate(self) -> Iterator[tuple[NDArray[Any], ...]]:
-        order = self._order()
-        batches = [
-            order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size)
-        ]
+        order = self.order
+        batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
         key = mixed_seed(self._seed or 0, self.epoch)
         with ThreadPoolExecutor(_AHEAD) as pool:
             reads: deque[Future[_Read]] = deque(pool.submit(self.rows, one) for one in batches[:_AHEAD])
@@ -195,7 +194,9 @@ class Batches:
                 weights = self._weights[indices] * counts
                 yield rows, self.labels[indices], weights, np.array([key, place << 8], np.int32)
 
-    def _order(self) -> NDArray[np.int64]:
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The rows of the epoch to come, by number, shape (N,)."""
         if self._seed is None:
             return np.arange(len(self.labels))
         return np.random.default_rng([self._seed, self.epoch]).permutation(len(self.labels))
@@ -228,6 +229,11 @@ class FeatureBatches(Batches):
     def rows(self, indices: NDArray[np.int64]) -> _Read:
         """Return some features, and whether each counts."""
         return self._features[indices], self._counts[indices]
+
+    @property
+    def columns(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+        """All rows in their own order: features (N, F), labels (N,) and weights (N,)."""
+        return self._features, self.labels, self._weights * self._counts
 
     def spec(self) -> tf.TensorSpec:
         """Return what features are like."""

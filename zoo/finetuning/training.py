@@ -18,6 +18,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.finetuning.augmentation import reseed
 from zoo.finetuning.batches import Batches, replicas_of
+from zoo.finetuning.epochs import Epochs, epochs_over
 from zoo.finetuning.features import scope
 from zoo.finetuning.optimizer import GroupedSGD
 from zoo.finetuning.run_folder import TrainingEpoch, write_json
@@ -112,17 +113,12 @@ def train(
     batches.replicas = valid.replicas = replicas_of(model)
     watch = _Watch(batches, phase, seed=seed, folder=folder, on_epoch=on_epoch)
     with scope(model), redirect_stdout(sys.stderr):
-        watch.prepare(model, valid)
+        model.optimizer.build(model.trainable_variables)  # in the first step it would have that traced twice
+        way = epochs_over(model, batches, valid)
+        watch.prepare(model, way)
         if not watch.is_over:
-            model.fit(
-                batches.dataset(),
-                validation_data=valid.dataset(judged=True),
-                shuffle=False,  # the batches are, and Keras warns that it cannot
-                initial_epoch=len(watch.epochs),
-                epochs=phase.epochs,
-                callbacks=[watch, *watch.helpers],
-                verbose=verbose,
-            )
+            callbacks = [watch, *watch.helpers]
+            way.fit(callbacks, first=len(watch.epochs), epochs=phase.epochs, verbose=verbose)
         return watch.finish(model, is_fresh=is_fresh)
 
 
@@ -196,22 +192,16 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """Whether there is no epoch to come."""
         return self._state.is_over
 
-    def prepare(self, model: keras.Model, valid: Batches) -> None:
+    def prepare(self, model: keras.Model, way: Epochs) -> None:
         """Start, or go on from what is in the folder."""
         self._best_weights = model.get_weights()
         if self._folder is not None and self._state_file.is_file():
             self._go_on(model)
             return
-        self._state = _State(
-            best_loss=_number(
-                model.evaluate(valid.dataset(judged=True), verbose=0, return_dict=True)["loss"]
-            ),
-            is_over=self._state.is_over,
-        )
+        self._state = _State(best_loss=_number(way.judge()["loss"]), is_over=self._state.is_over)
 
     def _go_on(self, model: keras.Model) -> None:
         self._state = state = _State.read(self._state_file)
-        model.optimizer.build(model.trainable_variables)
         if state.best:
             model.load_weights(self._weights_file(state.best))
             self._best_weights = model.get_weights()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import zoo.finetuning.devices
 from zoo.errors import ArgumentError
 
-TRAIN = """
+SCRIPT = """
 import json, sys
 import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
@@ -20,45 +21,66 @@ import keras, numpy as np
 import zoo
 from zoo.finetuning import devices
 
+network, weights, *names = sys.argv[1:]
 images = np.random.default_rng(1).normal(0, 5, (8, 32, 32, 3)).astype(np.float32)
 labels = np.arange(8) % 3
+options = {"weights": None, "num_classes": 3, "input_shape": (32, 32, 3)}
+if network == "googlenet":
+    options["aux_heads"] = False  # they take large images alone
 
 def train(how, freeze, dropout):
     keras.utils.set_random_seed(5)
     with devices.scope(how):
-        model = zoo.load(
-            "resnet50", weights=None, num_classes=3, input_shape=(32, 32, 3), freeze=freeze, dropout=dropout
-        )
+        model = zoo.load(network, freeze=freeze, dropout=dropout, **options)
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = dropout  # GoogLeNet has some of its own
         strategy = model.distribute_strategy
         losses = model.fit(images, labels, batch_size=4, epochs=3, shuffle=False, verbose=0).history["loss"]
     return (strategy.num_replicas_in_sync if strategy else 1), losses
 
-RUNS = {
-    "one": (None, "backbone", 0.0),
-    "both": ("all", "backbone", 0.0),
-    "first": (1, "backbone", 0.0),
-    "all trained": (2, None, 0.3),
+def load():
+    with devices.scope("all"):
+        model = zoo.load(network, weights=weights, compile=False)
+    plain = zoo.load(network, weights=weights, compile=False)
+    pairs = zip(model.weights, plain.weights, strict=True)
+    copies = [copy.numpy().tolist() for copy in model.weights[0].value.values]
+    return [one.path for one, other in pairs if not np.array_equal(one.numpy(), other.numpy())], copies
+
+PARTS = {
+    "one": lambda: train(None, "backbone", 0.0),
+    "both": lambda: train("all", "backbone", 0.0),
+    "first": lambda: train(1, "backbone", 0.0),
+    "all trained": lambda: train(2, None, 0.3),
+    "loaded": load,
 }
-print(json.dumps({name: train(*RUNS[name]) for name in sys.argv[1:]}))
+print(json.dumps({name: PARTS[name]() for name in names}))
 """
 
 
-def train(*runs: str) -> dict:
-    """Return devices and losses of some runs, from a process that has two logical processors."""
-    command = [sys.executable, "-c", TRAIN, *runs]
+def found(network: str, weights: Path, *parts: str) -> dict:
+    """Return what parts of the script give, from a process that has two logical processors."""
+    command = [sys.executable, "-c", SCRIPT, network, str(weights), *parts]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
-def all_trained() -> dict:
-    """Return all of them."""
-    return train("one", "both", "first", "all trained")
+def small(practice_file) -> dict:
+    """Return what a small network does, which has no batch normalisation."""
+    return found("googlenet", practice_file("googlenet"), "one", "both", "loaded")
 
 
-def test_losses_on_two_devices_are_those_on_one():
+@pytest.fixture(scope="module")
+def large(practice_file) -> dict:
+    """Return what a large network does."""
+    return found("resnet50", practice_file("resnet50"), "one", "both", "first", "all trained")
+
+
+@pytest.mark.parametrize("network", ["small", pytest.param("large", marks=pytest.mark.long)])
+def test_losses_on_two_devices_are_those_on_one(network, request):
     """Without dropout and with batch normalisation frozen, within 1e-5."""
-    trained = train("one", "both")
+    trained = request.getfixturevalue(network)
     devices, losses = trained["both"]
     assert devices == 2
     assert trained["one"][0] == 1
@@ -67,45 +89,29 @@ def test_losses_on_two_devices_are_those_on_one():
 
 
 @pytest.mark.long
-def test_a_number_of_devices(all_trained):
+def test_a_number_of_devices(large):
     """One of two is one."""
-    assert all_trained["first"][0] == 1
-    assert all_trained["first"][1] == pytest.approx(all_trained["one"][1], rel=1e-5)
+    assert large["first"][0] == 1
+    assert large["first"][1] == pytest.approx(large["one"][1], rel=1e-5)
 
 
 @pytest.mark.long
-def test_everything_trains_on_two_devices(all_trained):
+def test_everything_trains_on_two_devices(large):
     """With dropout and with batch normalisation that learns: other numbers, but finite ones.
 
     It is the second model of that process on the same two devices, of another size.
     """
-    devices, losses = all_trained["all trained"]
+    devices, losses = large["all trained"]
     assert devices == 2
     assert all(0 < loss < 100 for loss in losses)
 
 
-LOAD = """
-import sys
-import tensorflow as tf
-processor = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-import numpy as np
-import zoo
-from zoo.finetuning import devices
-
-with devices.scope("all"):
-    model = zoo.load("googlenet", weights=sys.argv[1], compile=False)
-plain = zoo.load("googlenet", weights=sys.argv[1], compile=False)
-for one, other in zip(model.weights, plain.weights, strict=True):
-    assert np.array_equal(one.numpy(), other.numpy()), one.path
-copies = [copy.numpy() for copy in model.weights[0].value.values]
-assert len(copies) == 2 and np.array_equal(*copies)
-"""
-
-
-def test_every_device_has_the_files_weights(practice_file):
+def test_every_device_has_the_files_weights(small):
     """A weights file read under the strategy is the same on both devices."""
-    subprocess.run([sys.executable, "-c", LOAD, str(practice_file("googlenet"))], check=True)
+    differing, copies = small["loaded"]
+    assert differing == []
+    assert len(copies) == 2
+    assert copies[0] == copies[1]
 
 
 @pytest.mark.parametrize("value", [0, -1, 2, "some", True, 1.0])

@@ -27,25 +27,32 @@ def temporary(tmp_path, monkeypatch):
     return folder
 
 
-def test_demo_learns_digits_and_leaves_nothing_behind(temporary, tmp_path, monkeypatch):
-    """Three hundred digits teach DenseNet-121 most of a hundred others; only the named cache stays."""
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("googlenet", "googlenet-th"),
+        pytest.param("densenet121", "densenet121-th-flyyufelix", marks=pytest.mark.long),
+    ],
+)
+def test_demo_learns_digits_and_leaves_nothing_behind(temporary, tmp_path, monkeypatch, name, file):
+    """Three hundred digits teach a network most of a hundred others; only the named cache stays."""
     monkeypatch.setattr(module, "TRAINING", 300)
     monkeypatch.setattr(module, "HELD_OUT", 100)
-    before = {name: os.environ.get(name) for name in VARIABLES}
+    before = {variable: os.environ.get(variable) for variable in VARIABLES}
     lines = []
-    result = module.demo("densenet121", report=lines.append, home=tmp_path / "home")
-    assert (result.name, result.side, result.training, result.held_out) == ("densenet121", 64, 300, 100)
+    result = module.demo(name, report=lines.append, home=tmp_path / "home")
+    assert (result.name, result.side, result.training, result.held_out) == (name, 64, 300, 100)
     assert result.accuracy > 0.5
     assert result.chance == 0.1
     assert list(result.seconds) == STEPS
     assert lines[0] == "The weights are practice values, drawn by a rule and not learned from ImageNet."
     assert [line.split()[0] for line in lines[1:-1]] == STEPS
     assert lines[-1] == f"{result.accuracy:.1%} of 100 held-out digits correctly classified; chance is 10%"
-    assert {name: os.environ.get(name) for name in VARIABLES} == before
+    assert {variable: os.environ.get(variable) for variable in VARIABLES} == before
     assert list(temporary.iterdir()) == []
     fetched = [path.name for path in (tmp_path / "home").rglob("*.h5")]
     assert len(fetched) == 1
-    assert re.fullmatch(r"practice-densenet121-th-flyyufelix-[0-9a-f]{16}\.h5", fetched[0])
+    assert re.fullmatch(rf"practice-{file}-[0-9a-f]{{16}}\.h5", fetched[0])
 
 
 def test_unknown_network_is_refused_and_leaves_nothing_behind(temporary):
