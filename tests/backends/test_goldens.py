@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.zoo.networks.test_networks import NETWORKS, check, first_image
+from tests.support.goldens import check, first_image
+from tests.support.shares import NETWORKS
 
 
 @pytest.fixture(autouse=True)

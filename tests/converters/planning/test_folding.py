@@ -201,12 +201,3 @@ def test_as_published_is_for_keras_3(practice_file):
     assert str(refused.value) == (
         "as_published (--as-published) is for to='keras3' (--to keras3): all others are"
     )
-
-
-def test_a_folded_file_is_loaded_like_the_one_it_was_made_of(folded, practice_file):
-    """``zoo.load`` takes it by its path."""
-    models = [
-        zoo.load("densenet121", weights=path, compile=False)
-        for path in (folded, practice_file("densenet121"))
-    ]
-    assert all(np.array_equal(*pair) for pair in zip(*(model.get_weights() for model in models), strict=True))

@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from tests.support.forgetting import forget
+from tests.support.outlines import outline
 from zoo.errors import ArgumentError, UnknownNameError
 
 layers = keras.layers
@@ -160,7 +161,7 @@ def test_a_replaced_head_trains():
 
 def test_all_three_heads_of_googlenet_are_replaced():
     """As zoo.load does it; with one named the others keep their thousand classes."""
-    model = zoo.load("googlenet", weights=None, compile=False)
+    model = outline("googlenet")
     replaced = zoo.replace_head(model, 4)
     assert [output.shape[-1] for output in replaced.outputs] == [4, 4, 4]
     assert replaced.output_names == ["loss1", "loss2", "loss3"]
@@ -198,22 +199,6 @@ def test_extending_keeps_what_is_known(make):
     assert not new[1][7:].any()
 
 
-def test_extending_a_network_of_ours(practice_file):
-    """1,000 and 3 classes: the thousand's weights are the file's."""
-    model = zoo.load("densenet121", weights=practice_file("densenet121"), compile=False)
-    extended = zoo.extend_head(model, 3)
-    kernel, bias = model.get_layer("fc6").get_weights()
-    wider, longer = extended.get_layer("fc6").get_weights()
-    assert wider.shape == (1024, 1003)
-    assert np.array_equal(wider[:, :1000], kernel)
-    assert np.array_equal(longer[:1000], bias)
-    image = np.random.default_rng(3).normal(0, 50, (1, 224, 224, 3)).astype(np.float32)
-    known, all_of_them = (
-        np.asarray(keras.Model(one.input, one.get_layer("fc6").output)(image)) for one in (model, extended)
-    )
-    assert np.abs(all_of_them[:, :1000] - known).max() < 1e-5 * np.abs(known).max()
-
-
 @pytest.mark.parametrize("value", [0, -1, True, 2.0, "5", None])
 def test_numbers_of_classes_that_are_none(value):
     """Both messages say what is allowed."""
@@ -244,7 +229,7 @@ def test_features_are_no_classifier():
 
 def test_a_network_without_its_head():
     """ResNet without a head ends in a sum and a rectifier."""
-    model = zoo.load("resnet50", weights=None, num_classes=0, input_shape=(32, 32, 3))
+    model = outline("resnet50", num_classes=0, input_shape=(32, 32, 3))
     assert refused(model) == (
         "model 'resnet50' has no classifier: going back from the output 'activation_49', Activation"
         " 'activation_49' has the activation 'relu'; layer=... names the classifier all the same"

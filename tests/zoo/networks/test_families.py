@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from converters.planning.structures import StructureLayer, load_structure
+from tests.support.outlines import without_values
 from tests.support.shares import FIRST_OF_FAMILY, NETWORKS
 from zoo.networks.families import FAMILIES, builder
 from zoo.networks.families.drawing import AutoNames, Pen
@@ -61,9 +62,10 @@ class Facts:
 
 
 def drawn(network: Architecture, graph: Graph, **changes) -> keras.Model:
-    """Return a model of the published size whose arrays are zeros."""
+    """Return a model of the published size whose arrays have shapes alone."""
     wish = Wish(**({"height": network.input.height, "width": network.input.width} | changes))
-    return draw(network, graph, wish, lambda layer, role: "zeros")
+    with without_values():
+        return draw(network, graph, wish)
 
 
 @cache
@@ -234,9 +236,9 @@ def test_inception_v3_of_2017_is_that_of_keras_applications():
     """With the same weights, in the order of creation, both give the same features and probabilities."""
     network = NETWORKS["inception_v3"]
     keras.utils.set_random_seed(7)
-    wish = Wish(height=299, width=299)
-    ours = draw(network, network.graphs["v2017"], wish)
-    theirs = keras.applications.InceptionV3(weights=None)
+    side = 139
+    ours = draw(network, network.graphs["v2017"], Wish(height=side, width=side))
+    theirs = keras.applications.InceptionV3(weights=None, input_shape=(side, side, 3))
     for kind in (keras.layers.Conv2D, keras.layers.BatchNormalization, keras.layers.Dense):
         pairs = [
             sorted((layer for layer in model.layers if isinstance(layer, kind)), key=_number)
@@ -245,12 +247,14 @@ def test_inception_v3_of_2017_is_that_of_keras_applications():
         for own, other in zip(*pairs, strict=True):
             other.set_weights([_varied(array) for array in own.get_weights()])
             own.set_weights(other.get_weights())
-    images = np.random.default_rng(3).uniform(-1, 1, (1, 299, 299, 3)).astype(np.float32)
-    for layer in ("avg_pool", "predictions"):
-        computed, expected = (
-            np.asarray(keras.Model(model.input, model.get_layer(layer).output)(images))
-            for model in (ours, theirs)
+    images = np.random.default_rng(3).uniform(-1, 1, (1, side, side, 3)).astype(np.float32)
+    outputs = [
+        keras.Model(model.input, [model.get_layer(name).output for name in ("avg_pool", "predictions")])(
+            images
         )
+        for model in (ours, theirs)
+    ]
+    for computed, expected in zip(*outputs, strict=True):
         assert np.ptp(expected) > 1e-4
         assert np.abs(computed - expected).max() < 1e-5 * np.abs(expected).max()
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -17,10 +15,10 @@ import zoo
 from converters.planning.structures import load_structure
 from tests.support.channels_first import turn_convolutions
 from tests.support.forgetting import forget
-from tests.support.shares import FIRST_OF_FAMILY, NETWORKS, first_of_families
+from tests.support.outlines import outline
+from tests.support.shares import NETWORKS
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.networks import heads as head
-from zoo.practice.values import images
 from zoo.registry.records import Architecture
 
 CLASSES = 10
@@ -35,56 +33,10 @@ ROLES = {
 }
 
 
-REOPEN = """
-import pathlib, sys
-import keras, numpy
-for path in map(pathlib.Path, sys.argv[1:]):
-    model = keras.saving.load_model(path)
-    outputs = model(numpy.load(path.with_suffix(".images.npy")))
-    numpy.savez(path.with_suffix(".npz"), *(outputs if isinstance(outputs, list) else [outputs]))
-    keras.backend.clear_session()
-assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "converters")]
-"""
-
-
-class Shelf:
-    """Saved models, one practice image for each, and what the model made of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.expected: dict[tuple[str, str], list[np.ndarray]] = {}
-
-    def path(self, name: str, data_format: str) -> Path:
-        """Return where a model lies."""
-        return self.folder / f"{name}-{data_format}.keras"
-
-    def put(self, model: keras.Model, data_format: str) -> None:
-        """Save a model and what it predicts."""
-        image = images(model.name)[:1, :, : model.input_shape[2], : model.input_shape[2]]
-        if data_format == "channels_last":
-            image = image.transpose(0, 2, 3, 1)
-        outputs = model(image)
-        path = self.path(model.name, data_format)
-        np.save(path.with_suffix(".images.npy"), image)
-        model.save(path)
-        listed = outputs if isinstance(outputs, list) else [outputs]
-        self.expected[model.name, data_format] = [np.asarray(output) for output in listed]
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    """Return a shelf for saved models; tests that load one anyway leave it there."""
-    folder = tmp_path_factory.mktemp("saved")
-    yield Shelf(folder)
-    shutil.rmtree(folder)
-
-
 @pytest.fixture(autouse=True)
-def _fresh_keras() -> Iterator[None]:
-    """Start from the same random numbers, and free what Keras holds of the last model."""
+def _seeded() -> None:
+    """Start from the same random numbers."""
     keras.utils.set_random_seed(12)
-    yield
-    forget()
 
 
 def small(network: Architecture) -> tuple[int, int, int] | None:
@@ -158,19 +110,54 @@ def fit_one_step(model: keras.Model, *, one_hot: bool) -> dict[str, list[float]]
     return model.fit(noise, labels(model, noise, one_hot=one_hot), batch_size=2, verbose=0).history
 
 
-@pytest.mark.parametrize("network", first_of_families(NETWORKS, NETWORKS))
-def test_a_fresh_head_on_every_network(network, practice_file, shelf):
-    """The backbone is the file's to the bit; a step changes what is trained and nothing else."""
+@dataclass(frozen=True)
+class Headed:
+    """A network with fresh heads, the first half of its layers frozen.
+
+    Attributes:
+        network: The network.
+        path: The file that it was read from.
+        model: The model.
+        frozen: Names of the layers with weights in that half.
+    """
+
+    network: Architecture
+    path: Path
+    model: keras.Model
+    frozen: set[str]
+
+
+@pytest.fixture(scope="module")
+def headed(request: pytest.FixtureRequest, practice_file) -> Iterator[Headed]:
+    """Return a network with fresh heads, read from its practice file once for all tests of it."""
+    keras.utils.set_random_seed(12)
+    network = NETWORKS[request.param]
     path = practice_file(network.name)
     published = load_structure(network.default_graph.structures[0]).layers
     half = len(published) // 2
     model = zoo.load(network.name, num_classes=CLASSES, weights=path, input_shape=small(network), freeze=half)
-    shelf.put(model, "channels_last")
-    heads = network.default_graph.heads
+    weighted = {layer.name for layer in model.layers if layer.weights}
+    frozen = {layer.name.replace("/", "__") for layer in published[:half]} & weighted
+    yield Headed(network, path, model, frozen)
+    forget()
+
+
+def on(*ordinary: str) -> pytest.MarkDecorator:
+    """Let a test have each network as ``headed``, those that are not named long."""
+    values = [
+        pytest.param(name, id=name, marks=() if name in ordinary else pytest.mark.long) for name in NETWORKS
+    ]
+    return pytest.mark.parametrize("headed", values, indirect=True, scope="module")
+
+
+@on("vgg16", "googlenet", "inception_v3", "resnet50", "densenet121")
+def test_a_fresh_head_on_every_network(headed):
+    """The backbone is the file's to the bit."""
+    model, heads = headed.model, headed.network.default_graph.heads
     assert [tuple(output.shape) for output in model.outputs] == [(None, CLASSES)] * len(heads)
     assert model.output_names == [entry.name for entry in heads]
     own = {entry.layer.replace("/", "__") for entry in heads}
-    expected = stored(path, network)
+    expected = stored(headed.path, headed.network)
     weighted = {layer.name: layer for layer in model.layers if layer.weights}
     assert set(weighted) == {name.replace("/", "__") for name in expected}
     for name, arrays in expected.items():
@@ -183,50 +170,68 @@ def test_a_fresh_head_on_every_network(network, practice_file, shelf):
             continue
         assert [variable.name for variable in layer.weights] == list(arrays)
         assert same(layer.get_weights(), list(arrays.values()))
-    frozen = {layer.name.replace("/", "__") for layer in published[:half]} & set(weighted)
-    assert frozen
-    assert {layer.name for layer in weighted.values() if not layer.trainable} == frozen
-    awaken(model)
-    for one_hot in (True, False):
-        before = snapshot(model)
-        history = fit_one_step(model, one_hot=one_hot)
-        assert all(np.isfinite(values).all() for values in history.values())
-        unchanged = {name for name, arrays in snapshot(model).items() if same(arrays, before[name])}
-        assert unchanged == frozen
+    assert headed.frozen
+    assert {layer.name for layer in weighted.values() if not layer.trainable} == headed.frozen
+
+
+def check_step(headed: Headed, *, one_hot: bool) -> None:
+    """Train one step: what is frozen stays, and all else changes."""
+    awaken(headed.model)
+    before = snapshot(headed.model)
+    history = fit_one_step(headed.model, one_hot=one_hot)
+    assert all(np.isfinite(values).all() for values in history.values())
+    unchanged = {name for name, arrays in snapshot(headed.model).items() if same(arrays, before[name])}
+    assert unchanged == headed.frozen
+
+
+@on("resnet50", "densenet121")
+def test_a_step_changes_what_is_trained_and_nothing_else(headed):
+    """With one-hot labels."""
+    check_step(headed, one_hot=True)
+
+
+@on("googlenet")
+def test_a_step_with_integers_changes_the_same(headed):
+    """The loss takes either."""
+    check_step(headed, one_hot=False)
 
 
 def test_fit_takes_labels_in_every_form(practice_file):
     """GoogLeNet's three outputs take a list or a dict of labels, one-hot or integers."""
+    model = zoo.load("googlenet", num_classes=CLASSES, weights=practice_file("googlenet"), freeze="backbone")
+    noise = np.random.default_rng(2).normal(0, 50, (2, 224, 224, 3)).astype(np.float32)
     for one_hot in (True, False):
-        model = zoo.load(
-            "googlenet", num_classes=CLASSES, weights=practice_file("googlenet"), freeze="backbone"
-        )
-        noise = np.random.default_rng(2).normal(0, 50, (2, 224, 224, 3)).astype(np.float32)
         listed = labels(model, noise, one_hot=one_hot)
         by_name = dict(zip(model.output_names, listed, strict=True))
+        head.compile_for_finetuning(model)  # as load did: metrics are settled by the first labels
+        model.run_eagerly = True
         for given in (listed, by_name):
             history = model.fit(noise, given, batch_size=2, verbose=0).history
             losses = [history[f"loss{number}_loss"][0] for number in (1, 2, 3)]
             assert {f"loss{number}_accuracy" for number in (1, 2, 3)} <= set(history)
             # All three count the same.
             assert history["loss"][0] == pytest.approx(sum(losses), rel=1e-5)
+    forget()
 
 
-def test_channels_first_trains_too(monkeypatch):
-    """One compiled step in channels-first order changes the first kernel."""
+@pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_channels_first_trains_too(eager, monkeypatch):
+    """One step in channels-first order, compiled or not, changes the first kernel."""
     turn_convolutions(monkeypatch)
     model = zoo.load(
         "resnet50", num_classes=CLASSES, weights=None, input_shape=(3, 64, 64), data_format="channels_first"
     )
+    model.run_eagerly = eager
     before = snapshot(model)
     noise = np.random.default_rng(2).normal(0, 50, (2, 3, 64, 64)).astype(np.float32)
     model.fit(noise, labels(model, noise, one_hot=False), batch_size=2, verbose=0)
     assert not same(snapshot(model)["conv1"][:1], before["conv1"][:1])
+    forget()
 
 
 def test_compiled_as_the_tutorials_do():
     """SGD with a step of 1e-3 and Nesterov momentum 0.9, cross-entropy, accuracy."""
-    model = zoo.load("resnet50", num_classes=3, weights=None, input_shape=(32, 32, 3))
+    model = zoo.load("googlenet", num_classes=3, weights=None, input_shape=(32, 32, 3), aux_heads=False)
     optimizer = model.optimizer
     assert type(optimizer).__name__ == "SGD"
     assert float(optimizer.learning_rate) == pytest.approx(1e-3)
@@ -237,7 +242,7 @@ def test_compiled_as_the_tutorials_do():
 
 def test_frozen_batch_normalisation_works_as_in_inference():
     """With everything frozen, training mode and inference mode give the same features."""
-    model = zoo.load("densenet121", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze="backbone")
+    model = zoo.load("resnet50", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze="backbone")
     noise = np.random.default_rng(4).normal(0, 50, (2, 32, 32, 3)).astype(np.float32)
     assert np.array_equal(model(noise, training=True), model(noise, training=False))
 
@@ -260,14 +265,14 @@ def frozen_names(model: keras.Model) -> list[str]:
 )
 def test_freeze_counts_the_published_list(where, expected):
     """The first ten entries of ResNet-50 are input, padding, two weighted layers and so on."""
-    model = zoo.load("resnet50", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze=where)
+    model = outline("resnet50", num_classes=2, input_shape=(32, 32, 3), freeze=where)
     assert frozen_names(model) == expected
 
 
 @pytest.mark.parametrize("where", ["inception_3a/1x1", "inception_3a__1x1", 16])
 def test_freeze_takes_either_way_to_write_a_name(where):
     """A slash and two underlines are the same; the order is that of the published list."""
-    model = zoo.load("googlenet", num_classes=2, weights=None, freeze=where)
+    model = outline("googlenet", num_classes=2, freeze=where)
     assert frozen_names(model) == [
         "conv1__7x7_s2",
         "conv2__3x3_reduce",
@@ -281,15 +286,13 @@ def test_freeze_takes_either_way_to_write_a_name(where):
 @pytest.mark.parametrize("where", ["block2_pool", "block2_conv2", "maxpooling2d_2", "convolution2d_4", 10])
 def test_freeze_takes_names_of_other_structures(where):
     """VGG's layers have two sets of names; either stops at the same convolution."""
-    model = zoo.load("vgg16", num_classes=0, weights=None, input_shape=(32, 32, 3), freeze=where)
+    model = outline("vgg16", num_classes=0, input_shape=(32, 32, 3), freeze=where)
     assert frozen_names(model) == [f"convolution2d_{number}" for number in (1, 2, 3, 4)]
 
 
 def test_freeze_takes_a_scale_layer_for_the_batch_normalisation_it_is_part_of():
     """Up to scale2a_branch2a is up to the batch normalisation that it was folded into."""
-    model = zoo.load(
-        "resnet101", num_classes=2, weights=None, input_shape=(32, 32, 3), freeze="scale2a_branch2a"
-    )
+    model = outline("resnet101", num_classes=2, input_shape=(32, 32, 3), freeze="scale2a_branch2a")
     assert frozen_names(model) == ["conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a"]
 
 
@@ -303,7 +306,7 @@ def test_freeze_takes_a_scale_layer_for_the_batch_normalisation_it_is_part_of():
 )
 def test_the_backbone_is_all_but_the_heads(name, shape, own):
     """With the backbone frozen only the replaced dense layers are trained."""
-    model = zoo.load(name, num_classes=2, weights=None, input_shape=shape, freeze="backbone")
+    model = outline(name, num_classes=2, input_shape=shape, freeze="backbone")
     assert [layer.name for layer in model.layers if layer.weights and layer.trainable] == own
 
 
@@ -339,36 +342,6 @@ def test_freeze_names_the_nearest_layer():
 )
 def test_dropout_before_each_classifier(name, dropout, rates):
     """A rate above 0 replaces the published one right before the dense layer, or adds a layer there."""
-    model = zoo.load(name, num_classes=2, weights=None, dropout=dropout, compile=False)
+    model = outline(name, num_classes=2, dropout=dropout)
     found = {layer.name: layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)}
     assert found == rates
-
-
-@pytest.mark.parametrize(
-    "models",
-    [
-        pytest.param([(name, "channels_last") for name in FIRST_OF_FAMILY.values()], id="one of each family"),
-        pytest.param(
-            [
-                *((name, "channels_last") for name in NETWORKS),
-                *((name, "channels_first") for name in ("googlenet", "resnet50")),
-            ],
-            id="all",
-            marks=pytest.mark.long,
-        ),
-    ],
-)
-def test_saved_models_open_without_this_package(models, practice_file, shelf):
-    """In a new process that imports Keras alone, all models predict what they predicted before."""
-    for name, data_format in models:
-        if (name, data_format) not in shelf.expected:
-            path = practice_file(name)
-            shelf.put(zoo.load(name, num_classes=CLASSES, weights=path, data_format=data_format), data_format)
-    arguments = [str(shelf.path(*model)) for model in models]
-    subprocess.run([sys.executable, "-I", "-c", REOPEN, *arguments], check=True, cwd=shelf.folder)
-    for name, data_format in models:
-        outputs = shelf.expected[name, data_format]
-        found = np.load(shelf.path(name, data_format).with_suffix(".npz"))
-        assert len(found.files) == len(outputs)
-        for key, output in zip(found.files, outputs, strict=True):
-            assert np.array_equal(found[key], output), name

@@ -1,12 +1,12 @@
-"""Every network against what Keras 1.2.2 on Theano 1.0.5 computed with the same weights and images.
+"""Each family's first network against what Keras 1.2.2 on Theano 1.0.5 computed with the same weights.
 
-The expected numbers are in data/networks; tests/data/README.md says how they came about.
+A network is read from its Theano file once, and all tests ask that one; the others of the families are
+in test_deeper_networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -14,119 +14,133 @@ import pytest
 
 import converters
 import zoo
-from tests.support.channels_first import turn_convolutions
 from tests.support.forgetting import forget
-from tests.support.paths import NETWORK_DATA
-from tests.support.shares import FIRST_OF_FAMILY, NETWORKS, first_of_families
-from zoo.practice.values import images
-from zoo.registry.records import Architecture
+from tests.support.goldens import FOLDED, Drawn, check, compare, compare_all, outputs_of
+from tests.support.shares import FIRST_OF_FAMILY
+from zoo.networks.families.names import keras_name
 
-EXPECTED = NETWORK_DATA
-
-# Relative to the largest value. An unrotated kernel moves logits by 3.5e-2, a wrong epsilon by 4e-4.
-LOGITS, PROBABILITIES = 3e-5, 1e-4
+FIRST = sorted(FIRST_OF_FAMILY.values(), key=lambda name: name != "googlenet")
+"""Tests of GoogLeNet alone have the parameter that others have first, so that they share what is drawn."""
 
 
-def difference(computed: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest difference relative to the largest value."""
-    assert computed.shape == expected.shape
-    return float(np.abs(computed - expected).max() / np.abs(expected).max())
+def of_each_family(*ordinary: str) -> pytest.MarkDecorator:
+    """Let a test have the network of each family as ``drawn``, those that are not named long."""
+    values = [
+        pytest.param(name, id=name, marks=() if name in (ordinary or FIRST) else pytest.mark.long)
+        for name in FIRST
+    ]
+    return pytest.mark.parametrize("drawn", values, indirect=True, scope="module")
 
 
-def first_image(name: str, data_format: str) -> np.ndarray:
-    """Return the first practice image of a network as a batch of one."""
-    batch = images(name)[:1]
-    return batch if data_format == "channels_first" else batch.transpose(0, 2, 3, 1)
-
-
-def outputs_of(model: keras.Model, network: Architecture, image: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what each head computes and the pooled features, under the names of the expected arrays."""
-    heads = network.default_graph.heads
-    layers = [model.get_layer(head.layer.replace("/", "__")) for head in heads]
-    features = [layer for layer in model.layers if len(layer.output.shape) == 4][-1]
-    necks = [layer.input for layer in layers]
-    outputs = keras.Model(model.input, [features.output, *necks, *model.outputs])(image)
-    values = [keras.ops.convert_to_numpy(output) for output in outputs]
-    space = (2, 3) if model.input_shape[1] == 3 else (1, 2)
-    computed = {"pooled": values[0].mean(space)}
-    for place, (head, layer) in enumerate(zip(heads, layers, strict=True)):
-        suffix = "" if head is heads[-1] else f"_{head.name}"
-        kernel, bias = layer.get_weights()
-        computed[f"logits{suffix}"] = values[1 + place] @ kernel + bias
-        computed[f"probs{suffix}"] = values[1 + len(heads) + place]
-    return computed
-
-
-def compare(network: Architecture, computed: Mapping[str, np.ndarray]) -> None:
-    """Compare what a network computes with what is expected."""
-    expected = np.load(EXPECTED / f"{network.name}.npz")
-    for key, values in computed.items():
-        allowed = PROBABILITIES if key.startswith("probs") else LOGITS
-        assert difference(values, expected[key]) < allowed, f"{key} of {network.name}"
-
-
-def check(network: Architecture, path: Path, data_format: str = "channels_last") -> keras.Model:
-    """Load a network from a file, compare all that it computes with what is expected, and return it."""
-    model = zoo.load(network.name, weights=path, data_format=data_format, compile=False)
-    computed = outputs_of(model, network, first_image(network.name, data_format))
-    known = np.load(EXPECTED / f"{network.name}.npz").files
-    assert set(computed) == {key for key in known if key.startswith(("logits", "probs", "pooled"))}
-    compare(network, computed)
-    return model
-
-
-@pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    """Free what Keras holds of the last model."""
-    yield
+@pytest.fixture(scope="module")
+def drawn(request: pytest.FixtureRequest, practice_file) -> Iterator[Drawn]:
+    """Return a network that was read from its practice file."""
+    drawn = Drawn(request.param, practice_file(request.param))
+    yield drawn
+    del drawn.model  # pytest holds on to the rest a little longer
     forget()
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-def test_a_theano_file_read_as_it_is(network, practice_file, tmp_path):
-    """Read directly from the Theano file, the network computes what it computed in Theano.
-
-    Converted to Keras 3 the file fits ``load_weights``: every variable is the same to the bit.
-    """
-    model = check(network, practice_file(network.name))
-    path = tmp_path / f"{network.name}.weights.h5"
-    converters.convert_file(practice_file(network.name), path, to="keras3")
-    expected = model.get_weights()
-    for variable in model.weights:
-        variable.assign(keras.ops.full_like(variable, -7.0))
-    model.load_weights(path)
-    path.unlink()
-    for variable, values in zip(model.weights, expected, strict=True):
-        assert np.array_equal(variable, values), variable.path
-    if network.name in FIRST_OF_FAMILY.values():
-        compare(network, outputs_of(model, network, first_image(network.name, "channels_last")))
+@of_each_family()
+def test_a_theano_file_read_as_it_is(drawn):
+    """Read directly from the Theano file, the network computes what it computed in Theano."""
+    compare_all(drawn.network, drawn.outputs)
 
 
-@pytest.mark.parametrize("network", first_of_families(NETWORKS, NETWORKS))
-def test_pooled_features_without_a_head(network, practice_file):
+@of_each_family("googlenet", "resnet50", "densenet121")
+def test_a_file_converted_to_keras_3(drawn, tmp_path):
+    """It fits ``load_weights``, and ``zoo.load``: every variable is the same to the bit."""
+    drawn.check_keras_3(tmp_path / "network.weights.h5")
+
+
+@of_each_family("googlenet")
+def test_a_file_converted_to_keras_3_computes_the_same(drawn, tmp_path):
+    """With the weights from that file the network computes what it computed in Theano."""
+    drawn.check_keras_3(tmp_path / "network.weights.h5")
+    compare(drawn.network, outputs_of(drawn.model, drawn.network, drawn.image))
+
+
+@of_each_family("densenet121")
+def test_a_folded_file_is_loaded_like_the_one_it_was_made_of(drawn, tmp_path):
+    """``zoo.load`` takes a file of Keras 3 by its path, with its Scale layers folded."""
+    path = tmp_path / "network.weights.h5"
+    converters.convert_file(drawn.path, path, to="keras3")
+    model = zoo.load(drawn.network.name, weights=path, compile=False)
+    assert all(np.array_equal(*pair) for pair in zip(model.weights, drawn.model.weights, strict=True))
+
+
+@of_each_family()
+def test_a_file_converted_to_tensorflow(drawn, tmp_path):
+    """Converted first, the network has the same arrays from a file for TensorFlow."""
+    drawn.check_tensorflow(tmp_path / "network_tf.h5")
+
+
+@of_each_family("googlenet")
+def test_a_file_converted_to_tensorflow_computes_the_same(drawn, tmp_path):
+    """Loaded anew from that file, the network computes what it computed in Theano."""
+    path = tmp_path / "network_tf.h5"
+    converters.convert_file(drawn.path, path, direction="th-to-tf")
+    check(drawn.network, path)
+
+
+@of_each_family("vgg16", "googlenet")
+def test_pooled_features_without_a_head(drawn):
     """Without its classifiers the network gives the features that it gave in Theano."""
-    model = zoo.load(network.name, weights=practice_file(network.name), num_classes=0, pooling="avg")
-    compare(network, {"pooled": np.asarray(model(first_image(network.name, "channels_last")))})
+    drawn.check_features()
 
 
-@pytest.mark.parametrize("network", first_of_families(NETWORKS, NETWORKS))
-def test_a_theano_file_converted_to_tensorflow(network, practice_file, tmp_path):
-    """Converted first, the network computes the same from a file for TensorFlow."""
-    path = tmp_path / f"{network.name}_tf.h5"
-    converters.convert_file(practice_file(network.name), path, direction="th-to-tf")
-    check(network, path)
-    path.unlink()
+@of_each_family("googlenet", "resnet50", "densenet121")
+def test_a_fused_network_computes_the_same(drawn):
+    """Features and logits are equal; the model that was given stays whole."""
+    drawn.check_fused(*FOLDED[drawn.network.name])
 
 
-@pytest.mark.parametrize("name", FIRST_OF_FAMILY.values())
-def test_channels_first(name, practice_file, monkeypatch):
-    """One network of each family computes the same in channels-first order."""
-    turn_convolutions(monkeypatch)
-    check(NETWORKS[name], practice_file(name), "channels_first")
+# What is asked of one network.
+
+of_googlenet = pytest.mark.parametrize("drawn", FIRST[:1], indirect=True, scope="module")
 
 
-@pytest.mark.long  # minutes each, in TensorFlow's own convolutions
-@pytest.mark.parametrize("name", FIRST_OF_FAMILY.values())
-def test_channels_first_by_tensorflow_alone(name, practice_file):
-    """With its own convolutions of maps that have their channels first."""
-    check(NETWORKS[name], practice_file(name), "channels_first")
+@of_googlenet
+def test_a_loaded_model_remembers_its_initialisers(drawn):
+    """Zeros spare work while weights are read, but are not what the model's configuration says."""
+    initializers = {
+        layer.get_config()["kernel_initializer"]["class_name"]
+        for layer in drawn.model.layers
+        if hasattr(layer, "kernel_initializer")
+    }
+    assert initializers == {"GlorotUniform"}
+
+
+@of_googlenet
+def test_a_model_without_auxiliary_heads_reads_the_rest(drawn):
+    """Its one output is the last of three."""
+    image = np.random.default_rng(8).normal(0, 50, (1, 224, 224, 3)).astype(np.float32)
+    *_, last = drawn.model(image)
+    assert np.array_equal(zoo.load("googlenet", weights=drawn.path, aux_heads=False)(image), last)
+
+
+@of_googlenet
+def test_feature_maps_are_what_the_layers_give(drawn):
+    """A map is what the network's layer gives, under whatever strides were asked for."""
+    image = np.random.default_rng(3).normal(0, 50, (1, 224, 224, 3)).astype(np.float32)
+    maps = zoo.feature_maps("googlenet", weights=drawn.path, strides=(16, 2))(image)
+    assert list(maps) == ["stride16", "stride2"]
+    layer = keras.Model(drawn.model.input, drawn.model.get_layer("inception_4e__output").output)
+    assert np.array_equal(maps["stride16"], layer(image))
+    assert maps["stride2"].shape == (1, 112, 112, 64)
+
+
+@of_each_family("densenet121")
+def test_extending_a_network_of_ours(drawn):
+    """1,000 and 3 classes: the thousand's weights are the file's."""
+    extended = zoo.extend_head(drawn.model, 3)
+    name = keras_name(drawn.network.default_graph.heads[-1].layer)
+    kernel, bias = drawn.model.get_layer(name).get_weights()
+    wider, longer = extended.get_layer(name).get_weights()
+    assert wider.shape == (kernel.shape[0], 1003)
+    assert np.array_equal(wider[:, :1000], kernel)
+    assert np.array_equal(longer[:1000], bias)
+    last = extended.get_layer(name)
+    logits = np.asarray(keras.Model(extended.input, last.input)(drawn.image)) @ wider + longer
+    known = drawn.outputs["logits"]
+    assert np.abs(logits[:, :1000] - known).max() < 1e-5 * np.abs(known).max()

@@ -1,4 +1,7 @@
-"""Batch normalisation folded into convolutions: the same numbers from fewer layers."""
+"""Batch normalisation folded into convolutions: the same numbers from fewer layers.
+
+The published networks are folded in test_networks, where they are drawn anyway.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,10 @@ import pytest
 import zoo
 from converters.planning.structures import load_structure
 from tests.support.forgetting import forget
-from tests.support.shares import NETWORKS, first_of_families
+from tests.support.goldens import norms
 from tests.support.weight_files import write_empty
-from tests.zoo.networks.test_networks import difference, first_image
-from tests.zoo.networks.test_networks import outputs_of as inner_outputs_of
-from zoo.practice.values import images
 
 layers = keras.layers
-
-# Batch normalisations, and how many are directly behind a convolution that nothing else reads.
-FOLDED = {
-    "vgg16": (0, 0),
-    "googlenet": (0, 0),
-    "inception_v3": (94, 0),
-    "inception_v4": (149, 149),
-    "resnet50": (53, 53),
-    "resnet101": (104, 104),
-    "resnet152": (155, 155),
-    "densenet121": (121, 59),
-    "densenet161": (161, 79),
-    "densenet169": (169, 83),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -41,34 +27,10 @@ def _forget() -> Iterator[None]:
     forget()
 
 
-def norms(model: keras.Model) -> list[str]:
-    """Return the names of a model's batch normalisations."""
-    return [layer.name for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
-
-
 def outputs_of(model: keras.Model, image: np.ndarray) -> list[np.ndarray]:
     """Return all that a model gives."""
     outputs = model(image)
     return [np.asarray(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
-
-
-@pytest.mark.parametrize("name", first_of_families(FOLDED))
-def test_networks_compute_the_same(name, practice_file):
-    """Features and logits are equal within 1e-5 of the largest; the model that was given stays whole.
-
-    All that have batch normalisation, and two that have none. Softmax makes of a difference between logits a
-    relative one between probabilities, so those may differ by a little more.
-    """
-    model = zoo.load(name, weights=practice_file(name), compile=False, data_format="channels_last")
-    fused = zoo.fuse(model)
-    there, folded = FOLDED[name]
-    assert len(norms(model)) == there
-    assert len(norms(fused)) == there - folded
-    assert fused.output_names == model.output_names
-    image = first_image(name, "channels_last")
-    expected = inner_outputs_of(model, NETWORKS[name], image)
-    for key, computed in inner_outputs_of(fused, NETWORKS[name], image).items():
-        assert difference(computed, expected[key]) < (2e-5 if key.startswith("probs") else 1e-5), key
 
 
 def lively(model: keras.Model) -> keras.Model:
@@ -87,22 +49,26 @@ def lively(model: keras.Model) -> keras.Model:
 
 @pytest.mark.parametrize(
     ("name", "structure", "there", "folded"),
-    [("inception_v3", "inception_v3_2017", 94, 94), ("inception_v4", "inception_v4_noscale", 149, 149)],
+    [
+        ("inception_v3", "inception_v3_2017", 94, 94),
+        pytest.param("inception_v4", "inception_v4_noscale", 149, 149, marks=pytest.mark.long),
+    ],
 )
 def test_other_releases_compute_the_same(name, structure, there, folded, tmp_path):
     """Those without gamma; Inception V3 of 2017 has its ReLUs behind the batch normalisation."""
     path = write_empty(tmp_path / "weights.h5", load_structure(structure), layout="tf")
-    model = lively(zoo.load(name, weights=path, compile=False, data_format="channels_last"))
+    size = (139, 139, 3)
+    model = lively(zoo.load(name, weights=path, input_shape=size, compile=False, data_format="channels_last"))
     fused = zoo.fuse(model)
     assert (len(norms(model)), len(norms(fused))) == (there, there - folded)
-    image = images(name)[:1].transpose(0, 2, 3, 1)
+    image = np.random.default_rng(3).normal(0, 1, (1, *size)).astype(np.float32)
     (computed,), (expected,) = outputs_of(fused, image), outputs_of(model, image)
     assert expected.std() > 0
     assert np.abs(computed - expected).max() < 1e-5 * np.abs(expected).max()
 
 
-def test_preprocessing_inside_stays():
-    """A model that takes pixels is fused as well, and still takes them."""
+def test_preprocessing_inside_stays_and_a_fused_model_saves_and_opens(tmp_path):
+    """A model that takes pixels is fused as well, and still takes them; it is made of standard layers."""
     model = zoo.load(
         "resnet50", weights=None, num_classes=3, input_shape=(32, 32, 3), include_preprocessing=True
     )
@@ -111,6 +77,8 @@ def test_preprocessing_inside_stays():
     raw = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     expected = np.asarray(model(raw))
     assert np.abs(fused(raw) - expected).max() < 1e-5 * np.abs(expected).max()
+    fused.save(tmp_path / "fused.keras")
+    assert np.array_equal(keras.saving.load_model(tmp_path / "fused.keras")(raw), fused(raw))
 
 
 def varied(model: keras.Model) -> keras.Model:
@@ -202,11 +170,3 @@ def test_layers_are_its_own_and_the_folded_ones_frozen():
     assert [layer.name for layer in fused.layers if layer.trainable_weights] == ["top"]
     fused.get_layer("top").kernel.assign(np.zeros((4, 2)))
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
-
-
-def test_a_fused_model_saves_and_opens(tmp_path):
-    """It is made of standard layers."""
-    model = zoo.fuse(zoo.load("resnet50", weights=None, input_shape=(32, 32, 3)))
-    model.save(tmp_path / "fused.keras")
-    image = np.random.default_rng(1).normal(0, 1, (1, 32, 32, 3)).astype(np.float32)
-    assert np.array_equal(keras.saving.load_model(tmp_path / "fused.keras")(image), model(image))

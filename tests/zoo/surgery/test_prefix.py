@@ -1,9 +1,7 @@
-"""Preprocessing inside the model: raw pixels in, the same numbers out, and a copy that opens anywhere."""
+"""Preprocessing inside the model: raw pixels in, the same numbers out; saved copies are in test_saving."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import keras
@@ -43,31 +41,6 @@ def test_every_recipe_does_what_preprocess_input_does(recipe, data_format):
     expected = apply_recipe(recipe, raw, data_format)
     for given in (raw, raw.astype(np.float32)):
         assert np.abs(model(given) - expected).max() <= 1e-6 * np.abs(expected).max()
-
-
-REOPEN = """
-import sys
-import keras, numpy
-model = keras.saving.load_model(sys.argv[1])
-numpy.save(sys.argv[3], numpy.asarray(model(numpy.load(sys.argv[2]))))
-assert not [name for name in sys.modules if name.split(".")[0] in ("zoo", "converters")]
-"""
-
-
-def test_a_saved_model_takes_raw_pixels_where_this_package_is_not(tmp_path):
-    """Opened by Keras alone, it gives for raw pixels what the plain model gives for prepared ones."""
-    raw = pixels(1, 32, 32, 3)
-    model = zoo.load(
-        "resnet50", weights=None, num_classes=3, input_shape=(32, 32, 3), include_preprocessing=True
-    )
-    plain = zoo.load("resnet50", weights=None, num_classes=3, input_shape=(32, 32, 3))
-    plain.set_weights(model.get_weights())
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "raw.npy", raw)
-    arguments = [str(tmp_path / name) for name in ("model.keras", "raw.npy", "out.npy")]
-    subprocess.run([sys.executable, "-c", REOPEN, *arguments], check=True, cwd=tmp_path)
-    expected = np.asarray(plain(zoo.preprocess_input("resnet50", raw)))
-    assert np.abs(np.load(tmp_path / "out.npy") - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize("value", [1, None, "caffe"])
