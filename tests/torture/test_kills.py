@@ -24,8 +24,8 @@ from tests.support.hosts import FaultyServer
 from zoo import practice
 from zoo.practice import overlay
 
-ROUNDS = int(os.environ.get("ZOO_TORTURE_ROUNDS", "6"))
-PROCESSES = int(os.environ.get("ZOO_TORTURE_PROCESSES", "6"))
+ROUNDS = int(os.environ.get("ZOO_TORTURE_ROUNDS", "4"))
+PROCESSES = int(os.environ.get("ZOO_TORTURE_PROCESSES", "4"))
 SEED = int(os.environ.get("ZOO_TORTURE_SEED", "0"))
 
 NETWORK = "densenet121"
@@ -161,7 +161,7 @@ def test_after_a_kill_the_next_call_finishes(arena: Arena, tmp_path: Path, backe
 def test_several_kills_in_a_row_are_no_worse(arena: Arena, tmp_path: Path) -> None:
     """What each of them left is found by the next."""
     chance = random.Random(f"{SEED} row")
-    for _ in range(max(ROUNDS // 10, 3)):
+    for _ in range(max(ROUNDS // 10, 2)):
         kill_somewhere(arena.start(tmp_path / "home", "tf"), tmp_path / "home", chance, 30_000_000)
         arena.check(tmp_path / "home")
     arena.finish(arena.start(tmp_path / "home", "tf"), "tf")
