@@ -19,6 +19,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError, ZooError
@@ -129,9 +130,34 @@ def predicted(model: keras.Model, batches: Batches, *, verbose: int = 0) -> NDAr
         Shape (N, outputs), float32.
     """
     batches.replicas = replicas_of(model)
+    is_plain = keras.backend.backend() == "tensorflow" and batches.replicas == 1
     with scope(model), redirect_stdout(sys.stderr):
-        found = np.asarray(model.predict(batches.inputs(), verbose=verbose), np.float32)
+        found = (_traced_once if is_plain else _by_keras)(model, batches, verbose)
     return found if batches.replicas == 1 else found[batches.own]
+
+
+def _by_keras(model: keras.Model, batches: Batches, verbose: int) -> NDArray[np.float32]:
+    return np.asarray(model.predict(batches.inputs(), verbose=verbose), np.float32)
+
+
+def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[np.float32]:
+    """Return what a model gives, its graph made for batches of any size.
+
+    Keras makes one for whole batches and another for the last, which takes seconds for a deep network.
+    """
+    inputs = batches.inputs()
+    step = tf.function(
+        functools.partial(model, training=False),
+        input_signature=[inputs.element_spec],
+        jit_compile=model.jit_compile,
+        autograph=False,
+    )
+    shown = keras.utils.Progbar(len(batches), verbose=verbose)
+    found = []
+    for rows in inputs:
+        found.append(np.asarray(step(rows), np.float32))
+        shown.add(1)
+    return np.concatenate(found)
 
 
 def image_size(model: keras.Model) -> Size:

@@ -16,7 +16,7 @@ import zoo
 from tests.support.small_network import small_network, some_digits
 from zoo import finetuning
 from zoo.errors import ArgumentError
-from zoo.finetuning.batches import Preparation
+from zoo.finetuning.batches import ImageBatches, Preparation
 from zoo.finetuning.data import from_arrays, from_folder
 from zoo.finetuning.features import (
     FeaturesError,
@@ -24,6 +24,7 @@ from zoo.finetuning.features import (
     dissect,
     extract,
     image_size,
+    predicted,
     preparation_for,
     save_features,
 )
@@ -177,16 +178,15 @@ def test_models_of_no_certain_size_are_refused(shape):
 class Counted:
     """Counts the images that go through a model."""
 
-    def __init__(self, monkeypatch, body):
+    def __init__(self, monkeypatch):
         self.count = 0
-        predict = body.predict
 
-        def counting(inputs, **options):
-            found = predict(inputs, **options)
+        def counting(model, batches, **options):
+            found = predicted(model, batches, **options)
             self.count += len(found)
             return found
 
-        monkeypatch.setattr(body, "predict", counting)
+        monkeypatch.setattr("zoo.finetuning.features.predicted", counting)
 
 
 def test_features_are_what_the_model_gives():
@@ -199,10 +199,29 @@ def test_features_are_what_the_model_gives():
     assert np.allclose(found, expected, atol=1e-4)
 
 
+def test_a_graph_is_made_once_for_whole_batches_and_the_last():
+    """And gives what Keras' ``predict`` gives, to the bit."""
+    traced = []
+
+    class Seen(keras.layers.Layer):
+        def call(self, inputs):
+            traced.append(inputs.shape)
+            return inputs
+
+    small = small_network()
+    model = keras.Model(small.input, Seen()(small.output))
+    batches = ImageBatches(some_digits(20), RAW, batch_size=8)
+    traced.clear()
+    found = predicted(model, batches)
+    assert traced == [(None, 10)]
+    assert found.shape == (20, 10)
+    assert np.array_equal(found, model.predict(batches.inputs(), verbose=0))
+
+
 def test_features_are_computed_once(tmp_path, monkeypatch):
     """What was computed for other images among these is taken from the disk, in any order."""
     body = dissect(small_network()).body
-    counted = Counted(monkeypatch, body)
+    counted = Counted(monkeypatch)
     pictures = some_digits(9)
     first = extract(body, pictures.subset(np.arange(5)), RAW, cache=tmp_path)
     assert counted.count == 5
@@ -272,7 +291,7 @@ def test_features_are_computed_anew_when_anything_changed(tmp_path, monkeypatch,
         body.get_layer("rectified").negative_slope = np.float32(0.1)
     else:
         pictures = some_digits(4, seed=1)
-    counted = Counted(monkeypatch, body)
+    counted = Counted(monkeypatch)
     extract(body, pictures, preparation, cache=tmp_path)
     assert counted.count == 4
 
