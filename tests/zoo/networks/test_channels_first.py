@@ -11,8 +11,9 @@ from tests.support.forgetting import forget
 from tests.support.goldens import check
 from tests.support.shares import FIRST_OF_FAMILY, NETWORKS
 
-LONG = ("inception_v3", "inception_v4")
-"""GoogLeNet's modules are theirs, and for the others test_families looks at every layer's axis."""
+LONG = ("vgg16", "inception_v3", "inception_v4", "densenet121")
+"""ResNet has the padding, the sums and the normalisation of these, GoogLeNet the modules; for all of them
+test_families looks at every layer's axis."""
 
 
 @pytest.fixture(autouse=True)

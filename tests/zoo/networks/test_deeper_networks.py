@@ -1,8 +1,7 @@
 """Networks that are not the first of their family: what they compute is what they did.
 
-ResNet-101 has other names and, in part, other layers than ResNet-50; all others differ from the first of
-their family in depth and width alone, which test_families looks at. Those are read in long tests, and in long
-tests all that is asked of the first of a family in test_networks is asked of these.
+What each computes from its published file is asked in every run; all else that is asked of the first of a
+family in test_networks is asked of these in long tests.
 """
 
 from __future__ import annotations
@@ -15,11 +14,7 @@ from tests.support.forgetting import forget
 from tests.support.goldens import FOLDED, Drawn, check, compare_all
 from tests.support.shares import FIRST_OF_FAMILY, NETWORKS
 
-OTHERS = [
-    pytest.param(name, marks=() if name == "resnet101" else pytest.mark.long)
-    for name in NETWORKS
-    if name not in FIRST_OF_FAMILY.values()
-]
+OTHERS = [name for name in NETWORKS if name not in FIRST_OF_FAMILY.values()]
 
 
 @pytest.fixture(scope="module", params=OTHERS)

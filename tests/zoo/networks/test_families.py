@@ -232,6 +232,7 @@ def test_keras_global_channel_order_does_not_matter(name, setting, data_format):
     assert model.output.shape == (None, facts(name, network.default_graph.name).channels)
 
 
+@pytest.mark.long
 def test_inception_v3_of_2017_is_that_of_keras_applications():
     """With the same weights, in the order of creation, both give the same features and probabilities."""
     network = NETWORKS["inception_v3"]

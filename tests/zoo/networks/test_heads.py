@@ -214,7 +214,8 @@ def test_fit_takes_labels_in_every_form(practice_file):
     forget()
 
 
-@pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("eager", [True, False])
 def test_channels_first_trains_too(eager, monkeypatch):
     """One step in channels-first order, compiled or not, changes the first kernel."""
     turn_convolutions(monkeypatch)

@@ -509,7 +509,9 @@ def cached(tmp_path: Path) -> list[str]:
     ("name", "arguments", "expected"),
     [
         ("googlenet", {}, ["googlenet-th.h5"]),
-        ("densenet121", {"num_classes": 2}, ["densenet121-tf-flyyufelix.h5"]),
+        pytest.param(
+            "densenet121", {"num_classes": 2}, ["densenet121-tf-flyyufelix.h5"], marks=pytest.mark.long
+        ),
         ("vgg16", {"num_classes": 0}, ["vgg16-tf-notop-v0.1.h5"]),
     ],
 )
