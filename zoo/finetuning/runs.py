@@ -129,42 +129,40 @@ def finetune(
     finished = _finished(settings, wish, strategy, asked, sources)
     if finished is not None:
         return finished
-    seed = settings.seed
-    learned, held_out = _divided(*sources, share=validation_share, seed=seed, size=size)
-    choice = _chosen(strategy, learned)
-    given = own_options(own, choice.strategy)
-    intended = Intended(network=network, weights=weights, train=learned, own=given)
-    _check_strategy_fits(choice.strategy, intended)
+    learned, held_out = _divided(*sources, share=validation_share, seed=settings.seed, size=size)
+    choice, given = _settled(strategy, own, learned, network=network, weights=weights)
     if choice.reason:
         _say(settings, f"strategy {choice.strategy}: {choice.reason}")
     source = provenance(network, weights, size, progress)
+    asked |= {"strategy": choice.strategy, "weights": _digest_in(source), **image_facts(learned, held_out)}
+    about = {"weights": source, "reason": choice.reason or None, "asked": asked}
     # So that what has no weights of its own starts the same way each time.
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(settings.seed)
     with context:
-        model = load_classifier(
-            name,
-            len(learned.classes),
-            size=size,
-            weights=weights,
-            dropout=dropout,
-            data_format=data_format,
-        )
-        about = {
-            **options.get("about", {}),
-            "weights": source,
-            "reason": choice.reason or None,
-            "asked": {
-                **asked,
-                "strategy": choice.strategy,
-                "weights": _digest_in(source),
-                **image_facts(learned, held_out),
-            },
+        drawn: dict[str, Any] = {
+            "size": size,
+            "weights": weights,
+            "dropout": dropout,
+            "data_format": data_format,
         }
+        model = load_classifier(name, len(learned.classes), **drawn)
         taken = STRATEGIES[choice.strategy]
         fresh = {"fresh_head": True} if taken.fresh_head else {}
-        chosen: dict[str, Any] = {**options, **fresh, **given, "about": about}
+        chosen: dict[str, Any] = {**options, **fresh, **given, "about": {**options.get("about", {}), **about}}
         result: Result = resolve_name(taken.function)(model, learned, held_out, **chosen)
         return result
+
+
+def _settled(
+    strategy: str, own: dict[str, Any], learned: Pictures, *, network: Architecture, weights: Weights
+) -> tuple[Choice, dict[str, Any]]:
+    """Return the strategy that images, network and weights allow, and what it takes of its own."""
+    choice = _chosen(strategy, learned)
+    given = own_options(own, choice.strategy)
+    _check_strategy_fits(
+        choice.strategy, Intended(network=network, weights=weights, train=learned, own=given)
+    )
+    return choice, given
 
 
 def _own(options: Options, **named: object) -> dict[str, Any]:
