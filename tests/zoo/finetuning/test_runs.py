@@ -88,6 +88,7 @@ def test_a_number_of_layers_is_for_last_layers(arguments, capsys):
     )
 
 
+@pytest.mark.long
 def test_training_the_last_layers_of_a_network(arguments, practice_file):
     """From a published name on, with either way to write it, everything before stays as in the file."""
     photos = arguments[1]

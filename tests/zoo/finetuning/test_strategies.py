@@ -433,7 +433,7 @@ def whole():
 
 @pytest.mark.parametrize(
     ("phase", "number"),
-    [("pretrain", 2), pytest.param("finetune", 1, marks=pytest.mark.long), ("finetune", 2)],
+    [("pretrain", 2), *(pytest.param("finetune", number, marks=pytest.mark.long) for number in (1, 2))],
 )
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, whole, phase, number):
     """Whichever phase it was in, the result is that of a run in one go."""
