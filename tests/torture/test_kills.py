@@ -176,6 +176,7 @@ def test_of_many_processes_one_fetches(arena: Arena, tmp_path: Path) -> None:
     assert len([request for request in arena.server.requests if request.host == "content"]) == 1
 
 
+@pytest.mark.long
 def test_many_processes_without_locks_do_no_harm(arena: Arena, tmp_path: Path) -> None:
     """They may fetch it as often as they are; each gets the right file."""
     processes = [arena.start(tmp_path / "home", "tf", "-c", WITHOUT_LOCKS) for _ in range(PROCESSES)]

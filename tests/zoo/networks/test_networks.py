@@ -60,6 +60,7 @@ def test_a_file_converted_to_keras_3_computes_the_same(drawn, tmp_path):
     compare(drawn.network, outputs_of(drawn.model, drawn.network, drawn.image))
 
 
+@pytest.mark.long
 @of_each_family("densenet121")
 def test_a_folded_file_is_loaded_like_the_one_it_was_made_of(drawn, tmp_path):
     """``zoo.load`` takes a file of Keras 3 by its path, with its Scale layers folded."""
@@ -69,7 +70,7 @@ def test_a_folded_file_is_loaded_like_the_one_it_was_made_of(drawn, tmp_path):
     assert all(np.array_equal(*pair) for pair in zip(model.weights, drawn.model.weights, strict=True))
 
 
-@of_each_family()
+@of_each_family("googlenet", "resnet50", "densenet121")
 def test_a_file_converted_to_tensorflow(drawn, tmp_path):
     """Converted first, the network has the same arrays from a file for TensorFlow."""
     drawn.check_tensorflow(tmp_path / "network_tf.h5")
