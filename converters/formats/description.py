@@ -63,12 +63,12 @@ class Description:
         """Its name for people, which is the format of a container of plain arrays, or else its dialect."""
         return self.format or self.dialect
 
-    @property
+    @cached_property
     def weighted(self) -> tuple[Layer, ...]:
         """The layers that have arrays."""
         return tuple(layer for layer in self.layers if layer.arrays)
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The layers with arrays that are no wrappers or models, in the file's order."""
         return tuple(part for layer in self.layers for part in layer.parts)

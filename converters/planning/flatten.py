@@ -8,7 +8,8 @@ known, is a matter of the two ends of a conversion, never of who told it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -124,15 +125,24 @@ def learn_flattened(
         _by_config(description, layout),
     ):
         told = {**source, **told}
-    told = {name: found for name, found in told.items() if name in by_user or _fits(description, name, found)}
+    counts = _row_counts(description)
+    told = {name: found for name, found in told.items() if name in by_user or _fits(found, counts[name])}
     unknown = _by_order(description, layout, told)
     told = _with_vectors(description, told)
     return told, [*unknown, *_vectors_left(description, layout, told)]
 
 
-def _fits(description: Description, name: str, found: Flattened) -> bool:
+def _row_counts(description: Description) -> defaultdict[str, set[int]]:
+    """Return how many rows the layers of a name have; of another name there are none."""
+    counts: defaultdict[str, set[int]] = defaultdict(set)
+    for part in description.parts:
+        if _has_rows(part):
+            counts[part.name].add(_row_count_of(part))
+    return counts
+
+
+def _fits(found: Flattened, counts: Collection[int]) -> bool:
     """Return whether a map has as many values as a layer has rows; one that has not tells nothing."""
-    counts = {_row_count_of(part) for part in description.parts if part.name == name and _has_rows(part)}
     return found.rows is None or counts == {row_count(found.rows)}
 
 
