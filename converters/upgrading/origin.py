@@ -1,0 +1,92 @@
+"""What an old model is: which Keras wrote it, on what it ran, and in which order its maps are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from converters.arrays.form import Form, Kernels, Layout
+from converters.errors import ConversionError, Doubt
+from converters.formats.description import Description
+from converters.planning.facts import learn_kernels, learn_layout
+
+DEFAULT_LAYOUT: Layout = "tf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What an old model is.
+
+    Attributes:
+        description: The file that its weights are in.
+        version: The version of Keras, as numbers.
+        layout: The order of its maps, where a layer does not say its own.
+        kernels: How its kernels are stored.
+        theano: Whether it ran on Theano, which pads and pools otherwise than TensorFlow does.
+        turned: Whether it is to become channels last.
+        doubts: What had to be taken for granted.
+    """
+
+    description: Description
+    version: tuple[int, ...]
+    layout: Layout
+    kernels: Kernels
+    theano: bool
+    turned: bool
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def keras1(self) -> bool:
+        """Whether Keras 1 or an older one wrote it."""
+        return self.version < (2,)
+
+    @property
+    def source(self) -> Form:
+        """The form of its weights."""
+        return Form(layout=self.layout, kernels=self.kernels)
+
+
+def learn_origin(
+    description: Description,
+    *,
+    version: tuple[int, ...],
+    backend: str | None,
+    turned: bool,
+) -> Origin:
+    """Return what an old model is.
+
+    Args:
+        description: The file that its weights are in.
+        version: The version of Keras that the file or the configuration says.
+        backend: The backend that the configuration says, which a weights file may not.
+        turned: Whether it is to become channels last.
+
+    Raises:
+        ConversionError: If nothing tells the version.
+    """
+    if not version:
+        text = "neither the file nor its configuration says which version of Keras wrote it"
+        raise ConversionError(f"{description.path}: {text}; say it (--keras-version, keras_version=)")
+    layout = learn_layout(description)
+    kernels = learn_kernels(description, layout)
+    told = kernels is not None and kernels.source != "assumed"
+    ran = description.backend or backend
+    value: Kernels = kernels.value if kernels is not None and told else "th" if ran == "theano" else "tf"
+    record = description.record
+    theano = record.source.kernels == "th" if record is not None else value == "th"
+    doubts = () if told or ran is not None or not _matters(description) else (Doubt(_ASSUMED),)
+    return Origin(
+        description=description,
+        version=version,
+        layout=layout.value if layout else DEFAULT_LAYOUT,
+        kernels=value,
+        theano=theano,
+        turned=turned,
+        doubts=doubts,
+    )
+
+
+_ASSUMED = "nothing tells on which backend the model ran: taken for TensorFlow"
+
+
+def _matters(description: Description) -> bool:
+    return bool(description.weighted)

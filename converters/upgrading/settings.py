@@ -1,0 +1,123 @@
+"""What the settings of old layers were called, and what they were where a version did not write them down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from converters.layers.config import Setting
+from converters.limits import clipped
+from converters.upgrading.graph import Node
+
+
+class Missing(Enum):
+    """What to do where no version's name of a setting is there."""
+
+    REFUSE = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """A setting of an old layer.
+
+    Attributes:
+        called: What it was called, today's name first; several names together make up a list.
+        default: What it was where a version did not know it.
+        only: What it may be, if other values have no place today.
+    """
+
+    called: tuple[str | tuple[str, ...], ...]
+    default: Setting = Missing.REFUSE
+    only: tuple[Setting, ...] | None = None
+
+
+def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str], None]) -> dict[str, Setting]:
+    """Return the settings of a layer under today's names.
+
+    Args:
+        node: The layer.
+        arguments: Its settings by today's names.
+        told: Called with each setting that is left out and may have mattered in training.
+
+    Raises:
+        Refused: If one is missing, has a value without a place today, or is not known at all.
+    """
+    settings = node.settings
+    said = {name: _one(node, argument) for name, argument in arguments.items()}
+    known = {key for argument in arguments.values() for names in argument.called for key in _keys(names)}
+    for key, value in settings.items():
+        if key in known or _SILENT.fullmatch(key):
+            continue
+        if not _TRAINING.fullmatch(key):
+            raise node.refuse(f"its setting {clipped(key)} ({_shown(value)}) has no place")
+        if value not in (None, 0, 0.0, False):
+            told(key)
+    return said
+
+
+def _keys(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _one(node: Node, argument: Argument) -> Setting:
+    for names in argument.called:
+        found = [node.settings[key] for key in _keys(names) if node.settings.get(key) is not None]
+        if len(found) == len(_keys(names)):
+            value = whole(found[0] if isinstance(names, str) else found)
+            break
+    else:
+        value = argument.default
+    shown = argument.called[0] if isinstance(argument.called[0], str) else argument.called[0][0]
+    if value is Missing.REFUSE:
+        raise node.refuse(f"it does not say its {shown}")
+    if argument.only is not None and value not in argument.only:
+        raise node.refuse(f"its setting {shown} is {_shown(value)}")
+    return value
+
+
+def whole(value: Setting) -> Setting:
+    """Return a setting with integers where Keras 1 wrote ``64.0``, and the number of an array of one."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return int(value)
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    if isinstance(value, Mapping) and value.get("type") == "ndarray":
+        return value.get("value")
+    return value
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
+    return (
+        f"{type(value).__name__} of {len(value)}" if isinstance(value, dict | list) else clipped(str(value))
+    )
+
+
+# What says nothing of what a trained layer computes: names, how it was built and initialised, how its
+# computation was arranged, and what its inputs are, which the network says.
+_SILENT = re.compile(
+    r"name|trainable|dtype|input_dtype|batch_input_shape|batch_shape|input_shape|input_length|batch_size"
+    r"|input_dim|.*_initializer|.*_init|init|unit_forget_bias|consume_less|implementation|momentum"
+    r"|weights|cache_enabled|class_name|synchronized|seed"
+)
+# What works in training alone.
+_TRAINING = re.compile(
+    r".*_regularizer|.*_constraint|.*_lr_multiplier|W_learning_rate_multiplier|dropout|beta_decay"
+)
+
+
+def sizes(value: Setting, count: int) -> list[int] | None:
+    """Return one number for each axis of space; None if a setting has another number of them."""
+    found = value if isinstance(value, list) else [value] * count
+    return list(found) if len(found) == count and all(isinstance(n, int) for n in found) else None
+
+
+def flat(value: Setting) -> Iterator[Setting]:
+    """Yield the numbers of a nested list."""
+    if isinstance(value, list):
+        for item in value:
+            yield from flat(item)
+    else:
+        yield value

@@ -1,0 +1,335 @@
+"""One use of an old layer, and what draws today's layers for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from converters.arrays.form import Layout, Shape
+from converters.arrays.planned import Output
+from converters.arrays.rows import Flattened
+from converters.layers.config import ORDER_KEYS, ORDERS, Setting
+from converters.layers.model import Part
+from converters.limits import clipped
+from converters.upgrading.drawing import Call, Drawing, Drawn, Value, Values, channels_last, straight, written
+from converters.upgrading.graph import Network, Node
+from converters.upgrading.origin import Origin
+from converters.upgrading.refusing import Refused
+from converters.upgrading.store import Store
+from converters.upgrading.today import TODAY, Sizes
+
+_STEPWISE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
+# What takes a mask and does with it what older versions did.
+_TAKES_MASK = frozenset((*_STEPWISE, "Embedding"))
+ACTIVATIONS = frozenset(
+    [
+        "linear",
+        "relu",
+        "tanh",
+        "sigmoid",
+        "hard_sigmoid",
+        "softmax",
+        "softplus",
+        "softsign",
+        "elu",
+        "selu",
+        "exponential",
+        "swish",
+        "gelu",
+    ]
+)
+"""What today's Keras calls by the same name as the older versions did, and computes as they did."""
+HARD = "hard_sigmoid"
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What is told of a layer: what was composed for it, what was left out, what is not as it was.
+
+    Attributes:
+        composed: For each old layer that takes more than one of today's, or scaled arrays, how.
+        dropped: Settings that were left out, by layer.
+        classes: The class of each old layer that was looked at.
+        drawn: The classes of today's layers that were drawn for it.
+    """
+
+    classes: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, list[str]] = field(default_factory=dict)
+    composed: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Use:
+    """One use of an old layer.
+
+    Attributes:
+        node: The layer.
+        said: Its settings, under the names that they have in :data:`converters.upgrading.classes.UPGRADES`.
+        values: What comes in.
+        drawing: What is drawn into.
+        store: The arrays.
+        report: What is told.
+        sketch: Draws the network of a layer that holds one.
+        upgrade: Draws a layer that lies in this one.
+        timewise: For what lies in a TimeDistributed, what that does.
+    """
+
+    node: Node
+    said: Mapping[str, Setting]
+    values: tuple[Value, ...]
+    drawing: Drawing
+    store: Store
+    report: Report
+    sketch: Callable[[Network, Sequence[Value], str], Drawing]
+    upgrade: Callable[[Use], Value]
+    timewise: Timewise | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What the model is."""
+        return self.store.origin
+
+    @property
+    def value(self) -> Value:
+        """The one value that comes in.
+
+        Raises:
+            Refused: If there are several.
+        """
+        if len(self.values) != 1:
+            raise self.refuse(f"{len(self.values)} values feed it, which is not carried over")
+        return self.values[0]
+
+    @property
+    def name(self) -> str:
+        """Its name, as today's Keras allows it: without ``/``."""
+        return (self.timewise.node if self.timewise else self.node).name.replace("/", "__")
+
+    @property
+    def layout(self) -> Layout:
+        """The order of the maps that it works on, which it says itself or shares with its model."""
+        said = next((self.node.settings[key] for key in ORDER_KEYS if self.node.settings.get(key)), None)
+        if said in (None, "default"):
+            return self.origin.layout
+        found: list[Layout] = [layout for layout, names in ORDERS.items() if said in names]
+        if not found:
+            raise self.refuse(f"it says the order {clipped(str(said))}")
+        return found[0]
+
+    def refuse(self, why: str) -> Refused:
+        """Return what to raise if the layer cannot be drawn."""
+        return self.node.refuse(why)
+
+    def tell(self, how: str) -> None:
+        """Note how the layer is composed."""
+        self.report.composed[self.node.name] = how
+
+    # Drawing
+
+    def draw(
+        self,
+        class_name: str,
+        settings: Mapping[str, Any],
+        *values: Value,
+        suffix: str = "",
+        arrays: Mapping[str, Values] | None = None,
+        axes: Shape | None = None,
+        call: Mapping[str, Any] | None = None,
+        inside: Drawing | None = None,
+    ) -> Value:
+        """Draw one of today's layers, or one more call of it if the old layer is used again.
+
+        Args:
+            class_name: Its class.
+            settings: Its configuration, but for its name and type.
+            values: What feeds it.
+            suffix: What is put behind the old layer's name for its own; empty for the layer that counts.
+            arrays: Its arrays, by their paths below its group.
+            axes: How the axes of what it gives stand to those of the old value; by default as its first
+                input's.
+            call: What is said in the call besides.
+            inside: The model in it.
+        """
+        masked = self._masked(class_name, settings, values)
+        name = f"{self.name}{suffix}"
+        full = {
+            **self._own(name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__"))
+        }
+        full |= settings
+        if class_name == "Pad":
+            full.pop("trainable"), full.pop("dtype")
+        outer = self.timewise
+        if outer is not None:
+            values = tuple(outer.whole(value) for value in values)
+            arrays = {f"layer/{path}": array for path, array in (arrays or {}).items()}
+            full = {**self._own(name), "layer": written(class_name, full)}
+            class_name = "TimeDistributed"
+        drawn = self._drawn(name, class_name, full, arrays or {}, inside)
+        drawn.calls.append(Call(values=values, listed=len(values) > 1, said=dict(call or {})))
+        if inside is not None and class_name == "Model":
+            shape = inside.outputs[0].shape
+        elif inside is not None:
+            shape = (*values[0].shape[:2], *inside.outputs[0].shape[1:])
+        else:
+            shape = TODAY[class_name].shape(full, [value.shape for value in values])
+        if any(size is not None and size < 1 for size in shape):
+            raise self.refuse(f"it would give a result of shape {shape}")
+        result = Value(
+            layer=name, call=len(drawn.calls) - 1, shape=shape, axes=straight(len(shape) - 1), masked=masked
+        )
+        if outer is not None:
+            result = outer.once(result)
+        wanted = axes if axes is not None else self._same_axes(values, result)
+        return replace(result, axes=wanted)
+
+    def _same_axes(self, values: Sequence[Value], result: Value) -> Shape:
+        first = values[0] if values else None
+        if self.timewise is not None and first is not None:
+            first = self.timewise.once(first)
+        return first.axes if first is not None and first.rank == result.rank else straight(result.rank)
+
+    def _own(self, name: str) -> dict[str, Any]:
+        trainable = self.node.settings.get("trainable")
+        return {"name": name, "trainable": trainable is not False, "dtype": "float32"}
+
+    def _drawn(
+        self,
+        name: str,
+        class_name: str,
+        settings: Mapping[str, Any],
+        arrays: Mapping[str, Values],
+        inside: Drawing | None,
+    ) -> Drawn:
+        known = self.drawing.layers.get(name)
+        if known is None or known.origin != self.node.name:
+            drawn = Drawn(
+                name=name,
+                class_name=class_name,
+                settings=settings,
+                arrays=arrays,
+                inside=inside,
+                origin=self.node.name,
+            )
+            self.report.drawn.setdefault(self.node.name, []).append(class_name)
+            return self.drawing.add(drawn)
+        if known.settings != settings or known.class_name != class_name:
+            raise self.refuse(
+                "it is used on inputs of several sizes, for which it would be drawn differently"
+            )
+        return known
+
+    def _masked(self, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> bool:
+        if class_name == "Masking" or settings.get("mask_zero"):
+            return True
+        if not any(value.masked for value in values):
+            return False
+        if class_name in _STEPWISE:
+            if class_name == "Bidirectional" and settings["layer"]["config"]["return_sequences"]:
+                raise self.refuse("it gives sequences of masked steps, which today's Keras sets to zero")
+            return bool(settings.get("return_sequences"))
+        if class_name not in _TAKES_MASK and (class_name not in TODAY or not TODAY[class_name].passes_mask):
+            raise self.refuse("masked steps flow into it, and it is drawn with layers that carry no mask on")
+        return True
+
+    # Axes
+
+    def turned(self, value: Value, axes: Shape) -> Value:
+        """Return a value with its axes in another order, which takes a Permute unless it has it already."""
+        if value.axes == axes:
+            return value
+        if value.masked:
+            raise self.refuse("masked steps flow into it, and their axes would have to be turned")
+        dims = [value.axes.index(axis) + 1 for axis in axes]
+        name = self.drawing.unused(f"{self.name}_axes")
+        return self.draw("Permute", {"dims": dims}, value, suffix=name.removeprefix(self.name), axes=axes)
+
+    def straight(self, value: Value) -> Value:
+        """Return a value as it stands in the old network."""
+        return self.turned(value, straight(value.rank))
+
+    def mapped(self, value: Value, *, before: int = 0) -> Value:
+        """Return a map as today's layers take it here: channels last, whatever the old layer's order.
+
+        TensorFlow convolves channels first on no CPU, and on no device faster.
+
+        Args:
+            value: The map.
+            before: How many axes stand before those of the map: one for sequences of maps.
+        """
+        if self.layout == "tf":
+            return self.straight(value)
+        inner = channels_last(value.rank - before)
+        return self.turned(value, (*range(before), *(axis + before for axis in inner)))
+
+    def by_place(self) -> tuple[Value, bool]:
+        """Return what comes in for a layer with arrays of its shape, and whether these are turned."""
+        value = self.value
+        if self.layout == "th" and value.rank > 1 and value.axes == channels_last(value.rank):
+            return value, True
+        return self.straight(value), False
+
+    def aligned(self) -> tuple[Value, ...]:
+        """Return what comes in with the axes of all in one order."""
+        turned = [value.axes for value in self.values if value.axes != straight(value.rank)]
+        axes = turned[0] if turned else None
+        return tuple(
+            self.turned(value, axes) if axes is not None and len(axes) == value.rank else self.straight(value)
+            for value in self.values
+        )
+
+    def activated(self, value: Value, name: str, *, suffix: str = "") -> Value:
+        """Return a value behind an activation of its own layer."""
+        if name == "softmax":
+            value = self.straight(value)
+        return self.draw("Activation", {"activation": name}, value, suffix=suffix)
+
+    # Arrays
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return the layer's arrays: one part, or the two of a Bidirectional."""
+        return self.store.of(self.node)
+
+    def arrays(
+        self, *, last: bool = False, rows: Flattened | None = None, scaled: str | bool = False
+    ) -> dict[str, Output]:
+        """Return what becomes of the layer's arrays, by their roles; see :meth:`Store.arrays`."""
+        (part,) = self.parts()
+        return self.store.arrays(part, self.node, layout=self.layout, last=last, rows=rows, scaled=scaled)
+
+    def numbered(self, arrays: Mapping[str, Values], *roles: str, place: str = "vars") -> dict[str, Values]:
+        """Return arrays by their paths below the layer's group, in the order of today's layer.
+
+        Args:
+            arrays: The arrays by their roles.
+            roles: The roles that the layer must have, and no others.
+            place: Where they lie.
+        """
+        if set(arrays) != set(roles):
+            missing = [role for role in roles if role not in arrays] or list(arrays)
+            raise self.refuse(f"its arrays should be {', '.join(roles)} (see {missing[0]})")
+        return {f"{place}/{number}": arrays[role] for number, role in enumerate(roles)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timewise:
+    """What a TimeDistributed does: what lies in it sees one step at a time.
+
+    Attributes:
+        node: The wrapper.
+        steps: The number of steps.
+    """
+
+    node: Node
+    steps: int | None
+
+    def once(self, value: Value) -> Value:
+        """Return a sequence as one step of it."""
+        axes = tuple(axis - 1 for axis in value.axes[1:])
+        return replace(value, shape=(value.shape[0], *value.shape[2:]), axes=axes)
+
+    def whole(self, value: Value) -> Value:
+        """Return one step as the sequence."""
+        shape: Sizes = (value.shape[0], self.steps, *value.shape[1:])
+        return replace(value, shape=shape, axes=(0, *(axis + 1 for axis in value.axes)))
