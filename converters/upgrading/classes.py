@@ -197,6 +197,8 @@ def _conv_lstm(use: Use) -> Value:
         **_recurrent_settings(use),
     }
     del settings["units"], settings["unroll"]
+    if "softmax" in (settings["activation"], settings["recurrent_activation"]):
+        raise use.refuse("its activation is softmax")
     arrays = use.arrays(scaled=_scaled_gates(use))
     use.numbered(arrays, *_recurrent_roles(use))
     axes = value.axes if use.said["return_sequences"] else tuple(axis - 1 for axis in value.axes[1:])
@@ -303,7 +305,7 @@ def _activation(use: Use) -> Value:
     name, value = activation_of(use), use.value
     if name == HARD:
         use.tell("its input is multiplied by 1.2, so that today's hard_sigmoid gives what the older one gave")
-        value = use.draw("Rescaling", {"scale": 1.2}, value, suffix="_scaled")
+        value = use.draw("Rescaling", {"scale": 1.2, "offset": 0.0}, value, suffix="_scaled")
     return use.activated(value, name)
 
 
@@ -389,7 +391,7 @@ def _batch_normalization(use: Use) -> Value:
     arrays = use.arrays()
     named = use.numbered(arrays, *roles, "moving_mean", "moving_variance")
     if mode == 1:
-        return compose.normalized_by_sample(use, value, arrays)
+        return compose.normalized_by_sample(use, arrays)
     settings = {
         "axis": moved_axis(use, value, axis if mode == 0 else -1),
         "epsilon": use.said["epsilon"],
@@ -398,6 +400,8 @@ def _batch_normalization(use: Use) -> Value:
         "momentum": use.node.settings.get("momentum", 0.99),
     }
     if mode == 2:
+        # A frozen one would take the running statistics all the same.
+        settings["trainable"] = True
         use.tell("it normalises with the statistics of the batch at hand, as if it were being trained")
     return use.draw(
         "BatchNormalization", settings, value, arrays=named, call={"training": True} if mode == 2 else None
@@ -546,7 +550,7 @@ def _bidirectional(use: Use) -> Value:
         place = f"{way}_layer/cell/vars"
         arrays |= below.numbered(found, *_recurrent_roles(below), place=place)
     name = inner.name.replace("/", "__")
-    layer = written(class_name, {"name": name, "trainable": True, "dtype": "float32", **settings})
+    layer = written(class_name, {"name": name, "dtype": "float32", **settings})
     mode = use.said["merge_mode"]
     rank = 2 if below.said["return_sequences"] else 1
     return use.draw(

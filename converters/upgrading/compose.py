@@ -304,9 +304,35 @@ def einsum(
     )
 
 
-def normalized_by_sample(use: Use, value: Value, arrays: Mapping[str, Output]) -> Value:
-    """Refuse mode 1 of a BatchNormalization: (x - m) / (sqrt(v + epsilon) + epsilon), by the last axis."""
-    raise use.refuse("its mode is 1, which adds epsilon twice: no layer of today's does")
+def normalized_by_sample(use: Use, arrays: Mapping[str, Output]) -> Value:
+    """Draw mode 1 of a BatchNormalization: (x - m) / (sqrt(v + e) + e), m and v along the last axis.
+
+    Today's LayerNormalization adds e once, so this takes operations. The running statistics that the layer
+    has all the same are used by no one.
+    """
+    value = use.straight(use.value)
+    places, size = _places(value), value.shape[-1]
+    kept = {role: output for role, output in arrays.items() if role in ("gamma", "beta")}
+    if set(kept) != {"gamma", "beta"} or size is None or use.timewise is not None:
+        raise use.refuse("its mode is 1, in a TimeDistributed or without gamma and beta")
+    use.store.drop(output for role, output in arrays.items() if role not in kept)
+    use.tell(
+        "(x - mean) / (sqrt(variance + epsilon) + epsilon), of operations, without its running statistics"
+    )
+    along = {"axis": -1, "keepdims": True}
+    more = {"scale": 1.0, "offset": use.said["epsilon"]}
+    mean = use.draw("Mean", along, value, suffix="_mean", axes=value.axes)
+    centred = use.draw("Subtract", {}, value, mean, suffix="_centred")
+    square = use.draw("Multiply", {}, centred, centred, suffix="_square")
+    variance = use.draw("Mean", along, square, suffix="_variance", axes=value.axes)
+    root = use.draw("Sqrt", {}, use.draw("Rescaling", more, variance, suffix="_positive"), suffix="_root")
+    deviation = use.draw("Rescaling", more, root, suffix="_deviation")
+    quotient = use.draw("Divide", {}, centred, deviation, suffix="_quotient", axes=value.axes)
+    last = places[-1]
+    shape = _known(use, value)
+    return einsum(
+        use, f"b{places},{last}->b{places}", shape, quotient, use.numbered(kept, "gamma", "beta"), bias=last
+    )
 
 
 def highway(use: Use) -> Value:
@@ -390,8 +416,57 @@ def _check_places(use: Use, arrays: Mapping[str, Output], shape: Sequence[int]) 
 
 
 def srelu(use: Use) -> Value:
-    """Refuse an SReLU: its thresholds count in several places, and no layer of today's shifts by an array."""
-    raise use.refuse("its two thresholds shift each place, for which today's Keras has no layer")
+    """Draw an SReLU: l + min(p, t) + a relu(d - t), with d = x - l and p = d where d > 0, else c d.
+
+    Its arrays are l = t_left, c = a_left, t = |t_right| and a = a_right, one value for each place. Each is
+    the one row of an Embedding that is asked for row 0: so it stays an array of a layer, and is a value that
+    layers add and multiply. What is more: p = relu(d) - c relu(-d), and |t| the larger of t and -t.
+    """
+    value, last = use.by_place()
+    found, shape = use.arrays(last=last), _known(use, value)
+    use.numbered(found, *_SRELU)
+    _check_places(use, found, shape)
+    if use.timewise is not None:
+        raise use.refuse("it lies in a TimeDistributed")
+    use.tell("joined from its lines, each of its arrays the one row of an Embedding")
+    row = _row_zero(use, value, math.prod(shape))
+    left, slope, right, outer = (_as_value(use, found[role], row, shape, value) for role in _SRELU)
+    inner = use.draw("Subtract", {}, value, left, suffix="_inner")
+    above = use.draw("Activation", {"activation": "relu"}, inner, suffix="_above")
+    turned = use.draw("Rescaling", _MINUS, inner, suffix="_turned")
+    below = use.draw("Activation", {"activation": "relu"}, turned, suffix="_below")
+    lower = use.draw("Multiply", {}, slope, below, suffix="_lower")
+    middle = use.draw("Subtract", {}, above, lower, suffix="_middle")
+    threshold = use.draw(
+        "Maximum", {}, right, use.draw("Rescaling", _MINUS, right, suffix="_minus"), suffix="_threshold"
+    )
+    inside = use.draw("Minimum", {}, middle, threshold, suffix="_inside")
+    beyond = use.draw("Subtract", {}, inner, threshold, suffix="_beyond")
+    rest = use.draw("Activation", {"activation": "relu"}, beyond, suffix="_rest")
+    upper = use.draw("Multiply", {}, outer, rest, suffix="_upper")
+    return use.draw("Add", {}, left, inside, upper, axes=value.axes)
+
+
+_SRELU = ("t_left", "a_left", "t_right", "a_right")
+_MINUS = {"scale": -1.0, "offset": 0.0}
+
+
+def _row_zero(use: Use, value: Value, count: int) -> Value:
+    """Return the number of an Embedding's one row, for each image: 0 times the largest of its values."""
+    flat = use.draw("Reshape", {"target_shape": [count, 1]}, value, suffix="_flat", axes=(0, 1))
+    largest = use.draw("GlobalMaxPooling1D", {"data_format": LAST}, flat, suffix="_largest", axes=(0,))
+    return use.draw("Rescaling", {"scale": 0.0, "offset": 0.0}, largest, suffix="_row")
+
+
+def _as_value(use: Use, array: Output, row: Value, shape: Sequence[int], like: Value) -> Value:
+    """Return an array as a value: the one row of an Embedding."""
+    count = math.prod(shape)
+    settings = {"input_dim": 1, "output_dim": count, "mask_zero": False}
+    arrays: dict[str, Values] = {"vars/0": Enlarged(output=array, target_shape=(1, count))}
+    found = use.draw("Embedding", settings, row, suffix=f"_{array.role}", arrays=arrays, axes=(0, 1))
+    return use.draw(
+        "Reshape", {"target_shape": list(shape)}, found, suffix=f"_{array.role}_places", axes=like.axes
+    )
 
 
 LOCAL: Mapping[str, Argument] = {
@@ -442,8 +517,8 @@ def _local(use: Use, value: Value, found: Mapping[str, Output]) -> Value:
         raise use.refuse("its window is not one number for each axis, or its input's size is open")
     if math.prod(kernel) > _MOST_OFFSETS:
         raise use.refuse(f"its window has {math.prod(kernel)} places, which would take as many layers")
-    if name == HARD:
-        raise use.refuse("its activation is hard_sigmoid")
+    if name == HARD or (name == "softmax" and use.layout == "th" and len(space) > 1):
+        raise use.refuse(f"its activation is {name}")
     places = [(n - k) // s + 1 for n, k, s in zip(space, kernel, strides, strict=True)]
     roles = ["kernel", *(["bias"] if use.said["use_bias"] else [])]
     arrays = use.numbered({**found}, *roles)

@@ -103,7 +103,7 @@ def channels_last(rank: int) -> Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a layer: what is handed to it, one value or a list of them, and what is said besides."""
+    """One call of a layer: what is handed to it, as one list or each by itself, and what is said besides."""
 
     values: tuple[Value, ...]
     listed: bool
@@ -322,10 +322,7 @@ def _nodes(drawn: Drawn) -> list[dict[str, Any]]:
     if drawn.class_name == "InputLayer":
         return []
     return [
-        {
-            "args": [tensors if call.listed else tensors[0]],
-            "kwargs": dict(call.said),
-        }
+        {"args": [tensors] if call.listed else tensors, "kwargs": dict(call.said)}
         for call in drawn.calls
         for tensors in ([_tensor(value) for value in call.values],)
     ]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from converters.arrays.form import Form, Kernels, Layout
+from converters.arrays.form import Kernels, Layout
 from converters.errors import ConversionError, Doubt
 from converters.formats.description import Description
 from converters.planning.facts import learn_kernels, learn_layout
-
-DEFAULT_LAYOUT: Layout = "tf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +17,7 @@ class Origin:
     Attributes:
         description: The file that its weights are in.
         version: The version of Keras, as numbers.
-        layout: The order of its maps, where a layer does not say its own.
+        layout: The order of its maps, where a layer does not say its own; None if nothing tells it.
         kernels: How its kernels are stored.
         theano: Whether it ran on Theano, which pads and pools otherwise than TensorFlow does.
         turned: Whether it is to become channels last.
@@ -28,7 +26,7 @@ class Origin:
 
     description: Description
     version: tuple[int, ...]
-    layout: Layout
+    layout: Layout | None
     kernels: Kernels
     theano: bool
     turned: bool
@@ -38,11 +36,6 @@ class Origin:
     def keras1(self) -> bool:
         """Whether Keras 1 or an older one wrote it."""
         return self.version < (2,)
-
-    @property
-    def source(self) -> Form:
-        """The form of its weights."""
-        return Form(layout=self.layout, kernels=self.kernels)
 
 
 def learn_origin(
@@ -73,11 +66,14 @@ def learn_origin(
     value: Kernels = kernels.value if kernels is not None and told else "th" if ran == "theano" else "tf"
     record = description.record
     theano = record.source.kernels == "th" if record is not None else value == "th"
-    doubts = () if told or ran is not None or not _matters(description) else (Doubt(_ASSUMED),)
+    doubts: tuple[Doubt, ...] = (
+        () if told or ran is not None or not description.weighted else (Doubt(_ASSUMED),)
+    )
+    doubts += (Doubt(_CNTK),) if ran == "cntk" else ()
     return Origin(
         description=description,
         version=version,
-        layout=layout.value if layout else DEFAULT_LAYOUT,
+        layout=layout.value if layout else None,
         kernels=value,
         theano=theano,
         turned=turned,
@@ -86,7 +82,4 @@ def learn_origin(
 
 
 _ASSUMED = "nothing tells on which backend the model ran: taken for TensorFlow"
-
-
-def _matters(description: Description) -> bool:
-    return bool(description.weighted)
+_CNTK = "it ran on CNTK, which is taken to pad as TensorFlow does"

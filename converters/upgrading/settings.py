@@ -46,6 +46,7 @@ def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str],
         Refused: If one is missing, has a value without a place today, or is not known at all.
     """
     settings = node.settings
+    _check_type(node)
     said = {name: _one(node, argument) for name, argument in arguments.items()}
     known = {key for argument in arguments.values() for names in argument.called for key in _keys(names)}
     for key, value in settings.items():
@@ -56,6 +57,18 @@ def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str],
         if value not in (None, 0, 0.0, False):
             told(key)
     return said
+
+
+def _check_type(node: Node) -> None:
+    """Raise for a layer that does not compute with float32; what comes into an Embedding may be integers."""
+    said = node.settings.get("dtype")
+    name = (
+        said["config"].get("name")
+        if isinstance(said, Mapping) and isinstance(said.get("config"), Mapping)
+        else said
+    )
+    if name is not None and not (name == "float32" or re.match(r"u?int", str(name))):
+        raise node.refuse(f"its type is {_shown(name)}: only float32 is carried over")
 
 
 def _keys(names: str | tuple[str, ...]) -> tuple[str, ...]:

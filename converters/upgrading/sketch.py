@@ -119,7 +119,7 @@ class Sketch:
 
     def _wanted(self, network: Network, node: Node, rank: int) -> tuple[int, ...]:
         """Return how the axes of an input are to lie: as the first layer that works on maps takes them."""
-        found = preferred(network, Source(node.name, 0, 0), rank, self.store.origin.layout)
+        found = preferred(network, Source(node.name, 0, 0), rank, self.store.origin.layout or "tf")
         return found if self.store.origin.turned and found is not None else straight(rank)
 
     def _finish(self, network: Network, drawing: Drawing, values: Mapping[Source, Value]) -> None:

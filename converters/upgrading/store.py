@@ -61,13 +61,14 @@ class Store:
         """Give a layer its arrays, and those in it theirs."""
         leaves = list(_leaves(node))
         if layer is not None and len(leaves) == 1:
-            self._put(leaves[0], parts)
+            self._put(leaves[0][0], parts)
             return
         known = {own_name(part.name): part for part in parts}
         if len(known) < len(parts):
             raise node.refuse("two layers within it have arrays under one name")
-        for leaf in leaves:
-            self._put(leaf, [known.pop(name) for name in _names(leaf) if name in known])
+        for leaf, also in leaves:
+            names = [name for name in (*_names(leaf), *also) if name in known]
+            self._put(leaf, [known.pop(name) for name in names])
         if known:
             raise node.refuse(f"arrays of {clipped(next(iter(known)))} belong to no layer within it")
 
@@ -158,7 +159,7 @@ class Store:
 
     def _ends(self, layout: Layout, *, last: bool) -> Ends:
         origin = self.origin
-        source = replace(origin.source, layout=layout)
+        source = Form(layout=layout, kernels=origin.kernels)
         return Ends(
             path=origin.description.path,
             source=source,
@@ -173,15 +174,18 @@ class Store:
         )
 
 
-def _leaves(node: Node) -> Iterator[Node]:
-    """Yield the layers that have arrays of their own in a layer: itself, or those in it."""
+def _leaves(node: Node, also: tuple[str, ...] = ()) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """Yield the layers that have arrays of their own in a layer: itself, or those in it.
+
+    Each with the names of what wraps it, under which Keras 2 calls its arrays.
+    """
     if node.network is not None:
         for below in node.network.nodes:
             yield from _leaves(below)
     elif node.inner is not None and holds(kind_of_class(node.class_name)) is not Holds.WAYS:
-        yield from _leaves(node.inner)
+        yield from _leaves(node.inner, (*also, plain_name(node.name)))
     else:
-        yield node
+        yield node, also
 
 
 def _names(leaf: Node) -> list[str]:

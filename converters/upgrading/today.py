@@ -186,6 +186,14 @@ def _padded(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     )
 
 
+def _meant(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    return (*shapes[0][:-1], 1)
+
+
+def _operation(shape: _Shape, name: str) -> Today:
+    return Today(shape=shape, module="keras.src.ops.numpy", registered=name)
+
+
 def _input(config: Settings, _: Sequence[Sizes]) -> Sizes:
     return tuple(config["batch_shape"])
 
@@ -193,8 +201,6 @@ def _input(config: Settings, _: Sequence[Sizes]) -> Sizes:
 def _all(shape: _Shape, *names: str, passes_mask: bool = False) -> dict[str, Today]:
     return dict.fromkeys(names, Today(shape=shape, passes_mask=passes_mask))
 
-
-_OPERATIONS = "keras.src.ops.numpy"
 
 TODAY: Mapping[str, Today] = {
     **_all(_input, "InputLayer"),
@@ -227,6 +233,9 @@ TODAY: Mapping[str, Today] = {
     ),
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
     **_all(_same, "Rescaling"),
-    "Pad": Today(shape=_padded, module=_OPERATIONS, registered="Pad"),
+    "Pad": _operation(_padded, "Pad"),
+    "Mean": _operation(_meant, "Mean"),
+    "Sqrt": _operation(_same, "Sqrt"),
+    "Divide": _operation(_same, "Divide"),
 }
-"""The classes that are drawn. The last is an operation, which a configuration names by a private module."""
+"""The classes that are drawn; the last are operations, which a configuration names by a private module."""

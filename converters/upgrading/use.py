@@ -11,6 +11,7 @@ from converters.arrays.planned import Output
 from converters.arrays.rows import Flattened
 from converters.layers.config import ORDER_KEYS, ORDERS, Setting
 from converters.layers.model import Part
+from converters.layers.names import kind_of_class
 from converters.limits import clipped
 from converters.upgrading.drawing import Call, Drawing, Drawn, Value, Values, channels_last, straight, written
 from converters.upgrading.graph import Network, Node
@@ -112,7 +113,8 @@ class Use:
         """The order of the maps that it works on, which it says itself or shares with its model."""
         said = next((self.node.settings[key] for key in ORDER_KEYS if self.node.settings.get(key)), None)
         if said in (None, "default"):
-            return self.origin.layout
+            # What works on sequences has no order but where it says one.
+            return "tf" if kind_of_class(self.node.class_name).endswith("1D") else self.origin.layout or "tf"
         found: list[Layout] = [layout for layout, names in ORDERS.items() if said in names]
         if not found:
             raise self.refuse(f"it says the order {clipped(str(said))}")
@@ -153,29 +155,19 @@ class Use:
             inside: The model in it.
         """
         masked = self._masked(class_name, settings, values)
-        name = f"{self.name}{suffix}"
-        full = {
-            **self._own(name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__"))
-        }
-        full |= settings
-        if class_name == "Pad":
-            full.pop("trainable"), full.pop("dtype")
+        name, found = f"{self.name}{suffix}", dict(arrays or {})
+        own = name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__")
+        full = self._own(own, class_name, trained=bool(found)) | dict(settings)
         outer = self.timewise
         if outer is not None:
             values = tuple(outer.whole(value) for value in values)
-            arrays = {f"layer/{path}": array for path, array in (arrays or {}).items()}
-            full = {**self._own(name), "layer": written(class_name, full)}
+            found = {f"layer/{path}": array for path, array in found.items()}
+            full = {"name": name, "dtype": "float32", "layer": written(class_name, full)}
             class_name = "TimeDistributed"
-        drawn = self._drawn(name, class_name, full, arrays or {}, inside)
-        drawn.calls.append(Call(values=values, listed=len(values) > 1, said=dict(call or {})))
-        if inside is not None and class_name == "Model":
-            shape = inside.outputs[0].shape
-        elif inside is not None:
-            shape = (*values[0].shape[:2], *inside.outputs[0].shape[1:])
-        else:
-            shape = TODAY[class_name].shape(full, [value.shape for value in values])
-        if any(size is not None and size < 1 for size in shape):
-            raise self.refuse(f"it would give a result of shape {shape}")
+        drawn = self._drawn(name, class_name, full, found, inside)
+        listed = len(values) > 1 and not _is_operation(class_name)
+        drawn.calls.append(Call(values=values, listed=listed, said=dict(call or {})))
+        shape = self._shape(drawn, values)
         result = Value(
             layer=name, call=len(drawn.calls) - 1, shape=shape, axes=straight(len(shape) - 1), masked=masked
         )
@@ -184,15 +176,34 @@ class Use:
         wanted = axes if axes is not None else self._same_axes(values, result)
         return replace(result, axes=wanted)
 
+    def _shape(self, drawn: Drawn, values: Sequence[Value]) -> Sizes:
+        """Return the shape that a layer gives.
+
+        Raises:
+            Refused: If nothing would be left.
+        """
+        shape: Sizes
+        if drawn.inside is None:
+            shape = TODAY[drawn.class_name].shape(drawn.settings, [value.shape for value in values])
+        else:
+            before = values[0].shape[:1] if drawn.class_name == "Model" else values[0].shape[:2]
+            shape = (*before, *drawn.inside.outputs[0].shape[1:])
+        if any(size is not None and size < 1 for size in shape):
+            raise self.refuse(f"it would give a result of shape {shape}")
+        return shape
+
     def _same_axes(self, values: Sequence[Value], result: Value) -> Shape:
         first = values[0] if values else None
         if self.timewise is not None and first is not None:
             first = self.timewise.once(first)
         return first.axes if first is not None and first.rank == result.rank else straight(result.rank)
 
-    def _own(self, name: str) -> dict[str, Any]:
-        trainable = self.node.settings.get("trainable")
-        return {"name": name, "trainable": trainable is not False, "dtype": "float32"}
+    def _own(self, name: str, class_name: str, *, trained: bool) -> dict[str, Any]:
+        """Return what each layer's configuration begins with; operations have a name alone."""
+        if _is_operation(class_name):
+            return {"name": name}
+        frozen = trained and self.node.settings.get("trainable") is False
+        return {"name": name, "dtype": "float32"} | ({"trainable": False} if frozen else {})
 
     def _drawn(
         self,
@@ -258,6 +269,9 @@ class Use:
             value: The map.
             before: How many axes stand before those of the map: one for sequences of maps.
         """
+        said = any(self.node.settings.get(key) for key in ORDER_KEYS)
+        if self.origin.layout is None and not said and value.rank - before > 2:
+            raise self.refuse("nothing says in which order its maps are")
         if self.layout == "tf":
             return self.straight(value)
         inner = channels_last(value.rank - before)
@@ -310,6 +324,10 @@ class Use:
             missing = [role for role in roles if role not in arrays] or list(arrays)
             raise self.refuse(f"its arrays should be {', '.join(roles)} (see {missing[0]})")
         return {f"{place}/{number}": arrays[role] for number, role in enumerate(roles)}
+
+
+def _is_operation(class_name: str) -> bool:
+    return class_name in TODAY and TODAY[class_name].registered is not None
 
 
 @dataclass(frozen=True, kw_only=True)

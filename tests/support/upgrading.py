@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 
+from converters import upgrade_file
 from tests.support.dialect_samples import DATA, is_last
 from tests.support.dialect_samples import channels_last as last
+from tests.support.weight_files import fill_named
 
 MODELS = sorted(
     path.relative_to(DATA).as_posix().removesuffix(".model.h5") for path in DATA.glob("*/*.model.h5")
@@ -65,3 +68,50 @@ def tensors(found):
 def config_of(upgrade):
     """Return a new file's configuration."""
     return json.loads(upgrade.config)
+
+
+def layer(class_name, name="layer", **settings):
+    """Return a layer as a configuration of Keras 1 or 2 lists it."""
+    return {"class_name": class_name, "config": {"name": name, "trainable": True, **settings}}
+
+
+def chain(*layers, shape=None):
+    """Return a Sequential of layers, the first of which says what shape comes in."""
+    first, *others = layers
+    if shape is not None:
+        first = {**first, "config": {**first["config"], "batch_input_shape": [None, *shape]}}
+    return {"class_name": "Sequential", "config": [first, *others]}
+
+
+def functional(nodes, inputs, outputs):
+    """Return a Model: nodes are layers, each with the names of what feeds it (one use), or lists of them."""
+    listed = []
+    for entry, *uses in nodes:
+        fed = [
+            [[*source, {}] if isinstance(source, tuple) else [source, 0, 0, {}] for source in use]
+            for use in uses
+        ]
+        listed.append({**entry, "name": entry["config"]["name"], "inbound_nodes": fed})
+    ends = {
+        "input_layers": [[name, 0, 0] for name in inputs],
+        "output_layers": [[name, 0, 0] for name in outputs],
+    }
+    return {"class_name": "Model", "config": {"name": "model", "layers": listed, **ends}}
+
+
+def write_model(path, config, arrays=None, *, version="2.2.4", backend="tensorflow"):
+    """Write a whole model: its configuration, and its arrays by layer and name."""
+    said = {"backend": backend} if backend and not version.startswith("1.") else {}
+    with h5py.File(path, "w") as file:
+        for name, text in {"keras_version": version, **said, "model_config": json.dumps(config)}.items():
+            file.attrs[name] = np.bytes_(text.encode())
+        fill_named(file.create_group("model_weights"), arrays or {})
+    return path
+
+
+def opened(path, target, **options):
+    """Upgrade a whole model and open it with plain Keras."""
+    import keras
+
+    upgrade_file(path, target, **options)
+    return keras.models.load_model(target)
