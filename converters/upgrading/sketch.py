@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from converters.boundary import paced
 from converters.layers.config import MAP_RANKS, Setting
 from converters.layers.names import kind_of_class
-from converters.layers.table import Gives, flow_of
+from converters.layers.table import Gives, cell_of, flow_of
 from converters.limits import clipped
 from converters.upgrading.classes import UPGRADES
 from converters.upgrading.drawing import Drawing, Value, channels_last, straight
@@ -112,10 +112,27 @@ class Sketch:
         kind = "int32" if dtype.startswith("int") else "float32"
         if given is not None:
             return drawing.input(name, given.shape, kind, given.axes)
-        shape = _shape_of(node, said)
+        shape = _shape_of(node, said or self._shape_by_arrays(network, node))
         axes = self._wanted(network, node, len(shape) - 1)
         turned: Sizes = (shape[0], *(shape[axis + 1] for axis in axes))
         return drawing.input(name, turned, kind, axes)
+
+    def _shape_by_arrays(self, network: Network, node: Node) -> list[int | None] | None:
+        """Return what comes into a Sequential that does not say it, as its first layer's arrays tell.
+
+        Keras 2 allows that from 2.2 on; its kernels have their inputs before the last axis.
+        """
+        first = next((after for after in network.nodes if after.uses == ((Source(node.name, 0, 0),),)), None)
+        parts = self.store.of(first, needed=False) if first is not None and node.made_up else ()
+        kernel = parts[0].array("kernel") if parts else None
+        if first is None or kernel is None or self.store.origin.keras1:
+            return None
+        kind = kind_of_class(first.class_name)
+        free = [None] * (1 if kind == "Dense" else 2 if cell_of(kind) else len(kernel.shape) - 1)
+        channels = kernel.shape[-2]
+        if kind in ("Conv2D", "Conv3D") and _first(first, self.store.origin.layout or "tf"):
+            return [None, channels, *free[1:]]
+        return [*free, channels] if kind in _BY_ARRAYS else None
 
     def _wanted(self, network: Network, node: Node, rank: int) -> tuple[int, ...]:
         """Return how the axes of an input are to lie: as the first layer that works on maps takes them."""
@@ -125,6 +142,8 @@ class Sketch:
     def _finish(self, network: Network, drawing: Drawing, values: Mapping[Source, Value]) -> None:
         order = {value.layer: value for value in drawing.inputs}
         listed = [order.get(source.layer.replace("/", "__")) for source in network.inputs]
+        if not self.refusals and (None in listed or len(set(network.inputs)) != len(order)):
+            self._refuse_inputs(network, set(order))
         drawing.inputs = [value for value in listed if value is not None]
         missing = [source for source in network.outputs if source not in values]
         if missing and not self.refusals:
@@ -139,11 +158,19 @@ class Sketch:
                 value if keep or value.axes == straight(value.rank) else self._back(value, drawing)
             )
 
+    def _refuse_inputs(self, network: Network, drawn: set[str]) -> None:
+        """Note that what a network calls its inputs are not just those that it has."""
+        said = {source.layer.replace("/", "__") for source in network.inputs}
+        name = next(iter(sorted(said ^ drawn)), "")
+        what = "is not among its inputs" if name in drawn else "is no input"
+        self.refusals[Refusal(layer="", class_name="", why=f"its layer {clipped(name)} {what}")] = None
+
     def _back(self, value: Value, drawing: Drawing) -> Value:
         node = Node(name=f"{value.layer}", class_name="Permute", settings={})
         return self._use(node, (value,), drawing).straight(value)
 
 
+_BY_ARRAYS = ("Dense", "SimpleRNN", "LSTM", "GRU", "Conv1D", "Conv2D", "Conv3D")
 STOPPED = "what lies in it cannot be drawn"
 """The reason for a model in which a layer has a reason of its own."""
 
@@ -151,11 +178,7 @@ STOPPED = "what lies in it cannot be drawn"
 def _shape_of(node: Node, said: Setting) -> Sizes:
     shape = whole(said)
     if not isinstance(shape, list) or not shape:
-        raise refused(
-            "nothing says what shape comes in",
-            layer=node.name.removesuffix("_input"),
-            class_name="InputLayer",
-        )
+        raise node.refuse("nothing says what shape comes in")
     return tuple(shape)
 
 

@@ -115,6 +115,9 @@ class Store:
         """
         ends = self._ends(layout, last=last)
         kind = str(part.kind)
+        foreign = [array.name for array in part.arrays if array.role not in KINDS[kind].arrays]
+        if foreign:
+            raise node.refuse(f"its array {clipped(foreign[0])} is none that such a layer has")
         planned: dict[str, PlannedArray] = {}
         try:
             for array in part.arrays:
@@ -137,9 +140,6 @@ class Store:
                 )
         except (ConversionError, KeyError, ValueError) as error:
             raise node.refuse(f"its arrays have no place ({str(error).rpartition(': ')[2]})") from error
-        missing = [array.name for array in part.arrays if array.role not in KINDS[kind].arrays]
-        if missing:
-            raise node.refuse(f"its array {clipped(missing[0])} is none that such a layer has")
         return found
 
     def drop(self, outputs: Iterable[Output]) -> None:

@@ -239,3 +239,68 @@ TODAY: Mapping[str, Today] = {
     "Divide": _operation(_same, "Divide"),
 }
 """The classes that are drawn; the last are operations, which a configuration names by a private module."""
+
+
+def _kernel(config: Settings, *ends: int | None) -> Sizes:
+    return (*config["kernel_size"], *ends)
+
+
+def _times(size: int | None, count: int) -> int | None:
+    return None if size is None else size * count
+
+
+def _depthwise(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    channels, each = shape[-1], config["depth_multiplier"]
+    return _kernel(config, channels, each), (_times(channels, each),)
+
+
+def _separable(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    channels, each, filters = shape[-1], config["depth_multiplier"], config["filters"]
+    ones = (1,) * len(config["kernel_size"])
+    return _kernel(config, channels, each), (*ones, _times(channels, each), filters), (filters,)
+
+
+def _gated(gates: int) -> Callable[[Settings, Sizes], tuple[Sizes, ...]]:
+    def shapes(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+        width = gates * config["units"]
+        bias = (2, width) if config.get("reset_after") else (width,)
+        return (shape[-1], width), (config["units"], width), bias
+
+    return shapes
+
+
+def _both(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    inner = config["layer"]
+    once = ARRAYS[inner["class_name"]](inner["config"], shape)
+    once = once if inner["config"]["use_bias"] else once[:-1]
+    return (*once, *once)
+
+
+def _mapped_gates(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    width = 4 * config["filters"]
+    return _kernel(config, shape[-1], width), _kernel(config, config["filters"], width), (width,)
+
+
+def _convolving(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    return _kernel(config, shape[-1], config["filters"]), (config["filters"],)
+
+
+def _transposing(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    return _kernel(config, config["filters"], shape[-1]), (config["filters"],)
+
+
+ARRAYS: Mapping[str, Callable[[Settings, Sizes], tuple[Sizes, ...]]] = {
+    "Dense": lambda config, shape: ((shape[-1], config["units"]), (config["units"],)),
+    "Embedding": lambda config, shape: ((config["input_dim"], config["output_dim"]),),
+    "BatchNormalization": lambda config, shape: ((shape[config["axis"]],),) * 4,
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _convolving),
+    **dict.fromkeys(("Conv2DTranspose", "Conv3DTranspose"), _transposing),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _separable),
+    "DepthwiseConv2D": _depthwise,
+    "SimpleRNN": _gated(1),
+    "LSTM": _gated(4),
+    "GRU": _gated(3),
+    "Bidirectional": _both,
+    "ConvLSTM2D": _mapped_gates,
+}
+"""The shapes of a layer's arrays in their order, by its configuration and the shape of what comes in."""

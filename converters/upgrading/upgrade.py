@@ -153,7 +153,7 @@ def _json_text(path: Path) -> str | None:
     cap = Limits.from_environment().header_bytes
     with open_regular(path) as stream:
         head = stream.read(64)
-        if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b'"')):
+        if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b'"')):
             return None
         data = head + stream.read(cap)
     if len(data) > cap:

@@ -18,7 +18,7 @@ from converters.upgrading.graph import Network, Node
 from converters.upgrading.origin import Origin
 from converters.upgrading.refusing import Refused
 from converters.upgrading.store import Store
-from converters.upgrading.today import TODAY, Sizes
+from converters.upgrading.today import ARRAYS, TODAY, Sizes
 
 _STEPWISE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
 # What takes a mask and does with it what older versions did.
@@ -158,6 +158,7 @@ class Use:
         name, found = f"{self.name}{suffix}", dict(arrays or {})
         own = name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__")
         full = self._own(own, class_name, trained=bool(found)) | dict(settings)
+        self._check_arrays(class_name, full, values, found)
         outer = self.timewise
         if outer is not None:
             values = tuple(outer.whole(value) for value in values)
@@ -175,6 +176,23 @@ class Use:
             result = outer.once(result)
         wanted = axes if axes is not None else self._same_axes(values, result)
         return replace(result, axes=wanted)
+
+    def _check_arrays(
+        self,
+        class_name: str,
+        settings: Mapping[str, Any],
+        values: Sequence[Value],
+        arrays: Mapping[str, Values],
+    ) -> None:
+        """Raise unless the arrays of a layer have the shapes that today's Keras will make it with."""
+        if not arrays or class_name not in ARRAYS:
+            return
+        wanted = ARRAYS[class_name](settings, values[0].shape)
+        if any(size is None for shape in wanted for size in shape):
+            raise self.refuse("it has arrays for a size of its input that is open")
+        for array, shape in zip(arrays.values(), wanted, strict=False):
+            if array.target_shape != shape:
+                raise self.refuse(f"its array {array.target_shape} should be {shape}")
 
     def _shape(self, drawn: Drawn, values: Sequence[Value]) -> Sizes:
         """Return the shape that a layer gives.
@@ -321,8 +339,7 @@ class Use:
             place: Where they lie.
         """
         if set(arrays) != set(roles):
-            missing = [role for role in roles if role not in arrays] or list(arrays)
-            raise self.refuse(f"its arrays should be {', '.join(roles)} (see {missing[0]})")
+            raise self.refuse(f"its arrays should be {', '.join(roles)}, and are {', '.join(arrays)}")
         return {f"{place}/{number}": arrays[role] for number, role in enumerate(roles)}
 
 
