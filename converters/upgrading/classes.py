@@ -658,6 +658,30 @@ def _model(use: Use) -> Value:
     return use.draw("Model", {}, *values, inside=drawing, axes=end.axes)
 
 
+# Layers that the published networks define for themselves: a class of one's own is taken for that of the same
+# name and settings, and that is said.
+
+
+def _published(draw: Callable[[Use], Value]) -> Callable[[Use], Value]:
+    def drawn(use: Use) -> Value:
+        use.report.published.setdefault(use.node.class_name, use.node.name)
+        return draw(use)
+
+    return drawn
+
+
+def _pool_helper(use: Use) -> Value:
+    """Draw x[:, :, 1:, 1:] of maps that are channels first."""
+    if use.value.rank != 3 or use.layout != "th":
+        raise use.refuse("it takes maps that are channels first")
+    settings = {"cropping": [[1, 0], [1, 0]], "data_format": LAST}
+    return use.draw("Cropping2D", settings, use.mapped(use.value))
+
+
+def _scale(use: Use) -> Value:
+    return compose.scale(use, use.value, moved_axis(use, use.value, use.said["axis"]))
+
+
 _RECURRENT = {
     "units": arg("units", "output_dim"),
     "activation": _ACTIVATION,
@@ -907,6 +931,12 @@ UPGRADES: Mapping[str, Upgrade] = {
         for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
     },
     "Concatenate": Upgrade(draw=_concatenated, arguments={"axis": arg("axis", default=-1)}),
+    "Scale": Upgrade(draw=_published(_scale), arguments={"axis": arg("axis", default=-1)}),
+    "PoolHelper": Upgrade(draw=_published(_pool_helper)),
+    "LRN": Upgrade(
+        draw=_published(compose.local_response),
+        arguments={name: arg(name) for name in ("alpha", "k", "beta", "n")},
+    ),
     "Lambda": Upgrade(draw=_lambda, arguments=_CODE),
     "Model": Upgrade(draw=_model),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from converters.arrays.planned import Enlarged, Output
 from converters.arrays.rows import Flattened
-from converters.upgrading.drawing import LAST, Value, Values
+from converters.upgrading.drawing import LAST, Value, Values, straight
 from converters.upgrading.settings import Argument, sizes
 from converters.upgrading.use import ACTIVATIONS, HARD, Use
 
@@ -278,7 +278,7 @@ def _with_border(
 def einsum(
     use: Use,
     equation: str,
-    shape: Sequence[int],
+    shape: Sequence[int | None],
     value: Value,
     arrays: Mapping[str, Values],
     *,
@@ -467,6 +467,54 @@ def _as_value(use: Use, array: Output, row: Value, shape: Sequence[int], like: V
     return use.draw(
         "Reshape", {"target_shape": list(shape)}, found, suffix=f"_{array.role}_places", axes=like.axes
     )
+
+
+def scale(use: Use, value: Value, axis: int) -> Value:
+    """Draw x g + b along one axis, as the published networks' Scale does."""
+    found = use.arrays()
+    roles = ("gamma", "beta") if "beta" in found else ("gamma",)
+    arrays: dict[str, Values] = dict(use.numbered(found, *roles))
+    places, shape = _places(value), _known_or_open(use, value)
+    along = places[axis - 1 if axis > 0 else axis]
+    if "beta" in found:
+        # An EinsumDense has an axis of one element in its bias for each axis behind.
+        behind = value.rank - 1 - places.index(along)
+        bent = (*found["beta"].target_shape, *(1,) * behind)
+        arrays["vars/1"] = Enlarged(output=found["beta"], target_shape=bent)
+    bias = along if "beta" in found else None
+    return einsum(use, f"b{places},{along}->b{places}", shape, value, arrays, bias=bias, axes=value.axes)
+
+
+def _known_or_open(use: Use, value: Value) -> list[int | None]:
+    if value.rank > 6:
+        raise use.refuse("it has too many axes")
+    return list(value.shape[1:])
+
+
+def local_response(use: Use) -> Value:
+    """Draw x / (k + alpha m) ^ beta, m the mean of the squares of n channels, zeros beyond the ends.
+
+    A mean over neighbouring channels is that of windows over an axis of space, once the channels lie along
+    one; y ^ -beta is the exponential of -beta log y.
+    """
+    if use.value.rank != 3 or use.timewise is not None:
+        raise use.refuse("it takes maps")
+    value, count = use.mapped(use.value), use.said["n"]
+    shape = _known(use, value)
+    use.tell("x / (k + alpha mean) ^ beta over neighbouring channels")
+    flat = [shape[0] * shape[1], shape[2], 1]
+    square = use.draw("Multiply", {}, value, value, suffix="_square")
+    listed = use.draw("Reshape", {"target_shape": flat}, square, suffix="_listed", axes=straight(3))
+    around = bordered(use, listed, [(0, 0), (count // 2, count - 1 - count // 2)])
+    window = {"pool_size": [1, count], "strides": [1, 1], "padding": "valid", "data_format": LAST}
+    mean = use.draw("AveragePooling2D", window, around, suffix="_mean")
+    mapped = use.draw("Reshape", {"target_shape": shape}, mean, suffix="_map", axes=value.axes)
+    larger = {"scale": use.said["alpha"], "offset": use.said["k"]}
+    base = use.draw("Rescaling", larger, mapped, suffix="_base")
+    logarithm = use.draw("Log", {}, base, suffix="_log")
+    power = use.draw("Rescaling", {"scale": -use.said["beta"], "offset": 0.0}, logarithm, suffix="_power")
+    factor = use.draw("Activation", {"activation": "exponential"}, power, suffix="_factor")
+    return use.draw("Multiply", {}, value, factor)
 
 
 LOCAL: Mapping[str, Argument] = {

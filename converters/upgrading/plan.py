@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.boundary import guarded
-from converters.errors import ConversionError
+from converters.errors import ConversionError, Doubt
 from converters.formats.description import Description
 from converters.layers.config import Config
 from converters.limits import clipped, first_repeated
@@ -189,6 +189,10 @@ def _with_arrays(sketch: Sketch, network: Network) -> tuple[Drawing, tuple[Place
 
 def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
     notes: list[str] = list(origin.doubts)
+    notes += [
+        Doubt(f"layer {clipped(layer)} is of a class {name} of its own: taken for that of published networks")
+        for name, layer in report.published.items()
+    ]
     if origin.description.optimizer:
         notes.append("the state of its optimizer is left out: compile the new model before training it")
     notes += [f"{layer}: {how}" for layer, how in report.composed.items()]

@@ -236,6 +236,7 @@ TODAY: Mapping[str, Today] = {
     "Pad": _operation(_padded, "Pad"),
     "Mean": _operation(_meant, "Mean"),
     "Sqrt": _operation(_same, "Sqrt"),
+    "Log": _operation(_same, "Log"),
     "Divide": _operation(_same, "Divide"),
 }
 """The classes that are drawn; the last are operations, which a configuration names by a private module."""

@@ -53,10 +53,12 @@ class Report:
         dropped: Settings that were left out, by layer.
         classes: The class of each old layer that was looked at.
         drawn: The classes of today's layers that were drawn for it.
+        published: The first layer of each class that was taken for that of the published networks.
     """
 
     classes: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
+    published: dict[str, str] = field(default_factory=dict)
     composed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
