@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from converters.errors import ConversionError
 from converters.formats import archive_writer
+from converters.formats.archive import open_archive
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, Proof
 from converters.upgrading.plan import Upgrade
-from converters.writing.copying import Task, fill
+from converters.writing.copying import Task, datasets_of, fill
 from converters.writing.execute import VERIFIED_BELOW, Progress, threads
 from converters.writing.files import check_target, new_file, sha256_of
 from converters.writing.verify import verify_file
@@ -54,5 +57,30 @@ def carry_out(
                 if progress:
                     progress(done, total)
             record = {"zoo_converter": CONVERTER, "zoo_source_sha256": digest.result()}
-            archive_writer.finish(upgrade, temporary, record)
-            return verify_file(tasks, source, temporary, target, pool) if wanted else None
+            # The checksum is computed beside the comparison: neither needs more than the bytes.
+            finished = pool.submit(archive_writer.finish, upgrade, temporary, record)
+            proof = verify_file(tasks, source, temporary, target, pool, hdf5=False) if wanted else None
+            finished.result()
+            _check_places(tasks, temporary, target)
+            return proof
+
+
+def _check_places(tasks: Sequence[Task], path: Path, target: Path) -> None:
+    """Raise unless a new archive, read as anybody reads it, has its arrays where they were put.
+
+    Raises:
+        ConversionError: With the first that it has not.
+        FileFormatError: If it cannot be read.
+    """
+    with open_archive(path) as archive, archive.open_hdf5(checked=False) as weights:
+        found = datasets_of(weights.tree)
+        for task in tasks:
+            place, dataset = task.place, found.pop(task.array.target_path, None)
+            if dataset is None or place is None:
+                raise ConversionError(f"{target}: array {task.array.target_path!r} is missing; {_ADVICE}")
+            if task.nbytes and (dataset.offset, dataset.shape) != (place.offset, place.shape):
+                text = f"array {task.array.target_path!r} does not lie where it was put"
+                raise ConversionError(f"{target}: {text}; {_ADVICE}")
+
+
+_ADVICE = "no new file was made: please report this"

@@ -45,6 +45,7 @@ _ACTIVATION = arg("activation", default="linear")
 _BIAS = arg("use_bias", "bias", default=True)
 _ORDER = arg("data_format", "dim_ordering", default=None)
 _PADDING = arg("padding", "border_mode")
+_KEEPDIMS = arg("keepdims", default=False, only=(False,))
 
 
 def activation_of(use: Use, name: str = "activation") -> str:
@@ -282,9 +283,14 @@ def _upsampling(class_name: str) -> Callable[[Use], Value]:
         count = space_of(use, use.value)
         value = use.mapped(use.value)
         factors = each(use, "size", count)
+        how = use.said["interpolation"]
+        if how != "nearest" and not (how == "bilinear" and count == 2 and use.origin.version >= (2, 4)):
+            # Before TensorFlow's resizing of 2020, bilinear values were taken at other places.
+            raise use.refuse(f"its interpolation is {_shown(how)}")
         if count == 1:
             return use.draw(class_name, {"size": factors[0]}, use.straight(use.value))
-        return use.draw(class_name, {"size": factors, "data_format": LAST}, value)
+        more = {} if count == 3 else {"interpolation": how}
+        return use.draw(class_name, {"size": factors, "data_format": LAST, **more}, value)
 
     return draw
 
@@ -763,7 +769,7 @@ UPGRADES: Mapping[str, Upgrade] = {
     },
     **{
         f"Global{what}Pooling{axes}D": Upgrade(
-            draw=_global(f"Global{what}Pooling{axes}D"), arguments={"order": _ORDER}
+            draw=_global(f"Global{what}Pooling{axes}D"), arguments={"order": _ORDER, "keepdims": _KEEPDIMS}
         )
         for what in ("Max", "Average")
         for axes in (1, 2, 3)
@@ -788,7 +794,7 @@ UPGRADES: Mapping[str, Upgrade] = {
             arguments={
                 "size": arg("size", "length"),
                 "order": _ORDER,
-                "interpolation": arg("interpolation", default="nearest", only=("nearest",)),
+                "interpolation": arg("interpolation", default="nearest"),
             },
         )
         for axes in (1, 2, 3)
@@ -862,6 +868,10 @@ UPGRADES: Mapping[str, Upgrade] = {
     ),
     "ActivityRegularization": Upgrade(
         draw=_regularization, arguments={"l1": arg("l1", default=0.0), "l2": arg("l2", default=0.0)}
+    ),
+    "Rescaling": Upgrade(
+        draw=_same("Rescaling", "scale", "offset"),
+        arguments={"scale": arg("scale"), "offset": arg("offset", default=0.0)},
     ),
     "Masking": Upgrade(
         draw=_same("Masking", "mask_value"), arguments={"mask_value": arg("mask_value", default=0.0)}

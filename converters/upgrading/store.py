@@ -59,7 +59,9 @@ class Store:
 
     def _give(self, node: Node, parts: Sequence[Part], layer: Layer | None) -> None:
         """Give a layer its arrays, and those in it theirs."""
-        leaves = list(_leaves(node))
+        leaves = [(leaf, also) for leaf, also in _leaves(node) if kind_of_leaf(leaf) in KINDS]
+        if not leaves and node.network is None and node.inner is None:
+            return  # drawing refuses a class that is not known, or finds arrays that are used nowhere
         if layer is not None and len(leaves) == 1:
             self._put(leaves[0][0], parts)
             return

@@ -232,7 +232,7 @@ TODAY: Mapping[str, Today] = {
         _same, "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization", passes_mask=True
     ),
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
-    **_all(_same, "Rescaling"),
+    **_all(_same, "Rescaling", passes_mask=True),
     "Pad": _operation(_padded, "Pad"),
     "Mean": _operation(_meant, "Mean"),
     "Sqrt": _operation(_same, "Sqrt"),

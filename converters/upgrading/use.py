@@ -38,6 +38,8 @@ ACTIVATIONS = frozenset(
         "exponential",
         "swish",
         "gelu",
+        "relu6",
+        "mish",
     ]
 )
 """What today's Keras calls by the same name as the older versions did, and computes as they did."""

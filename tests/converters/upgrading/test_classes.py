@@ -205,8 +205,8 @@ REFUSED = [
     (layer("../../etc/passwd"), SEQUENCE, "its class is none of Keras' own that is known here"),
     (layer("Activation", activation="my_own"), SEQUENCE, "its activation 'my_own' is none that Keras had"),
     (layer("Dropout", rate=0.5, what=3), SEQUENCE, "its setting 'what' ('3') has no place"),
-    (layer("UpSampling2D", size=[2, 2], interpolation="bilinear"), MAP,
-     "its setting interpolation is 'bilinear'"),
+    (layer("UpSampling2D", size=[2, 2], interpolation="bilinear", data_format="channels_last"), MAP,
+     "its interpolation is 'bilinear'"),
     (layer("Permute", dims=[1, 1, 2]), MAP, "its dims [1, 1, 2] do not name each of 3 axes once"),
     (layer("Cropping2D", cropping=[[4, 4], [1, 1]], data_format="channels_last"), MAP,
      "it would give a result of shape (None, -4, 4, 3)"),
@@ -239,3 +239,57 @@ def test_all_that_stands_in_the_way_is_listed(tmp_path):
 def test_every_class_has_a_record_under_each_of_its_names():
     """Those of the older versions beside today's."""
     assert {"Convolution2D", "Conv2D", "Deconvolution2D", "Merge", "TimeDistributedDense"} <= set(UPGRADES)
+
+
+def test_a_model_within_a_model_may_have_one_layer_with_arrays(tmp_path):
+    """Then the file does not say which; and it may be used several times."""
+    kernel = weights((4, 4))[0]
+    dense = layer("Dense", "dense", units=4, activation="tanh", use_bias=False)
+    inner = functional(
+        [[layer("InputLayer", "x", batch_input_shape=[None, 4])], [dense, ["x"]]], ["x"], ["dense"]
+    )
+    inner["config"]["name"] = "inner"
+    nodes = [
+        [layer("InputLayer", "in", batch_input_shape=[None, 4])],
+        [inner, ["in"], [("inner", 1, 0)]],
+        [layer("Add", "sum"), [("inner", 1, 0), ("inner", 2, 0)]],
+    ]
+    arrays = {"inner": {"dense/kernel:0": kernel}}
+    path = write_model(tmp_path / "old.h5", functional(nodes, ["in"], ["sum"]), arrays)
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    once = np.tanh(x @ kernel)
+    result = np.asarray(opened(path, tmp_path / "new.keras")(x))
+    assert np.abs(result - (once + np.tanh(once @ kernel))).max() < 1e-6
+
+
+@pytest.mark.parametrize("version", ["2.2.4", "2.4.0"])
+def test_bilinear_values_are_taken_as_today_from_a_version_on(version, tmp_path):
+    """Before, they were taken at other places: such a layer is refused."""
+    entry = layer("UpSampling2D", size=[2, 2], interpolation="bilinear", data_format="channels_last")
+    plan = plan_upgrade(write_model(tmp_path / "old.h5", chain(entry, shape=MAP), version=version))
+    assert bool(plan.refusals) == (version == "2.2.4")
+
+
+def test_a_type_other_than_float32_is_refused(tmp_path):
+    """It would be another computation."""
+    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    for said, name in (("float64", "float64"), (policy, "mixed_float16")):
+        path = write_model(
+            tmp_path / "old.h5", chain(layer("Activation", activation="relu", dtype=said), shape=(4,))
+        )
+        (refusal,) = plan_upgrade(path).refusals
+        assert refusal.why == f"its type is {name!r}: only float32 is carried over"
+
+
+@pytest.mark.parametrize(("pool", "stride"), [(2, 2), (2, 1), (3, 2), (5, 3)])
+def test_theano_pools_with_windows_that_reach_beyond_both_sides(pool, stride, tmp_path):
+    """The first window begins as far before the maps as Theano pads; what is beyond counts for nothing."""
+    settings = {"pool_size": [pool, pool], "strides": [stride, stride], "padding": "same"}
+    config = chain(layer("MaxPooling2D", **settings, data_format="channels_last"), shape=(7, 8, 2))
+    model = opened(write_model(tmp_path / "old.h5", config, backend="theano"), tmp_path / "new.keras")
+    x = np.random.default_rng(0).normal(size=(2, 7, 8, 2)).astype("float32") - 3
+    front = pool - 2 if pool > 2 and pool % 2 else pool - 1
+    around = np.pad(x, [(0, 0), (front, pool), (front, pool), (0, 0)], constant_values=-np.inf)
+    rows, columns = ([at * stride for at in range(-(-size // stride))] for size in (7, 8))
+    wanted = [[around[:, r : r + pool, c : c + pool].max((1, 2)) for c in columns] for r in rows]
+    assert np.array_equal(np.asarray(model(x)), np.stack([np.stack(row, 1) for row in wanted], 1))
