@@ -28,8 +28,8 @@ def upgrade(
         keras_version: The version of Keras that wrote the model, where no file says it.
 
     Returns:
-        The model, float32, not compiled. It holds Keras' own layers alone: ``model.save`` writes a file that
-        opens without this package.
+        The model, in float32 and not compiled. It holds Keras' own layers alone, so that what its ``save``
+        writes opens without this package.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
