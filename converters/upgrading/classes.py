@@ -365,6 +365,10 @@ def _relu(use: Use) -> Value:
     return use.draw("ReLU", {name: use.said[name] for name in names}, use.value)
 
 
+def _rescaling(use: Use) -> Value:
+    return use.draw("Rescaling", {"scale": use.said["factor"], "offset": use.said["offset"]}, use.value)
+
+
 def _thresholded(use: Use) -> Value:
     """Draw x where x > theta, else 0: today's ReLU with a threshold compares in the same way."""
     return use.draw("ReLU", {"threshold": use.said["theta"]}, use.value)
@@ -870,8 +874,8 @@ UPGRADES: Mapping[str, Upgrade] = {
         draw=_regularization, arguments={"l1": arg("l1", default=0.0), "l2": arg("l2", default=0.0)}
     ),
     "Rescaling": Upgrade(
-        draw=_same("Rescaling", "scale", "offset"),
-        arguments={"scale": arg("scale"), "offset": arg("offset", default=0.0)},
+        draw=_rescaling,
+        arguments={"factor": arg("scale"), "offset": arg("offset", default=0.0)},
     ),
     "Masking": Upgrade(
         draw=_same("Masking", "mask_value"), arguments={"mask_value": arg("mask_value", default=0.0)}

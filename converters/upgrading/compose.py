@@ -113,7 +113,8 @@ def transposed(
         larger = max(size, start + grows + stride)
         enlarged.append(larger)
         borders.append((start, max(larger - stride, 0) - start - grows))
-    if any(behind < 0 for _, behind in borders):
+    too_large = any(more > size + s for more, size, s in zip(enlarged, kernel, strides, strict=True))
+    if too_large or any(behind < 0 for _, behind in borders):
         raise use.refuse(f"its output_shape {use.said['output_shape']} is none that its strides give")
     if any(map(any, borders)) or enlarged != kernel:
         use.tell(f"computed as a whole, and {_shown(borders)} cut off, as Theano does")

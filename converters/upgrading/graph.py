@@ -154,6 +154,8 @@ def _sources(use: Setting, node: Node) -> Iterator[Source]:
         said = source[3] if len(source) > 3 and isinstance(source[3], Mapping) else {}
         if told := [name for name, value in said.items() if value is not None and value is not False]:
             raise node.refuse(f"it is called with {clipped(told[0])}, which is not carried over")
+        if not all(map(_counts, source[1:3])):
+            raise node.refuse("what feeds it is written in a form that is not known")
         yield Source(source[0], int(source[1]), int(source[2]))
 
 
@@ -165,7 +167,14 @@ def _ends(listed: Setting, what: str) -> Iterator[Source]:
     for end in ends:
         if not isinstance(end, list) or len(end) != 3 or not isinstance(end[0], str):
             raise refused(f"the model says in no known form which its {what} are")
+        if not all(map(_counts, end[1:])):
+            raise refused(f"the model says in no known form which its {what} are")
         yield Source(end[0], int(end[1]), int(end[2]))
+
+
+def _counts(value: Setting) -> bool:
+    """Return whether a value counts uses or results."""
+    return type(value) is int and 0 <= value < 1 << 31
 
 
 class _Chain:

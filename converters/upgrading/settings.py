@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 from converters.layers.config import Setting
+from converters.layers.config_form import Form
 from converters.limits import clipped
 from converters.upgrading.graph import Node
 
@@ -47,7 +48,7 @@ def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str],
     """
     settings = node.settings
     _check_type(node)
-    said = {name: _one(node, argument) for name, argument in arguments.items()}
+    said = {name: _one(node, name, argument) for name, argument in arguments.items()}
     known = {key for argument in arguments.values() for names in argument.called for key in _keys(names)}
     for key, value in settings.items():
         if key in known or _SILENT.fullmatch(key):
@@ -75,7 +76,7 @@ def _keys(names: str | tuple[str, ...]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names
 
 
-def _one(node: Node, argument: Argument) -> Setting:
+def _one(node: Node, name: str, argument: Argument) -> Setting:
     for names in argument.called:
         found = [node.settings[key] for key in _keys(names) if node.settings.get(key) is not None]
         if len(found) == len(_keys(names)):
@@ -88,7 +89,39 @@ def _one(node: Node, argument: Argument) -> Setting:
         raise node.refuse(f"it does not say its {shown}")
     if argument.only is not None and value not in argument.only:
         raise node.refuse(f"its setting {shown} is {_shown(value)}")
+    form = FORMS.get(name)
+    if form is not None and value is not argument.default and not form.holds(value):
+        raise node.refuse(f"its setting {shown} is {_shown(value)}, not {form.words}")
     return value
+
+
+def _is_size(value: Setting) -> bool:
+    return type(value) is int and 0 < value < _LARGEST
+
+
+def _is_real(value: Setting) -> bool:
+    return type(value) in (int, float) and abs(value) < _LARGEST
+
+
+_LARGEST = 1 << 40
+_SIZE = Form("a size", _is_size)
+_FLAG = Form("true or false", lambda value: isinstance(value, bool) or value in (0, 1))
+_NUMBER = Form("a number", _is_real)
+FORMS: Mapping[str, Form] = {
+    **dict.fromkeys(
+        ("filters", "units", "depth_multiplier", "n", "input_dim", "output_dim", "features"), _SIZE
+    ),
+    **dict.fromkeys(("use_bias", "scale", "center", "mask_zero", "return_sequences", "go_backwards"), _FLAG),
+    **dict.fromkeys(("stateful", "unroll", "reset_after"), _FLAG),
+    **dict.fromkeys(
+        ("rate", "stddev", "alpha", "beta", "k", "epsilon", "negative_slope", "max_value"), _NUMBER
+    ),
+    **dict.fromkeys(
+        ("threshold", "theta", "l1", "l2", "mask_value", "dropout", "recurrent_dropout"), _NUMBER
+    ),
+    **dict.fromkeys(("factor", "offset"), _NUMBER),
+}
+"""What settings have to be, by the names under which they are asked for; others are looked at in use."""
 
 
 def whole(value: Setting) -> Setting:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 
 import numpy as np
 import pytest
 
-from converters import upgrade_file
+from converters import plan_upgrade, upgrade_file
+from converters.boundary import BROKEN
 from converters.errors import ConversionError, FileFormatError
 from converters.upgrading import drawing as drawing_module
 from converters.upgrading import sketch as sketch_module
+from tests.support import json_mutator
 from tests.support.upgrading import chain, functional, layer, write_model
 
 INPUT = [layer("InputLayer", "in", batch_input_shape=[None, 4])]
@@ -143,6 +146,51 @@ def chained(length, *, listed):
         return chain(*(relu(name)[0] for name in names), shape=(4,))
     nodes = [relu(name, source) for name, source in zip(names, ["in", *names], strict=False)]
     return model(*nodes, outputs=[names[-1]])
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (layer("RepeatVector", n={"n": 1}), "its setting n is dict of 1, not a size"),
+        (layer("Dropout", rate="half"), "its setting rate is 'half', not a number"),
+        (layer("LeakyReLU", alpha=[0.1]), "its setting negative_slope is list of 1, not a number"),
+        (layer("Embedding", input_dim=3, output_dim=2, mask_zero="yes"),
+         "its setting mask_zero is 'yes', not true or false"),
+    ],
+    ids=["size", "number", "list", "flag"],
+)  # fmt: skip
+def test_a_setting_that_is_none_is_refused(entry, why, tmp_path):
+    """By its own name and its value."""
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", chain(entry, shape=(4,)))).refusals
+    assert refusal.why == why
+
+
+def test_a_result_of_a_size_that_no_stride_gives_is_refused(tmp_path):
+    """Whatever zeros it would take: the new file is not much larger than the old one."""
+    settings = {"nb_filter": 1, "nb_row": 2, "nb_col": 2, "subsample": [2, 2], "border_mode": "valid"}
+    more = {"dim_ordering": "tf", "output_shape": [None, 10**9, 8, 1], "activation": "linear", "bias": False}
+    config = chain(layer("Deconvolution2D", **settings, **more), shape=(4, 4, 1))
+    arrays = {"layer": {"layer_W": np.zeros((2, 2, 1, 1), "float32")}}
+    plan = plan_upgrade(write_model(tmp_path / "old.h5", config, arrays, version="1.2.2"))
+    (refusal,) = plan.refusals
+    assert refusal.why == "its output_shape [None, 1000000000, 8, 1] is none that its strides give"
+
+
+def test_odd_configurations_are_understood_or_refused(tmp_path):
+    """Those of the converter's own trials: never by an error of Python's, and half a file is never left."""
+    outcomes = set()
+    for case in range(150):
+        folder = tmp_path / str(case)
+        folder.mkdir()
+        path, _ = json_mutator.model(random.Random(case), folder)
+        try:
+            upgrade_file(path, folder / "new.keras", verify=False)
+            outcomes.add("upgraded")
+        except (ConversionError, FileFormatError) as error:
+            outcomes.add("refused")
+            assert BROKEN not in str(error)
+            assert list(folder.iterdir()) == [path]
+    assert outcomes == {"upgraded", "refused"}
 
 
 @pytest.mark.parametrize("listed", [False, True])
