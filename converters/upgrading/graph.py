@@ -87,6 +87,35 @@ class Network:
         return frozenset(feed.layer for feed in (*feeds, *self.outputs) if not feed.use)
 
 
+def modern(config: Config) -> Config:
+    """Return the configuration of a Sequential of Keras 0 in the form of Keras 1; any other as it is.
+
+    Its layers have no names but those of their groups in the weights' file: ``layer_0`` and so on.
+    """
+    layers = config.get("layers")
+    if config.get("name") != "Sequential" or "class_name" in config or not isinstance(layers, list):
+        return config
+    return {
+        "class_name": "Sequential",
+        "config": [_modern_layer(entry, f"layer_{number}") for number, entry in enumerate(layers)],
+        "keras_version": KERAS0,
+    }
+
+
+KERAS0 = "0.3.3"
+"""The version that a configuration without any is taken for, if it has the form of Keras 0: the last."""
+
+
+def _modern_layer(entry: Setting, name: str) -> Config:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise refused(f"its layer {name!r} has no class")
+    settings = {**entry, "name": name}
+    shape = settings.pop("input_shape", None)
+    if isinstance(shape, list):
+        settings["batch_input_shape"] = [None, *shape]
+    return {"class_name": entry["name"], "config": settings}
+
+
 def read_network(config: Config) -> Network:
     """Return the network that a configuration describes.
 

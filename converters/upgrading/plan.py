@@ -98,13 +98,14 @@ class Upgrade:
             raise ConversionError(f"{self.path}: cannot be upgraded: {self.refusals[0]}{more}")
 
 
-def make_upgrade(path: Path, description: Description, *, turned: bool) -> Upgrade:
+def make_upgrade(path: Path, description: Description, *, turned: bool, said: str | None = None) -> Upgrade:
     """Work out an upgrade.
 
     Args:
         path: The file that was named.
         description: The file that the weights are in, with the model's configuration.
         turned: Whether a network that is channels first becomes channels last.
+        said: The backend that the user says.
 
     Raises:
         ConversionError: If it is no whole model, or nothing tells its version.
@@ -120,6 +121,7 @@ def make_upgrade(path: Path, description: Description, *, turned: bool) -> Upgra
             description,
             version=description.version or version,
             backend=backend,
+            said=said,
             turned=turned,
         )
         if origin.version >= (3,):

@@ -145,7 +145,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
 # computation was arranged, and what its inputs are, which the network says.
 _SILENT = re.compile(
     r"name|trainable|dtype|input_dtype|batch_input_shape|batch_shape|input_shape|input_length|batch_size"
-    r"|input_dim|.*_initializer|.*_init|init|unit_forget_bias|consume_less|implementation|momentum"
+    r"|input_dim|custom_name|transform_bias|.*_initializer|.*_init|init|unit_forget_bias|consume_less|implementation|momentum"
     r"|weights|cache_enabled|class_name|synchronized|seed"
 )
 # What works in training alone.

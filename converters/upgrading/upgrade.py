@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,17 @@ from converters.errors import ArgumentError, ConversionError, FileFormatError, w
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
 from converters.hdf5.reader import open_regular
+from converters.layers.config import load_config
 from converters.limits import Limits, too_many
 from converters.upgrading.carrying_out import carry_out
+from converters.upgrading.graph import modern
 from converters.upgrading.plan import Upgrade, make_upgrade
+from converters.upgrading.refusing import Refused
 from converters.writing.execute import Progress
 
 ENDING = ".keras"
 ORDERS = (None, "channels_last")
+BACKENDS = (None, "theano", "tensorflow")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,7 @@ def plan_upgrade(
     weights: str | os.PathLike[str] | None = None,
     data_format: str | None = None,
     keras_version: str | None = None,
+    backend: str | None = None,
 ) -> Upgrade:
     """Work out how a whole model of Keras 1 or 2 becomes one of today's, without writing a file.
 
@@ -64,6 +70,7 @@ def plan_upgrade(
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.
         keras_version: The version of Keras that wrote the model, where no file says it.
+        backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -78,6 +85,8 @@ def plan_upgrade(
     """
     if data_format not in ORDERS:
         raise ArgumentError(f"data_format must be None or 'channels_last', not {data_format!r}")
+    if backend not in BACKENDS:
+        raise ArgumentError(f"backend must be 'theano' or 'tensorflow', not {backend!r}")
     path = Path(source)
     _refuse_folder(path)
     text = _json_text(path)
@@ -85,14 +94,14 @@ def plan_upgrade(
         raise ArgumentError(f"{path}: holds weights itself; leave out {os.fspath(weights)}")
     if text is not None and weights is None:
         raise ArgumentError(f"{path}: is a configuration alone; give the weights' file too")
-    told = None if text is None else Told(text, str(path))
+    told = None if text is None else Told(_modern_text(text, path), str(path))
     holder = path if weights is None else Path(weights)
     description = describe(holder, keras_version=keras_version, config=told)
     if description.model_config is None:
         hint = "give the .json of its model too, or a file of model.save"
         raise ConversionError(f"{path}: holds weights alone; {hint}")
     with guarded(path):
-        return make_upgrade(path, description, turned=data_format is not None)
+        return make_upgrade(path, description, turned=data_format is not None, said=backend)
 
 
 def upgrade_file(
@@ -102,6 +111,7 @@ def upgrade_file(
     weights: str | os.PathLike[str] | None = None,
     data_format: str | None = None,
     keras_version: str | None = None,
+    backend: str | None = None,
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -114,6 +124,7 @@ def upgrade_file(
         weights: The weights' file, if the source is a ``.json``.
         data_format: See :func:`plan_upgrade`.
         keras_version: The version of Keras that wrote the model, where no file says it.
+        backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare its arrays with the old ones; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -134,7 +145,9 @@ def upgrade_file(
         >>> done.target.name
         'new_model.keras'
     """
-    upgrade = plan_upgrade(source, weights=weights, data_format=data_format, keras_version=keras_version)
+    upgrade = plan_upgrade(
+        source, weights=weights, data_format=data_format, keras_version=keras_version, backend=backend
+    )
     upgrade.check()
     warn_of(upgrade.path, upgrade.notes, stacklevel=2)
     new = Path(target) if target is not None else default_target(upgrade.path)
@@ -162,6 +175,17 @@ def _json_text(path: Path) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path}: is JSON that is not UTF-8") from error
+
+
+def _modern_text(text: str, path: Path) -> str:
+    """Return a configuration of Keras 0 in the form of Keras 1, and any other as it is."""
+    if '"class_name"' in text:
+        return text
+    config = load_config(text, str(path))
+    try:
+        return json.dumps(modern(config)) if isinstance(config, dict) else text
+    except Refused as refusal:
+        raise ConversionError(f"{path}: cannot be upgraded: {refusal.refusal}") from refusal
 
 
 def _refuse_folder(path: Path) -> None:

@@ -225,6 +225,9 @@ def _add_upgrade(commands: _Commands) -> None:
     )
     parser.add_argument("--keras-version", metavar="X.Y.Z", help="who wrote the model, where no file says it")
     parser.add_argument(
+        "--backend", choices=("theano", "tensorflow"), help="on what it ran, whatever the files say"
+    )
+    parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",

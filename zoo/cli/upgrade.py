@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
         "weights": weights,
         "data_format": arguments.data_format,
         "keras_version": arguments.keras_version,
+        "backend": arguments.backend,
     }
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)

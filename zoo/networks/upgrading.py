@@ -17,6 +17,7 @@ def upgrade(
     weights: str | os.PathLike[str] | None = None,
     data_format: str | None = None,
     keras_version: str | None = None,
+    backend: str | None = None,
 ) -> keras.Model:
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
@@ -26,6 +27,7 @@ def upgrade(
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.
         keras_version: The version of Keras that wrote the model, where no file says it.
+        backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
 
     Returns:
         The model, in float32 and not compiled. It holds Keras' own layers alone, so that what its ``save``
@@ -47,5 +49,12 @@ def upgrade(
     """
     with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
         target = Path(folder) / "model.keras"
-        upgrade_file(path, target, weights=weights, data_format=data_format, keras_version=keras_version)
+        upgrade_file(
+            path,
+            target,
+            weights=weights,
+            data_format=data_format,
+            keras_version=keras_version,
+            backend=backend,
+        )
         return keras.models.load_model(target, compile=False)

@@ -6,7 +6,8 @@ import h5py
 import pytest
 
 from converters import plan_upgrade, upgrade_file
-from tests.support.dialect_samples import DATA, is_last
+from converters.errors import ConversionError
+from tests.support.dialect_samples import DATA, SAMPLES, is_last
 from tests.support.upgrading import MODELS, config_of, said_shapes, source_of, worst
 
 
@@ -86,3 +87,50 @@ def test_each_array_of_the_old_file_is_used_once(sample):
     if sample == "keras122_theano_th/bn_mode1_dense":
         found = [name for name in found if "running" not in name]
     assert sorted(used) == sorted(found)
+
+
+OLDER = {
+    f"keras{digits}_theano_th": version
+    for digits, version in (("033", None), ("107", "1.0.7"), ("108", "1.0.8"))
+}
+"""Who wrote weights beside a configuration that does not say it; that of Keras 0 has a form of its own."""
+EPSILON = "Keras up to 1.0.7 adds epsilon outside of the root"
+BY_LAYER = {
+    "keras033_theano_th/vgg_like_bn": f"layer 'layer_2' (BatchNormalization): {EPSILON}",
+    "keras107_theano_th/bn_mode0_axis1": f"layer 'batchnormalization_1' (BatchNormalization): {EPSILON}",
+}
+OLD = [name for name in SAMPLES if name.split("/")[0] in OLDER and not name.endswith("/graph")]
+
+
+def asked(sample):
+    """Return what is said of an older sample; one of sequences alone tells nothing of its backend."""
+    backend = "theano" if sample == "keras033_theano_th/conv1d" else None
+    return {
+        "weights": DATA / f"{sample}.weights.h5",
+        "keras_version": OLDER[sample.split("/")[0]],
+        "backend": backend,
+    }
+
+
+@pytest.mark.parametrize("sample", OLD)
+def test_an_older_configuration_and_its_weights(sample, tmp_path):
+    """Give what was recorded, or are refused by layer."""
+    path = DATA / f"{sample}.json"
+    if sample in BY_LAYER:
+        assert [str(refusal) for refusal in plan_upgrade(path, **asked(sample)).refusals] == [
+            BY_LAYER[sample]
+        ]
+        return
+    upgrade_file(path, tmp_path / "new.keras", **asked(sample))
+    assert worst(tmp_path / "new.keras", sample)[0] < 1e-5
+
+
+def test_a_backend_that_nothing_tells_is_asked_for(tmp_path):
+    """Where kernels would be rotated or not."""
+    sample = "keras033_theano_th/conv1d"
+    with pytest.raises(ConversionError) as error:
+        plan_upgrade(DATA / f"{sample}.json", **{**asked(sample), "backend": None})
+    assert str(error.value).endswith(
+        "conv1d.weights.h5: nothing tells on which backend it ran, and Theano rotates kernels that no other"
+        " does; say --backend theano or tensorflow (backend=)"
+    )
