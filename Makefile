@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BACKENDS ?= .venv-backends
+TF_KERAS ?= .venv-tf-keras
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-nginx test-pages test-backends test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -36,6 +37,10 @@ torture: $(VENV)/ready
 test-backends: $(BACKENDS)/ready
 	KERAS_BACKEND=jax $(BACKENDS)/bin/python -m pytest tests/backends
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python -m pytest tests/backends
+
+# Models of tf.keras as tf-keras computes them, against what `zoo upgrade` makes of them.
+test-tf-keras: $(TF_KERAS)/ready
+	$(TF_KERAS)/bin/python -m pytest tests/tf_keras
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -73,7 +78,7 @@ torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -87,4 +92,9 @@ $(VENV)/docs-ready: $(VENV)/ready
 $(BACKENDS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(BACKENDS)
 	$(BACKENDS)/bin/pip install --quiet --editable '.[backends]'
+	touch $@
+
+$(TF_KERAS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(TF_KERAS)
+	$(TF_KERAS)/bin/pip install --quiet --editable '.[tf-keras]'
 	touch $@

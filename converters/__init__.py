@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from converters.layers.names import parse_layers
     from converters.planning.flatten import parse_flatten
     from converters.planning.plan import Plan
+    from converters.upgrading.plan import Upgrade
+    from converters.upgrading.upgrade import Upgraded, plan_upgrade, upgrade_file
 
 _HOMES = {
     "Conversion": "converters.api",
@@ -22,11 +24,15 @@ _HOMES = {
     "Form": "converters.arrays.form",
     "Inspection": "converters.api",
     "Plan": "converters.planning.plan",
+    "Upgrade": "converters.upgrading.plan",
+    "Upgraded": "converters.upgrading.upgrade",
     "convert_file": "converters.api",
     "inspect_file": "converters.api",
     "parse_flatten": "converters.planning.flatten",
     "parse_layers": "converters.layers.names",
     "plan_file": "converters.api",
+    "plan_upgrade": "converters.upgrading.upgrade",
+    "upgrade_file": "converters.upgrading.upgrade",
 }
 
 __all__ = [
@@ -35,11 +41,15 @@ __all__ = [
     "Form",
     "Inspection",
     "Plan",
+    "Upgrade",
+    "Upgraded",
     "convert_file",
     "inspect_file",
     "parse_flatten",
     "parse_layers",
     "plan_file",
+    "plan_upgrade",
+    "upgrade_file",
 ]
 
 

@@ -17,7 +17,7 @@ import converters.errors
 import zoo
 import zoo.errors
 import zoo.finetuning
-from tests.support.paths import ROOT
+from tests.support.paths import DIALECTS, ROOT
 from tests.support.weight_files import counted, write_named
 
 MODULES = (zoo, zoo.finetuning, converters, zoo.errors, converters.errors)
@@ -89,6 +89,9 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "fc": {"fc_W": counted(32, 10), "fc_b": counted(10)},
     }
     write_named(tmp_path / "small_th.h5", layers)
+    (tmp_path / "old_model.h5").write_bytes(
+        (DIALECTS / "keras122_theano_th/conv2d_flatten_dense_dense.model.h5").read_bytes()
+    )
     rows = ["file,label"]
     for number, name in enumerate(("cats/1.png", "cats/2.png", "dogs/1.png", "dogs/2.png")):
         path = tmp_path / "photos" / name

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoo.networks.predicting import predict
     from zoo.networks.preprocessing import decode_predictions, preprocess_input
     from zoo.networks.stages import feature_maps
+    from zoo.networks.upgrading import upgrade
     from zoo.registry import architecture as spec
     from zoo.registry import list_models
     from zoo.surgery.folding import fuse
@@ -48,6 +49,7 @@ __all__ = [
     "preprocess_input",
     "replace_head",
     "spec",
+    "upgrade",
     "with_preprocessing",
 ]
 
@@ -63,6 +65,7 @@ _HOMES = {
     "preprocess_input": ("zoo.networks.preprocessing", "preprocess_input"),
     "replace_head": ("zoo.networks.heads", "replace_head"),
     "spec": ("zoo.registry", "architecture"),
+    "upgrade": ("zoo.networks.upgrading", "upgrade"),
     "with_preprocessing": ("zoo.surgery.prefix", "with_preprocessing"),
 }
 

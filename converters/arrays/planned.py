@@ -300,3 +300,65 @@ class Output:
         for piece in self.pieces(contiguous, result):
             piece.copy()
         return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enlarged:
+    """An array of a new file in a larger shape, with zeros at the far ends, or counted by other axes.
+
+    Attributes:
+        output: The array.
+        target_shape: Its new shape: for each axis at least as long, or another with as many values.
+    """
+
+    output: Output
+    target_shape: Shape
+
+    @property
+    def layer(self) -> str:
+        """The layer that it belongs to."""
+        return self.output.layer
+
+    @property
+    def name(self) -> str:
+        """Its name in that layer."""
+        return self.output.name
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its type."""
+        return self.output.dtype
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The paths of the datasets that are needed."""
+        return self.output.sources
+
+    @property
+    def source_shapes(self) -> tuple[Shape, ...]:
+        """The shape of each of :attr:`sources`."""
+        return self.output.source_shapes
+
+    @property
+    def exact(self) -> bool:
+        """Whether every bit is only moved."""
+        return self.output.exact
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that its values take."""
+        return math.prod(self.target_shape) * self.dtype.itemsize
+
+    def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
+        """Yield the pieces that make the new array; see :meth:`Output.pieces`."""
+        shape = self.output.target_shape
+        if math.prod(shape) == math.prod(self.target_shape):
+            yield from self.output.pieces(sources, target.reshape(shape))
+            return
+        yield from self.output.pieces(sources, target[tuple(map(slice, shape))])
+        nothing = np.zeros((1,) * target.ndim, self.dtype)
+        for axis, size in enumerate(shape):
+            # What lies behind the old end of this axis, and before that of those in front of it.
+            rest = target[(*(slice(n) for n in shape[:axis]), slice(size, None))]
+            if rest.size:
+                yield Piece(target=rest, source=np.broadcast_to(nothing, rest.shape))

@@ -101,8 +101,12 @@ class Archive:
         except UnicodeDecodeError as error:
             raise self._refusal(name, "is not UTF-8") from error
 
-    def open_hdf5(self, name: str = WEIGHTS) -> Hdf5Source:
+    def open_hdf5(self, name: str = WEIGHTS, *, checked: bool = True) -> Hdf5Source:
         """Return a member that is an HDF5 file; the archive may be closed afterwards.
+
+        Args:
+            name: The member's name.
+            checked: Whether the bytes of one that is stored as it is are held against their checksum first.
 
         Raises:
             FileFormatError: If there is none of that name, or it is damaged or breaks a rule.
@@ -112,7 +116,7 @@ class Archive:
         texts = {text: found for text in TEXTS if (found := self.read_text(text)) is not None}
         info = self._members[name]
         if info.compress_type == zipfile.ZIP_STORED:
-            for _ in self._blocks(name):  # holds the bytes against their checksum
+            for _ in self._blocks(name) if checked else ():  # holds the bytes against their checksum
                 pass
             start, stream = self._start(info), self._again()
         else:

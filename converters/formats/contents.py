@@ -20,6 +20,38 @@ _ALIGNMENT = 64
 """Bytes: values begin at multiples of it in files that are laid out here, for whoever maps them."""
 
 
+class NewArray(Protocol):
+    """An array of a new file."""
+
+    @property
+    def layer(self) -> str:
+        """The layer that it belongs to, or lies in."""
+
+    @property
+    def owner(self) -> str:
+        """The layer inside that one, where there is one; else the same."""
+
+    @property
+    def target_path(self) -> str:
+        """Where it lies."""
+
+    @property
+    def target_shape(self) -> Shape:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its type."""
+
+
+class Arrays(Protocol):
+    """The arrays of a new file, whose places are known; a plan has them, and so has an upgrade."""
+
+    @property
+    def outputs(self) -> Sequence[NewArray]:
+        """Its arrays, in order."""
+
+
 class Contents(Protocol):
     """The contents of a new file; a plan is one."""
 

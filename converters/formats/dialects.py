@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, FileFormatError
@@ -42,12 +43,20 @@ from converters.layers.rules import Dialect
 from converters.limits import check_name, clipped, first_repeated, load_json, name_fault
 
 
+class Told(NamedTuple):
+    """A model's configuration in a file of its own: its text, and that file."""
+
+    text: str
+    where: str
+
+
 def describe(
     path: str | os.PathLike[str],
     *,
     keras_version: str | None = None,
     layers: Mapping[str, str] | None = None,
     order: Sequence[str] | None = None,
+    config: Told | None = None,
 ) -> Description:
     """Describe a weights file of any version of Keras without reading its arrays.
 
@@ -58,6 +67,7 @@ def describe(
         layers: The kinds of layers that the user says, by their names.
         order: The names of the layers with arrays in the network's order, if the user says it: files of
             Keras 3 do not.
+        config: The model's configuration, where it lies in a file of its own.
 
     Returns:
         Its layers, arrays and attributes.
@@ -66,7 +76,7 @@ def describe(
         FileFormatError: If it is not such a file; the message says what it is, or what is missing.
         ArgumentError: If the user names a layer or a kind that is not there, or a version that cannot be.
     """
-    said = _Said(version=keras_version, layers=layers or {}, order=order)
+    said = _Said(version=keras_version, layers=layers or {}, order=order, config=config)
     with open_untrusted(path) as source, guarded(path, limits=source.limits):
         if isinstance(source, PlainSource):
             description = _describe_plain(source, said)
@@ -82,6 +92,7 @@ class _Said:
     version: str | None
     layers: Mapping[str, str]
     order: Sequence[str] | None
+    config: Told | None
 
 
 def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> Description:
@@ -90,7 +101,8 @@ def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> 
     weights = top.group(inside) if inside else top
     text = config_text if config_text is not None else top.text("model_config")
     what = "config.json" if config_text is not None else "attribute 'model_config'"
-    config = None if text is None else read_config(text, f"{path}: {what}", top.limits)
+    told = said.config or (None if text is None else Told(text, f"{path}: {what}"))
+    config = None if told is None else read_config(told.text, told.where, top.limits)
     record = read_record(top)
     network = record.network if record else None
     own_version = _word(top, "keras_version") or _word(weights, "keras_version") or _version_beside(beside)

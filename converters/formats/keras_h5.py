@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from converters.formats.archive import first_member
 from converters.formats.contents import Contents, Extents
 from converters.hdf5.reader import Hdf5Source, is_hdf5, open_hdf5
 from converters.hdf5.source import Stamp
@@ -16,8 +17,8 @@ from converters.limits import Limits
 
 
 def recognise(head: bytes) -> bool:
-    """Return whether a file begins as HDF5 does."""
-    return is_hdf5(head)
+    """Return whether a file begins as HDF5 does, and is no archive of such a file."""
+    return is_hdf5(head) and first_member(head) is None
 
 
 def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Hdf5Source:

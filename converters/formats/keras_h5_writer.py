@@ -9,9 +9,8 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from converters.arrays.planned import Output
 from converters.errors import ConversionError
-from converters.formats.contents import Contents, Extent, Extents
+from converters.formats.contents import Arrays, Contents, Extent, Extents, NewArray
 from converters.hdf5.writer import creation, write_text
 
 # What a new file says wrote it: the last version of its dialect on Theano and TensorFlow.
@@ -35,7 +34,7 @@ def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
     Raises:
         ConversionError: If the dialect cannot hold what is to be written.
     """
-    make = _create_keras3 if contents.to == "keras3" else _create_named
+    make = create_keras3 if contents.to == "keras3" else _create_named
     return make(contents, path, texts)
 
 
@@ -87,8 +86,14 @@ def _write_names(group: h5py.Group, attribute: str, names: list[str], contents: 
         group.attrs[f"{attribute}{number}"] = chunk
 
 
-def _create_keras3(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
-    """Make a .weights.h5 file of Keras 3: a group ``vars`` for each layer, which knows the layer's name."""
+def create_keras3(contents: Arrays, path: Path, texts: Mapping[str, str]) -> Extents:
+    """Make a .weights.h5 file of Keras 3: a group ``vars`` for each layer, which knows the layer's name.
+
+    Args:
+        contents: The arrays of the file, in its places.
+        path: The file; what is there is replaced.
+        texts: More attributes for the root.
+    """
     with h5py.File(path, "w") as file:
         for name, text in texts.items():
             file.attrs[name] = text
@@ -105,7 +110,7 @@ def _name(file: h5py.File, group: str, name: str) -> None:
     file.require_group(f"{group}/vars").attrs["name"] = name.replace("/", "__")
 
 
-def _room(file: h5py.File, contents: Contents) -> Extents:
+def _room(file: h5py.File, contents: Arrays) -> Extents:
     """Lay out every array, contiguous and allocated at once, and return where each lies."""
     datasets = {output.target_path: _dataset(file, output) for output in contents.outputs}
     file.flush()
@@ -119,7 +124,7 @@ def _room(file: h5py.File, contents: Contents) -> Extents:
     }
 
 
-def _dataset(file: h5py.File, output: Output) -> h5d.DatasetID:
+def _dataset(file: h5py.File, output: NewArray) -> h5d.DatasetID:
     parent, _, name = output.target_path.rpartition("/")
     settings = creation()
     settings.set_layout(h5d.CONTIGUOUS)

@@ -219,7 +219,7 @@ def _measured(description: Description) -> Iterator[tuple[Part, Array, int]]:
     if description.dialect not in ("keras0", "keras1"):
         return
     parts = description.parts
-    for part, following in zip(parts, (*parts[1:], None), strict=True):
+    for part, following in zip(parts, (*parts[1:], None), strict=False):  # of no parts, none
         kernel, bias = part.array("kernel"), part.array("bias")
         if not _has_telling_kernel(part) or kernel is None or len(kernel.shape) < 4:
             continue

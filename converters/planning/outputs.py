@@ -55,7 +55,7 @@ def planned_outputs(
     """
     native = replace(description, layers=tuple(map(_native, description.layers)))
     gates = frozenset(array.path for part in scaled for array in part.arrays)
-    writing = _Writing(description=native, planned=planned, kernels=kernels, scaled=gates)
+    writing = Writing(description=native, planned=planned, kernels=kernels, scaled=gates)
     outputs = tuple(paced(_MAKERS[FORMATS[to].arrays](writing)))
     paths = Counter(output.target_path for output in outputs)
     if twice := [path for path, count in paths.items() if count > 1]:
@@ -63,14 +63,19 @@ def planned_outputs(
     return outputs
 
 
+def native_part(part: Part) -> Part:
+    """Return a layer in a layer with Keras' own kind for cuDNN's."""
+    return replace(part, kind=NATIVE.get(str(part.kind), part.kind))
+
+
 def _native(layer: Layer) -> Layer:
     """Return a layer with Keras' own kinds for cuDNN's."""
-    parts = tuple(replace(part, kind=NATIVE.get(str(part.kind), part.kind)) for part in layer.parts)
+    parts = tuple(map(native_part, layer.parts))
     return replace(layer, kind=NATIVE.get(str(layer.kind), layer.kind), parts=parts)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Writing:
+class Writing:
     """What outputs are made from."""
 
     description: Description
@@ -79,11 +84,13 @@ class _Writing:
     kernels: Kernels
 
     def refuse(self, layer: Layer | Part, why: str) -> ConversionError:
+        """Return the error for a layer that has no place in the new file."""
         return ConversionError(f"{self.description.path}: layer {layer.name!r} ({layer.kind}) {why}")
 
     def output(
         self, layer: Layer, part: Part, role: str, shares: list[Share], *, name: str, path: str
     ) -> Output:
+        """Return one array of the new file, of one share or of several side by side."""
         first = shares[0].taken
         width = sum(share.width for share in shares)
         shape = (*first.target_shape[:-1], width) if first.target_shape else ()
@@ -113,17 +120,7 @@ class _Writing:
 
     def _for_today(self, part: Part, shares: list[Share]) -> list[Share]:
         """Return the gates of a recurrent layer one by one, scaled where they go through its hard sigmoid."""
-        gates = GATES[str(part.kind)]
-        if len(shares) == 1:
-            array = shares[0].array
-            width = array.counted[-1] // len(gates)
-            shares = [Share(array=array, start=at * width, stop=(at + 1) * width) for at in range(len(gates))]
-        return [
-            replace(share, array=replace(share.array, function=SCALED))
-            if gate in GATED[str(part.kind)].recurrent
-            else share
-            for gate, share in zip(gates, shares, strict=True)
-        ]
+        return scaled_gates(str(part.kind), shares, GATED[str(part.kind)].recurrent)
 
     def _in_order(self, part: Part, arrays: Sequence[Array]) -> list[Array]:
         if arrays[0].gate is None and len(arrays) == 1:
@@ -134,7 +131,26 @@ class _Writing:
         return sorted(arrays, key=lambda array: gates.index(str(array.gate)))
 
 
-def _keras2_outputs(writing: _Writing) -> Iterator[Output]:
+def scaled_gates(kind: str, shares: Sequence[Share], scaled: str) -> list[Share]:
+    """Return the gates of a recurrent layer one by one, some of them multiplied by 1.2.
+
+    Args:
+        kind: The layer's kind.
+        shares: One of its arrays: all gates packed, or one share for each.
+        scaled: The letters of the gates that are multiplied.
+    """
+    gates = GATES[kind]
+    if len(shares) == 1:
+        array = shares[0].array
+        width = array.counted[-1] // len(gates)
+        shares = [Share(array=array, start=at * width, stop=(at + 1) * width) for at in range(len(gates))]
+    return [
+        replace(share, array=replace(share.array, function=SCALED)) if gate in scaled else share
+        for gate, share in zip(gates, shares, strict=True)
+    ]
+
+
+def _keras2_outputs(writing: Writing) -> Iterator[Output]:
     for layer in writing.description.weighted:
         found = [
             writing.output(
@@ -156,7 +172,7 @@ def _is_late(output: Output) -> bool:
     return output.kind != OTHER and not KINDS[output.kind].arrays[base_role(output.kind, output.role)].trained
 
 
-def _keras2_name(writing: _Writing, layer: Layer, part: Part, role: str) -> str:
+def _keras2_name(writing: Writing, layer: Layer, part: Part, role: str) -> str:
     own = part.array(role) if part.kind == OTHER and writing.description.dialect == "keras2" else None
     return own.name if own else f"{_owner(layer, part)}/{role}:0"
 
@@ -169,7 +185,7 @@ def _owner(layer: Layer, part: Part) -> str:
     return part.name if len(layer.parts) > 1 else layer.name
 
 
-def _plain_outputs(writing: _Writing) -> Iterator[Output]:
+def _plain_outputs(writing: Writing) -> Iterator[Output]:
     """Yield the arrays for a container of plain arrays, called ``layer/role``."""
     for layer in writing.description.weighted:
         for part in layer.parts:
@@ -183,13 +199,13 @@ def _within(layer: Layer, part: Part) -> str:
     return part.name if part.name.startswith(f"{layer.name}/") else f"{layer.name}/{part.name}"
 
 
-def _keras1_outputs(writing: _Writing) -> Iterator[Output]:
+def _keras1_outputs(writing: Writing) -> Iterator[Output]:
     for layer in writing.description.weighted:
         found = [output for part in layer.parts for output in _keras1_part(writing, layer, part)]
         yield from sorted(found, key=_is_late)
 
 
-def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output]:
+def _keras1_part(writing: Writing, layer: Layer, part: Part) -> Iterator[Output]:
     kind = str(part.kind)
     if kind == OTHER:
         yield from _keras1_other(writing, layer, part)
@@ -211,7 +227,7 @@ def _keras1_part(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output
                 yield writing.output(layer, part, full, shares, name=name, path=f"{layer.name}/{name}")
 
 
-def _keras1_other(writing: _Writing, layer: Layer, part: Part) -> Iterator[Output]:
+def _keras1_other(writing: Writing, layer: Layer, part: Part) -> Iterator[Output]:
     """Yield the arrays of a layer of which nothing is known, by their own names if Keras 1 gave them."""
     own = writing.description.dialect == "keras1"
     names = [array.name if own else f"{part.name}_{array.role}" for array in part.arrays]
@@ -219,7 +235,7 @@ def _keras1_other(writing: _Writing, layer: Layer, part: Part) -> Iterator[Outpu
         yield writing.output(layer, part, role, shares, name=name, path=f"{layer.name}/{name}")
 
 
-def _gate_shares(writing: _Writing, part: Part, role: str, gate: str | None) -> list[Share]:
+def _gate_shares(writing: Writing, part: Part, role: str, gate: str | None) -> list[Share]:
     """Return the one array, or stretch of a packed array, that is a role's gate."""
     arrays = [array for array in part.arrays if array.role == role]
     if gate is None or not arrays:
@@ -236,7 +252,7 @@ def _gate_shares(writing: _Writing, part: Part, role: str, gate: str | None) -> 
     return [Share(array=planned, start=start, stop=start + width)]
 
 
-def _keras3_outputs(writing: _Writing) -> Iterator[Output]:
+def _keras3_outputs(writing: Writing) -> Iterator[Output]:
     numbers: Counter[str] = Counter()
     for layer in writing.description.layers:
         if layer.kind is None and not layer.arrays:
@@ -248,7 +264,7 @@ def _keras3_outputs(writing: _Writing) -> Iterator[Output]:
                 yield writing.output(layer, part, role, shares, name=str(index), path=path)
 
 
-def _layer_class(writing: _Writing, layer: Layer) -> str:
+def _layer_class(writing: Writing, layer: Layer) -> str:
     if layer.kind is None:
         inside = layer.parts[0].name if len(layer.parts) > 1 else layer.parts[0].arrays[0].owner
         text = f"holds arrays of others ({inside!r}), which Keras 3 keeps by the kind of what holds them"
@@ -259,7 +275,7 @@ def _layer_class(writing: _Writing, layer: Layer) -> str:
     return _stem(layer.parts[0] if layer.kind == OTHER else layer, writing)
 
 
-def _stem(layer: Layer | Part, writing: _Writing) -> str:
+def _stem(layer: Layer | Part, writing: Writing) -> str:
     """Return what Keras 3 calls the first group of a layer's class."""
     if isinstance(layer, Part) and layer.kind == OTHER:
         return _other_stem(layer, writing.description.dialect)
@@ -283,7 +299,7 @@ def _numbered(stem: str, numbers: Counter[str]) -> str:
     return stem if numbers[stem] == 1 else f"{stem}_{numbers[stem] - 1}"
 
 
-def _places(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
+def _places(writing: Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
     """Yield each layer in a layer with its group."""
     inside = holds(layer.kind)
     if inside is Holds.WAYS:
@@ -299,14 +315,14 @@ def _places(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part,
 
 
 def _two_ways(
-    writing: _Writing, layer: Layer, parts: Sequence[Part], group: str
+    writing: Writing, layer: Layer, parts: Sequence[Part], group: str
 ) -> Iterator[tuple[Part, str]]:
     if [part.direction for part in parts] != ["forward", "backward"]:
         raise writing.refuse(layer, "should hold a forward and a backward layer")
     yield from ((part, f"{group}/{part.direction}_layer") for part in parts)
 
 
-def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
+def _nested(writing: Writing, layer: Layer, group: str) -> Iterator[tuple[Part, str]]:
     numbers: Counter[str] = Counter()
     waiting = deque(layer.parts)
     while waiting:
@@ -318,7 +334,7 @@ def _nested(writing: _Writing, layer: Layer, group: str) -> Iterator[tuple[Part,
             yield part, f"{group}/{_numbered(_stem(part, writing), numbers)}"
 
 
-_MAKERS: Mapping[str, Callable[[_Writing], Iterator[Output]]] = {
+_MAKERS: Mapping[str, Callable[[Writing], Iterator[Output]]] = {
     "keras1": _keras1_outputs,
     "keras2": _keras2_outputs,
     "keras3": _keras3_outputs,

@@ -114,7 +114,7 @@ def write(
         FileFormatError: If the source cannot be read.
     """
     wanted = plan.description.nbytes < VERIFIED_BELOW if verify is None else verify
-    with new_file(plan.path, target, force=force) as temporary, _threads() as pool:
+    with new_file(plan.path, target, force=force) as temporary, threads() as pool:
         texts = plan.texts or planned_texts(plan)
         record = _record(plan, texts)
         # Hashing takes longest, and releases the interpreter's lock: it begins first.
@@ -166,7 +166,8 @@ def _recorded(plan: Plan, target: Path) -> Mapping[str, str]:
 
 
 @contextmanager
-def _threads() -> Iterator[Executor]:
+def threads() -> Iterator[Executor]:
+    """Yield the threads that hash, copy and compare; what they have not begun is left when they are done."""
     pool = ThreadPoolExecutor(max_workers=_THREADS)
     try:
         yield pool

@@ -200,6 +200,42 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
 
 
+def _add_upgrade(commands: _Commands) -> None:
+    parser = _command(
+        commands,
+        "upgrade",
+        "write a whole model of Keras 1 or 2 as a .keras file that gives the same outputs today",
+        module="upgrade",
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="OLD.h5 [NEW.keras], or OLD.json WEIGHTS.h5 [NEW.keras]; default: OLD.keras, beside OLD",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="say layer by layer what would be done, or cannot be",
+    )
+    parser.add_argument(
+        "--data-format",
+        choices=("channels_last",),
+        help="maps that were channels first come in and go out channels last (default: as they were)",
+    )
+    parser.add_argument("--keras-version", metavar="X.Y.Z", help="who wrote the model, where no file says it")
+    parser.add_argument(
+        "--backend", choices=("theano", "tensorflow"), help="on what it ran, whatever the files say"
+    )
+    parser.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
+    _add_json(parser)
+
+
 def _add_diff(commands: _Commands) -> None:
     parser = _command(
         commands,
@@ -348,6 +384,7 @@ _COMMANDS = {
     "show": _add_show,
     "fetch": _add_fetch,
     "convert": _add_convert,
+    "upgrade": _add_upgrade,
     "diff": _add_diff,
     "inspect": _add_inspect,
     "cache": _add_cache,

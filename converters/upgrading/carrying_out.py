@@ -1,0 +1,86 @@
+"""Carrying out an upgrade: the new file, whole or not at all, its arrays read back and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from converters.errors import ConversionError
+from converters.formats import archive_writer
+from converters.formats.archive import open_archive
+from converters.formats.opening import open_untrusted
+from converters.formats.record import CONVERTER, Proof
+from converters.upgrading.plan import Upgrade
+from converters.writing.copying import Task, datasets_of, fill
+from converters.writing.execute import VERIFIED_BELOW, Progress, threads
+from converters.writing.files import check_target, new_file, sha256_of
+from converters.writing.verify import verify_file
+
+
+def carry_out(
+    upgrade: Upgrade,
+    target: Path,
+    *,
+    force: bool = False,
+    verify: bool | None = None,
+    progress: Progress | None = None,
+) -> Proof | None:
+    """Write the new file.
+
+    Args:
+        upgrade: What was worked out.
+        target: The new file.
+        force: Replace a file that has this name.
+        verify: Read the new file back and compare it with the source before it gets its name; by default if
+            the source is smaller than 1 GiB.
+        progress: Called after every array with the bytes done and the bytes in all.
+
+    Returns:
+        What was compared, or None.
+
+    Raises:
+        ConversionError: If the model cannot be upgraded, or the target must not or cannot be written.
+        FileFormatError: If the source cannot be read.
+    """
+    upgrade.check()
+    description = upgrade.description
+    check_target(upgrade.path, target, force=force)
+    wanted = description.nbytes < VERIFIED_BELOW if verify is None else verify
+    with new_file(description.path, target, force=force) as temporary, threads() as pool:
+        digest = pool.submit(sha256_of, description.path)
+        with open_untrusted(description.path, known=description.stamp) as source:
+            places = archive_writer.create(upgrade, temporary, {archive_writer.CONFIG: upgrade.config})
+            tasks = [Task(array=output, place=places[output.target_path]) for output in upgrade.outputs]
+            done, total = 0, sum(task.nbytes for task in tasks)
+            for task in fill(tasks, source, temporary, pool):
+                done += task.nbytes
+                if progress:
+                    progress(done, total)
+            record = {"zoo_converter": CONVERTER, "zoo_source_sha256": digest.result()}
+            # The checksum is computed beside the comparison: neither needs more than the bytes.
+            finished = pool.submit(archive_writer.finish, upgrade, temporary, record)
+            proof = verify_file(tasks, source, temporary, target, pool, hdf5=False) if wanted else None
+            finished.result()
+            _check_places(tasks, temporary, target)
+            return proof
+
+
+def _check_places(tasks: Sequence[Task], path: Path, target: Path) -> None:
+    """Raise unless a new archive, read as anybody reads it, has its arrays where they were put.
+
+    Raises:
+        ConversionError: With the first that it has not.
+        FileFormatError: If it cannot be read.
+    """
+    with open_archive(path) as archive, archive.open_hdf5(checked=False) as weights:
+        found = datasets_of(weights.tree)
+        for task in tasks:
+            place, dataset = task.place, found.pop(task.array.target_path, None)
+            if dataset is None or place is None:
+                raise ConversionError(f"{target}: array {task.array.target_path!r} is missing; {_ADVICE}")
+            if task.nbytes and (dataset.offset, dataset.shape) != (place.offset, place.shape):
+                text = f"array {task.array.target_path!r} does not lie where it was put"
+                raise ConversionError(f"{target}: {text}; {_ADVICE}")
+
+
+_ADVICE = "no new file was made: please report this"

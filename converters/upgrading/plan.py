@@ -1,0 +1,202 @@
+"""Working out how a whole model of an older version becomes a ``.keras`` file, before a value is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from converters.boundary import guarded
+from converters.errors import ConversionError, Doubt
+from converters.formats.description import Description
+from converters.layers.config import Config
+from converters.limits import clipped, first_repeated
+from converters.upgrading.drawing import Drawing, Placed, configuration, placed
+from converters.upgrading.graph import Network, read_network
+from converters.upgrading.origin import Origin, learn_origin
+from converters.upgrading.refusing import Refusal, Refused, refused
+from converters.upgrading.sketch import STOPPED, Sketch
+from converters.upgrading.store import Store
+from converters.upgrading.use import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What becomes of one old layer.
+
+    Attributes:
+        name: Its name.
+        class_name: Its class.
+        becomes: The classes of today's layers that are drawn for it.
+        how: How it is composed, if it is not one layer that computes the same; else empty.
+        without: Its settings that count in training alone and are left out.
+    """
+
+    name: str
+    class_name: str
+    becomes: tuple[str, ...]
+    how: str
+    without: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """How a whole model becomes a ``.keras`` file, or what stands against it.
+
+    Attributes:
+        path: The file that was named: a whole model, or a configuration.
+        description: The file that the weights are in.
+        origin: What the model is.
+        drawing: The network with today's layers; None if a layer has no place there.
+        outputs: Every array of the new file.
+        notes: What the user should know; what had to be taken for granted is a
+            :class:`converters.errors.Doubt`.
+        refusals: What cannot be upgraded, and why; empty if all can.
+        layers: What becomes of each layer that was looked at.
+    """
+
+    path: Path
+    description: Description
+    origin: Origin
+    drawing: Drawing | None = field(repr=False)
+    outputs: tuple[Placed, ...] = field(repr=False)
+    notes: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
+    layers: tuple[Told, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same as plain values that JSON can hold."""
+        return {
+            "path": str(self.path),
+            "weights": str(self.description.path),
+            "keras_version": ".".join(map(str, self.origin.version)),
+            "theano": self.origin.theano,
+            "layers": [asdict(layer) for layer in self.layers],
+            "refused": [asdict(refusal) for refusal in self.refusals],
+            "arrays": len(self.outputs),
+            "bytes": sum(output.nbytes for output in self.outputs),
+            "notes": list(self.notes),
+        }
+
+    @property
+    def config(self) -> str:
+        """The text of the new file's ``config.json``."""
+        assert self.drawing is not None
+        return json.dumps({**configuration(self.drawing), "build_config": None, "compile_config": None})
+
+    def check(self) -> None:
+        """Raise if the model cannot be upgraded.
+
+        Raises:
+            ConversionError: With the first reason, and how many there are.
+        """
+        if self.refusals:
+            more = f" ({len(self.refusals) - 1} more: --check lists them)" if len(self.refusals) > 1 else ""
+            raise ConversionError(f"{self.path}: cannot be upgraded: {self.refusals[0]}{more}")
+
+
+def make_upgrade(path: Path, description: Description, *, turned: bool, said: str | None = None) -> Upgrade:
+    """Work out an upgrade.
+
+    Args:
+        path: The file that was named.
+        description: The file that the weights are in, with the model's configuration.
+        turned: Whether a network that is channels first becomes channels last.
+        said: The backend that the user says.
+
+    Raises:
+        ConversionError: If it is no whole model, or nothing tells its version.
+        FileFormatError: If its configuration breaks a rule.
+    """
+    config = description.model_config
+    if config is None:
+        text = "holds weights alone, without the model's configuration"
+        raise ConversionError(f"{path}: {text}; give its .json too, or a file of model.save")
+    version, backend = _said(config)
+    with guarded(path):
+        origin = learn_origin(
+            description,
+            version=description.version or version,
+            backend=backend,
+            said=said,
+            turned=turned,
+        )
+        if origin.version >= (3,):
+            raise ConversionError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
+        return _drawn(path, config, origin)
+
+
+def _said(config: Config | Mapping[str, Any]) -> tuple[tuple[int, ...], str | None]:
+    """Return the version and the backend that a configuration in a file of its own says."""
+    version, backend = config.get("keras_version"), config.get("backend")
+    numbers = re.findall(r"\d{1,9}", version)[:3] if isinstance(version, str) else []
+    return tuple(map(int, numbers)), backend if isinstance(backend, str) else None
+
+
+def _drawn(path: Path, config: Mapping[str, Any], origin: Origin) -> Upgrade:
+    store, report = Store(origin=origin), Report()
+    sketch = Sketch(store=store, report=report)
+    drawing: Drawing | None = None
+    outputs: tuple[Placed, ...] = ()
+    try:
+        network = read_network(dict(config))
+        for refusal in store.assign(network):
+            sketch.refusals[refusal.refusal] = None
+        drawing, outputs = _with_arrays(sketch, network)
+    except Refused as refusal:
+        if refusal.refusal.why != STOPPED or not sketch.refusals:
+            sketch.refusals[refusal.refusal] = None
+    return Upgrade(
+        path=path,
+        description=origin.description,
+        origin=origin,
+        drawing=None if sketch.refusals else drawing,
+        outputs=() if sketch.refusals else outputs,
+        notes=_notes(origin, report),
+        refusals=tuple(sketch.refusals),
+        layers=tuple(_told(name, report) for name in report.classes),
+    )
+
+
+def _told(name: str, report: Report) -> Told:
+    return Told(
+        name=name,
+        class_name=report.classes[name],
+        becomes=tuple(report.drawn.get(name, ())),
+        how=report.composed.get(name, ""),
+        without=tuple(report.dropped.get(name, ())),
+    )
+
+
+def _with_arrays(sketch: Sketch, network: Network) -> tuple[Drawing, tuple[Placed, ...]]:
+    """Return the drawing and its arrays, once each array of the old file is used, and once.
+
+    Raises:
+        Refused: If one is not, or is used twice.
+    """
+    drawing = sketch.draw(network, None, network.name or "model")
+    outputs = tuple(placed(drawing))
+    store = sketch.store
+    # Gates that lie packed in one array are shares of it: a source counts once for each array that is made.
+    sources = [source for output in outputs for source in output.sources]
+    if (twice := first_repeated(sources)) is not None:
+        raise refused(f"its array {clipped(twice)} would be used twice")
+    if left := store.unused(sources):
+        raise refused(f"its array {clipped(left[0])} would be used nowhere")
+    return drawing, outputs
+
+
+def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
+    notes: list[str] = list(origin.doubts)
+    notes += [
+        Doubt(f"layer {clipped(layer)} is of a class {name} of its own: taken for that of published networks")
+        for name, layer in report.published.items()
+    ]
+    if origin.description.optimizer:
+        notes.append("the state of its optimizer is left out: compile the new model before training it")
+    notes += [f"{layer}: {how}" for layer, how in report.composed.items()]
+    notes += [f"{layer}: without {', '.join(names)}" for layer, names in report.dropped.items()]
+    return tuple(notes)

@@ -1,0 +1,211 @@
+"""The arrays of an old model: which of its layers each belongs to, and what becomes of it today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from converters.arrays.form import Form, Layout
+from converters.arrays.moves import SCALED
+from converters.arrays.planned import Output, PlannedArray, Share
+from converters.arrays.rows import Flattened
+from converters.boundary import paced
+from converters.errors import ConversionError
+from converters.layers.model import Layer, Part, own_name, plain_name
+from converters.layers.names import kind_of_class
+from converters.layers.table import KINDS, Holds, holds
+from converters.limits import clipped
+from converters.planning.outputs import Writing, native_part, scaled_gates
+from converters.planning.placing import Ends, place
+from converters.upgrading.graph import Network, Node
+from converters.upgrading.origin import Origin
+from converters.upgrading.refusing import Refused, refused
+
+
+@dataclass(kw_only=True)
+class Store:
+    """The arrays of an old model.
+
+    Attributes:
+        origin: What the model is.
+        parts: The arrays of each layer that has some, by the node (one part, or the two of a Bidirectional).
+        dropped: The paths of those that no layer of today has a place for.
+    """
+
+    origin: Origin
+    parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
+
+    def assign(self, network: Network) -> Iterator[Refused]:
+        """Match the layers of the file with those of the network, and yield what does not match."""
+        nodes = [node for node in network.nodes if not node.made_up]
+        layers = self.origin.description.layers
+        by_name = {plain_name(layer.name): layer for layer in layers}
+        in_order = len(nodes) == len(layers)
+        for place_, node in enumerate(paced(nodes)):
+            found = by_name.pop(plain_name(node.name), None) if node.named else None
+            if found is None and not node.named and in_order:
+                found = by_name.pop(plain_name(layers[place_].name), None)
+            try:
+                self._give(node, found.parts if found else (), found)
+            except Refused as refusal:
+                yield refusal
+        for layer in by_name.values():
+            if layer.arrays:
+                text = (
+                    f"{len(layer.arrays)} arrays of the weights' layer {clipped(layer.name)} belong to none"
+                )
+                yield refused(text)
+
+    def _give(self, node: Node, parts: Sequence[Part], layer: Layer | None) -> None:
+        """Give a layer its arrays, and those in it theirs."""
+        leaves = [(leaf, also) for leaf, also in _leaves(node) if kind_of_leaf(leaf) in KINDS]
+        if not leaves and node.network is None and node.inner is None:
+            return  # drawing refuses a class that is not known, or finds arrays that are used nowhere
+        if layer is not None and len(leaves) == 1:
+            self._put(leaves[0][0], parts)
+            return
+        known = {own_name(part.name): part for part in parts}
+        if len(known) < len(parts):
+            raise node.refuse("two layers within it have arrays under one name")
+        for leaf, also in leaves:
+            names = [name for name in (*_names(leaf), *also) if name in known]
+            self._put(leaf, [known.pop(name) for name in names])
+        if known:
+            raise node.refuse(f"arrays of {clipped(next(iter(known)))} belong to no layer within it")
+
+    def _put(self, leaf: Node, parts: Sequence[Part]) -> None:
+        kind = kind_of_leaf(leaf)
+        for part in parts:
+            if part.kind != kind:
+                raise leaf.refuse(f"its arrays are those of a layer of kind {part.kind}")
+        if leaf.inner is not None and parts and len(parts) != 2:
+            raise leaf.refuse(f"it should hold two layers with arrays, not {len(parts)}")
+        if parts:
+            self.parts[id(leaf)] = tuple(parts)
+
+    def of(self, node: Node, *, needed: bool = True) -> tuple[Part, ...]:
+        """Return the parts of a layer.
+
+        Raises:
+            Refused: If it needs arrays and the file has none for it.
+        """
+        found = self.parts.get(id(node), ())
+        if needed and not found:
+            raise node.refuse("the weights have no arrays for it")
+        return found
+
+    def arrays(
+        self,
+        part: Part,
+        node: Node,
+        *,
+        layout: Layout,
+        last: bool = False,
+        rows: Flattened | None = None,
+        scaled: str | bool = False,
+    ) -> dict[str, Output]:
+        """Return what becomes of the arrays of a layer, by their roles.
+
+        Args:
+            part: The layer's arrays.
+            node: The layer.
+            layout: The order of the maps that it works on.
+            last: Whether those that are in the order of a map become channels last.
+            rows: What its rows are, where they move.
+            scaled: Whether all are multiplied by 1.2, or which gates are.
+        """
+        ends = self._ends(layout, last=last)
+        kind = str(part.kind)
+        foreign = [array.name for array in part.arrays if array.role not in KINDS[kind].arrays]
+        if foreign:
+            raise node.refuse(f"its array {clipped(foreign[0])} is none that such a layer has")
+        planned: dict[str, PlannedArray] = {}
+        try:
+            for array in part.arrays:
+                planned[array.path] = place(
+                    array, part, layer=part.name, ends=ends, kind=kind, flattened=rows, pair=None
+                )
+            own = native_part(part)
+            writing = Writing(
+                description=self.origin.description, planned=planned, scaled=frozenset(), kernels="tf"
+            )
+            found = {}
+            for role, shares in writing.packed(own):
+                found[role] = writing.output(
+                    Layer(name=part.name, kind=kind, arrays=()),
+                    own,
+                    role,
+                    _scaled(str(own.kind), shares, scaled),
+                    name=role,
+                    path=role,
+                )
+        except (ConversionError, KeyError, ValueError) as error:
+            raise node.refuse(f"its arrays have no place ({str(error).rpartition(': ')[2]})") from error
+        return found
+
+    def drop(self, outputs: Iterable[Output]) -> None:
+        """Note that arrays have no place in any of today's layers, which whoever calls tells the user."""
+        for output in outputs:
+            self.dropped.update(output.sources)
+
+    def unused(self, sources: Iterable[str]) -> list[str]:
+        """Return the paths of arrays of the old file that are not among those that the new one is made of."""
+        known = self.dropped.union(sources)
+        return [
+            array.path
+            for layer in self.origin.description.layers
+            for array in layer.arrays
+            if array.path not in known
+        ]
+
+    def _ends(self, layout: Layout, *, last: bool) -> Ends:
+        origin = self.origin
+        source = Form(layout=layout, kernels=origin.kernels)
+        return Ends(
+            path=origin.description.path,
+            source=source,
+            target=Form(layout="tf" if last else layout, kernels="tf"),
+            dialect=origin.description.dialect,
+            new_dialect="keras3",
+            flattens_last=False,
+            new_flattens_last=False,
+            squares=False,
+            anew=True,
+            old_1d=True if origin.description.dialect == "keras0" else None,
+        )
+
+
+def _leaves(node: Node, also: tuple[str, ...] = ()) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """Yield the layers that have arrays of their own in a layer: itself, or those in it.
+
+    Each with the names of what wraps it, under which Keras 2 calls its arrays.
+    """
+    if node.network is not None:
+        for below in node.network.nodes:
+            yield from _leaves(below)
+    elif node.inner is not None and holds(kind_of_class(node.class_name)) is not Holds.WAYS:
+        yield from _leaves(node.inner, (*also, plain_name(node.name)))
+    else:
+        yield node, also
+
+
+def _names(leaf: Node) -> list[str]:
+    """Return the names under which a layer's arrays lie within others; a Bidirectional has two layers."""
+    if leaf.inner is None:
+        return [plain_name(leaf.name)]
+    own = plain_name(leaf.inner.name)
+    return [f"forward_{own}", f"backward_{own}"]
+
+
+def kind_of_leaf(leaf: Node) -> str:
+    """Return the kind of the layer that arrays belong to: of a Bidirectional, that of what goes both ways."""
+    return kind_of_class((leaf.inner or leaf).class_name)
+
+
+def _scaled(kind: str, shares: Sequence[Share], scaled: str | bool) -> list[Share]:
+    if isinstance(scaled, str):
+        return scaled_gates(kind, list(shares), scaled) if scaled else list(shares)
+    return [
+        replace(share, array=replace(share.array, function=SCALED)) if scaled else share for share in shares
+    ]

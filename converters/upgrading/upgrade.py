@@ -1,0 +1,196 @@
+"""What users and the command line call: a whole model of an older version, opened by today's Keras."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converters.boundary import guarded
+from converters.errors import ArgumentError, ConversionError, FileFormatError, warn_of
+from converters.formats.dialects import Told, describe
+from converters.formats.record import Proof
+from converters.hdf5.reader import open_regular
+from converters.layers.config import load_config
+from converters.limits import Limits, too_many
+from converters.upgrading.carrying_out import carry_out
+from converters.upgrading.graph import modern
+from converters.upgrading.plan import Upgrade, make_upgrade
+from converters.upgrading.refusing import Refused
+from converters.writing.execute import Progress
+
+ENDING = ".keras"
+ORDERS = (None, "channels_last")
+BACKENDS = (None, "theano", "tensorflow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgraded:
+    """A model that was upgraded.
+
+    Attributes:
+        source: The file that was named.
+        target: The new file.
+        upgrade: What was done, layer by layer.
+        proof: What was compared of the new file's arrays, or None.
+    """
+
+    source: Path
+    target: Path
+    upgrade: Upgrade
+    proof: Proof | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same as plain values that JSON can hold."""
+        return {
+            "source": str(self.source),
+            "target": str(self.target),
+            "verified": str(self.proof) if self.proof else None,
+            **self.upgrade.as_dict(),
+        }
+
+
+def plan_upgrade(
+    source: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    data_format: str | None = None,
+    keras_version: str | None = None,
+    backend: str | None = None,
+) -> Upgrade:
+    """Work out how a whole model of Keras 1 or 2 becomes one of today's, without writing a file.
+
+    No array is read, and no framework imported. What cannot be upgraded is listed in the result.
+
+    Args:
+        source: A file of ``model.save``, or the ``.json`` of ``model.to_json``.
+        weights: The weights' file, if the source is a ``.json``.
+        data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
+            channels first, (N, C, H, W), become (N, H, W, C) there too.
+        keras_version: The version of Keras that wrote the model, where no file says it.
+        backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
+
+    Raises:
+        ArgumentError: If an argument has a value that is not allowed.
+        FileFormatError: If a file is not what it should be.
+        ConversionError: If it holds no whole model, or nothing tells its version.
+
+    Examples:
+        >>> import converters
+        >>> plan = converters.plan_upgrade("old_model.h5")
+        >>> [str(refusal) for refusal in plan.refusals]
+        []
+    """
+    if data_format not in ORDERS:
+        raise ArgumentError(f"data_format must be None or 'channels_last', not {data_format!r}")
+    if backend not in BACKENDS:
+        raise ArgumentError(f"backend must be 'theano' or 'tensorflow', not {backend!r}")
+    path = Path(source)
+    _refuse_folder(path)
+    text = _json_text(path)
+    if text is None and weights is not None:
+        raise ArgumentError(f"{path}: holds weights itself; leave out {os.fspath(weights)}")
+    if text is not None and weights is None:
+        raise ArgumentError(f"{path}: is a configuration alone; give the weights' file too")
+    told = None if text is None else Told(_modern_text(text, path), str(path))
+    holder = path if weights is None else Path(weights)
+    description = describe(holder, keras_version=keras_version, config=told)
+    if description.model_config is None:
+        hint = "give the .json of its model too, or a file of model.save"
+        raise ConversionError(f"{path}: holds weights alone; {hint}")
+    with guarded(path):
+        return make_upgrade(path, description, turned=data_format is not None, said=backend)
+
+
+def upgrade_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    data_format: str | None = None,
+    keras_version: str | None = None,
+    backend: str | None = None,
+    force: bool = False,
+    verify: bool | None = None,
+    progress: Progress | None = None,
+) -> Upgraded:
+    """Write a whole model of Keras 1 or 2 as a ``.keras`` file that gives the same outputs today.
+
+    Args:
+        source: A file of ``model.save``, or the ``.json`` of ``model.to_json``; it is not touched.
+        target: The new file; by default ``OLD.keras`` beside the old one.
+        weights: The weights' file, if the source is a ``.json``.
+        data_format: See :func:`plan_upgrade`.
+        keras_version: The version of Keras that wrote the model, where no file says it.
+        backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
+        force: Replace a file that has the new file's name.
+        verify: Read the new file back and compare its arrays with the old ones; by default below 1 GiB.
+        progress: Called with the bytes done and the bytes in all.
+
+    Returns:
+        What was done, and where the new file is.
+
+    Raises:
+        ZooError: As :func:`plan_upgrade`, and ConversionError if a layer has no place in today's Keras, or
+            the new file cannot be written. Nothing is written then.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted.
+
+    Examples:
+        >>> import converters
+        >>> done = converters.upgrade_file("old_model.h5", "new_model.keras")
+        >>> done.target.name
+        'new_model.keras'
+    """
+    upgrade = plan_upgrade(
+        source, weights=weights, data_format=data_format, keras_version=keras_version, backend=backend
+    )
+    upgrade.check()
+    warn_of(upgrade.path, upgrade.notes, stacklevel=2)
+    new = Path(target) if target is not None else default_target(upgrade.path)
+    proof = carry_out(upgrade, new, force=force, verify=verify, progress=progress)
+    return Upgraded(source=upgrade.path, target=new, upgrade=upgrade, proof=proof)
+
+
+def default_target(source: Path) -> Path:
+    """Return where an upgrade goes if nobody says: ``OLD.keras`` beside ``OLD.h5``, or ``OLD_new.keras``."""
+    target = source.with_suffix(ENDING)
+    return target if target != source else source.with_name(f"{source.stem}_new{ENDING}")
+
+
+def _json_text(path: Path) -> str | None:
+    """Return the text of a file that begins as a configuration does, or None if it does not."""
+    cap = Limits.from_environment().header_bytes
+    with open_regular(path) as stream:
+        head = stream.read(64)
+        if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b'"')):
+            return None
+        data = head + stream.read(cap)
+    if len(data) > cap:
+        raise FileFormatError(f"{path} is JSON of {too_many(path.stat().st_size, cap, 'header_bytes')}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{path}: is JSON that is not UTF-8") from error
+
+
+def _modern_text(text: str, path: Path) -> str:
+    """Return a configuration of Keras 0 in the form of Keras 1, and any other as it is."""
+    if '"class_name"' in text:
+        return text
+    config = load_config(text, str(path))
+    try:
+        return json.dumps(modern(config)) if isinstance(config, dict) else text
+    except Refused as refusal:
+        raise ConversionError(f"{path}: cannot be upgraded: {refusal.refusal}") from refusal
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        saved = (path / "saved_model.pb").exists()
+        what = "a SavedModel, whose layers are code" if saved else "a folder, not a model"
+        hint = "open it with the TensorFlow that wrote it and save it with model.save('NAME.h5')"
+        raise FileFormatError(f"{path}: {what}{f'; {hint}' if saved else ''}")

@@ -1,0 +1,129 @@
+"""``zoo upgrade`` from the command line: what it prints, where it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.command import Command
+from tests.support.paths import DIALECTS, ROOT
+from tests.support.upgrading import chain, layer, write_model
+
+SAMPLES = DIALECTS / "keras122_theano_th"
+PADDED = "convolution2d_1: padded by 1+1 x 1+1 before it, as Theano pads on both sides"
+PROOF = "zoo: verified 2 arrays, 140 values: the new file gives the source again, bit for bit"
+REFUSED = (
+    "cannot be upgraded: layer 'code' (Lambda): it holds code, which is never run; draw the model without it,"
+    " or with layers in its place"
+)
+
+
+@pytest.fixture
+def run(capsys):
+    """Return the command line: it gives exit code, output and errors."""
+    return Command(capsys)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Return what copies a sample's file and gives its new path."""
+
+    def copy(name):
+        shutil.copy(SAMPLES / name, tmp_path / name)
+        return tmp_path / name
+
+    return copy
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Return a model with a layer that has no place."""
+    layers = [
+        layer("Activation", "first", activation="relu"),
+        layer("Lambda", "code", function=["x", None, None]),
+    ]
+    return write_model(tmp_path / "old.h5", chain(*layers, shape=(4,)))
+
+
+def test_the_new_file_lies_beside_the_old_one(run, copied, tmp_path):
+    """Its path on standard output, what was composed and proved on standard error."""
+    source = copied("conv2d_same_stride2.model.h5")
+    code, out, err = run("upgrade", source)
+    assert (code, out) == (0, f"{tmp_path / 'conv2d_same_stride2.model.keras'}\n")
+    assert err.splitlines()[-2:] == [f"zoo: {PADDED}", PROOF]
+    code, out, err = run("upgrade", source)
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1].endswith("exists already; use --force (force=True) to replace it")
+
+
+def test_a_configuration_and_its_weights_are_two_files(run, copied, tmp_path):
+    """And the new one the third; the same file comes of it as of the whole model."""
+    files = copied("conv2d_same_stride2.json"), copied("conv2d_same_stride2.weights.h5")
+    code, out, _ = run("upgrade", *files, tmp_path / "new.keras")
+    assert (code, out) == (0, f"{tmp_path / 'new.keras'}\n")
+    code, out, _ = run("upgrade", *files, tmp_path / "again.keras", "--json")
+    told = json.loads(out)
+    assert told["target"] == str(tmp_path / "again.keras")
+    (layer,) = told["layers"]
+    assert layer["becomes"] == ["Permute", "ZeroPadding2D", "Conv2D", "Permute"]
+    assert (tmp_path / "again.keras").read_bytes() == (tmp_path / "new.keras").read_bytes()
+
+
+def test_check_shows_layer_by_layer_what_would_be_done(run, refused, tmp_path):
+    """And writes nothing; where a layer has no place, it exits with 1."""
+    code, out, err = run("upgrade", "--check", refused)
+    assert code == 1
+    assert [line.split()[:3] for line in out.splitlines()] == [
+        ["layer", "class", "becomes"],
+        ["first", "Activation", "Activation"],
+        ["code", "Lambda", "-"],
+    ]
+    assert err == f"zoo: {REFUSED}\n"
+    code, out, _ = run("upgrade", "--check", "--json", refused)
+    assert code == 1
+    assert [found["layer"] for found in json.loads(out)["refused"]] == ["code"]
+    assert list(tmp_path.iterdir()) == [refused]
+
+
+def test_what_has_no_place_ends_with_1_and_nothing_is_written(run, refused, tmp_path):
+    """One line: the file, the layer, the reason."""
+    assert run("upgrade", refused) == (1, "", f"zoo: {refused}: {REFUSED}\n")
+    assert list(tmp_path.iterdir()) == [refused]
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "message"),
+    [
+        (["a.json"], 2, "a.json: is a configuration alone; give the weights' file too"),
+        (["w.h5"], 1, "w.h5: holds weights alone; give the .json of its model too, or a file of model.save"),
+        (["w.h5", "new.keras", "more.keras"], 2, "more.keras: one file too many"),
+        (["--check", "w.h5", "new.keras"], 2, "new.keras: one file too many"),
+        (["none.h5"], 1, "none.h5: no such file"),
+        (["saved"], 1, "saved: a SavedModel, whose layers are code; open it with the TensorFlow that wrote it"
+         " and save it with model.save('NAME.h5')"),
+    ],
+)  # fmt: skip
+def test_what_is_no_whole_model_is_said(run, files, code, message, tmp_path, monkeypatch):  # noqa: PLR0917
+    """In one line, with what to give instead."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SAMPLES / "srelu.json", "a.json")
+    shutil.copy(SAMPLES / "srelu.weights.h5", "w.h5")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    assert run("upgrade", *files) == (code, "", f"zoo: {message}\n")
+
+
+def test_no_framework_is_imported(copied, tmp_path):
+    """The new file is written from the configuration and the arrays alone."""
+    source = copied("merge_two_inputs.model.h5")
+    script = (
+        "import sys; from zoo.cli import main; code = main(sys.argv[1:]);"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "upgrade", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'merge_two_inputs.model.keras'}\n")

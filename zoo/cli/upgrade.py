@@ -1,0 +1,73 @@
+"""``zoo upgrade``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from converters import Upgrade, plan_upgrade, upgrade_file
+from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli.bars import BytesDone, progress
+from zoo.errors import ArgumentError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Upgrade a model, or show layer by layer what would be done, and print where the new file is."""
+    source, weights, target = _named(arguments.files, check=arguments.check)
+    asked: dict[str, Any] = {
+        "weights": weights,
+        "data_format": arguments.data_format,
+        "keras_version": arguments.keras_version,
+        "backend": arguments.backend,
+    }
+    if arguments.check:
+        return _check(plan_upgrade(source, **asked), as_json=arguments.json)
+    with output.unwarned(), BytesDone(progress(), f"upgrading {Path(source).name}") as advance:
+        done = upgrade_file(
+            source, target, **asked, force=arguments.force, verify=arguments.verify, progress=advance
+        )
+    for note in done.upgrade.notes:
+        output.note(f"zoo: {note}")
+    output.note(f"zoo: verified {done.proof}" if done.proof else "zoo: not verified")
+    output.print_json(done.as_dict()) if arguments.json else output.print_line(str(done.target))
+    return EXIT_DONE
+
+
+def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | None]:
+    """Return the source, the weights if that is a ``.json``, and the new file if there is one."""
+    source, *others = files
+    weights = others.pop(0) if others and source.lower().endswith(".json") else None
+    target = others.pop(0) if others else None
+    if others or (check and target is not None):
+        raise ArgumentError(f"{files[-1]}: one file too many")
+    return source, weights, target
+
+
+def _check(plan: Upgrade, *, as_json: bool) -> int:
+    if as_json:
+        output.print_json(plan.as_dict())
+    else:
+        output.print_table(["layer", "class", "becomes", "how"], _rows(plan))
+        for note in plan.notes:
+            output.note(f"zoo: {note}")
+        for refusal in plan.refusals:
+            output.note(f"zoo: cannot be upgraded: {refusal}")
+    return EXIT_FAILED if plan.refusals else EXIT_DONE
+
+
+def _rows(plan: Upgrade) -> list[list[str]]:
+    refused = {refusal.layer: refusal.why for refusal in plan.refusals}
+    return [
+        [
+            layer.name,
+            layer.class_name,
+            "-" if layer.name in refused else ", ".join(layer.becomes),
+            refused.get(layer.name) or "; ".join(filter(None, (layer.how, _without(layer.without)))),
+        ]
+        for layer in plan.layers
+    ]
+
+
+def _without(names: tuple[str, ...]) -> str:
+    return f"without {', '.join(names)}" if names else ""
