@@ -132,6 +132,19 @@ def clipped(name: str | bytes) -> str:
     return repr(name) if len(name) <= 60 else f"{name[:60]!r}..."
 
 
+LARGEST = 1 << 40
+"""No size comes near to it; what is computed from numbers below it stays small."""
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return a value for a message: short, and without the text of a number that has none in Python."""
+    if isinstance(value, dict | list):
+        return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value)}"
+    if isinstance(value, str):
+        return clipped(value)
+    return "a huge number" if isinstance(value, int) and abs(value) > LARGEST else repr(value)
+
+
 def load_json(
     text: str | bytes,
     what: str,

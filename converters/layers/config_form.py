@@ -16,11 +16,9 @@ from converters.layers.config import Config, Setting, entries, is_layer, layers_
 from converters.layers.following import follows
 from converters.layers.names import kind_of_class
 from converters.layers.table import MODELS
-from converters.limits import Limits, clipped, first_repeated, name_fault
+from converters.limits import LARGEST, Limits, clipped, first_repeated, name_fault, shown
 
-# No size and no axis comes near to these; what is computed from numbers below them stays small.
-_LARGEST = 1 << 40
-_AXES = 32
+_AXES = 32  # no array has as many
 
 
 class Form(NamedTuple):
@@ -73,14 +71,14 @@ def _check(found: Mapping[str, Setting], forms: Mapping[str, Form], what: str) -
     for key, form in forms.items():
         value = found.get(key)
         if (value is not None or form is _TEXT) and not form.holds(value):
-            raise FileFormatError(f"{what}: {key!r} is {_told(value)}, not {form.words}")
+            raise FileFormatError(f"{what}: {key!r} is {shown(value)}, not {form.words}")
 
 
 def _check_name(name: Setting, where: str, limits: Limits) -> None:
     if name is None:
         return
     if not isinstance(name, str):
-        raise FileFormatError(f"{where}: a name is {_told(name)}, not text")
+        raise FileFormatError(f"{where}: a name is {shown(name)}, not text")
     if fault := name_fault(name, limits):
         raise FileFormatError(f"{where}: the name {clipped(name)} {fault}")
 
@@ -90,10 +88,10 @@ def _check_layers(entry: Config, what: str) -> None:
     inner = entry.get("config")
     listed = inner.get("layers", []) if isinstance(inner, dict) else inner
     if not isinstance(listed, list):
-        raise FileFormatError(f"{what}: 'layers' is {_told(listed)}, not a list of layers")
+        raise FileFormatError(f"{what}: 'layers' is {shown(listed)}, not a list of layers")
     for layer in listed:
         if not is_layer(layer):
-            raise FileFormatError(f"{what}: 'layers' holds {_told(layer)}, which is no layer")
+            raise FileFormatError(f"{what}: 'layers' holds {shown(layer)}, which is no layer")
     _check_names(entry, what)
 
 
@@ -101,15 +99,6 @@ def _check_names(entry: Config, what: str) -> None:
     names = [name for layer in layers_of(entry) if (name := name_of_entry(layer)) is not None]
     if (twice := first_repeated(names)) is not None:
         raise FileFormatError(f"{what}: two of its layers are called {clipped(twice)}")
-
-
-def _told(value: Setting) -> str:
-    """Return a value for a message: short, and without the text of a number that has none in Python."""
-    if isinstance(value, dict | list):
-        return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value)}"
-    if isinstance(value, str):
-        return clipped(value)
-    return "a huge number" if isinstance(value, int) and abs(value) > _LARGEST else repr(value)
 
 
 # Checks
@@ -121,7 +110,7 @@ def _is_number(value: Setting, least: int, most: int) -> bool:
 
 
 def _is_size(value: Setting) -> bool:
-    return _is_number(value, 1, _LARGEST)
+    return _is_number(value, 1, LARGEST)
 
 
 def _are(check: Callable[[Setting], bool]) -> Callable[[Setting], bool]:
@@ -138,7 +127,7 @@ def _is_open(value: Setting) -> bool:
 
 
 def _is_rest(value: Setting) -> bool:
-    return value is None or _is_number(value, -1, _LARGEST)
+    return value is None or _is_number(value, -1, LARGEST)
 
 
 def _is_axis(value: Setting) -> bool:
@@ -146,7 +135,7 @@ def _is_axis(value: Setting) -> bool:
 
 
 def _is_border(value: Setting) -> bool:
-    return _is_number(value, 0, _LARGEST)
+    return _is_number(value, 0, LARGEST)
 
 
 def _is_text(value: Setting) -> bool:
@@ -168,7 +157,7 @@ def _are_uses(value: Setting) -> bool:
 def _is_source(value: Setting) -> bool:
     if not isinstance(value, list) or not value or not isinstance(value[0], str):
         return True
-    return len(value) > 2 and all(_is_number(number, -1, _LARGEST) for number in value[1:3])
+    return len(value) > 2 and all(_is_number(number, -1, LARGEST) for number in value[1:3])
 
 
 _TEXT = Form("text", _is_text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from converters.arrays.rows import Flattened, parse_flattened
 from converters.errors import FileFormatError, NewerFileError
-from converters.limits import load_json
+from converters.limits import load_json, shown
 from converters.version import newer_fault
 
 ATTRIBUTE = "zoo_network"
@@ -132,10 +132,12 @@ def parse_network(text: str) -> Network:
     if not isinstance(facts, dict) or not isinstance(facts.get("layers"), list):
         raise FileFormatError(f"{ATTRIBUTE} is not a list of layers")
     if facts.get("schema") != SCHEMA:
-        raise FileFormatError(f"{ATTRIBUTE} has schema {facts.get('schema')!r}; this version reads {SCHEMA}")
+        raise FileFormatError(
+            f"{ATTRIBUTE} has schema {shown(facts.get('schema'))}; this version reads {SCHEMA}"
+        )
     running = _text(facts, "running_std")
     if running not in (None, *RUNNING_STD):
-        raise FileFormatError(f"{ATTRIBUTE} says {running!r} of running_std")
+        raise FileFormatError(f"{ATTRIBUTE} says {shown(running)} of running_std")
     return Network(
         layers=tuple(_layer(entry) for entry in facts["layers"]),
         ordered=facts.get("ordered") is not False,
@@ -151,7 +153,7 @@ def _layer(entry: Any) -> LayerFacts:  # noqa: ANN401 - whatever JSON may hold
         return LayerFacts(name=part.name, kind=part.kind)
     inside = entry.get("parts", [entry])
     if not isinstance(inside, list):
-        raise FileFormatError(f"{ATTRIBUTE}: the parts of {part.name!r} are not a list")
+        raise FileFormatError(f"{ATTRIBUTE}: the parts of {shown(part.name)} are not a list")
     return LayerFacts(name=part.name, kind=part.kind, parts=tuple(map(_part, inside)))
 
 
@@ -161,7 +163,7 @@ def _part(entry: Any) -> PartFacts:  # noqa: ANN401 - whatever JSON may hold
         raise FileFormatError(f"{ATTRIBUTE} has a layer without a name")
     flatten, roles = _text(entry, "flatten"), entry.get("roles")
     if roles is not None and not (isinstance(roles, list) and all(isinstance(role, str) for role in roles)):
-        raise FileFormatError(f"{ATTRIBUTE}: the roles of {name!r} are not names")
+        raise FileFormatError(f"{ATTRIBUTE}: the roles of {shown(name)} are not names")
     return PartFacts(
         name=name,
         kind=_text(entry, "kind"),
@@ -176,4 +178,4 @@ def _text(facts: Mapping[str, Any], name: str) -> str | None:
     value = facts.get(name)
     if value is None or isinstance(value, str):
         return value
-    raise FileFormatError(f"{ATTRIBUTE}: {name} is {value!r}, not text")
+    raise FileFormatError(f"{ATTRIBUTE}: {name} is {shown(value)}, not text")

@@ -17,6 +17,7 @@ from typing import Any
 from converters.layers.config import MAP_RANKS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import CUDNN, GATED
+from converters.limits import shown
 from converters.upgrading import compose
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
 from converters.upgrading.settings import Argument, said_of, sizes
@@ -219,7 +220,7 @@ def _pooling(class_name: str) -> Callable[[Use], Value]:
         if use.said["padding"] == "valid":
             return use.draw(class_name, {**settings, "padding": "valid"}, value)
         if use.said["padding"] != "same":
-            raise use.refuse(f"its padding is {use.said['padding']!r}")
+            raise use.refuse(f"its padding is {shown(use.said['padding'])}")
         if not use.origin.theano:
             return use.draw(class_name, {**settings, "padding": "same"}, value)
         return compose.pooled(use, class_name, settings, value)
@@ -393,7 +394,7 @@ def _batch_normalization(use: Use) -> Value:
     if use.origin.keras1 and use.origin.version <= (1, 0, 7):
         raise use.refuse("Keras up to 1.0.7 adds epsilon outside of the root")
     if mode not in (0, 1, 2):
-        raise use.refuse(f"its mode is {mode!r}")
+        raise use.refuse(f"its mode is {shown(mode)}")
     axis = use.said["axis"]
     if isinstance(axis, list) and len(axis) == 1:
         axis = axis[0]

@@ -12,6 +12,7 @@ from typing import Any
 
 from converters.arrays.planned import Enlarged, Output
 from converters.arrays.rows import Flattened
+from converters.limits import shown
 from converters.upgrading.drawing import LAST, Value, Values, straight
 from converters.upgrading.settings import Argument, sizes
 from converters.upgrading.use import ACTIVATIONS, HARD, Use
@@ -41,7 +42,7 @@ def padded(
     """
     padding = str(use.said["padding"])
     if padding not in ("valid", "same", "causal"):
-        raise use.refuse(f"its padding is {padding!r}")
+        raise use.refuse(f"its padding is {shown(padding)}")
     reaches = [(size - 1) * rate + 1 for size, rate in zip(kernel, rates, strict=True)]
     if padding != "same" or not use.origin.theano:
         return value, padding
@@ -90,7 +91,7 @@ def transposed(
     """
     padding = use.said["padding"]
     if padding not in ("same", "valid"):
-        raise use.refuse(f"its padding is {padding!r}")
+        raise use.refuse(f"its padding is {shown(padding)}")
     kernel, strides = settings["kernel_size"], settings["strides"]
     wanted = _said_size(use)
     space = _space(value)
@@ -179,7 +180,7 @@ def conv_lstm(
     even = any(size % 2 == 0 for size in kernel)
     stepped = any(stride != 1 for stride in settings["strides"])
     if padding not in ("same", "valid") or (use.origin.theano and (even or stepped) and padding != "same"):
-        raise use.refuse(f"its padding is {padding!r}, its kernel {kernel}")
+        raise use.refuse(f"its padding is {shown(padding)}, its kernel {kernel}")
     if use.origin.theano and stepped:
         raise use.refuse("it pads on both sides and takes steps larger than one")
     larger = [size + 1 - size % 2 for size in kernel] if use.origin.theano else kernel

@@ -294,6 +294,16 @@ FACTS = '{"schema":1,"layers":[{"name":"conv1","kind":"Dense","flatten":"FLATTEN
         ("zoo_network", '{"schema":1,"layers":[{}]}', "zoo_network has a layer without a name"),
         (
             "zoo_network",
+            FACTS.replace(":1,", f':"{"2" * 900}",'),
+            f"zoo_network has schema {'2' * 60!r}...; this version reads 1",
+        ),
+        (
+            "zoo_network",
+            FACTS.replace('"Dense"', "1" + "0" * 900),
+            "zoo_network: kind is a huge number, not text",
+        ),
+        (
+            "zoo_network",
             FACTS.replace("FLATTEN", "x"),
             "a feature map is written CxHxW, for instance 512x7x7",
         ),
