@@ -5,6 +5,9 @@ BACKENDS ?= .venv-backends
 TF_KERAS ?= .venv-tf-keras
 BIN := $(VENV)/bin
 
+# Many tests start processes, each of which would compile the packages anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready

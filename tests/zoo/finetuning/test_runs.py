@@ -61,6 +61,7 @@ def test_a_support_vector_machine_from_the_command_line(arguments, tmp_path, pra
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.long
 def test_a_finished_run_is_not_done_again(arguments, capsys):
     """With --resume the same result is told, from the folder; without it the folder is refused."""
     brief = ["--strategy", "head", "--epochs", "2"]

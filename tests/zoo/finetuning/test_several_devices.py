@@ -100,10 +100,9 @@ PARTS = {name: lambda name=name: [run(name, None), run(name, "all")] for name in
 print(json.dumps({part: PARTS[part]() for part in sys.argv[1:]}))
 """
 
-IN_EACH_RUN = ("head", "phase", "features")
+IN_EACH_RUN = ("phase", "features")
 """What a process of its own does in each run: among it is what the other strategies do."""
-LONG = ("svm", "last-layers", "freeze-pretrain-finetune", "all", "within")
-STRATEGIES = [IN_EACH_RUN[0], *(pytest.param(name, marks=pytest.mark.long) for name in LONG[:4])]
+LONG = ("svm", "head", "last-layers", "freeze-pretrain-finetune", "all", "within")
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +123,8 @@ def flat(rows):
     return [value for row in rows for value in row]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.long
+@pytest.mark.parametrize("strategy", LONG[:-1])
 def test_a_strategy_on_two_devices_is_that_on_one(found, strategy):
     """Losses, accuracies and predictions, though the rows divide neither by the batch nor by two.
 
