@@ -21,7 +21,7 @@ from converters.arrays import blocks
 from converters.arrays.form import Shape
 from converters.arrays.moves import Piece, Values
 from converters.errors import ConversionError
-from converters.formats.contents import Extent
+from converters.formats.contents import Extent, Placed
 from converters.formats.record import PREFIX
 from converters.hdf5.metadata import DatasetInfo, GroupInfo
 from converters.hdf5.source import Source
@@ -35,12 +35,8 @@ _SLAB = 1 << 24
 """Bytes that go through h5py at a time, if the chunks allow it."""
 
 
-class Target(Protocol):
+class Target(Placed, Protocol):
     """What is planned for one array of the new file."""
-
-    @property
-    def layer(self) -> str:
-        """The layer that it belongs to; empty if to none."""
 
     @property
     def name(self) -> str:
@@ -53,18 +49,6 @@ class Target(Protocol):
     @property
     def source_shapes(self) -> tuple[Shape, ...]:
         """The shape of each of them."""
-
-    @property
-    def target_path(self) -> str:
-        """Its path in the new file."""
-
-    @property
-    def target_shape(self) -> Shape:
-        """Its shape."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Its type, and that of its sources."""
 
     @property
     def exact(self) -> bool:
