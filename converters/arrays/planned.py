@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,33 @@ from converters.arrays import moves as kernels
 from converters.arrays.form import Rows, Shape
 from converters.arrays.moves import Piece, Values
 from converters.arrays.rows import rows_text
+
+
+class Made(Protocol):
+    """An array of a new file, as far as it is known what it is made of: what all that are planned have."""
+
+    @property
+    def target_shape(self) -> Shape:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its type, and that of its sources."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The datasets that it is made of."""
+
+    @property
+    def source_shapes(self) -> tuple[Shape, ...]:
+        """The shape of each of them."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether values are only moved."""
+
+    def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
+        """Yield what has to be copied, as views of the sources and the target."""
 
 
 @dataclass(frozen=True, kw_only=True)

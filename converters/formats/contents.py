@@ -20,12 +20,16 @@ _ALIGNMENT = 64
 """Bytes: values begin at multiples of it in files that are laid out here, for whoever maps them."""
 
 
-class Placed(Protocol):
-    """What has a place in a new file."""
+class NewArray(Protocol):
+    """An array of a new file."""
 
     @property
     def layer(self) -> str:
-        """The layer that it belongs to, or lies in; empty if to none."""
+        """The layer that it belongs to, or lies in."""
+
+    @property
+    def owner(self) -> str:
+        """The layer inside that one, where there is one; else the same."""
 
     @property
     def target_path(self) -> str:
@@ -38,14 +42,6 @@ class Placed(Protocol):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Its type."""
-
-
-class NewArray(Placed, Protocol):
-    """An array of a new file."""
-
-    @property
-    def owner(self) -> str:
-        """The layer inside that one, where there is one; else the same."""
 
 
 class Arrays(Protocol):

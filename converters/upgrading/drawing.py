@@ -21,6 +21,7 @@ import numpy as np
 from converters.arrays.form import Shape
 from converters.arrays.moves import Piece
 from converters.arrays.moves import Values as Array
+from converters.arrays.planned import Made
 from converters.boundary import paced
 from converters.layers.names import snake_case3
 from converters.upgrading.refusing import refused
@@ -30,35 +31,12 @@ LAST = "channels_last"
 """The order of all maps that are drawn."""
 
 
-class Values(Protocol):
-    """An array that is planned: what :class:`converters.arrays.planned.Output` is."""
-
-    @property
-    def target_shape(self) -> Shape:
-        """Its shape."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Its type."""
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The datasets that it is made of."""
-
-    @property
-    def source_shapes(self) -> tuple[Shape, ...]:
-        """The shape of each of them."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether values are only moved."""
+class Values(Made, Protocol):
+    """An array that is planned, of which it is known how much room it takes."""
 
     @property
     def nbytes(self) -> int:
         """The bytes that its values take."""
-
-    def pieces(self, sources: Mapping[str, Array], target: Array) -> Iterator[Piece]:
-        """Yield what has to be copied, as views of the sources and the target."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,9 @@ from h5py import h5d, h5g, h5s
 from converters.arrays import blocks
 from converters.arrays.form import Shape
 from converters.arrays.moves import Piece, Values
+from converters.arrays.planned import Made
 from converters.errors import ConversionError
-from converters.formats.contents import Extent, Placed
+from converters.formats.contents import Extent
 from converters.formats.record import PREFIX
 from converters.hdf5.metadata import DatasetInfo, GroupInfo
 from converters.hdf5.source import Source
@@ -35,27 +36,20 @@ _SLAB = 1 << 24
 """Bytes that go through h5py at a time, if the chunks allow it."""
 
 
-class Target(Placed, Protocol):
+class Target(Made, Protocol):
     """What is planned for one array of the new file."""
+
+    @property
+    def layer(self) -> str:
+        """The layer that it belongs to; empty if to none."""
 
     @property
     def name(self) -> str:
         """Its name in that layer."""
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """The datasets that it is made of."""
-
-    @property
-    def source_shapes(self) -> tuple[Shape, ...]:
-        """The shape of each of them."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether values are only moved."""
-
-    def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
-        """Yield what has to be copied, as views of the sources and the target."""
+    def target_path(self) -> str:
+        """Its path in the new file."""
 
 
 @dataclass(frozen=True, kw_only=True)
