@@ -14,12 +14,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from converters.errors import FileFormatError
 from converters.hdf5.reader import Hdf5Source, open_regular
-from converters.hdf5.source import Stamp
+from converters.hdf5.source import Closing, Stamp
 from converters.limits import Limits, clipped, name_fault, too_many
 
 WEIGHTS = "model.weights.h5"
@@ -42,7 +41,7 @@ _DAMAGE = (
 )
 
 
-class Archive:
+class Archive(Closing):
     """An archive whose list of members has been found good."""
 
     def __init__(self, path: Path, stream: IO[bytes], limits: Limits) -> None:
@@ -56,20 +55,6 @@ class Archive:
         except _DAMAGE as error:
             raise FileFormatError(f"{path}: a damaged zip archive ({error})") from error
         self._members = {info.filename: info for info in self._checked()}
-
-    def __enter__(self) -> Archive:
-        """Return the archive itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the archive."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._stream.close()
 
     @property
     def names(self) -> tuple[str, ...]:

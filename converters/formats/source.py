@@ -95,15 +95,7 @@ class PlainSource(Source):
         return Stamp(identity=identity_of(self._stream), tree=self.tree)
 
     def blocks(self, dataset: DatasetInfo, nbytes: int = BLOCK) -> Iterator[tuple[int, Values]]:
-        """Yield an array in blocks of rows: where on the first axis a block begins, and its values.
-
-        Args:
-            dataset: One of this file's arrays.
-            nbytes: About how many bytes a block has.
-
-        Raises:
-            FileFormatError: If its values cannot be read.
-        """
+        """Yield an array in blocks of rows; arguments and errors are those of :meth:`Source.blocks`."""
         for begin, end, shape in rows_of(dataset, nbytes):
             start, stop = ((dataset.offset or 0) + at * row_bytes(dataset) for at in (begin, end))
             data = read_between(self.path, self._stream, start, stop)

@@ -36,7 +36,27 @@ class Stamp:
     tree: GroupInfo
 
 
-class Source(ABC):
+class Closing:
+    """What holds a stream, and closes it at the end of a block."""
+
+    _stream: IO[bytes]
+
+    def __enter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the stream."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+
+
+class Source(Closing, ABC):
     """An open file whose metadata has been found good; its values are read from here.
 
     A format gives :attr:`tree`, :attr:`stamp` and :meth:`blocks`.
@@ -58,20 +78,10 @@ class Source(ABC):
         self._stream = stream
         self._map: mmap.mmap | None = None
 
-    def __enter__(self) -> Self:
-        """Return the file itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
-
     def close(self) -> None:
         """Close the file; views from :meth:`mapped` stay good."""
         self._map = None
-        self._stream.close()
+        super().close()
 
     @property
     def root(self) -> Node:
