@@ -297,6 +297,14 @@ def balanced_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.floa
     return weights
 
 
+def is_plain() -> bool:
+    """Return whether TensorFlow computes, and no strategy of its own shares the work out among devices.
+
+    To be asked in the scope of the model.
+    """
+    return keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy()
+
+
 def replicas_of(model: keras.Model) -> int:
     """Return on how many devices a model is: 1, unless it was made under a ``tf.distribute`` strategy."""
     strategy = getattr(model, "distribute_strategy", None)

@@ -14,7 +14,7 @@ from typing import Protocol
 import keras
 import tensorflow as tf
 
-from zoo.finetuning.batches import Batches, FeatureBatches
+from zoo.finetuning.batches import Batches, FeatureBatches, is_plain
 from zoo.surgery.tensors import Tensor
 
 Logs = Mapping[str, float]
@@ -49,8 +49,7 @@ def epochs_over(model: keras.Model, batches: Batches, valid: Batches) -> Epochs:
         batches: To learn from.
         valid: To validate with.
     """
-    is_plain = keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy()
-    if is_plain and isinstance(batches, FeatureBatches) and isinstance(valid, FeatureBatches):
+    if is_plain() and isinstance(batches, FeatureBatches) and isinstance(valid, FeatureBatches):
         return WholeEpochs(model, batches, valid)
     return KerasEpochs(model, batches, valid)
 

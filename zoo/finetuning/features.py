@@ -23,7 +23,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError, ZooError
-from zoo.finetuning.batches import Batches, ImageBatches, Preparation, replicas_of
+from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain, replicas_of
 from zoo.finetuning.data import Pictures, Size
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
@@ -130,9 +130,8 @@ def predicted(model: keras.Model, batches: Batches, *, verbose: int = 0) -> NDAr
         Shape (N, outputs), float32.
     """
     batches.replicas = replicas_of(model)
-    is_plain = keras.backend.backend() == "tensorflow" and batches.replicas == 1
     with scope(model), redirect_stdout(sys.stderr):
-        found = (_traced_once if is_plain else _by_keras)(model, batches, verbose)
+        found = (_traced_once if is_plain() else _by_keras)(model, batches, verbose)
     return found if batches.replicas == 1 else found[batches.own]
 
 

@@ -139,13 +139,10 @@ def finetune(
     # So that what has no weights of its own starts the same way each time.
     keras.utils.set_random_seed(settings.seed)
     with context:
-        drawn: dict[str, Any] = {
-            "size": size,
-            "weights": weights,
-            "dropout": dropout,
-            "data_format": data_format,
-        }
-        model = load_classifier(name, len(learned.classes), **drawn)
+        classes = len(learned.classes)
+        model = load_classifier(
+            name, classes, size=size, weights=weights, dropout=dropout, data_format=data_format
+        )
         taken = STRATEGIES[choice.strategy]
         fresh = {"fresh_head": True} if taken.fresh_head else {}
         chosen: dict[str, Any] = {**options, **fresh, **given, "about": {**options.get("about", {}), **about}}
