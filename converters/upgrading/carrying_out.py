@@ -11,8 +11,8 @@ from converters.formats.archive import open_archive
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, Proof
 from converters.upgrading.plan import Upgrade
-from converters.writing.copying import Task, datasets_of, fill
-from converters.writing.execute import VERIFIED_BELOW, Progress, threads
+from converters.writing.copying import Task, datasets_of
+from converters.writing.execute import Progress, filled, is_verified, placed_tasks, threads
 from converters.writing.files import check_target, new_file, sha256_of
 from converters.writing.verify import verify_file
 
@@ -45,17 +45,13 @@ def carry_out(
     upgrade.check()
     description = upgrade.description
     check_target(upgrade.path, target, force=force)
-    wanted = description.nbytes < VERIFIED_BELOW if verify is None else verify
+    wanted = is_verified(description, verify)
     with new_file(description.path, target, force=force) as temporary, threads() as pool:
         digest = pool.submit(sha256_of, description.path)
         with open_untrusted(description.path, known=description.stamp) as source:
             places = archive_writer.create(upgrade, temporary, {archive_writer.CONFIG: upgrade.config})
-            tasks = [Task(array=output, place=places[output.target_path]) for output in upgrade.outputs]
-            done, total = 0, sum(task.nbytes for task in tasks)
-            for task in fill(tasks, source, temporary, pool):
-                done += task.nbytes
-                if progress:
-                    progress(done, total)
+            tasks = placed_tasks(upgrade.outputs, places)
+            filled(tasks, source, temporary, pool, progress)
             record = {"zoo_converter": CONVERTER, "zoo_source_sha256": digest.result()}
             # The checksum is computed beside the comparison: neither needs more than the bytes.
             finished = pool.submit(archive_writer.finish, upgrade, temporary, record)

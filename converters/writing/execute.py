@@ -7,7 +7,7 @@ disk happen side by side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +22,8 @@ from converters.arrays.moves import Values
 from converters.arrays.planned import PlannedArray
 from converters.boundary import guarded
 from converters.errors import FileFormatError, NewerFileError, warn_of
+from converters.formats.contents import Extents
+from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, ConversionRecord
@@ -33,7 +35,7 @@ from converters.layers.table import NATIVE
 from converters.planning.facts import kernels_of_backend
 from converters.planning.plan import Plan, Texts, plan_digest
 from converters.version import RULES_NUMBER
-from converters.writing.copying import Task, TreeCopier, datasets_of, fill, source_values
+from converters.writing.copying import Target, Task, TreeCopier, datasets_of, fill, source_values
 from converters.writing.files import new_file, sha256_of, sync
 from converters.writing.verify import verify_file
 
@@ -113,7 +115,7 @@ def write(
         ConversionError: If the target must not or cannot be written, or is found to be wrong.
         FileFormatError: If the source cannot be read.
     """
-    wanted = plan.description.nbytes < VERIFIED_BELOW if verify is None else verify
+    wanted = is_verified(plan.description, verify)
     with new_file(plan.path, target, force=force) as temporary, threads() as pool:
         texts = plan.texts or planned_texts(plan)
         record = _record(plan, texts)
@@ -175,6 +177,35 @@ def threads() -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
+def is_verified(description: Description, verify: bool | None) -> bool:
+    """Return whether a new file is read back: as the user wants it, or if the source is not too large."""
+    return description.nbytes < VERIFIED_BELOW if verify is None else verify
+
+
+def placed_tasks(outputs: Iterable[Target], places: Extents) -> list[Task]:
+    """Return the arrays of a new file, with their places in it."""
+    return [Task(array=output, place=places[output.target_path]) for output in outputs]
+
+
+def filled(
+    tasks: Sequence[Task], source: Source, path: Path, pool: Executor, progress: Progress | None
+) -> None:
+    """Fill all arrays of a new file, and tell how far that is.
+
+    Args:
+        tasks: The arrays.
+        source: The old file.
+        path: The new file, laid out.
+        pool: The threads that copy.
+        progress: Called after every array of a layer with the bytes done and the bytes in all.
+    """
+    done, total = 0, sum(task.nbytes for task in tasks if task.array.layer)
+    for task in fill(tasks, source, path, pool):
+        if progress and task.array.layer:
+            done += task.nbytes
+            progress(done, total)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Making:
     """The making of one new file.
@@ -197,19 +228,13 @@ class _Making:
         """Write the new file but for its record, and return the arrays in it."""
         if self.plan.to is not None:
             places = FORMATS[self.plan.to].load().create(self.plan, self.path, texts)
-            return self._fill(
-                [Task(array=output, place=places[output.target_path]) for output in self.plan.outputs]
-            )
+            return self._fill(placed_tasks(self.plan.outputs, places))
         with h5py.File(self.path, "w") as file:
             copier = TreeCopier(self.plan, texts)
             return self._fill(copier.lay_out(self.source.tree, h5g.open(file.id, b"/")))
 
     def _fill(self, tasks: list[Task]) -> list[Task]:
-        done, total = 0, sum(task.nbytes for task in tasks if task.array.layer)
-        for task in fill(tasks, self.source, self.path, self.pool):
-            if self.progress and task.array.layer:
-                done += task.nbytes
-                self.progress(done, total)
+        filled(tasks, self.source, self.path, self.pool, self.progress)
         return tasks
 
     def finish(self, record: ConversionRecord) -> None:
