@@ -10,13 +10,14 @@ in tensorflow/python/keras/engine/functional.py, TensorFlow 2.4.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from converters.boundary import paced
-from converters.layers.config import Config, Setting, is_layer, layers_of, name_of_entry, wrapped
+from converters.layers.config import ORDER_KEYS, Config, Setting, is_layer, layers_of, name_of_entry, wrapped
 from converters.layers.names import kind_of_class
 from converters.limits import clipped
 from converters.upgrading.refusing import Refused, refused
@@ -57,6 +58,12 @@ class Node:
     inner: Node | None = None
     made_up: bool = False
 
+    @property
+    def order(self) -> Setting:
+        """The order of its maps as it says it itself; None if it says none, or that it is the model's."""
+        said = next((self.settings[key] for key in ORDER_KEYS if self.settings.get(key)), None)
+        return None if said == "default" else said
+
     def refuse(self, why: str) -> Refused:
         """Return what to raise if the layer cannot be drawn."""
         return refused(why, layer=self.name, class_name=self.class_name)
@@ -79,6 +86,15 @@ class Network:
     inputs: tuple[Source, ...]
     outputs: tuple[Source, ...]
     chain: bool
+
+    @cached_property
+    def consumers(self) -> Mapping[Source, Sequence[Node]]:
+        """The layers that each result in it feeds, once for each time that they are fed by it."""
+        found: defaultdict[Source, list[Node]] = defaultdict(list)
+        for node in self.nodes:
+            for feed in (feed for use in node.uses for feed in use):
+                found[feed].append(node)
+        return found
 
     @cached_property
     def counted_from_zero(self) -> frozenset[str]:

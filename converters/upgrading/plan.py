@@ -113,8 +113,8 @@ def make_upgrade(path: Path, description: Description, *, turned: bool, said: st
     """
     config = description.model_config
     if config is None:
-        text = "holds weights alone, without the model's configuration"
-        raise ConversionError(f"{path}: {text}; give its .json too, or a file of model.save")
+        hint = "give the .json of its model too, or a file of model.save"
+        raise ConversionError(f"{path}: holds weights alone; {hint}")
     version, backend = _said(config)
     with guarded(path):
         origin = learn_origin(

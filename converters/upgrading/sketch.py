@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from converters.boundary import paced
-from converters.layers.config import MAP_RANKS, Setting
+from converters.layers.config import MAP_RANKS, ORDERS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import Gives, cell_of, flow_of
 from converters.limits import clipped
@@ -136,8 +136,10 @@ class Sketch:
 
     def _wanted(self, network: Network, node: Node, rank: int) -> tuple[int, ...]:
         """Return how the axes of an input are to lie: as the first layer that works on maps takes them."""
+        if not self.store.origin.turned:
+            return straight(rank)
         found = preferred(network, Source(node.name, 0, 0), rank, self.store.origin.layout or "tf")
-        return found if self.store.origin.turned and found is not None else straight(rank)
+        return straight(rank) if found is None else found
 
     def _finish(self, network: Network, drawing: Drawing, values: Mapping[Source, Value]) -> None:
         order = {value.layer: value for value in drawing.inputs}
@@ -224,15 +226,10 @@ def preferred(network: Network, source: Source, rank: int, layout: str) -> tuple
     Returns:
         None if no layer that works on maps takes it, or the first that does is channels last.
     """
-    consumers: dict[Source, list[Node]] = {}
-    for node in network.nodes:
-        for feeds in node.uses:
-            for feed in feeds:
-                consumers.setdefault(feed, []).append(node)
     waiting, seen = [source], {source}
     while waiting:
         following = []
-        for node in (node for feed in waiting for node in consumers.get(feed, ())):
+        for node in paced(node for feed in waiting for node in network.consumers.get(feed, ())):
             found = _takes(node, rank, layout)
             if found is not None:
                 return found
@@ -262,7 +259,4 @@ def _takes(node: Node, rank: int, layout: str) -> tuple[int, ...] | None:
 
 
 def _first(node: Node, layout: str) -> bool:
-    said = next(
-        (node.settings[key] for key in ("dim_ordering", "data_format") if node.settings.get(key)), None
-    )
-    return said in ("th", "channels_first") if said not in (None, "default") else layout == "th"
+    return layout == "th" if node.order is None else node.order in ORDERS["th"]

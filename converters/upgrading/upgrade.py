@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.boundary import guarded
 from converters.errors import ArgumentError, ConversionError, FileFormatError, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
@@ -97,11 +96,7 @@ def plan_upgrade(
     told = None if text is None else Told(_modern_text(text, path), str(path))
     holder = path if weights is None else Path(weights)
     description = describe(holder, keras_version=keras_version, config=told)
-    if description.model_config is None:
-        hint = "give the .json of its model too, or a file of model.save"
-        raise ConversionError(f"{path}: holds weights alone; {hint}")
-    with guarded(path):
-        return make_upgrade(path, description, turned=data_format is not None, said=backend)
+    return make_upgrade(path, description, turned=data_format is not None, said=backend)
 
 
 def upgrade_file(

@@ -115,8 +115,8 @@ class Use:
     @property
     def layout(self) -> Layout:
         """The order of the maps that it works on, which it says itself or shares with its model."""
-        said = next((self.node.settings[key] for key in ORDER_KEYS if self.node.settings.get(key)), None)
-        if said in (None, "default"):
+        said = self.node.order
+        if said is None:
             # What works on sequences has no order but where it says one.
             return "tf" if kind_of_class(self.node.class_name).endswith("1D") else self.origin.layout or "tf"
         found: list[Layout] = [layout for layout, names in ORDERS.items() if said in names]
