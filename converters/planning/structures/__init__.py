@@ -168,15 +168,20 @@ def structures_folder() -> Path:
     return Path(__file__).resolve().parent
 
 
+@cache
+def _structure_files() -> Mapping[str, Path]:
+    # The files of this distribution do not change while it runs, and are asked for again and again.
+    return {path.stem: path for path in sorted(structures_folder().glob("*.json"))}
+
+
 def structure_names() -> list[str]:
     """Return the names of all structures in alphabetical order, reading none of them."""
-    return sorted(path.stem for path in structures_folder().glob("*.json"))
+    return list(_structure_files())
 
 
 def known_structures() -> Iterator[Structure]:
     """Yield all structures in alphabetical order, each read when its turn comes."""
-    for name in structure_names():
-        yield load_structure(name)
+    yield from map(_known_structure, _structure_files().values())
 
 
 def load_structure(source: str | os.PathLike[str]) -> Structure:
@@ -192,15 +197,14 @@ def load_structure(source: str | os.PathLike[str]) -> Structure:
     path = Path(source)
     if path.suffix == ".json":
         return _read_structure(path)
-    path = structures_folder() / f"{source}.json"
-    if not path.is_file():
+    known = _structure_files().get(str(source))
+    if known is None:
         raise UnknownNameError(_unknown(str(source), structure_names()))
-    return _known_structure(path)
+    return _known_structure(known)
 
 
 @cache
 def _known_structure(path: Path) -> Structure:
-    # The files of this distribution do not change while it runs, and are asked for again and again.
     return _read_structure(path)
 
 
