@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ FREE = ("zoo.__version__",)
 """What a package says of itself, which any of its rooms may ask for."""
 
 
+@functools.cache
 def files() -> list[Path]:
     """Return every module of both packages, by its path in the checkout."""
     return sorted(path.relative_to(ROOT) for package in ROOMS for path in (ROOT / package).rglob("*.py"))
@@ -42,10 +44,16 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def modules() -> frozenset[str]:
+    """Return the names of all modules of both packages."""
+    return frozenset(map(module_of, files()))
+
+
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Return the modules of both packages that one imports, wherever in its source."""
-    known = {module_of(other) for other in files()}
-    found = set()
+    known, found = modules(), set()
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}

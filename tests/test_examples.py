@@ -23,7 +23,7 @@ def _example(name):
 @pytest.mark.parametrize(
     ("name", "chance", "at_least"),
     [
-        ("cifar10", 0.1, 0.6),
+        pytest.param("cifar10", 0.1, 0.6, marks=pytest.mark.long),
         pytest.param("dogs_and_cats", 0.5, 0.8, marks=pytest.mark.long),
         pytest.param("drivers", 0.1, 0.4, marks=pytest.mark.long),
         pytest.param("svm_few_pictures", 0.1, 0.5, marks=pytest.mark.long),

@@ -19,7 +19,7 @@ import pytest
 
 from converters import convert_file
 from converters.errors import ZooError
-from tests.support.dialect_samples import DATA, FLATTEN, LAYERS, SAMPLES, is_last, of_sample
+from tests.support.dialect_samples import DATA, FLATTEN, LAYERS, SAMPLES, in_each_run, is_last, of_sample
 from tests.support.weight_files import arrays
 from zoo.practice.files import write_published
 from zoo.registry import list_models
@@ -93,7 +93,7 @@ def check(paths, way):
     return "commutes"
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("sample", in_each_run(SAMPLES))
 def test_any_way_to_a_form_gives_the_same_arrays(sample, tmp_path):
     """Over all samples; said once, at the first conversion: what no dialect lacks is refused nowhere."""
     paths = Paths(DATA / f"{sample}.weights.h5", tmp_path, told(sample))
@@ -115,7 +115,7 @@ def test_any_way_of_a_network_gives_the_same_arrays(name, tmp_path):
     assert all(np.array_equal(values, last[key]) for key, values in first.items())
 
 
-@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if of_sample(FLATTEN, sample)])
+@pytest.mark.parametrize("sample", in_each_run([sample for sample in SAMPLES if of_sample(FLATTEN, sample)]))
 def test_in_its_own_dialect_a_file_keeps_what_was_said(sample, tmp_path):
     """There and back, and on into another dialect, asking nothing again."""
     source, said = DATA / f"{sample}.weights.h5", told(sample)

@@ -12,6 +12,7 @@ from tests.support.dialect_samples import (
     FLATTEN,
     LAYERS,
     SAMPLES,
+    in_each_run,
     is_last,
     of_sample,
     to_keras3,
@@ -33,7 +34,7 @@ def test_all_samples_are_there():
     assert sum("keras033" in sample for sample in SAMPLES) == 10
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("sample", in_each_run(SAMPLES))
 def test_a_sample_gives_the_recorded_outputs_in_keras_3(sample, tmp_path):
     """Its weights in the same network drawn with today's layers, directly and by way of TensorFlow's form."""
     source = DATA / f"{sample}.weights.h5"
@@ -49,7 +50,7 @@ def test_a_sample_gives_the_recorded_outputs_in_keras_3(sample, tmp_path):
         np.testing.assert_array_equal(values, after[name])
 
 
-@pytest.mark.parametrize("sample", MODELS)
+@pytest.mark.parametrize("sample", in_each_run(MODELS))
 def test_a_whole_model_tells_what_its_weights_do_not(sample, tmp_path):
     """No word from the user: kinds, maps and layout are in the configuration."""
     convert_file(DATA / f"{sample}.model.h5", tmp_path / "model.weights.h5", to="keras3")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from converters import convert_file
 from converters.formats.dialects import describe
@@ -40,6 +41,25 @@ LAYERS = {
     "nested_model": {"inner_model": "Model"},
     "nested_sequential": {"inner_seq": "Sequential"},
 }
+
+
+def in_each_run(names):
+    """Return parameters of a test, samples or files of samples: those long that a later one is like.
+
+    In each run there is one sample of each network for Keras 0 and 1, and one for Keras 2: the last that was
+    written, channels first if there is one. What all the samples become is compared to the byte in each run,
+    by test_conversion_digests.
+    """
+    last = {}
+    for name in sorted(names, key=lambda name: (not is_last(name), name)):
+        last[_network(name)] = name
+    like = {name for name in names if last[_network(name)] != name}
+    return [pytest.param(name, marks=pytest.mark.long if name in like else ()) for name in names]
+
+
+def _network(name):
+    writer, _, network = name.partition("/")
+    return writer.startswith("keras2"), network
 
 
 def of_sample(table, sample):

@@ -142,7 +142,7 @@ def written(path: Path) -> int:
         return -1
 
 
-@pytest.mark.parametrize("backend", ["th", "tf"])
+@pytest.mark.parametrize("backend", [pytest.param("th", marks=pytest.mark.long), "tf"])
 def test_after_a_kill_the_next_call_finishes(arena: Arena, tmp_path: Path, backend: str) -> None:
     """At any moment of fetching and of converting."""
     chance = random.Random(f"{SEED} {backend}")
@@ -158,6 +158,7 @@ def test_after_a_kill_the_next_call_finishes(arena: Arena, tmp_path: Path, backe
         shutil.rmtree(home)
 
 
+@pytest.mark.long
 def test_several_kills_in_a_row_are_no_worse(arena: Arena, tmp_path: Path) -> None:
     """What each of them left is found by the next."""
     chance = random.Random(f"{SEED} row")

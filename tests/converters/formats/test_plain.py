@@ -18,7 +18,7 @@ from converters.formats.table import FORMATS, targets
 from converters.limits import Limits
 from converters.trees import convert_tree
 from converters.writing import execute
-from tests.support.dialect_samples import DATA, SAMPLES, is_last, told
+from tests.support.dialect_samples import DATA, SAMPLES, in_each_run, is_last, told
 from tests.support.untrusted_files import TECHNIQUES
 from tests.support.weight_files import arrays, counted, write_named
 
@@ -48,7 +48,7 @@ def ways(sample):
     return found if os.environ.get("ZOO_CHAINS") == "all" else [found[drawn // 2 % len(found)]]
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("sample", in_each_run(SAMPLES))
 def test_a_way_through_a_container_gives_the_same_arrays(sample, tmp_path):
     """Or is refused where the direct way is."""
     source = DATA / f"{sample}.weights.h5"

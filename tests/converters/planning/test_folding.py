@@ -178,6 +178,7 @@ def test_the_way_back_is_refused(folded, to):
     )
 
 
+@pytest.mark.long
 def test_as_published_the_way_back_is_open(folded, practice_file, tmp_path):
     """Apart, the file leads to the folded one and back to where it came from."""
     path, apart, again = practice_file("densenet121"), tmp_path / "a.weights.h5", tmp_path / "b.weights.h5"

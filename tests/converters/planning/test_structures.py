@@ -47,12 +47,9 @@ def size(shape):
 
 # How arrays are spelled has nothing to do with a network's depth.
 STYLED = [
-    *((name, "keras1") for name in NAMES),
-    *(
-        pytest.param(name, style, marks=() if name in FIRST_OF_FAMILY.values() else pytest.mark.long)
-        for name in NAMES
-        for style in ("tensorflow", "keras2")
-    ),
+    pytest.param(name, style, marks=() if name in FIRST_OF_FAMILY.values() else pytest.mark.long)
+    for style in ("keras1", "tensorflow", "keras2")
+    for name in NAMES
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from converters import plan_upgrade, upgrade_file
 from converters.errors import ConversionError
-from tests.support.dialect_samples import DATA, SAMPLES, is_last
+from tests.support.dialect_samples import DATA, SAMPLES, in_each_run, is_last
 from tests.support.upgrading import MODELS, config_of, said_shapes, source_of, worst
 
 
@@ -17,18 +17,12 @@ def turns(sample):
     return plans[0].config != plans[1].config
 
 
-def per_run(sample):
-    """Return a sample for every run; those of 2.0 are as those of 2.2 but for means and flattened maps."""
-    often = "keras205" not in sample or "pool" in sample or "flatten" in sample
-    return sample if often else pytest.param(sample, marks=pytest.mark.long)
-
-
 def test_all_models_are_there():
     """None is left out: each has its own test below, and is upgraded."""
     assert len(MODELS) == 147
 
 
-@pytest.mark.parametrize("sample", [per_run(sample) for sample in MODELS])
+@pytest.mark.parametrize("sample", in_each_run(MODELS))
 def test_a_model_gives_what_was_recorded(sample, tmp_path):
     """Opened by Keras alone, within 1e-5 of the largest output; values have the shapes that were written."""
     done = upgrade_file(source_of(sample), tmp_path / "new.keras")
@@ -42,7 +36,7 @@ def test_a_model_gives_what_was_recorded(sample, tmp_path):
             assert tuple(drawn[name]._inbound_nodes[call].outputs[0].shape) == shape
 
 
-@pytest.mark.parametrize("sample", [per_run(sample) for sample in MODELS if not is_last(sample)])
+@pytest.mark.parametrize("sample", in_each_run([sample for sample in MODELS if not is_last(sample)]))
 def test_a_model_that_was_channels_first_becomes_channels_last(sample, tmp_path):
     """Its maps come in and go out channels last; where none does, the file is the same."""
     if not turns(sample):
@@ -51,7 +45,7 @@ def test_a_model_that_was_channels_first_becomes_channels_last(sample, tmp_path)
     assert worst(done.target, sample, turned=True)[0] < 1e-5
 
 
-@pytest.mark.parametrize("sample", [sample for sample in MODELS if is_last(sample)])
+@pytest.mark.parametrize("sample", in_each_run([sample for sample in MODELS if is_last(sample)]))
 def test_a_model_that_is_channels_last_stays_so(sample):
     """Asked for or not."""
     assert not turns(sample)

@@ -23,7 +23,7 @@ from converters.planning.making import make_plan
 from converters.planning.plan import plan_digest
 from converters.version import RULES_NUMBER
 from converters.writing.execute import arrays, write
-from tests.support.dialect_samples import DATA, SAMPLES, is_last, told
+from tests.support.dialect_samples import DATA, SAMPLES, in_each_run, is_last, told
 from tests.support.numpy_network import outputs
 from tests.support.weight_files import counted, keras1, write_named
 
@@ -93,7 +93,7 @@ def channels_last(array):
     return np.moveaxis(array, 1, -1) if array.ndim > 3 else array
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", in_each_run(FILES))
 def test_there_and_back_gives_every_bit(name, tmp_path):
     """A sample comes back from tf with all its bytes, attributes and types as they were."""
     source = DATA / name
@@ -105,7 +105,7 @@ def test_there_and_back_gives_every_bit(name, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["weights", "model"])
-@pytest.mark.parametrize("sample", RUN)
+@pytest.mark.parametrize("sample", in_each_run(RUN))
 def test_a_converted_sample_gives_the_recorded_outputs(sample, kind, tmp_path):
     """What the original software computed comes out of the converted file too."""
     source = DATA / f"{sample}.{kind}.h5"

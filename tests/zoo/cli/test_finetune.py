@@ -110,6 +110,7 @@ def imported(folder=None, **variables):
     return done.stderr, done.returncode
 
 
+@pytest.mark.long
 def test_keras_is_imported_without_what_tensorflow_says_of_itself():
     """Nothing is on standard error."""
     assert imported() == ("", 0)

@@ -113,6 +113,7 @@ def test_everything_trains_on_two_devices(large):
     assert all(0 < loss < 100 for loss in losses)
 
 
+@pytest.mark.long
 def test_every_device_has_the_files_weights(loaded):
     """A weights file read under the strategy is the same on both devices."""
     differing, copies = loaded

@@ -52,6 +52,7 @@ def test_the_same_model_drawn_twice_has_the_same_digest():
     assert digest_model(one).untold == ()
 
 
+@pytest.mark.long
 def test_another_process_finds_the_same_digest():
     """Nothing in it depends on where things lie in memory, nor on how many models there were before."""
     code = "from tests.zoo.finetuning.test_digests import value; print(value())"

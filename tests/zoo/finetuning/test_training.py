@@ -118,7 +118,7 @@ def in_one_go():
     return run()
 
 
-@pytest.mark.parametrize("number", [1, 3, 5])
+@pytest.mark.parametrize("number", [3, *(pytest.param(number, marks=pytest.mark.long) for number in (1, 5))])
 def test_an_interrupted_phase_goes_on_as_if_it_had_not_been(tmp_path, in_one_go, number):
     """Momentum, order, dropout, best weights: epochs and weights are those of a run in one go, to the bit."""
     whole, expected = in_one_go

@@ -22,7 +22,7 @@ ENDINGS = (".keras", ".h5")
 MODELS = {
     "three heads": ("googlenet", {"num_classes": 10, "include_preprocessing": True}),
     "one head": ("resnet50", {"num_classes": 2, "input_shape": (64, 64, 3), "include_preprocessing": True}),
-    "not compiled": ("vgg16", {"num_classes": 0, "data_format": "channels_first"}),
+    "not compiled": ("googlenet", {"num_classes": 0, "data_format": "channels_first"}),
 }
 """Compiled and not, with one output and three; what networks are drawn of, test_families looks at."""
 

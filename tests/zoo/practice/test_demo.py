@@ -116,6 +116,7 @@ def test_trained_head_takes_features_as_they_are():
     assert np.mean((features @ kernel + bias).argmax(axis=1) == labels) > 0.95
 
 
+@pytest.mark.long
 def test_features_that_tell_nothing_give_a_head_that_tells_nothing():
     """Where all features are zero the head is finite all the same."""
     kernel, bias = module._train_head(np.zeros((20, 4), np.float32), np.arange(20) % 10)

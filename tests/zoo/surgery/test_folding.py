@@ -50,7 +50,7 @@ def lively(model: keras.Model) -> keras.Model:
 @pytest.mark.parametrize(
     ("name", "structure", "there", "folded"),
     [
-        ("inception_v3", "inception_v3_2017", 94, 94),
+        pytest.param("inception_v3", "inception_v3_2017", 94, 94, marks=pytest.mark.long),
         pytest.param("inception_v4", "inception_v4_noscale", 149, 149, marks=pytest.mark.long),
     ],
 )
@@ -67,6 +67,7 @@ def test_other_releases_compute_the_same(name, structure, there, folded, tmp_pat
     assert np.abs(computed - expected).max() < 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.long
 def test_preprocessing_inside_stays_and_a_fused_model_saves_and_opens(tmp_path):
     """A model that takes pixels is fused as well, and still takes them; it is made of standard layers."""
     model = zoo.load(
