@@ -10,8 +10,8 @@ Sources: the __init__(), call() and get_config() methods of the layers under ker
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converters.layers.config import MAP_RANKS, Setting
@@ -21,7 +21,8 @@ from converters.limits import shown
 from converters.upgrading import compose
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
 from converters.upgrading.settings import Argument, said_of, sizes
-from converters.upgrading.use import ACTIVATIONS, HARD, Timewise, Use
+from converters.upgrading.today import STATES
+from converters.upgrading.use import ACTIVATIONS, HARD, Results, Timewise, Use, results_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Upgrade:
         arguments: Its settings, by the names under which they are asked for.
     """
 
-    draw: Callable[[Use], Value]
+    draw: Callable[[Use], Results]
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
 
@@ -187,10 +188,11 @@ def _transposed(class_name: str) -> Callable[[Use], Value]:
     return draw
 
 
-def _conv_lstm(use: Use) -> Value:
-    if use.value.rank != 4:
-        raise use.refuse(f"it takes sequences of maps, and {use.value.rank} axes come in")
-    value = use.mapped(use.value, before=1)
+def _conv_lstm(use: Use) -> Results:
+    coming, *states = use.values
+    if coming.rank != 4:
+        raise use.refuse(f"it takes sequences of maps, and {coming.rank} axes come in")
+    value = use.mapped(coming, before=1)
     settings = {
         "filters": use.said["filters"],
         "kernel_size": each(use, "kernel_size", 2),
@@ -203,8 +205,12 @@ def _conv_lstm(use: Use) -> Value:
         raise use.refuse("its activation is softmax")
     arrays = use.arrays(scaled=_scaled_gates(use))
     use.numbered(arrays, *_recurrent_roles(use))
-    axes = value.axes if use.said["return_sequences"] else tuple(axis - 1 for axis in value.axes[1:])
-    return compose.conv_lstm(use, settings, value, arrays, axes=axes)
+    once = tuple(axis - 1 for axis in value.axes[1:])
+    handed = _begun(use, [use.mapped(state) for state in states], STATES["ConvLSTM2D"], rank=3)
+    results = compose.conv_lstm(
+        use, settings, value, arrays, axes=value.axes if use.said["return_sequences"] else once, handed=handed
+    )
+    return (results[0], *(replace(state, axes=once) for state in results[1:]))
 
 
 # Pooling, borders, sizes
@@ -468,12 +474,13 @@ def _recurrent_settings(use: Use) -> dict[str, Any]:
     }
     settings = {"units": None, "unroll": False, **settings}
     settings |= {name: use.said[name] for name in ("dropout", "recurrent_dropout")}
+    settings |= {"return_state": True} if use.said["return_state"] else {}
     settings["activation"] = activation_of(use)
     if "recurrent_activation" in use.said:
         settings["recurrent_activation"] = activation_of(use, "recurrent_activation")
     if "reset_after" in use.said:
         settings["reset_after"] = use.said["reset_after"]
-    if use.said["stateful"] and use.value.shape[0] is None:
+    if use.said["stateful"] and use.values[0].shape[0] is None:
         raise use.refuse("it is stateful, and the size of its batches is open")
     return settings
 
@@ -513,27 +520,50 @@ def _recurrent_roles(use: Use) -> list[str]:
     return ["kernel", "recurrent_kernel", *(["bias"] if use.said["use_bias"] else [])]
 
 
-def _recurrent(class_name: str) -> Callable[[Use], Value]:
-    def draw(use: Use) -> Value:
-        value = _sequence(use)
+def _recurrent(class_name: str) -> Callable[[Use], Results]:
+    def draw(use: Use) -> Results:
+        value, *states = _sequence(use)
         settings = _recurrent_settings(use)
         arrays = use.numbered(
             use.arrays(scaled=_scaled_gates(use)), *_recurrent_roles(use), place="cell/vars"
         )
         rank = 2 if use.said["return_sequences"] else 1
-        return use.draw(class_name, settings, value, arrays=arrays, axes=straight(rank))
+        handed = _begun(use, states, STATES[class_name])
+        return use.draw_all(class_name, settings, value, arrays=arrays, axes=straight(rank), handed=handed)
 
     return draw
 
 
-def _sequence(use: Use) -> Value:
-    value = use.straight(use.value)
+def _sequence(use: Use) -> tuple[Value, ...]:
+    """Return a sequence of vectors, and the states that a layer begins with, if it is handed any."""
+    value = use.straight(use.values[0])
     if value.rank != 2:
         raise use.refuse(f"it takes sequences of vectors, and {value.rank} axes come in")
-    return value
+    return (value, *(use.straight(state) for state in use.values[1:]))
 
 
-def _bidirectional(use: Use) -> Value:
+def _begun(
+    use: Use, states: Sequence[Value], count: int, *, rank: int = 1
+) -> Mapping[str, Value | tuple[Value, ...]]:
+    """Return the states that a layer begins with as they are handed to it: as many as it keeps, or none.
+
+    Raises:
+        Refused: If there are more or fewer, or the steps before the first that is not masked would be
+            others: rnn() in keras/backend/tensorflow_backend.py of Keras 2 gives the state there, today's
+            Keras zeros.
+    """
+    if not states:
+        return {}
+    if len(states) != count or any(state.rank != rank for state in states):
+        ranks = ", ".join(str(state.rank) for state in states)
+        raise use.refuse(f"it keeps {count} states, and is handed {len(states)} (axes: {ranks})")
+    begins = use.values[0].masked is not None and not (use.origin.tf_keras or use.origin.theano)
+    if begins and (use.node.inner or use.node).settings.get("return_sequences"):
+        raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
+    return {"initial_state": tuple(states)}
+
+
+def _bidirectional(use: Use) -> Results:
     inner = use.node.inner
     kind = kind_of_class(inner.class_name) if inner else ""
     class_name = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}.get(kind, kind)
@@ -549,7 +579,8 @@ def _bidirectional(use: Use) -> Value:
         sketch=use.sketch,
         upgrade=use.upgrade,
     )
-    value = _sequence(use)
+    value, *states = _sequence(use)
+    handed = _begun(use, states, 2 * STATES[class_name])
     settings, scaled = _recurrent_settings(below), _scaled_gates(below)
     arrays: dict[str, Any] = {}
     if len(use.parts()) != 2:
@@ -563,9 +594,16 @@ def _bidirectional(use: Use) -> Value:
     name = inner.name.replace("/", "__")
     layer = written(class_name, {"name": name, "dtype": "float32", **settings})
     mode = use.said["merge_mode"]
+    if below.said["return_sequences"] and value.masked and not use.origin.zeroes_masked:
+        return compose.both_ways(use, layer, mode, value, arrays, states=states)
     rank = 2 if below.said["return_sequences"] else 1
-    return use.draw(
-        "Bidirectional", {"layer": layer, "merge_mode": mode}, value, arrays=arrays, axes=straight(rank)
+    return use.draw_all(
+        "Bidirectional",
+        {"layer": layer, "merge_mode": mode},
+        value,
+        arrays=arrays,
+        axes=straight(rank),
+        handed=handed,
     )
 
 
@@ -582,6 +620,8 @@ def _time_distributed(use: Use) -> Value:
         raise use.refuse("it lies in another TimeDistributed")
     if inner.network is not None:
         drawing = use.sketch(inner.network, [timewise.once(value)], use.name)
+        if len(drawing.outputs) > 1:
+            raise use.refuse(f"the model in it gives {len(drawing.outputs)} values")
         (end,) = drawing.outputs
         axes = (0, *(axis + 1 for axis in end.axes))
         wanted = (0, *(axis + 1 for axis in drawing.inputs[0].axes))
@@ -597,7 +637,10 @@ def _time_distributed(use: Use) -> Value:
         upgrade=use.upgrade,
         timewise=timewise,
     )
-    return timewise.whole(use.upgrade(below))
+    result, *more = results_of(use.upgrade(below))
+    if more:
+        raise use.refuse(f"the layer in it gives {len(more) + 1} values")
+    return timewise.whole(result)
 
 
 # Merging
@@ -649,24 +692,22 @@ def _lambda(use: Use) -> Value:
     )
 
 
-def _model(use: Use) -> Value:
+def _model(use: Use) -> Results:
     network = use.node.network
     assert network is not None
     known = use.drawing.layers.get(use.name)
     drawing = (
         known.inside if known is not None and known.inside else use.sketch(network, use.values, use.name)
     )
-    if len(drawing.outputs) != 1:
-        raise use.refuse(f"it gives {len(drawing.outputs)} values, which is not carried over")
     if len(drawing.inputs) != len(use.values):
         raise use.refuse(f"{len(use.values)} values feed it, and it has {len(drawing.inputs)} inputs")
     if any(value.masked for value in use.values):
         raise use.refuse("masked steps flow into it")
     values = [use.turned(value, own.axes) for value, own in zip(use.values, drawing.inputs, strict=True)]
-    end = drawing.outputs[0]
-    if end.masked:
+    if any(end.masked for end in drawing.outputs):
         raise use.refuse("masked steps flow out of it")
-    return use.draw("Model", {}, *values, inside=drawing, axes=end.axes)
+    results = use.draw_all("Model", {}, *values, inside=drawing)
+    return tuple(replace(value, axes=end.axes) for value, end in zip(results, drawing.outputs, strict=True))
 
 
 # Layers that the published networks define for themselves: a class of one's own is taken for that of the same
@@ -698,7 +739,7 @@ _RECURRENT = {
     "activation": _ACTIVATION,
     "use_bias": _BIAS,
     "return_sequences": arg("return_sequences", default=False),
-    "return_state": arg("return_state", default=False, only=(False,)),
+    "return_state": arg("return_state", default=False),
     "go_backwards": arg("go_backwards", default=False),
     "stateful": arg("stateful", default=False),
     "unroll": arg("unroll", default=False),
@@ -918,7 +959,7 @@ UPGRADES: Mapping[str, Upgrade] = {
     "Bidirectional": Upgrade(
         draw=_bidirectional,
         arguments={
-            "merge_mode": arg("merge_mode", only=("concat", "sum", "mul", "ave")),
+            "merge_mode": arg("merge_mode", default=None, only=("concat", "sum", "mul", "ave", None)),
             "layer": arg("layer"),
             "backward_layer": arg("backward_layer", default=None, only=(None,)),
         },

@@ -48,14 +48,16 @@ class Value:
         call: Which of its calls it is.
         shape: The shape of a batch.
         axes: For each axis but the batch's, which axis of the old network's value it is.
-        masked: Whether some steps of it may be masked.
+        result: Which of the results of that call it is.
+        masked: What tells which steps of it are masked, if some may be.
     """
 
     layer: str
     call: int
     shape: Sizes
     axes: Shape
-    masked: bool = False
+    result: int = 0
+    masked: Masked | None = None
 
     @property
     def rank(self) -> int:
@@ -67,6 +69,21 @@ class Value:
         """The shape that the old network's value has."""
         places = [self.axes.index(axis) for axis in range(self.rank)]
         return (self.shape[0], *(self.shape[place + 1] for place in places))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masked:
+    """What tells which steps of a sequence are masked.
+
+    Attributes:
+        value: The words, or the vectors, that tell it: as they came into an Embedding or a Masking.
+        by: The number that all of a masked step is.
+        attached: Whether today's Keras knows it of the value; else it has to be handed on with it.
+    """
+
+    value: Value
+    by: float
+    attached: bool = True
 
 
 def straight(rank: int) -> Shape:
@@ -81,11 +98,26 @@ def channels_last(rank: int) -> Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a layer: what is handed to it, as one list or each by itself, and what is said besides."""
+    """One call of a layer.
+
+    Attributes:
+        values: What is handed to it.
+        listed: Whether that is one list, or each by itself.
+        said: What is said besides.
+        handed: Values that are handed to it by name, one or a list of them.
+    """
 
     values: tuple[Value, ...]
     listed: bool
     said: Mapping[str, Any]
+    handed: Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
+
+    @property
+    def fed(self) -> tuple[Value, ...]:
+        """All values that it takes, as today's Keras counts them: those with names by the alphabet."""
+        named = [self.handed[name] for name in sorted(self.handed)]
+        lists = [value if isinstance(value, tuple) else (value,) for value in named]
+        return (*self.values, *(value for values in lists for value in values))
 
 
 @dataclass(kw_only=True)
@@ -172,7 +204,13 @@ class Drawing:
         for name, drawn in self.layers.items():
             (call, *more) = drawn.calls
             sources = [value.layer for value in call.values]
-            if more or call.said or call.listed or sources != ([] if before is None else [before]):
+            if (
+                more
+                or call.said
+                or call.handed
+                or call.listed
+                or sources != ([] if before is None else [before])
+            ):
                 return False
             before = name
         return before == self.outputs[0].layer
@@ -212,7 +250,7 @@ class Drawing:
                 elif call not in finished:
                     found.setdefault(call[0], len(found))
                     waiting.append((call, True))
-                    fed = self.layers[call[0]].calls[call[1]].values
+                    fed = self.layers[call[0]].calls[call[1]].fed
                     waiting += [((value.layer, value.call), False) for value in reversed(fed)]
         return list(finished), found
 
@@ -222,7 +260,7 @@ class Drawing:
         for call in reversed(finished):
             depth = max(depths.get(call, 0), layers.get(call[0], 0))
             depths[call] = layers[call[0]] = depth
-            for value in self.layers[call[0]].calls[call[1]].values:
+            for value in self.layers[call[0]].calls[call[1]].fed:
                 source = (value.layer, value.call)
                 depths[source] = max(depth + 1, depths.get(source, 0))
         return layers
@@ -273,7 +311,7 @@ def _end(drawing: Drawing, value: Value) -> list[Any]:
         and inside.inside is not None
         and inside.inside.class_name == "Functional"
     )
-    return [value.layer, value.call + int(made), 0]
+    return [value.layer, value.call + int(made), value.result]
 
 
 def _layer(drawn: Drawn) -> dict[str, Any]:
@@ -300,14 +338,22 @@ def _nodes(drawn: Drawn) -> list[dict[str, Any]]:
     if drawn.class_name == "InputLayer":
         return []
     return [
-        {"args": [tensors] if call.listed else tensors, "kwargs": dict(call.said)}
+        {"args": [tensors] if call.listed else tensors, "kwargs": {**call.said, **_handed(call)}}
         for call in drawn.calls
         for tensors in ([_tensor(value) for value in call.values],)
     ]
 
 
+def _handed(call: Call) -> dict[str, Any]:
+    """Return the values that are handed to a layer by name."""
+    return {
+        name: [_tensor(one) for one in value] if isinstance(value, tuple) else _tensor(value)
+        for name, value in call.handed.items()
+    }
+
+
 def _tensor(value: Value) -> dict[str, Any]:
-    history = [value.layer, value.call, 0]
+    history = [value.layer, value.call, value.result]
     return {
         "class_name": "__keras_tensor__",
         "config": {"shape": list(value.shape), "dtype": "float32", "keras_history": history},

@@ -17,7 +17,7 @@ from converters.upgrading.refusing import Refusal, Refused, refused
 from converters.upgrading.settings import said_of, whole
 from converters.upgrading.store import Store
 from converters.upgrading.today import Sizes
-from converters.upgrading.use import Report, Use
+from converters.upgrading.use import Report, Results, Use, results_of
 
 
 @dataclass(kw_only=True)
@@ -56,17 +56,20 @@ class Sketch:
             try:
                 if kind_of_class(node.class_name) == "InputLayer":
                     source = Source(node.name, 0, 0)
-                    value = self._input(network, node, given.get(source), drawing)
+                    results: Results = self._input(network, node, given.get(source), drawing)
                 else:
-                    value = self.upgrade(self._use(node, tuple(values[feed] for feed in feeds), drawing))
+                    results = self.upgrade(self._use(node, tuple(values[feed] for feed in feeds), drawing))
             except Refused as refusal:
                 self._note(refusal, drawing, node)
                 continue
-            values[Source(node.name, number + _first_use(network, node), 0)] = value
+            use = number + _first_use(network, node)
+            values |= {
+                Source(node.name, use, place): value for place, value in enumerate(results_of(results))
+            }
         self._finish(network, drawing, values)
         return drawing
 
-    def upgrade(self, use: Use) -> Value:
+    def upgrade(self, use: Use) -> Results:
         """Draw one use of a layer, once its settings are known by today's names."""
         class_name = use.node.class_name.rpartition(">")[2]
         if use.node.network is not None:
