@@ -249,7 +249,8 @@ def both_ways(
     return (*(replace(way, masked=masked) for way in ways), *first, *second)
 
 
-_JOINING = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Average"}
+# The layer that multiplies takes what is masked for ones.
+_JOINING = {"concat": "Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
 
 
 # Pooling

@@ -262,6 +262,7 @@ TODAY: Mapping[str, Today] = {
     ),
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
     **_all(_same, "Rescaling", passes_mask=True),
+    "ops.Multiply": _operation(_merged, "Multiply"),
     "NotEqual": _operation(_same, "NotEqual"),
     "Any": _operation(_dropped, "Any"),
     "Flip": _operation(_same, "Flip"),
@@ -271,7 +272,10 @@ TODAY: Mapping[str, Today] = {
     "Log": _operation(_same, "Log"),
     "Divide": _operation(_same, "Divide"),
 }
-"""The classes that are drawn; the last are operations, which a configuration names by a private module."""
+"""The classes that are drawn; the last are operations, which a configuration names by a private module.
+
+An operation has the name of its class, or that behind ``ops.`` where a layer has the same.
+"""
 
 
 def _kernel(config: Settings, *ends: int | None) -> Sizes:

@@ -207,6 +207,8 @@ class Use:
         full = self._own(own, class_name, trained=bool(found)) | dict(settings)
         self._check_arrays(class_name, full, values, found)
         outer = self.timewise
+        if outer is not None and _is_operation(class_name):
+            raise self.refuse("it lies in a TimeDistributed, which holds no operation")
         if outer is not None:
             values = tuple(outer.whole(value) for value in values)
             found = {f"layer/{path}": array for path, array in found.items()}
