@@ -22,7 +22,17 @@ from converters.upgrading import compose
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
 from converters.upgrading.settings import Argument, said_of, sizes
 from converters.upgrading.today import STATES
-from converters.upgrading.use import ACTIVATIONS, HARD, Results, Timewise, Use, results_of
+from converters.upgrading.use import (
+    ACTIVATIONS,
+    HARD,
+    OWN,
+    Activation,
+    Results,
+    Timewise,
+    Use,
+    along_axis,
+    results_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,8 @@ def arg(*called: str | tuple[str, ...], **more: Any) -> Argument:  # noqa: ANN40
     return Argument(called=called, **more)
 
 
+NAME_IT = "if it is yours, name it (--custom, custom_objects=)"
+"""What to do about what is not Keras' own."""
 _ACTIVATION = arg("activation", default="linear")
 _BIAS = arg("use_bias", "bias", default=True)
 _ORDER = arg("data_format", "dim_ordering", default=None)
@@ -50,15 +62,18 @@ _PADDING = arg("padding", "border_mode")
 _KEEPDIMS = arg("keepdims", default=False, only=(False,))
 
 
-def activation_of(use: Use, name: str = "activation") -> str:
-    """Return an activation that today's Keras has under the same name.
+def activation_of(use: Use, name: str = "activation") -> Activation:
+    """Return an activation that today's Keras has under the same name, or that the user says.
 
     Raises:
         Refused: If it is another, or a function of somebody's own.
     """
     said = use.said[name]
+    if isinstance(said, str) and (own := use.asked.function(said)) is not None:
+        use.report.owned.setdefault(use.node.name, OWN.format(f"function {said}"))
+        return own
     if not isinstance(said, str) or said not in ACTIVATIONS:
-        raise use.refuse(f"its {name} {_shown(said)} is none that Keras had")
+        raise use.refuse(f"its {name} {_shown(said)} is none that Keras had; {NAME_IT}")
     return said
 
 
@@ -86,7 +101,7 @@ def each(use: Use, name: str, count: int) -> list[int]:
 # Convolutions
 
 
-def _linear_or_scaled(use: Use) -> tuple[str, bool]:
+def _linear_or_scaled(use: Use) -> tuple[Activation, bool]:
     """Return the activation of a layer, and whether its arrays are to be multiplied by 1.2 for it.
 
     clip(0.2 z + 0.5), the older hard sigmoid, is today's, clip(z / 6 + 0.5), of 1.2 z.
@@ -99,12 +114,12 @@ def _linear_or_scaled(use: Use) -> tuple[str, bool]:
     return name, name == HARD
 
 
-def _after(use: Use, name: str, value: Value) -> tuple[str, bool]:
+def _after(use: Use, name: Activation, value: Value) -> tuple[Activation, bool]:
     """Return the activation to draw in a layer, and whether it takes a layer of its own behind it.
 
     A softmax runs along the old network's last axis, which in a turned map is another.
     """
-    own = name == "softmax" and value.axes != straight(value.rank)
+    own = along_axis(name) and value.axes != straight(value.rank)
     return ("linear", True) if own else (name, False)
 
 
@@ -201,8 +216,8 @@ def _conv_lstm(use: Use) -> Results:
         **_recurrent_settings(use),
     }
     del settings["units"], settings["unroll"]
-    if "softmax" in (settings["activation"], settings["recurrent_activation"]):
-        raise use.refuse("its activation is softmax")
+    if any(map(along_axis, (settings["activation"], settings["recurrent_activation"]))):
+        raise use.refuse("its activation is softmax, or a function of somebody's own")
     arrays = use.arrays(scaled=_scaled_gates(use))
     use.numbered(arrays, *_recurrent_roles(use))
     once = tuple(axis - 1 for axis in value.axes[1:])
@@ -569,16 +584,8 @@ def _bidirectional(use: Use) -> Results:
     class_name = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}.get(kind, kind)
     if inner is None or class_name not in ("LSTM", "GRU", "SimpleRNN"):
         raise use.refuse(f"it goes both ways through a {kind or 'model'}")
-    below = Use(
-        node=inner,
-        said=said_of(inner, UPGRADES[inner.class_name].arguments, lambda setting: None),
-        values=use.values,
-        drawing=use.drawing,
-        store=use.store,
-        report=use.report,
-        sketch=use.sketch,
-        upgrade=use.upgrade,
-    )
+    said = said_of(inner, UPGRADES[inner.class_name].arguments, lambda setting: None)
+    below = replace(use, node=inner, said=said)
     value, *states = _sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
     settings, scaled = _recurrent_settings(below), _scaled_gates(below)
@@ -626,17 +633,7 @@ def _time_distributed(use: Use) -> Value:
         axes = (0, *(axis + 1 for axis in end.axes))
         wanted = (0, *(axis + 1 for axis in drawing.inputs[0].axes))
         return use.draw("TimeDistributed", {}, use.turned(value, wanted), inside=drawing, axes=axes)
-    below = Use(
-        node=inner,
-        said={},
-        values=(timewise.once(value),),
-        drawing=use.drawing,
-        store=use.store,
-        report=use.report,
-        sketch=use.sketch,
-        upgrade=use.upgrade,
-        timewise=timewise,
-    )
+    below = replace(use, node=inner, said={}, values=(timewise.once(value),), timewise=timewise)
     result, *more = results_of(use.upgrade(below))
     if more:
         raise use.refuse(f"the layer in it gives {len(more) + 1} values")

@@ -131,6 +131,8 @@ class Drawn:
         arrays: Its arrays, by their paths below its group.
         calls: Its calls in order.
         inside: What lies in it, if it is a model, or a wrapper around one.
+        entry: The whole of what a configuration lists for it, if it is a class of somebody's own.
+        shapes: What that gives.
         origin: The old layer that it is drawn for.
     """
 
@@ -140,7 +142,15 @@ class Drawn:
     arrays: Mapping[str, Values]
     calls: list[Call] = field(default_factory=list)
     inside: Drawing | None = None
+    entry: Mapping[str, Any] | None = None
+    shapes: tuple[Sizes, ...] = ()
     origin: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What the groups of such layers' arrays are called after: the class that Keras makes of it."""
+        model = self.inside if self.class_name == "Model" else None
+        return snake_case3(model.class_name if model is not None else self.class_name)
 
 
 @dataclass(kw_only=True)
@@ -305,16 +315,14 @@ def _listed(ends: list[list[Any]]) -> list[Any]:
 
 def _end(drawing: Drawing, value: Value) -> list[Any]:
     """Return a result as the ends of a network name it, where a model's own making is its first use."""
-    inside = drawing.layers[value.layer]
-    made = (
-        inside.class_name == "Model"
-        and inside.inside is not None
-        and inside.inside.class_name == "Functional"
-    )
+    drawn = drawing.layers[value.layer]
+    made = drawn.stem == "functional" and (drawn.inside is not None or drawn.entry is not None)
     return [value.layer, value.call + int(made), value.result]
 
 
 def _layer(drawn: Drawn) -> dict[str, Any]:
+    if drawn.entry is not None:
+        return dict(drawn.entry)
     if drawn.inside is not None and drawn.class_name == "Model":
         return configuration(drawn.inside)
     if drawn.inside is not None:
@@ -423,10 +431,9 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
     """
     numbers: Counter[str] = Counter()
     for drawn in paced(drawing.in_order()):
-        if drawn.class_name in TODAY and TODAY[drawn.class_name].registered:
+        if drawn.entry is None and drawn.class_name in TODAY and TODAY[drawn.class_name].registered:
             continue
-        inside = drawn.inside
-        stem = snake_case3(inside.class_name if inside and drawn.class_name == "Model" else drawn.class_name)
+        inside, stem = drawn.inside, drawn.stem
         own = f"{group}/{stem}" + (f"_{numbers[stem]}" if numbers[stem] else "")
         numbers[stem] += 1
         name = top or drawn.name

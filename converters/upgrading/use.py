@@ -26,6 +26,7 @@ from converters.upgrading.drawing import (
 )
 from converters.upgrading.graph import Network, Node
 from converters.upgrading.origin import Origin
+from converters.upgrading.own import Asked, Coming, Looked, OwnLayer
 from converters.upgrading.refusing import Refused
 from converters.upgrading.store import Store
 from converters.upgrading.today import ARRAYS, TODAY, Sizes
@@ -56,6 +57,13 @@ ACTIVATIONS = frozenset(
 )
 """What today's Keras calls by the same name as the older versions did, and computes as they did."""
 HARD = "hard_sigmoid"
+Activation: TypeAlias = str | Mapping[str, Any]
+"""An activation by its name, or a function of somebody's own as today's configuration has it."""
+
+
+def along_axis(name: Activation) -> bool:
+    """Return whether an activation works, or may work, along the last axis, and not on each value alone."""
+    return name == "softmax" or not isinstance(name, str)
 
 
 Results: TypeAlias = Value | tuple[Value, ...]
@@ -77,11 +85,13 @@ class Report:
         classes: The class of each old layer that was looked at.
         drawn: The classes of today's layers that were drawn for it.
         published: The first layer of each class that was taken for that of the published networks.
+        owned: For each old layer that is drawn with what is the user's own, what that is.
     """
 
     classes: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
+    owned: dict[str, str] = field(default_factory=dict)
     composed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
@@ -99,6 +109,7 @@ class Use:
         report: What is told.
         sketch: Draws the network of a layer that holds one.
         upgrade: Draws a layer that lies in this one.
+        asked: What the user says of single layers.
         timewise: For what lies in a TimeDistributed, what that does.
     """
 
@@ -110,6 +121,7 @@ class Use:
     report: Report
     sketch: Callable[[Network, Sequence[Value], str], Drawing]
     upgrade: Callable[[Use], Results]
+    asked: Asked
     timewise: Timewise | None = None
 
     @property
@@ -218,17 +230,12 @@ class Use:
         listed = len(values) > 1 and not _is_operation(class_name)
         named = self._handed(class_name, handed or {}, values)
         drawn.calls.append(Call(values=values, listed=listed, said=dict(call or {}), handed=named))
-        results = [
-            Value(
-                layer=name,
-                call=len(drawn.calls) - 1,
-                result=number,
-                shape=shape,
-                axes=straight(len(shape) - 1),
-                masked=masked if _passes_on(class_name, settings, number) else None,
-            )
-            for number, shape in enumerate(self._shapes(drawn, values))
-        ]
+        results = _given(drawn, self._shapes(drawn, values))
+        if masked is not None:
+            results = [
+                replace(value, masked=masked) if _passes_on(class_name, settings, value.result) else value
+                for value in results
+            ]
         first = results[0] if outer is None else outer.once(results[0])
         wanted = axes if axes is not None else self._same_axes(values, first)
         return (replace(first, axes=wanted), *results[1:])
@@ -245,6 +252,41 @@ class Use:
         if masked is None or (masked.attached and not handed):
             return handed
         return {**handed, "mask": self.mask(masked)}
+
+    def draw_own(self, own: OwnLayer) -> tuple[Value, ...]:
+        """Draw a layer of somebody's own, or what takes this layer's place.
+
+        Raises:
+            Refused: If there can be none, or its arrays are not those that it has today.
+        """
+        if self.timewise is not None:
+            raise self.refuse("it lies in a TimeDistributed, and is of somebody's own")
+        values = tuple(self.straight(value) for value in self.values)
+        masked = next((value.masked for value in values if value.masked), None)
+        if masked is not None and not masked.attached:
+            raise self.refuse("masked steps flow into it, which today's Keras does not know of")
+        arrays = self.store.as_they_are(self.node)
+        coming = Coming(
+            name=self.name,
+            settings=self.node.settings,
+            shapes=tuple(value.shape for value in values),
+            masked=masked is not None,
+            arrays=tuple(array.shape for array in arrays),
+        )
+        try:
+            looked = own.look(coming)
+        except ValueError as error:
+            raise self.refuse(" ".join(str(error).split())[:_LONGEST]) from error
+        if len(looked.arrays) != len(arrays):
+            raise self.refuse(f"it has {len(looked.arrays)} arrays today, and {len(arrays)} in the file")
+        found: dict[str, Values] = dict(zip(looked.arrays, arrays, strict=True))
+        class_name = str(looked.entry["class_name"])
+        drawn = self._drawn(self.name, class_name, {}, found, looked=looked)
+        drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))
+        self.report.owned.setdefault(self.node.name, _told_of(looked))
+        return tuple(
+            replace(value, masked=masked if looked.masked else None) for value in _given(drawn, looked.shapes)
+        )
 
     def mask(self, masked: Masked) -> Value:
         """Draw what is true for each step that is not masked."""
@@ -308,7 +350,9 @@ class Use:
         class_name: str,
         settings: Mapping[str, Any],
         arrays: Mapping[str, Values],
-        inside: Drawing | None,
+        inside: Drawing | None = None,
+        *,
+        looked: Looked | None = None,
     ) -> Drawn:
         known = self.drawing.layers.get(name)
         if known is None or known.origin != self.node.name:
@@ -318,11 +362,15 @@ class Use:
                 settings=settings,
                 arrays=arrays,
                 inside=inside,
+                entry=looked.entry if looked is not None else None,
+                shapes=looked.shapes if looked is not None else (),
                 origin=self.node.name,
             )
             self.report.drawn.setdefault(self.node.name, []).append(class_name)
             return self.drawing.add(drawn)
-        if known.settings != settings or known.class_name != class_name:
+        entry = looked.entry["config"] if looked is not None else settings
+        own = known.entry["config"] if known.entry is not None else known.settings
+        if own != entry or known.class_name != class_name:
             raise self.refuse(
                 "it is used on inputs of several sizes, for which it would be drawn differently"
             )
@@ -394,9 +442,9 @@ class Use:
             for value in self.values
         )
 
-    def activated(self, value: Value, name: str, *, suffix: str = "") -> Value:
+    def activated(self, value: Value, name: Activation, *, suffix: str = "") -> Value:
         """Return a value behind an activation of its own layer."""
-        if name == "softmax":
+        if along_axis(name):
             value = self.straight(value)
         return self.draw("Activation", {"activation": name}, value, suffix=suffix)
 
@@ -424,6 +472,32 @@ class Use:
         if set(arrays) != set(roles):
             raise self.refuse(f"its arrays should be {', '.join(roles)}, and are {', '.join(arrays)}")
         return {f"{place}/{number}": arrays[role] for number, role in enumerate(roles)}
+
+
+def _told_of(looked: Looked) -> str:
+    """Return what is told of what the user says of a layer."""
+    if str(looked.entry["module"]).partition(".")[0] == "keras":
+        return f"replaced by what was given for it, a {looked.entry['class_name']}"
+    return OWN.format(f"class {looked.entry['class_name']}")
+
+
+OWN = "the user's own {}, without which the new file does not open"
+_LONGEST = 400
+"""How much of what the user's own code says is shown."""
+
+
+def _given(drawn: Drawn, shapes: Sequence[Sizes]) -> list[Value]:
+    """Return what the last call of a layer gives."""
+    return [
+        Value(
+            layer=drawn.name,
+            call=len(drawn.calls) - 1,
+            result=number,
+            shape=shape,
+            axes=straight(len(shape) - 1),
+        )
+        for number, shape in enumerate(shapes)
+    ]
 
 
 def _steps_of(class_name: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
