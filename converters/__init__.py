@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from converters.layers.names import parse_layers
     from converters.planning.flatten import parse_flatten
     from converters.planning.plan import Plan
+    from converters.upgrading.own import OwnClass
     from converters.upgrading.plan import Upgrade
     from converters.upgrading.upgrade import Upgraded, plan_upgrade, upgrade_file
 
@@ -23,6 +24,7 @@ _HOMES = {
     "ConversionWarning": "converters.errors",
     "Form": "converters.arrays.form",
     "Inspection": "converters.api",
+    "OwnClass": "converters.upgrading.own",
     "Plan": "converters.planning.plan",
     "Upgrade": "converters.upgrading.plan",
     "Upgraded": "converters.upgrading.upgrade",
@@ -40,6 +42,7 @@ __all__ = [
     "ConversionWarning",
     "Form",
     "Inspection",
+    "OwnClass",
     "Plan",
     "Upgrade",
     "Upgraded",

@@ -10,8 +10,8 @@ Sources: the __init__(), call() and get_config() methods of the layers under ker
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converters.layers.config import MAP_RANKS, Setting
@@ -21,7 +21,18 @@ from converters.limits import shown
 from converters.upgrading import compose
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
 from converters.upgrading.settings import Argument, said_of, sizes
-from converters.upgrading.use import ACTIVATIONS, HARD, Timewise, Use
+from converters.upgrading.today import STATES
+from converters.upgrading.use import (
+    ACTIVATIONS,
+    HARD,
+    OWN,
+    Activation,
+    Results,
+    Timewise,
+    Use,
+    along_axis,
+    results_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +44,7 @@ class Upgrade:
         arguments: Its settings, by the names under which they are asked for.
     """
 
-    draw: Callable[[Use], Value]
+    draw: Callable[[Use], Results]
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
 
@@ -42,6 +53,8 @@ def arg(*called: str | tuple[str, ...], **more: Any) -> Argument:  # noqa: ANN40
     return Argument(called=called, **more)
 
 
+NAME_IT = "if it is yours, name it (--custom, custom_objects=)"
+"""What to do about what is not Keras' own."""
 _ACTIVATION = arg("activation", default="linear")
 _BIAS = arg("use_bias", "bias", default=True)
 _ORDER = arg("data_format", "dim_ordering", default=None)
@@ -49,15 +62,18 @@ _PADDING = arg("padding", "border_mode")
 _KEEPDIMS = arg("keepdims", default=False, only=(False,))
 
 
-def activation_of(use: Use, name: str = "activation") -> str:
-    """Return an activation that today's Keras has under the same name.
+def activation_of(use: Use, name: str = "activation") -> Activation:
+    """Return an activation that today's Keras has under the same name, or that the user says.
 
     Raises:
         Refused: If it is another, or a function of somebody's own.
     """
     said = use.said[name]
+    if isinstance(said, str) and (own := use.asked.function(said)) is not None:
+        use.report.owned.setdefault(use.node.name, OWN.format(f"function {said}"))
+        return own
     if not isinstance(said, str) or said not in ACTIVATIONS:
-        raise use.refuse(f"its {name} {_shown(said)} is none that Keras had")
+        raise use.refuse(f"its {name} {_shown(said)} is none that Keras had; {NAME_IT}")
     return said
 
 
@@ -85,7 +101,7 @@ def each(use: Use, name: str, count: int) -> list[int]:
 # Convolutions
 
 
-def _linear_or_scaled(use: Use) -> tuple[str, bool]:
+def _linear_or_scaled(use: Use) -> tuple[Activation, bool]:
     """Return the activation of a layer, and whether its arrays are to be multiplied by 1.2 for it.
 
     clip(0.2 z + 0.5), the older hard sigmoid, is today's, clip(z / 6 + 0.5), of 1.2 z.
@@ -98,12 +114,12 @@ def _linear_or_scaled(use: Use) -> tuple[str, bool]:
     return name, name == HARD
 
 
-def _after(use: Use, name: str, value: Value) -> tuple[str, bool]:
+def _after(use: Use, name: Activation, value: Value) -> tuple[Activation, bool]:
     """Return the activation to draw in a layer, and whether it takes a layer of its own behind it.
 
     A softmax runs along the old network's last axis, which in a turned map is another.
     """
-    own = name == "softmax" and value.axes != straight(value.rank)
+    own = along_axis(name) and value.axes != straight(value.rank)
     return ("linear", True) if own else (name, False)
 
 
@@ -187,10 +203,11 @@ def _transposed(class_name: str) -> Callable[[Use], Value]:
     return draw
 
 
-def _conv_lstm(use: Use) -> Value:
-    if use.value.rank != 4:
-        raise use.refuse(f"it takes sequences of maps, and {use.value.rank} axes come in")
-    value = use.mapped(use.value, before=1)
+def _conv_lstm(use: Use) -> Results:
+    coming, *states = use.values
+    if coming.rank != 4:
+        raise use.refuse(f"it takes sequences of maps, and {coming.rank} axes come in")
+    value = use.mapped(coming, before=1)
     settings = {
         "filters": use.said["filters"],
         "kernel_size": each(use, "kernel_size", 2),
@@ -199,12 +216,16 @@ def _conv_lstm(use: Use) -> Value:
         **_recurrent_settings(use),
     }
     del settings["units"], settings["unroll"]
-    if "softmax" in (settings["activation"], settings["recurrent_activation"]):
-        raise use.refuse("its activation is softmax")
+    if any(map(along_axis, (settings["activation"], settings["recurrent_activation"]))):
+        raise use.refuse("its activation is softmax, or a function of somebody's own")
     arrays = use.arrays(scaled=_scaled_gates(use))
     use.numbered(arrays, *_recurrent_roles(use))
-    axes = value.axes if use.said["return_sequences"] else tuple(axis - 1 for axis in value.axes[1:])
-    return compose.conv_lstm(use, settings, value, arrays, axes=axes)
+    once = tuple(axis - 1 for axis in value.axes[1:])
+    handed = _begun(use, [use.mapped(state) for state in states], STATES["ConvLSTM2D"], rank=3)
+    results = compose.conv_lstm(
+        use, settings, value, arrays, axes=value.axes if use.said["return_sequences"] else once, handed=handed
+    )
+    return (results[0], *(replace(state, axes=once) for state in results[1:]))
 
 
 # Pooling, borders, sizes
@@ -468,12 +489,13 @@ def _recurrent_settings(use: Use) -> dict[str, Any]:
     }
     settings = {"units": None, "unroll": False, **settings}
     settings |= {name: use.said[name] for name in ("dropout", "recurrent_dropout")}
+    settings |= {"return_state": True} if use.said["return_state"] else {}
     settings["activation"] = activation_of(use)
     if "recurrent_activation" in use.said:
         settings["recurrent_activation"] = activation_of(use, "recurrent_activation")
     if "reset_after" in use.said:
         settings["reset_after"] = use.said["reset_after"]
-    if use.said["stateful"] and use.value.shape[0] is None:
+    if use.said["stateful"] and use.values[0].shape[0] is None:
         raise use.refuse("it is stateful, and the size of its batches is open")
     return settings
 
@@ -513,43 +535,59 @@ def _recurrent_roles(use: Use) -> list[str]:
     return ["kernel", "recurrent_kernel", *(["bias"] if use.said["use_bias"] else [])]
 
 
-def _recurrent(class_name: str) -> Callable[[Use], Value]:
-    def draw(use: Use) -> Value:
-        value = _sequence(use)
+def _recurrent(class_name: str) -> Callable[[Use], Results]:
+    def draw(use: Use) -> Results:
+        value, *states = _sequence(use)
         settings = _recurrent_settings(use)
         arrays = use.numbered(
             use.arrays(scaled=_scaled_gates(use)), *_recurrent_roles(use), place="cell/vars"
         )
         rank = 2 if use.said["return_sequences"] else 1
-        return use.draw(class_name, settings, value, arrays=arrays, axes=straight(rank))
+        handed = _begun(use, states, STATES[class_name])
+        return use.draw_all(class_name, settings, value, arrays=arrays, axes=straight(rank), handed=handed)
 
     return draw
 
 
-def _sequence(use: Use) -> Value:
-    value = use.straight(use.value)
+def _sequence(use: Use) -> tuple[Value, ...]:
+    """Return a sequence of vectors, and the states that a layer begins with, if it is handed any."""
+    value = use.straight(use.values[0])
     if value.rank != 2:
         raise use.refuse(f"it takes sequences of vectors, and {value.rank} axes come in")
-    return value
+    return (value, *(use.straight(state) for state in use.values[1:]))
 
 
-def _bidirectional(use: Use) -> Value:
+def _begun(
+    use: Use, states: Sequence[Value], count: int, *, rank: int = 1
+) -> Mapping[str, Value | tuple[Value, ...]]:
+    """Return the states that a layer begins with as they are handed to it: as many as it keeps, or none.
+
+    Raises:
+        Refused: If there are more or fewer, or the steps before the first that is not masked would be
+            others: rnn() in keras/backend/tensorflow_backend.py of Keras 2 gives the state there, today's
+            Keras zeros.
+    """
+    if not states:
+        return {}
+    if len(states) != count or any(state.rank != rank for state in states):
+        ranks = ", ".join(str(state.rank) for state in states)
+        raise use.refuse(f"it keeps {count} states, and is handed {len(states)} (axes: {ranks})")
+    begins = use.values[0].masked is not None and not (use.origin.tf_keras or use.origin.theano)
+    if begins and (use.node.inner or use.node).settings.get("return_sequences"):
+        raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
+    return {"initial_state": tuple(states)}
+
+
+def _bidirectional(use: Use) -> Results:
     inner = use.node.inner
     kind = kind_of_class(inner.class_name) if inner else ""
     class_name = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}.get(kind, kind)
     if inner is None or class_name not in ("LSTM", "GRU", "SimpleRNN"):
         raise use.refuse(f"it goes both ways through a {kind or 'model'}")
-    below = Use(
-        node=inner,
-        said=said_of(inner, UPGRADES[inner.class_name].arguments, lambda setting: None),
-        values=use.values,
-        drawing=use.drawing,
-        store=use.store,
-        report=use.report,
-        sketch=use.sketch,
-        upgrade=use.upgrade,
-    )
-    value = _sequence(use)
+    said = said_of(inner, UPGRADES[inner.class_name].arguments, lambda setting: None)
+    below = replace(use, node=inner, said=said)
+    value, *states = _sequence(use)
+    handed = _begun(use, states, 2 * STATES[class_name])
     settings, scaled = _recurrent_settings(below), _scaled_gates(below)
     arrays: dict[str, Any] = {}
     if len(use.parts()) != 2:
@@ -563,9 +601,16 @@ def _bidirectional(use: Use) -> Value:
     name = inner.name.replace("/", "__")
     layer = written(class_name, {"name": name, "dtype": "float32", **settings})
     mode = use.said["merge_mode"]
+    if below.said["return_sequences"] and value.masked and not use.origin.zeroes_masked:
+        return compose.both_ways(use, layer, mode, value, arrays, states=states)
     rank = 2 if below.said["return_sequences"] else 1
-    return use.draw(
-        "Bidirectional", {"layer": layer, "merge_mode": mode}, value, arrays=arrays, axes=straight(rank)
+    return use.draw_all(
+        "Bidirectional",
+        {"layer": layer, "merge_mode": mode},
+        value,
+        arrays=arrays,
+        axes=straight(rank),
+        handed=handed,
     )
 
 
@@ -582,22 +627,17 @@ def _time_distributed(use: Use) -> Value:
         raise use.refuse("it lies in another TimeDistributed")
     if inner.network is not None:
         drawing = use.sketch(inner.network, [timewise.once(value)], use.name)
+        if len(drawing.outputs) > 1:
+            raise use.refuse(f"the model in it gives {len(drawing.outputs)} values")
         (end,) = drawing.outputs
         axes = (0, *(axis + 1 for axis in end.axes))
         wanted = (0, *(axis + 1 for axis in drawing.inputs[0].axes))
         return use.draw("TimeDistributed", {}, use.turned(value, wanted), inside=drawing, axes=axes)
-    below = Use(
-        node=inner,
-        said={},
-        values=(timewise.once(value),),
-        drawing=use.drawing,
-        store=use.store,
-        report=use.report,
-        sketch=use.sketch,
-        upgrade=use.upgrade,
-        timewise=timewise,
-    )
-    return timewise.whole(use.upgrade(below))
+    below = replace(use, node=inner, said={}, values=(timewise.once(value),), timewise=timewise)
+    result, *more = results_of(use.upgrade(below))
+    if more:
+        raise use.refuse(f"the layer in it gives {len(more) + 1} values")
+    return timewise.whole(result)
 
 
 # Merging
@@ -649,24 +689,22 @@ def _lambda(use: Use) -> Value:
     )
 
 
-def _model(use: Use) -> Value:
+def _model(use: Use) -> Results:
     network = use.node.network
     assert network is not None
     known = use.drawing.layers.get(use.name)
     drawing = (
         known.inside if known is not None and known.inside else use.sketch(network, use.values, use.name)
     )
-    if len(drawing.outputs) != 1:
-        raise use.refuse(f"it gives {len(drawing.outputs)} values, which is not carried over")
     if len(drawing.inputs) != len(use.values):
         raise use.refuse(f"{len(use.values)} values feed it, and it has {len(drawing.inputs)} inputs")
     if any(value.masked for value in use.values):
         raise use.refuse("masked steps flow into it")
     values = [use.turned(value, own.axes) for value, own in zip(use.values, drawing.inputs, strict=True)]
-    end = drawing.outputs[0]
-    if end.masked:
+    if any(end.masked for end in drawing.outputs):
         raise use.refuse("masked steps flow out of it")
-    return use.draw("Model", {}, *values, inside=drawing, axes=end.axes)
+    results = use.draw_all("Model", {}, *values, inside=drawing)
+    return tuple(replace(value, axes=end.axes) for value, end in zip(results, drawing.outputs, strict=True))
 
 
 # Layers that the published networks define for themselves: a class of one's own is taken for that of the same
@@ -698,7 +736,7 @@ _RECURRENT = {
     "activation": _ACTIVATION,
     "use_bias": _BIAS,
     "return_sequences": arg("return_sequences", default=False),
-    "return_state": arg("return_state", default=False, only=(False,)),
+    "return_state": arg("return_state", default=False),
     "go_backwards": arg("go_backwards", default=False),
     "stateful": arg("stateful", default=False),
     "unroll": arg("unroll", default=False),
@@ -918,7 +956,7 @@ UPGRADES: Mapping[str, Upgrade] = {
     "Bidirectional": Upgrade(
         draw=_bidirectional,
         arguments={
-            "merge_mode": arg("merge_mode", only=("concat", "sum", "mul", "ave")),
+            "merge_mode": arg("merge_mode", default=None, only=("concat", "sum", "mul", "ave", None)),
             "layer": arg("layer"),
             "backward_layer": arg("backward_layer", default=None, only=(None,)),
         },

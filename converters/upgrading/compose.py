@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from converters.arrays.planned import Enlarged, Output
@@ -167,8 +168,14 @@ def _enlarged(output: Values, sizes_: Sequence[int], kernel: Sequence[int]) -> V
 
 
 def conv_lstm(
-    use: Use, settings: Mapping[str, Any], value: Value, arrays: Mapping[str, Output], *, axes: Sequence[int]
-) -> Value:
+    use: Use,
+    settings: Mapping[str, Any],
+    value: Value,
+    arrays: Mapping[str, Output],
+    *,
+    axes: Sequence[int],
+    handed: Mapping[str, Value | tuple[Value, ...]],
+) -> tuple[Value, ...]:
     """Draw a convolutional LSTM.
 
     Its recurrent convolution pads so that maps keep their size, and the kernels of both are of one size. For
@@ -192,7 +199,58 @@ def conv_lstm(
     }
     own = {**settings, "kernel_size": larger, "padding": padding}
     roles = use.numbered(named, *arrays, place="cell/vars")
-    return use.draw("ConvLSTM2D", own, value, arrays=roles, axes=tuple(axes))
+    return use.draw_all("ConvLSTM2D", own, value, arrays=roles, axes=tuple(axes), handed=handed)
+
+
+def both_ways(
+    use: Use,
+    layer: Mapping[str, Any],
+    mode: str | None,
+    value: Value,
+    arrays: Mapping[str, Output],
+    *,
+    states: Sequence[Value],
+) -> tuple[Value, ...]:
+    """Draw a Bidirectional that gives sequences, of which some steps are masked.
+
+    Today's gives zeros for those; older ones gave what the step before gave, as each of their two layers
+    does today by itself. So: the two of them, the second turned back in time, and joined. What turns it
+    passes on no mask, so that whoever needs it behind is handed it.
+    """
+    if use.timewise is not None:
+        raise use.refuse("it lies in a TimeDistributed")
+    use.tell("a layer for each way, so that masked steps repeat the one before, not zeros")
+    class_name, settings = layer["class_name"], layer["config"]
+    half = len(states) // 2
+    given = []
+    for number, way in enumerate(("forward", "backward")):
+        begun = tuple(states[number * half : (number + 1) * half])
+        start = f"{way}_layer/"
+        own = {path.removeprefix(start): array for path, array in arrays.items() if path.startswith(start)}
+        back = bool(settings["go_backwards"]) != bool(number)
+        told = {name: said for name, said in settings.items() if name not in ("name", "dtype")}
+        given.append(
+            use.draw_all(
+                class_name,
+                {**told, "go_backwards": back},
+                value,
+                suffix=f"_{way}",
+                arrays=own,
+                handed={"initial_state": begun} if begun else {},
+            )
+        )
+    (ahead, *first), (behind, *second) = given
+    turned = use.draw("Flip", {"axis": 1}, replace(behind, masked=None), suffix="_turned", axes=behind.axes)
+    masked = None if value.masked is None else replace(value.masked, attached=False)
+    ways = [replace(ahead, masked=None), turned]
+    if mode is not None:
+        along = {"axis": -1} if mode == "concat" else {}
+        ways = [use.draw(_JOINING[mode], along, *ways, axes=ahead.axes)]
+    return (*(replace(way, masked=masked) for way in ways), *first, *second)
+
+
+# The layer that multiplies takes what is masked for ones.
+_JOINING = {"concat": "Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
 
 
 # Pooling

@@ -48,14 +48,16 @@ class Value:
         call: Which of its calls it is.
         shape: The shape of a batch.
         axes: For each axis but the batch's, which axis of the old network's value it is.
-        masked: Whether some steps of it may be masked.
+        result: Which of the results of that call it is.
+        masked: What tells which steps of it are masked, if some may be.
     """
 
     layer: str
     call: int
     shape: Sizes
     axes: Shape
-    masked: bool = False
+    result: int = 0
+    masked: Masked | None = None
 
     @property
     def rank(self) -> int:
@@ -67,6 +69,21 @@ class Value:
         """The shape that the old network's value has."""
         places = [self.axes.index(axis) for axis in range(self.rank)]
         return (self.shape[0], *(self.shape[place + 1] for place in places))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masked:
+    """What tells which steps of a sequence are masked.
+
+    Attributes:
+        value: The words, or the vectors, that tell it: as they came into an Embedding or a Masking.
+        by: The number that all of a masked step is.
+        attached: Whether today's Keras knows it of the value; else it has to be handed on with it.
+    """
+
+    value: Value
+    by: float
+    attached: bool = True
 
 
 def straight(rank: int) -> Shape:
@@ -81,11 +98,26 @@ def channels_last(rank: int) -> Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a layer: what is handed to it, as one list or each by itself, and what is said besides."""
+    """One call of a layer.
+
+    Attributes:
+        values: What is handed to it.
+        listed: Whether that is one list, or each by itself.
+        said: What is said besides.
+        handed: Values that are handed to it by name, one or a list of them.
+    """
 
     values: tuple[Value, ...]
     listed: bool
     said: Mapping[str, Any]
+    handed: Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
+
+    @property
+    def fed(self) -> tuple[Value, ...]:
+        """All values that it takes, as today's Keras counts them: those with names by the alphabet."""
+        named = [self.handed[name] for name in sorted(self.handed)]
+        lists = [value if isinstance(value, tuple) else (value,) for value in named]
+        return (*self.values, *(value for values in lists for value in values))
 
 
 @dataclass(kw_only=True)
@@ -99,6 +131,8 @@ class Drawn:
         arrays: Its arrays, by their paths below its group.
         calls: Its calls in order.
         inside: What lies in it, if it is a model, or a wrapper around one.
+        entry: The whole of what a configuration lists for it, if it is a class of somebody's own.
+        shapes: What that gives.
         origin: The old layer that it is drawn for.
     """
 
@@ -108,7 +142,15 @@ class Drawn:
     arrays: Mapping[str, Values]
     calls: list[Call] = field(default_factory=list)
     inside: Drawing | None = None
+    entry: Mapping[str, Any] | None = None
+    shapes: tuple[Sizes, ...] = ()
     origin: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What the groups of such layers' arrays are called after: the class that Keras makes of it."""
+        model = self.inside if self.class_name == "Model" else None
+        return snake_case3(model.class_name if model is not None else self.class_name)
 
 
 @dataclass(kw_only=True)
@@ -172,7 +214,13 @@ class Drawing:
         for name, drawn in self.layers.items():
             (call, *more) = drawn.calls
             sources = [value.layer for value in call.values]
-            if more or call.said or call.listed or sources != ([] if before is None else [before]):
+            if (
+                more
+                or call.said
+                or call.handed
+                or call.listed
+                or sources != ([] if before is None else [before])
+            ):
                 return False
             before = name
         return before == self.outputs[0].layer
@@ -212,7 +260,7 @@ class Drawing:
                 elif call not in finished:
                     found.setdefault(call[0], len(found))
                     waiting.append((call, True))
-                    fed = self.layers[call[0]].calls[call[1]].values
+                    fed = self.layers[call[0]].calls[call[1]].fed
                     waiting += [((value.layer, value.call), False) for value in reversed(fed)]
         return list(finished), found
 
@@ -222,7 +270,7 @@ class Drawing:
         for call in reversed(finished):
             depth = max(depths.get(call, 0), layers.get(call[0], 0))
             depths[call] = layers[call[0]] = depth
-            for value in self.layers[call[0]].calls[call[1]].values:
+            for value in self.layers[call[0]].calls[call[1]].fed:
                 source = (value.layer, value.call)
                 depths[source] = max(depth + 1, depths.get(source, 0))
         return layers
@@ -267,16 +315,14 @@ def _listed(ends: list[list[Any]]) -> list[Any]:
 
 def _end(drawing: Drawing, value: Value) -> list[Any]:
     """Return a result as the ends of a network name it, where a model's own making is its first use."""
-    inside = drawing.layers[value.layer]
-    made = (
-        inside.class_name == "Model"
-        and inside.inside is not None
-        and inside.inside.class_name == "Functional"
-    )
-    return [value.layer, value.call + int(made), 0]
+    drawn = drawing.layers[value.layer]
+    made = drawn.stem == "functional" and (drawn.inside is not None or drawn.entry is not None)
+    return [value.layer, value.call + int(made), value.result]
 
 
 def _layer(drawn: Drawn) -> dict[str, Any]:
+    if drawn.entry is not None:
+        return dict(drawn.entry)
     if drawn.inside is not None and drawn.class_name == "Model":
         return configuration(drawn.inside)
     if drawn.inside is not None:
@@ -290,7 +336,7 @@ def written(class_name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     today = TODAY[class_name]
     return {
         "module": today.module,
-        "class_name": class_name,
+        "class_name": today.registered or class_name,
         "config": dict(settings),
         "registered_name": today.registered,
     }
@@ -300,14 +346,22 @@ def _nodes(drawn: Drawn) -> list[dict[str, Any]]:
     if drawn.class_name == "InputLayer":
         return []
     return [
-        {"args": [tensors] if call.listed else tensors, "kwargs": dict(call.said)}
+        {"args": [tensors] if call.listed else tensors, "kwargs": {**call.said, **_handed(call)}}
         for call in drawn.calls
         for tensors in ([_tensor(value) for value in call.values],)
     ]
 
 
+def _handed(call: Call) -> dict[str, Any]:
+    """Return the values that are handed to a layer by name."""
+    return {
+        name: [_tensor(one) for one in value] if isinstance(value, tuple) else _tensor(value)
+        for name, value in call.handed.items()
+    }
+
+
 def _tensor(value: Value) -> dict[str, Any]:
-    history = [value.layer, value.call, 0]
+    history = [value.layer, value.call, value.result]
     return {
         "class_name": "__keras_tensor__",
         "config": {"shape": list(value.shape), "dtype": "float32", "keras_history": history},
@@ -377,10 +431,9 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
     """
     numbers: Counter[str] = Counter()
     for drawn in paced(drawing.in_order()):
-        if drawn.class_name in TODAY and TODAY[drawn.class_name].registered:
+        if drawn.entry is None and drawn.class_name in TODAY and TODAY[drawn.class_name].registered:
             continue
-        inside = drawn.inside
-        stem = snake_case3(inside.class_name if inside and drawn.class_name == "Model" else drawn.class_name)
+        inside, stem = drawn.inside, drawn.stem
         own = f"{group}/{stem}" + (f"_{numbers[stem]}" if numbers[stem] else "")
         numbers[stem] += 1
         name = top or drawn.name

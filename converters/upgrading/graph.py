@@ -197,11 +197,29 @@ def _sources(use: Setting, node: Node) -> Iterator[Source]:
         if not isinstance(source, list) or len(source) < 3 or not isinstance(source[0], str):
             raise node.refuse("what feeds it is written in a form that is not known")
         said = source[3] if len(source) > 3 and isinstance(source[3], Mapping) else {}
-        if told := [name for name, value in said.items() if value is not None and value is not False]:
+        states = said.get(STATES)
+        told = [
+            name
+            for name, value in said.items()
+            if value is not None and value is not False and (name != STATES or not isinstance(states, list))
+        ]
+        if told:
             raise node.refuse(f"it is called with {clipped(told[0])}, which is not carried over")
         if not all(map(_counts, source[1:3])):
             raise node.refuse("what feeds it is written in a form that is not known")
         yield Source(source[0], int(source[1]), int(source[2]))
+        # Keras 2 lists what a recurrent layer begins with as further inputs; by name it means the same.
+        yield from _sources(_triples(states or []), node)
+
+
+def _triples(states: Setting) -> Setting:
+    """Return the states that a call names as a list of results, without what else is said of each."""
+    listed = [states] if isinstance(states, list) and states and isinstance(states[0], str) else states
+    return [state[:3] if isinstance(state, list) else state for state in listed]
+
+
+STATES = "initial_state"
+"""What a call of a recurrent layer says besides its inputs: the states that it begins with."""
 
 
 def _ends(listed: Setting, what: str) -> Iterator[Source]:

@@ -36,6 +36,19 @@ class Origin:
     doubts: tuple[Doubt, ...] = ()
 
     @property
+    def tf_keras(self) -> bool:
+        """Whether TensorFlow's own Keras wrote it: its versions end in ``-tf`` or are later than 2.3."""
+        return self.version >= (2, 4) or "-tf" in (self.description.keras_version or "")
+
+    @property
+    def zeroes_masked(self) -> bool:
+        """Whether a Bidirectional gave zeros for masked steps, as it does today, and not the step before.
+
+        force_zero_output_for_mask() in tensorflow/python/keras/layers/wrappers.py, TensorFlow 1.14 to 2.15.
+        """
+        return self.tf_keras and self.version >= (2, 2, 4)
+
+    @property
     def keras1(self) -> bool:
         """Whether Keras 1 or an older one wrote it."""
         return self.version < (2,)

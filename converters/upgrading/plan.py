@@ -17,6 +17,7 @@ from converters.limits import clipped, first_repeated
 from converters.upgrading.drawing import Drawing, Placed, configuration, placed
 from converters.upgrading.graph import Network, read_network
 from converters.upgrading.origin import Origin, learn_origin
+from converters.upgrading.own import Asked
 from converters.upgrading.refusing import Refusal, Refused, refused
 from converters.upgrading.sketch import STOPPED, Sketch
 from converters.upgrading.store import Store
@@ -98,7 +99,14 @@ class Upgrade:
             raise ConversionError(f"{self.path}: cannot be upgraded: {self.refusals[0]}{more}")
 
 
-def make_upgrade(path: Path, description: Description, *, turned: bool, said: str | None = None) -> Upgrade:
+def make_upgrade(
+    path: Path,
+    description: Description,
+    *,
+    turned: bool,
+    said: str | None = None,
+    asked: Asked | None = None,
+) -> Upgrade:
     """Work out an upgrade.
 
     Args:
@@ -106,6 +114,7 @@ def make_upgrade(path: Path, description: Description, *, turned: bool, said: st
         description: The file that the weights are in, with the model's configuration.
         turned: Whether a network that is channels first becomes channels last.
         said: The backend that the user says.
+        asked: What the user says of single layers.
 
     Raises:
         ConversionError: If it is no whole model, or nothing tells its version.
@@ -126,7 +135,7 @@ def make_upgrade(path: Path, description: Description, *, turned: bool, said: st
         )
         if origin.version >= (3,):
             raise ConversionError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
-        return _drawn(path, config, origin)
+        return _drawn(path, config, origin, asked or Asked())
 
 
 def _said(config: Config | Mapping[str, Any]) -> tuple[tuple[int, ...], str | None]:
@@ -136,9 +145,9 @@ def _said(config: Config | Mapping[str, Any]) -> tuple[tuple[int, ...], str | No
     return tuple(map(int, numbers)), backend if isinstance(backend, str) else None
 
 
-def _drawn(path: Path, config: Mapping[str, Any], origin: Origin) -> Upgrade:
-    store, report = Store(origin=origin), Report()
-    sketch = Sketch(store=store, report=report)
+def _drawn(path: Path, config: Mapping[str, Any], origin: Origin, asked: Asked) -> Upgrade:
+    store, report = Store(origin=origin, asked=asked), Report()
+    sketch = Sketch(store=store, report=report, asked=asked)
     drawing: Drawing | None = None
     outputs: tuple[Placed, ...] = ()
     try:
@@ -195,6 +204,7 @@ def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
         Doubt(f"layer {clipped(layer)} is of a class {name} of its own: taken for that of published networks")
         for name, layer in report.published.items()
     ]
+    notes += [f"{layer}: {what}" for layer, what in report.owned.items()]
     if origin.description.optimizer:
         notes.append("the state of its optimizer is left out: compile the new model before training it")
     notes += [f"{layer}: {how}" for layer, how in report.composed.items()]

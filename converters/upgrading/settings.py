@@ -112,7 +112,7 @@ FORMS: Mapping[str, Form] = {
         ("filters", "units", "depth_multiplier", "n", "input_dim", "output_dim", "features"), _SIZE
     ),
     **dict.fromkeys(("use_bias", "scale", "center", "mask_zero", "return_sequences", "go_backwards"), _FLAG),
-    **dict.fromkeys(("stateful", "unroll", "reset_after"), _FLAG),
+    **dict.fromkeys(("stateful", "unroll", "reset_after", "return_state"), _FLAG),
     **dict.fromkeys(
         ("rate", "stddev", "alpha", "beta", "k", "epsilon", "negative_slope", "max_value"), _NUMBER
     ),

@@ -10,14 +10,15 @@ from converters.layers.config import MAP_RANKS, ORDERS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import Gives, cell_of, flow_of
 from converters.limits import clipped
-from converters.upgrading.classes import UPGRADES
+from converters.upgrading.classes import NAME_IT, UPGRADES
 from converters.upgrading.drawing import Drawing, Value, channels_last, straight
 from converters.upgrading.graph import Network, Node, Source
+from converters.upgrading.own import Asked
 from converters.upgrading.refusing import Refusal, Refused, refused
 from converters.upgrading.settings import said_of, whole
 from converters.upgrading.store import Store
 from converters.upgrading.today import Sizes
-from converters.upgrading.use import Report, Use
+from converters.upgrading.use import Report, Results, Use, results_of
 
 
 @dataclass(kw_only=True)
@@ -27,11 +28,13 @@ class Sketch:
     Attributes:
         store: The arrays.
         report: What is told of its layers.
+        asked: What the user says of single layers.
         refusals: What could not be drawn; what depends on it is left out and not looked at.
     """
 
     store: Store
     report: Report
+    asked: Asked = field(default_factory=Asked)
     refusals: dict[Refusal, None] = field(default_factory=dict)
 
     def draw(self, network: Network, feeding: Sequence[Value] | None, name: str) -> Drawing:
@@ -56,25 +59,32 @@ class Sketch:
             try:
                 if kind_of_class(node.class_name) == "InputLayer":
                     source = Source(node.name, 0, 0)
-                    value = self._input(network, node, given.get(source), drawing)
+                    results: Results = self._input(network, node, given.get(source), drawing)
                 else:
-                    value = self.upgrade(self._use(node, tuple(values[feed] for feed in feeds), drawing))
+                    results = self.upgrade(self._use(node, tuple(values[feed] for feed in feeds), drawing))
             except Refused as refusal:
                 self._note(refusal, drawing, node)
                 continue
-            values[Source(node.name, number + _first_use(network, node), 0)] = value
+            use = number + _first_use(network, node)
+            values |= {
+                Source(node.name, use, place): value for place, value in enumerate(results_of(results))
+            }
         self._finish(network, drawing, values)
         return drawing
 
-    def upgrade(self, use: Use) -> Value:
+    def upgrade(self, use: Use) -> Results:
         """Draw one use of a layer, once its settings are known by today's names."""
         class_name = use.node.class_name.rpartition(">")[2]
+        own = self.asked.layer(use.node.name, use.node.class_name)
+        if own is not None:
+            self.report.classes[use.node.name] = use.node.class_name
+            return use.draw_own(own)
         if use.node.network is not None:
             self.report.classes[use.node.name] = use.node.class_name
             return UPGRADES["Model"].draw(use)
         found = UPGRADES.get(class_name)
         if found is None:
-            raise use.refuse("its class is none of Keras' own that is known here")
+            raise use.refuse(UNKNOWN)
 
         def told(setting: str) -> None:
             dropped = self.report.dropped.setdefault(use.node.name, [])
@@ -94,6 +104,7 @@ class Sketch:
             report=self.report,
             sketch=self.draw,
             upgrade=self.upgrade,
+            asked=self.asked,
         )
 
     def _note(self, refusal: Refused, drawing: Drawing, node: Node) -> None:
@@ -173,6 +184,7 @@ class Sketch:
 
 
 _BY_ARRAYS = ("Dense", "SimpleRNN", "LSTM", "GRU", "Conv1D", "Conv2D", "Conv3D")
+UNKNOWN = f"its class is none of Keras' own that is known here; {NAME_IT}"
 STOPPED = "what lies in it cannot be drawn"
 """The reason for a model in which a layer has a reason of its own."""
 

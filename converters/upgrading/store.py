@@ -19,6 +19,7 @@ from converters.planning.outputs import Writing, native_part, scaled_gates
 from converters.planning.placing import Ends, place
 from converters.upgrading.graph import Network, Node
 from converters.upgrading.origin import Origin
+from converters.upgrading.own import Asked
 from converters.upgrading.refusing import Refused, refused
 
 
@@ -28,11 +29,13 @@ class Store:
 
     Attributes:
         origin: What the model is.
+        asked: What the user says of single layers.
         parts: The arrays of each layer that has some, by the node (one part, or the two of a Bidirectional).
         dropped: The paths of those that no layer of today has a place for.
     """
 
     origin: Origin
+    asked: Asked = field(default_factory=Asked)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
 
@@ -59,7 +62,9 @@ class Store:
 
     def _give(self, node: Node, parts: Sequence[Part], layer: Layer | None) -> None:
         """Give a layer its arrays, and those in it theirs."""
-        leaves = [(leaf, also) for leaf, also in _leaves(node) if kind_of_leaf(leaf) in KINDS]
+        leaves = [
+            (leaf, also) for leaf, also in _leaves(node) if kind_of_leaf(leaf) in KINDS or self._owned(leaf)
+        ]
         if not leaves and node.network is None and node.inner is None:
             return  # drawing refuses a class that is not known, or finds arrays that are used nowhere
         if layer is not None and len(leaves) == 1:
@@ -77,12 +82,15 @@ class Store:
     def _put(self, leaf: Node, parts: Sequence[Part]) -> None:
         kind = kind_of_leaf(leaf)
         for part in parts:
-            if part.kind != kind:
+            if part.kind != kind and not self._owned(leaf):
                 raise leaf.refuse(f"its arrays are those of a layer of kind {part.kind}")
         if leaf.inner is not None and parts and len(parts) != 2:
             raise leaf.refuse(f"it should hold two layers with arrays, not {len(parts)}")
         if parts:
             self.parts[id(leaf)] = tuple(parts)
+
+    def _owned(self, node: Node) -> bool:
+        return self.asked.layer(node.name, node.class_name) is not None
 
     def of(self, node: Node, *, needed: bool = True) -> tuple[Part, ...]:
         """Return the parts of a layer.
@@ -143,6 +151,23 @@ class Store:
         except (ConversionError, KeyError, ValueError) as error:
             raise node.refuse(f"its arrays have no place ({str(error).rpartition(': ')[2]})") from error
         return found
+
+    def as_they_are(self, node: Node) -> list[PlannedArray]:
+        """Return the arrays of a layer in the file's order, to be passed on as they are."""
+        return [
+            PlannedArray(
+                layer=node.name,
+                kind=node.class_name,
+                name=array.name,
+                role=array.name,
+                path=array.path,
+                shape=array.shape,
+                target_shape=array.shape,
+                dtype=array.dtype,
+            )
+            for part in self.of(node, needed=False)
+            for array in part.arrays
+        ]
 
     def drop(self, outputs: Iterable[Output]) -> None:
         """Note that arrays have no place in any of today's layers, which whoever calls tells the user."""

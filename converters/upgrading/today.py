@@ -29,12 +29,14 @@ class Today:
         module: The module that a configuration names for it.
         registered: What a configuration calls it besides, None for a public class.
         passes_mask: Whether a mask of what comes in is one of what it gives.
+        further: What it gives besides.
     """
 
     shape: _Shape
     module: str = "keras.layers"
     registered: str | None = None
     passes_mask: bool = False
+    further: Callable[[Settings, Sequence[Sizes]], Sequence[Sizes]] = lambda config, shapes: ()
 
 
 def _same(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
@@ -129,6 +131,29 @@ def _two_ways(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return (*once[:-1], 2 * config["layer"]["config"]["units"]) if config["merge_mode"] == "concat" else once
 
 
+STATES: Mapping[str, int] = {"SimpleRNN": 1, "GRU": 1, "LSTM": 2, "ConvLSTM2D": 2}
+"""How many states a recurrent layer keeps."""
+
+
+def _states(class_name: str) -> Callable[[Settings, Sequence[Sizes]], Sequence[Sizes]]:
+    """Return what gives the shapes of the states that a recurrent layer gives besides, if it is to."""
+
+    def shapes(config: Settings, coming: Sequence[Sizes]) -> Sequence[Sizes]:
+        if not config.get("return_state"):
+            return ()
+        last = {**config, "return_sequences": False}
+        return (TODAY[class_name].shape(last, coming),) * STATES[class_name]
+
+    return shapes
+
+
+def _both_states(config: Settings, shapes: Sequence[Sizes]) -> Sequence[Sizes]:
+    inner = config["layer"]
+    apart = (_stepwise(inner["config"], shapes),) if config["merge_mode"] is None else ()
+    states = tuple(_states(inner["class_name"])(inner["config"], shapes))
+    return (*apart, *states, *states)
+
+
 def _timewise(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     batch, steps = shapes[0][:2]
     inner = config["layer"]
@@ -190,6 +215,10 @@ def _meant(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return (*shapes[0][:-1], 1)
 
 
+def _dropped(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    return shapes[0][:-1]
+
+
 def _operation(shape: _Shape, name: str) -> Today:
     return Today(shape=shape, module="keras.src.ops.numpy", registered=name)
 
@@ -216,9 +245,9 @@ TODAY: Mapping[str, Today] = {
     **_all(_units, "Dense", passes_mask=True),
     **_all(_told, "EinsumDense"),
     **_all(_embedded, "Embedding"),
-    **_all(_stepwise, "SimpleRNN", "LSTM", "GRU"),
-    **_all(_mapwise, "ConvLSTM2D"),
-    **_all(_two_ways, "Bidirectional"),
+    **{name: Today(shape=_stepwise, further=_states(name)) for name in ("SimpleRNN", "LSTM", "GRU")},
+    "ConvLSTM2D": Today(shape=_mapwise, further=_states("ConvLSTM2D")),
+    "Bidirectional": Today(shape=_two_ways, further=_both_states),
     **_all(_timewise, "TimeDistributed", passes_mask=True),
     **_all(_flattened, "Flatten"),
     **_all(_reshaped, "Reshape"),
@@ -233,13 +262,20 @@ TODAY: Mapping[str, Today] = {
     ),
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
     **_all(_same, "Rescaling", passes_mask=True),
+    "ops.Multiply": _operation(_merged, "Multiply"),
+    "NotEqual": _operation(_same, "NotEqual"),
+    "Any": _operation(_dropped, "Any"),
+    "Flip": _operation(_same, "Flip"),
     "Pad": _operation(_padded, "Pad"),
     "Mean": _operation(_meant, "Mean"),
     "Sqrt": _operation(_same, "Sqrt"),
     "Log": _operation(_same, "Log"),
     "Divide": _operation(_same, "Divide"),
 }
-"""The classes that are drawn; the last are operations, which a configuration names by a private module."""
+"""The classes that are drawn; the last are operations, which a configuration names by a private module.
+
+An operation has the name of its class, or that behind ``ops.`` where a layer has the same.
+"""
 
 
 def _kernel(config: Settings, *ends: int | None) -> Sizes:

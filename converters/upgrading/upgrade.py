@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from converters.layers.config import load_config
 from converters.limits import Limits, too_many
 from converters.upgrading.carrying_out import carry_out
 from converters.upgrading.graph import modern
+from converters.upgrading.own import Asked, OwnFunction, OwnLayer
 from converters.upgrading.plan import Upgrade, make_upgrade
 from converters.upgrading.refusing import Refused
 from converters.writing.execute import Progress
@@ -58,6 +60,7 @@ def plan_upgrade(
     data_format: str | None = None,
     keras_version: str | None = None,
     backend: str | None = None,
+    custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
 ) -> Upgrade:
     """Work out how a whole model of Keras 1 or 2 becomes one of today's, without writing a file.
 
@@ -70,6 +73,8 @@ def plan_upgrade(
             channels first, (N, C, H, W), become (N, H, W, C) there too.
         keras_version: The version of Keras that wrote the model, where no file says it.
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
+        custom: Classes and functions of the user's own, by their names in the old model, or what takes a
+            layer's place, by that layer's name.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -96,7 +101,8 @@ def plan_upgrade(
     told = None if text is None else Told(_modern_text(text, path), str(path))
     holder = path if weights is None else Path(weights)
     description = describe(holder, keras_version=keras_version, config=told)
-    return make_upgrade(path, description, turned=data_format is not None, said=backend)
+    asked = Asked(own=dict(custom or {}))
+    return make_upgrade(path, description, turned=data_format is not None, said=backend, asked=asked)
 
 
 def upgrade_file(
@@ -107,6 +113,7 @@ def upgrade_file(
     data_format: str | None = None,
     keras_version: str | None = None,
     backend: str | None = None,
+    custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -120,6 +127,7 @@ def upgrade_file(
         data_format: See :func:`plan_upgrade`.
         keras_version: The version of Keras that wrote the model, where no file says it.
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
+        custom: See :func:`plan_upgrade`.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare its arrays with the old ones; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -141,7 +149,12 @@ def upgrade_file(
         'new_model.keras'
     """
     upgrade = plan_upgrade(
-        source, weights=weights, data_format=data_format, keras_version=keras_version, backend=backend
+        source,
+        weights=weights,
+        data_format=data_format,
+        keras_version=keras_version,
+        backend=backend,
+        custom=custom,
     )
     upgrade.check()
     warn_of(upgrade.path, upgrade.notes, stacklevel=2)

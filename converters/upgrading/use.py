@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from converters.arrays.form import Layout, Shape
 from converters.arrays.planned import Output
@@ -13,16 +13,29 @@ from converters.layers.config import ORDER_KEYS, ORDERS, Setting
 from converters.layers.model import Part
 from converters.layers.names import kind_of_class
 from converters.limits import clipped
-from converters.upgrading.drawing import Call, Drawing, Drawn, Value, Values, channels_last, straight, written
+from converters.upgrading.drawing import (
+    Call,
+    Drawing,
+    Drawn,
+    Masked,
+    Value,
+    Values,
+    channels_last,
+    straight,
+    written,
+)
 from converters.upgrading.graph import Network, Node
 from converters.upgrading.origin import Origin
+from converters.upgrading.own import Asked, Coming, Looked, OwnLayer
 from converters.upgrading.refusing import Refused
 from converters.upgrading.store import Store
 from converters.upgrading.today import ARRAYS, TODAY, Sizes
 
-_STEPWISE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
-# What takes a mask and does with it what older versions did.
-_TAKES_MASK = frozenset((*_STEPWISE, "Embedding"))
+STEPWISE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
+"""What goes through sequences step by step."""
+# What takes a mask and does with it what older versions did, and what masks are made with.
+_TAKES_MASK = frozenset((*STEPWISE, "Embedding"))
+_TELL_MASK = ("NotEqual", "Any")
 ACTIVATIONS = frozenset(
     [
         "linear",
@@ -44,6 +57,22 @@ ACTIVATIONS = frozenset(
 )
 """What today's Keras calls by the same name as the older versions did, and computes as they did."""
 HARD = "hard_sigmoid"
+Activation: TypeAlias = str | Mapping[str, Any]
+"""An activation by its name, or a function of somebody's own as today's configuration has it."""
+
+
+def along_axis(name: Activation) -> bool:
+    """Return whether an activation works, or may work, along the last axis, and not on each value alone."""
+    return name == "softmax" or not isinstance(name, str)
+
+
+Results: TypeAlias = Value | tuple[Value, ...]
+"""What one use of an old layer gives: one value, or one for each of its results."""
+
+
+def results_of(given: Results) -> tuple[Value, ...]:
+    """Return the results of a use in their order."""
+    return given if isinstance(given, tuple) else (given,)
 
 
 @dataclass(kw_only=True)
@@ -56,11 +85,13 @@ class Report:
         classes: The class of each old layer that was looked at.
         drawn: The classes of today's layers that were drawn for it.
         published: The first layer of each class that was taken for that of the published networks.
+        owned: For each old layer that is drawn with what is the user's own, what that is.
     """
 
     classes: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
+    owned: dict[str, str] = field(default_factory=dict)
     composed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
@@ -78,6 +109,7 @@ class Use:
         report: What is told.
         sketch: Draws the network of a layer that holds one.
         upgrade: Draws a layer that lies in this one.
+        asked: What the user says of single layers.
         timewise: For what lies in a TimeDistributed, what that does.
     """
 
@@ -88,7 +120,8 @@ class Use:
     store: Store
     report: Report
     sketch: Callable[[Network, Sequence[Value], str], Drawing]
-    upgrade: Callable[[Use], Value]
+    upgrade: Callable[[Use], Results]
+    asked: Asked
     timewise: Timewise | None = None
 
     @property
@@ -145,6 +178,24 @@ class Use:
         call: Mapping[str, Any] | None = None,
         inside: Drawing | None = None,
     ) -> Value:
+        """Draw one of today's layers and return the first thing that it gives; see :meth:`draw_all`."""
+        drawn = self.draw_all(
+            class_name, settings, *values, suffix=suffix, arrays=arrays, axes=axes, call=call, inside=inside
+        )
+        return drawn[0]
+
+    def draw_all(
+        self,
+        class_name: str,
+        settings: Mapping[str, Any],
+        *values: Value,
+        suffix: str = "",
+        arrays: Mapping[str, Values] | None = None,
+        axes: Shape | None = None,
+        call: Mapping[str, Any] | None = None,
+        handed: Mapping[str, Value | tuple[Value, ...]] | None = None,
+        inside: Drawing | None = None,
+    ) -> tuple[Value, ...]:
         """Draw one of today's layers, or one more call of it if the old layer is used again.
 
         Args:
@@ -153,10 +204,14 @@ class Use:
             values: What feeds it.
             suffix: What is put behind the old layer's name for its own; empty for the layer that counts.
             arrays: Its arrays, by their paths below its group.
-            axes: How the axes of what it gives stand to those of the old value; by default as its first
-                input's.
+            axes: How the axes of what it gives first stand to those of the old value; by default as its
+                first input's.
             call: What is said in the call besides.
+            handed: Values that are handed to it by name.
             inside: The model in it.
+
+        Returns:
+            All that the layer gives.
         """
         masked = self._masked(class_name, settings, values)
         name, found = f"{self.name}{suffix}", dict(arrays or {})
@@ -164,6 +219,8 @@ class Use:
         full = self._own(own, class_name, trained=bool(found)) | dict(settings)
         self._check_arrays(class_name, full, values, found)
         outer = self.timewise
+        if outer is not None and _is_operation(class_name):
+            raise self.refuse("it lies in a TimeDistributed, which holds no operation")
         if outer is not None:
             values = tuple(outer.whole(value) for value in values)
             found = {f"layer/{path}": array for path, array in found.items()}
@@ -171,15 +228,74 @@ class Use:
             class_name = "TimeDistributed"
         drawn = self._drawn(name, class_name, full, found, inside)
         listed = len(values) > 1 and not _is_operation(class_name)
-        drawn.calls.append(Call(values=values, listed=listed, said=dict(call or {})))
-        shape = self._shape(drawn, values)
-        result = Value(
-            layer=name, call=len(drawn.calls) - 1, shape=shape, axes=straight(len(shape) - 1), masked=masked
+        named = self._handed(class_name, handed or {}, values)
+        drawn.calls.append(Call(values=values, listed=listed, said=dict(call or {}), handed=named))
+        results = _given(drawn, self._shapes(drawn, values))
+        if masked is not None:
+            results = [
+                replace(value, masked=masked) if _passes_on(class_name, settings, value.result) else value
+                for value in results
+            ]
+        first = results[0] if outer is None else outer.once(results[0])
+        wanted = axes if axes is not None else self._same_axes(values, first)
+        return (replace(first, axes=wanted), *results[1:])
+
+    def _handed(
+        self, class_name: str, handed: Mapping[str, Value | tuple[Value, ...]], values: Sequence[Value]
+    ) -> Mapping[str, Value | tuple[Value, ...]]:
+        """Return what is handed to a layer by name: with the mask, where today's Keras would not find it.
+
+        Of a layer that takes states, too, it looks for none of the sequence: Layer.__call__ in
+        keras/src/layers/layer.py.
+        """
+        masked = values[0].masked if values and class_name in STEPWISE else None
+        if masked is None or (masked.attached and not handed):
+            return handed
+        return {**handed, "mask": self.mask(masked)}
+
+    def draw_own(self, own: OwnLayer) -> tuple[Value, ...]:
+        """Draw a layer of somebody's own, or what takes this layer's place.
+
+        Raises:
+            Refused: If there can be none, or its arrays are not those that it has today.
+        """
+        if self.timewise is not None:
+            raise self.refuse("it lies in a TimeDistributed, and is of somebody's own")
+        values = tuple(self.straight(value) for value in self.values)
+        masked = next((value.masked for value in values if value.masked), None)
+        if masked is not None and not masked.attached:
+            raise self.refuse("masked steps flow into it, which today's Keras does not know of")
+        arrays = self.store.as_they_are(self.node)
+        coming = Coming(
+            name=self.name,
+            settings=self.node.settings,
+            shapes=tuple(value.shape for value in values),
+            masked=masked is not None,
+            arrays=tuple(array.shape for array in arrays),
         )
-        if outer is not None:
-            result = outer.once(result)
-        wanted = axes if axes is not None else self._same_axes(values, result)
-        return replace(result, axes=wanted)
+        try:
+            looked = own.look(coming)
+        except ValueError as error:
+            raise self.refuse(" ".join(str(error).split())[:_LONGEST]) from error
+        if len(looked.arrays) != len(arrays):
+            raise self.refuse(f"it has {len(looked.arrays)} arrays today, and {len(arrays)} in the file")
+        found: dict[str, Values] = dict(zip(looked.arrays, arrays, strict=True))
+        class_name = str(looked.entry["class_name"])
+        drawn = self._drawn(self.name, class_name, {}, found, looked=looked)
+        drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))
+        self.report.owned.setdefault(self.node.name, _told_of(looked))
+        return tuple(
+            replace(value, masked=masked if looked.masked else None) for value in _given(drawn, looked.shapes)
+        )
+
+    def mask(self, masked: Masked) -> Value:
+        """Draw what is true for each step that is not masked."""
+        value = masked.value
+        differs = self.draw("NotEqual", {}, value, suffix="_told", call={"x2": masked.by})
+        if value.rank < 2:
+            return differs
+        along = {"axis": -1, "keepdims": False}
+        return self.draw("Any", along, differs, suffix="_mask", axes=straight(1))
 
     def _check_arrays(
         self,
@@ -198,21 +314,22 @@ class Use:
             if array.target_shape != shape:
                 raise self.refuse(f"its array {array.target_shape} should be {shape}")
 
-    def _shape(self, drawn: Drawn, values: Sequence[Value]) -> Sizes:
-        """Return the shape that a layer gives.
+    def _shapes(self, drawn: Drawn, values: Sequence[Value]) -> list[Sizes]:
+        """Return the shapes of what a layer gives.
 
         Raises:
             Refused: If nothing would be left.
         """
-        shape: Sizes
         if drawn.inside is None:
-            shape = TODAY[drawn.class_name].shape(drawn.settings, [value.shape for value in values])
+            today, coming = TODAY[drawn.class_name], [value.shape for value in values]
+            shapes = [today.shape(drawn.settings, coming), *today.further(drawn.settings, coming)]
         else:
             before = values[0].shape[:1] if drawn.class_name == "Model" else values[0].shape[:2]
-            shape = (*before, *drawn.inside.outputs[0].shape[1:])
-        if any(size is not None and size < 1 for size in shape):
-            raise self.refuse(f"it would give a result of shape {shape}")
-        return shape
+            shapes = [(*before, *output.shape[1:]) for output in drawn.inside.outputs]
+        for shape in shapes:
+            if any(size is not None and size < 1 for size in shape):
+                raise self.refuse(f"it would give a result of shape {shape}")
+        return shapes
 
     def _same_axes(self, values: Sequence[Value], result: Value) -> Shape:
         first = values[0] if values else None
@@ -233,7 +350,9 @@ class Use:
         class_name: str,
         settings: Mapping[str, Any],
         arrays: Mapping[str, Values],
-        inside: Drawing | None,
+        inside: Drawing | None = None,
+        *,
+        looked: Looked | None = None,
     ) -> Drawn:
         known = self.drawing.layers.get(name)
         if known is None or known.origin != self.node.name:
@@ -243,28 +362,36 @@ class Use:
                 settings=settings,
                 arrays=arrays,
                 inside=inside,
+                entry=looked.entry if looked is not None else None,
+                shapes=looked.shapes if looked is not None else (),
                 origin=self.node.name,
             )
             self.report.drawn.setdefault(self.node.name, []).append(class_name)
             return self.drawing.add(drawn)
-        if known.settings != settings or known.class_name != class_name:
+        entry = looked.entry["config"] if looked is not None else settings
+        own = known.entry["config"] if known.entry is not None else known.settings
+        if own != entry or known.class_name != class_name:
             raise self.refuse(
                 "it is used on inputs of several sizes, for which it would be drawn differently"
             )
         return known
 
-    def _masked(self, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> bool:
+    def _masked(self, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> Masked | None:
+        """Return what tells the masked steps of what a layer gives.
+
+        Raises:
+            Refused: If it gets some, and would not do with them what the old layer did.
+        """
         if class_name == "Masking" or settings.get("mask_zero"):
-            return True
-        if not any(value.masked for value in values):
-            return False
-        if class_name in _STEPWISE:
-            if class_name == "Bidirectional" and settings["layer"]["config"]["return_sequences"]:
-                raise self.refuse("it gives sequences of masked steps, which today's Keras sets to zero")
-            return bool(settings.get("return_sequences"))
+            return Masked(value=values[0], by=settings.get("mask_value", 0))
+        found = next((value.masked for value in values if value.masked), None)
+        if found is None or class_name in _TELL_MASK:
+            return None
+        if class_name in STEPWISE:
+            return found if _steps_of(class_name, settings)["return_sequences"] else None
         if class_name not in _TAKES_MASK and (class_name not in TODAY or not TODAY[class_name].passes_mask):
             raise self.refuse("masked steps flow into it, and it is drawn with layers that carry no mask on")
-        return True
+        return found
 
     # Axes
 
@@ -315,9 +442,9 @@ class Use:
             for value in self.values
         )
 
-    def activated(self, value: Value, name: str, *, suffix: str = "") -> Value:
+    def activated(self, value: Value, name: Activation, *, suffix: str = "") -> Value:
         """Return a value behind an activation of its own layer."""
-        if name == "softmax":
+        if along_axis(name):
             value = self.straight(value)
         return self.draw("Activation", {"activation": name}, value, suffix=suffix)
 
@@ -345,6 +472,45 @@ class Use:
         if set(arrays) != set(roles):
             raise self.refuse(f"its arrays should be {', '.join(roles)}, and are {', '.join(arrays)}")
         return {f"{place}/{number}": arrays[role] for number, role in enumerate(roles)}
+
+
+def _told_of(looked: Looked) -> str:
+    """Return what is told of what the user says of a layer."""
+    if str(looked.entry["module"]).partition(".")[0] == "keras":
+        return f"replaced by what was given for it, a {looked.entry['class_name']}"
+    return OWN.format(f"class {looked.entry['class_name']}")
+
+
+OWN = "the user's own {}, without which the new file does not open"
+_LONGEST = 400
+"""How much of what the user's own code says is shown."""
+
+
+def _given(drawn: Drawn, shapes: Sequence[Sizes]) -> list[Value]:
+    """Return what the last call of a layer gives."""
+    return [
+        Value(
+            layer=drawn.name,
+            call=len(drawn.calls) - 1,
+            result=number,
+            shape=shape,
+            axes=straight(len(shape) - 1),
+        )
+        for number, shape in enumerate(shapes)
+    ]
+
+
+def _steps_of(class_name: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of a recurrent layer, or of the one that goes both ways."""
+    own: Mapping[str, Any] = settings["layer"]["config"] if class_name == "Bidirectional" else settings
+    return own
+
+
+def _passes_on(class_name: str, settings: Mapping[str, Any], number: int) -> bool:
+    """Return whether a result of a layer is a sequence, and no state: sequences alone have masked steps."""
+    if class_name not in STEPWISE:
+        return True
+    return number < (2 if class_name == "Bidirectional" and settings["merge_mode"] is None else 1)
 
 
 def _is_operation(class_name: str) -> bool:

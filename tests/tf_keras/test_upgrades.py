@@ -14,6 +14,7 @@ from tf_keras import layers
 
 from converters import upgrade_file
 from converters.errors import ConversionError
+from converters.upgrading.classes import NAME_IT
 
 # What tf-keras says of the format that these files are in.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -161,12 +162,6 @@ def reused():
     return tf_keras.Model(source, layers.Add()([model(model(source)), model(source)]))
 
 
-def with_states():
-    """Return a model whose layer gives its states."""
-    source = layers.Input(SEQUENCE)
-    return tf_keras.Model(source, layers.LSTM(4, return_state=True)(source))
-
-
 MODELS = {**STEPPED, **RECURRENT, **OTHERS, "joined": joined, "reused": reused}
 
 
@@ -215,19 +210,14 @@ REFUSED = {
         chain(SEQUENCE, make("GRU", 4, activation="hard_sigmoid")),
         "its activation is hard_sigmoid, with reset_after",
     ),
-    "masked sequences both ways": (
-        chain(WORDS, EMBEDDED, around("Bidirectional", make("LSTM", 3, return_sequences=True))),
-        "it gives sequences of masked steps, which today's Keras sets to zero",
-    ),
     "a mean of masked steps": (
         chain(WORDS, EMBEDDED, make("GlobalAveragePooling1D")),
         "masked steps flow into it, and it is drawn with layers that carry no mask on",
     ),
     "a normalisation": (
         chain(SEQUENCE, make("LayerNormalization")),
-        "its class is none of Keras' own that is known here",
+        f"its class is none of Keras' own that is known here; {NAME_IT}",
     ),
-    "states": (with_states, "its setting return_state is 'True'"),
 }
 
 

@@ -228,6 +228,14 @@ def _add_upgrade(commands: _Commands) -> None:
         "--backend", choices=("theano", "tensorflow"), help="on what it ran, whatever the files say"
     )
     parser.add_argument(
+        "--custom",
+        action="append",
+        default=[],
+        metavar="[NAME=]MODULE:CLASS",
+        help="a class or function of your own that the model has, or what takes the place of its layer NAME;"
+        " the module is imported, and Keras",
+    )
+    parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",

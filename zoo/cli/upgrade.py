@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         "data_format": arguments.data_format,
         "keras_version": arguments.keras_version,
         "backend": arguments.backend,
+        "custom": _custom(arguments.custom),
     }
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
@@ -42,6 +45,18 @@ def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | Non
     if others or (check and target is not None):
         raise ArgumentError(f"{files[-1]}: one file too many")
     return source, weights, target
+
+
+def _custom(named: list[str]) -> dict[str, Any]:
+    """Return the user's own classes, imported: only where some are named, and Keras only then."""
+    if not named:
+        return {}
+    sys.path.insert(0, str(Path.cwd()))  # as python does for a script: a module of the user's lies here
+    own = import_module("zoo.networks.own")
+    found: dict[str, Any] = own.own_of(own.imported(named))
+    for text in named:
+        output.note(f"zoo: imported {text.rpartition('=')[2]}")
+    return found
 
 
 def _check(plan: Upgrade, *, as_json: bool) -> int:

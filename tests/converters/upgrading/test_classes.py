@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from converters import plan_upgrade
-from converters.upgrading.classes import UPGRADES
+from converters.upgrading.classes import NAME_IT, UPGRADES
 from tests.support.upgrading import chain, functional, layer, opened, write_model
 
 SEQUENCE, MAP, VOLUME = (6, 3), (4, 6, 3), (4, 4, 6, 2)
@@ -201,9 +201,10 @@ REFUSED = [
      "its activation is hard_sigmoid, which its state goes through: no scaling gives that"),
     (layer("Lambda", function=["code", None, None], function_type="lambda"), SEQUENCE,
      "it holds code, which is never run; draw the model without it, or with layers in its place"),
-    (layer("MyLayer"), SEQUENCE, "its class is none of Keras' own that is known here"),
-    (layer("../../etc/passwd"), SEQUENCE, "its class is none of Keras' own that is known here"),
-    (layer("Activation", activation="my_own"), SEQUENCE, "its activation 'my_own' is none that Keras had"),
+    (layer("MyLayer"), SEQUENCE, f"its class is none of Keras' own that is known here; {NAME_IT}"),
+    (layer("../../etc/passwd"), SEQUENCE, f"its class is none of Keras' own that is known here; {NAME_IT}"),
+    (layer("Activation", activation="my_own"), SEQUENCE,
+     f"its activation 'my_own' is none that Keras had; {NAME_IT}"),
     (layer("Dropout", rate=0.5, what=3), SEQUENCE, "its setting 'what' ('3') has no place"),
     (layer("UpSampling2D", size=[2, 2], interpolation="bilinear", data_format="channels_last"), MAP,
      "its interpolation is 'bilinear'"),

@@ -13,6 +13,7 @@ from converters.boundary import BROKEN
 from converters.errors import ConversionError, FileFormatError
 from converters.upgrading import drawing as drawing_module
 from converters.upgrading import sketch as sketch_module
+from converters.upgrading.classes import NAME_IT
 from tests.support import json_mutator
 from tests.support.upgrading import chain, functional, layer, write_model
 
@@ -53,7 +54,7 @@ CASES = {
     ),
     "a class that is a path": (
         chain(layer("../../bin/sh"), shape=(4,)),
-        f"{LAYER} (../../bin/sh): its class is none of Keras' own that is known here",
+        f"{LAYER} (../../bin/sh): its class is none of Keras' own that is known here; {NAME_IT}",
     ),
     "a model that is its user's": (
         {"class_name": "MyModel", "config": {}},

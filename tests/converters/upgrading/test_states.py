@@ -1,0 +1,269 @@
+"""States of recurrent layers, layers with several results, and masks: as written out with NumPy here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from converters import plan_upgrade
+from tests.support.upgrading import functional, layer, opened, write_model
+
+UNITS, WORDS = 3, 4
+CELLS = {"LSTM": (4, 2), "GRU": (3, 1), "SimpleRNN": (1, 1)}
+"""How many gates a cell has, and how many states."""
+chance = np.random.default_rng(7)
+
+
+def sigmoid(z):
+    """Return 1 / (1 + exp(-z))."""
+    return 1 / (1 + np.exp(-z))
+
+
+def step(cell, arrays, x, states):
+    """Return the states after one step; the first is what the cell gives."""
+    kernel, recurrent, bias = arrays
+    given = np.split(x @ kernel + bias, CELLS[cell][0], 1)
+    columns = np.split(recurrent, CELLS[cell][0], 1)
+    h = states[0]
+    if cell == "SimpleRNN":
+        return [np.tanh(given[0] + h @ recurrent)]
+    if cell == "GRU":
+        z, r = (sigmoid(given[at] + h @ columns[at]) for at in (0, 1))
+        return [z * h + (1 - z) * np.tanh(given[2] + (r * h) @ columns[2])]
+    i, f, c, o = (one + h @ column for one, column in zip(given, columns, strict=True))
+    new = sigmoid(f) * states[1] + sigmoid(i) * np.tanh(c)
+    return [sigmoid(o) * np.tanh(new), new]
+
+
+def run(cell, arrays, x, states=None, mask=None):
+    """Return what a cell gives step after step, and its last states; a masked step repeats the one before."""
+    states = states or [np.zeros((len(x), UNITS))] * CELLS[cell][1]
+    mask = np.ones(x.shape[:2], bool) if mask is None else mask
+    before, steps = np.zeros((len(x), UNITS)), []
+    for at in range(x.shape[1]):
+        kept = mask[:, at, None]
+        new = [
+            np.where(kept, *pair) for pair in zip(step(cell, arrays, x[:, at], states), states, strict=True)
+        ]
+        before = np.where(kept, new[0], before)
+        states = new
+        steps.append(before)
+    return np.stack(steps, 1), states
+
+
+def drawn(*shapes):
+    """Return random arrays."""
+    return [chance.normal(size=shape, scale=0.5).astype("float32") for shape in shapes]
+
+
+def of_cell(cell, width):
+    """Return the arrays of a cell."""
+    gates = CELLS[cell][0]
+    return drawn((width, gates * UNITS), (UNITS, gates * UNITS), (gates * UNITS,))
+
+
+def named(arrays, *places):
+    """Return arrays by the names that Keras 2 gives them, of one cell or of the two of a Bidirectional."""
+    names = [f"{place}/{role}:0" for place in places for role in ("kernel", "recurrent_kernel", "bias")]
+    return dict(zip(names, arrays, strict=True))
+
+
+def entry(cell, name, **settings):
+    """Return a recurrent layer."""
+    more = {"recurrent_activation": "sigmoid"} if CELLS[cell][0] > 1 else {}
+    return layer(cell, name, units=UNITS, activation="tanh", **more, **settings)
+
+
+def words(*shape):
+    """Return words, of which some are masked: at the beginning, in the middle and at the end."""
+    found = chance.integers(1, WORDS, shape)
+    found[0, 0] = found[1, 1] = found[2, -2] = found[2, -1] = 0
+    return found.astype("float32")
+
+
+def embedding(name, mask_zero):
+    """Return an Embedding."""
+    return layer("Embedding", name, input_dim=WORDS, output_dim=2, mask_zero=mask_zero)
+
+
+def outputs(model, *inputs):
+    """Return what a model gives, as a list of arrays."""
+    given = model(list(inputs) if len(inputs) > 1 else inputs[0])
+    return [np.asarray(value) for value in (given if isinstance(given, list | tuple) else [given])]
+
+
+def check(found, wanted):
+    """Raise unless values are as they should be."""
+    assert [value.shape for value in found] == [value.shape for value in wanted]
+    assert max(np.abs(value - want).max() for value, want in zip(found, wanted, strict=True)) < 1e-5
+
+
+def translator(cell, *, mask_zero, by_name):
+    """Return a model that reads one sequence and, from where that ends, another; and its arrays."""
+    source, target = of_cell(cell, 2), of_cell(cell, 2)
+    tables = drawn((WORDS, 2), (WORDS, 2))
+    states = [("read", 0, number + 1) for number in range(CELLS[cell][1])]
+    inputs = [[layer("InputLayer", name, batch_input_shape=[None, None])] for name in "ab"]
+    nodes = [
+        *inputs,
+        [embedding("words_a", mask_zero), ["a"]],
+        [embedding("words_b", mask_zero), ["b"]],
+        [entry(cell, "read", return_state=True), ["words_a"]],
+        [entry(cell, "write", return_state=True, return_sequences=True), ["words_b", *states]],
+    ]
+    config = functional(nodes, "ab", ["write"])
+    config["config"]["output_layers"] = [["write", 0, number] for number in range(CELLS[cell][1] + 1)]
+    if by_name:
+        (use,) = config["config"]["layers"][-1]["inbound_nodes"]
+        said = {"initial_state": [list(state) for state in states]}
+        config["config"]["layers"][-1]["inbound_nodes"] = [[[*use[0][:3], said]]]
+    arrays = {
+        "words_a": {"words_a/embeddings:0": tables[0]},
+        "words_b": {"words_b/embeddings:0": tables[1]},
+        "read": named(source, "read"),
+        "write": named(target, "write"),
+    }
+    return config, arrays, (source, target, tables)
+
+
+@pytest.mark.parametrize("mask_zero", [False, True])
+@pytest.mark.parametrize(
+    ("cell", "by_name"), [("LSTM", False), ("LSTM", True), ("GRU", False), ("SimpleRNN", True)]
+)
+def test_one_sequence_is_read_and_another_begun_with_its_states(cell, by_name, mask_zero, tmp_path):
+    """Masked or not: today's Keras, which finds no mask beside states, is handed it."""
+    config, arrays, (source, target, tables) = translator(cell, mask_zero=mask_zero, by_name=by_name)
+    path = write_model(tmp_path / "old.h5", config, arrays, version="2.3.0-tf")
+    a, b = words(3, 6), words(3, 4)
+    masks = [a != 0, b != 0] if mask_zero else [None, None]
+    _, states = run(cell, source, tables[0][a.astype(int)], mask=masks[0])
+    steps, states = run(cell, target, tables[1][b.astype(int)], states, masks[1])
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), [steps, *states])
+
+
+FIRST = "it is handed states and masked steps, and its first steps may be masked"
+
+
+@pytest.mark.parametrize(
+    ("version", "backend", "masked", "why"),
+    [
+        ("2.2.4", "tensorflow", True, [FIRST]),
+        ("2.2.4", "tensorflow", False, []),
+        ("2.2.4", "theano", True, []),
+        ("2.2.4-tf", "tensorflow", True, []),
+    ],
+)
+def test_masked_first_steps_of_older_versions_are_refused(version, backend, masked, why, tmp_path):
+    """On TensorFlow they gave the state that they were handed, where today's gives zeros."""
+    config, arrays, _ = translator("LSTM", mask_zero=masked, by_name=False)
+    path = write_model(tmp_path / "old.h5", config, arrays, version=version, backend=backend)
+    assert [refusal.why for refusal in plan_upgrade(path).refusals] == why
+
+
+def test_states_that_are_too_few_are_refused(tmp_path):
+    """By how many it keeps."""
+    config, arrays, _ = translator("LSTM", mask_zero=False, by_name=False)
+    config["config"]["layers"][-1]["inbound_nodes"][0].pop()
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config, arrays)).refusals
+    assert str(refusal) == "layer 'write' (LSTM): it keeps 2 states, and is handed 1 (axes: 1)"
+
+
+MERGED = {
+    "concat": lambda a, b: [np.concatenate([a, b], -1)],
+    "sum": lambda a, b: [a + b],
+    "ave": lambda a, b: [(a + b) / 2],
+    "mul": lambda a, b: [a * b],
+    None: lambda a, b: [a, b],
+}
+
+
+def both(cell, arrays, x, mask):
+    """Return what two cells give, one of them from the end backwards, and the states of both."""
+    ahead, first = run(cell, arrays[:3], x, mask=mask)
+    behind, second = run(cell, arrays[3:], x[:, ::-1], mask=mask[:, ::-1])
+    return ahead, behind[:, ::-1], [*first, *second]
+
+
+@pytest.mark.parametrize(("version", "repeats"), [("2.2.4", True), ("2.3.0-tf", False)])
+@pytest.mark.parametrize("mode", MERGED)
+def test_both_ways_through_masked_steps(mode, version, repeats, tmp_path):
+    """They repeat the step before, or are zeros; a layer behind leaves them out all the same."""
+    cell, arrays, table = "GRU", [*of_cell("GRU", 2), *of_cell("GRU", 2)], drawn((WORDS, 2))[0]
+    width = 2 * UNITS if mode == "concat" else UNITS
+    behind = of_cell(cell, width)
+    settings = {"return_sequences": True, "return_state": True}
+    count = len(MERGED[mode](np.zeros(1), np.zeros(1)))
+    nodes = [
+        [layer("InputLayer", "in", batch_input_shape=[None, None])],
+        [embedding("words", True), ["in"]],
+        [layer("Bidirectional", "ways", merge_mode=mode, layer=entry(cell, "cell", **settings)), ["words"]],
+        [entry(cell, "last"), [("ways", 0, 0)]],
+    ]
+    config = functional(nodes, ["in"], ["last"])
+    config["config"]["output_layers"] += [["ways", 0, number] for number in range(count + 2)]
+    stored = {
+        "words": {"words/embeddings:0": table},
+        "ways": named(arrays, "ways/forward_cell", "ways/backward_cell"),
+        "last": named(behind, "last"),
+    }
+    path = write_model(tmp_path / "old.h5", config, stored, version=version)
+    a = words(3, 6)
+    mask = a != 0
+    ahead, back, states = both(cell, arrays, table[a.astype(int)], mask)
+    if not repeats:
+        ahead, back = (np.where(mask[..., None], steps, 0) for steps in (ahead, back))
+    ways = MERGED[mode](ahead, back)
+    _, (last,) = run(cell, behind, ways[0], mask=mask)
+    check(outputs(opened(path, tmp_path / "new.keras"), a), [last, *ways, *states])
+
+
+def test_the_states_of_a_convolutional_cell(tmp_path):
+    """Are maps, in the order of the layer's own."""
+    kernel, recurrent, bias = drawn((1, 1, 2, 4 * UNITS), (1, 1, UNITS, 4 * UNITS), (4 * UNITS,))
+    settings = {"filters": UNITS, "kernel_size": [1, 1], "strides": [1, 1], "padding": "same"}
+    settings |= {"activation": "tanh", "recurrent_activation": "sigmoid", "data_format": "channels_first"}
+    cells = [layer("ConvLSTM2D", name, **settings, return_state=True) for name in ("one", "two")]
+    nodes = [
+        [layer("InputLayer", "in", batch_input_shape=[None, 3, 2, 4, 5])],
+        [cells[0], ["in"]],
+        [cells[1], ["in", ("one", 0, 1), ("one", 0, 2)]],
+    ]
+    config = functional(nodes, ["in"], ["two"])
+    config["config"]["output_layers"] = [["two", 0, number] for number in range(3)]
+    arrays = {name: named([kernel, recurrent, bias], name) for name in ("one", "two")}
+    path = write_model(tmp_path / "old.h5", config, arrays)
+    x = chance.normal(size=(2, 3, 2, 4, 5)).astype("float32")
+    # A kernel of one place computes at each place what an LSTM would.
+    flat = np.moveaxis(x, 2, -1).transpose(0, 2, 3, 1, 4).reshape(-1, 3, 2)
+    cell = [kernel[0, 0], recurrent[0, 0], bias]
+    _, states = run("LSTM", cell, flat)
+    steps, states = run("LSTM", cell, flat, states)
+    maps = [np.moveaxis(value.reshape(2, 4, 5, UNITS), -1, 1) for value in (steps[:, -1], *states)]
+    check(outputs(opened(path, tmp_path / "new.keras"), x), maps)
+
+
+def test_a_model_within_a_model_gives_several_values(tmp_path):
+    """And is used twice; one of its outputs is given out as it is."""
+    a, b = drawn((4, 3), (4, 4))
+    inner = functional(
+        [
+            [layer("InputLayer", "x", batch_input_shape=[None, 4])],
+            [layer("Dense", "one", units=3, activation="linear", use_bias=False), ["x"]],
+            [layer("Dense", "two", units=4, activation="tanh", use_bias=False), ["x"]],
+        ],
+        ["x"],
+        ["one", "two"],
+    )
+    inner["config"]["name"] = "inner"
+    nodes = [
+        [layer("InputLayer", "in", batch_input_shape=[None, 4])],
+        [inner, ["in"], [("inner", 1, 1)]],
+        [layer("Add", "sum"), [("inner", 1, 0), ("inner", 2, 0)]],
+    ]
+    config = functional(nodes, ["in"], ["sum"])
+    config["config"]["output_layers"].append(["inner", 2, 1])
+    arrays = {"inner": {"one/kernel:0": a, "two/kernel:0": b}}
+    path = write_model(tmp_path / "old.h5", config, arrays)
+    x = chance.normal(size=(3, 4)).astype("float32")
+    between = np.tanh(x @ b)
+    check(outputs(opened(path, tmp_path / "new.keras"), x), [x @ a + between @ a, np.tanh(between @ b)])
