@@ -167,7 +167,13 @@ def _enlarged(output: Values, sizes_: Sequence[int], kernel: Sequence[int]) -> V
 
 
 def conv_lstm(
-    use: Use, settings: Mapping[str, Any], value: Value, arrays: Mapping[str, Output], *, axes: Sequence[int]
+    use: Use,
+    class_name: str,
+    settings: Mapping[str, Any],
+    value: Value,
+    arrays: Mapping[str, Output],
+    *,
+    axes: Sequence[int],
 ) -> Value:
     """Draw a convolutional LSTM.
 
@@ -192,7 +198,7 @@ def conv_lstm(
     }
     own = {**settings, "kernel_size": larger, "padding": padding}
     roles = use.numbered(named, *arrays, place="cell/vars")
-    return use.draw("ConvLSTM2D", own, value, arrays=roles, axes=tuple(axes))
+    return use.draw(class_name, own, value, arrays=roles, axes=tuple(axes))
 
 
 # Pooling
