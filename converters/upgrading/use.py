@@ -20,7 +20,7 @@ from converters.upgrading.refusing import Refused
 from converters.upgrading.store import Store
 from converters.upgrading.today import ARRAYS, TODAY, Sizes
 
-_STEPWISE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
+_STEPWISE = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional")
 # What takes a mask and does with it what older versions did.
 _TAKES_MASK = frozenset((*_STEPWISE, "Embedding"))
 ACTIVATIONS = frozenset(
@@ -79,6 +79,7 @@ class Use:
         sketch: Draws the network of a layer that holds one.
         upgrade: Draws a layer that lies in this one.
         timewise: For what lies in a TimeDistributed, what that does.
+        number: Which use of the layer it is.
     """
 
     node: Node
@@ -90,6 +91,7 @@ class Use:
     sketch: Callable[[Network, Sequence[Value], str], Drawing]
     upgrade: Callable[[Use], Value]
     timewise: Timewise | None = None
+    number: int = 0
 
     @property
     def origin(self) -> Origin:
@@ -144,6 +146,7 @@ class Use:
         axes: Shape | None = None,
         call: Mapping[str, Any] | None = None,
         inside: Drawing | None = None,
+        shape: Sizes | None = None,
     ) -> Value:
         """Draw one of today's layers, or one more call of it if the old layer is used again.
 
@@ -157,6 +160,7 @@ class Use:
                 input's.
             call: What is said in the call besides.
             inside: The model in it.
+            shape: What it gives, where its configuration does not tell it.
         """
         masked = self._masked(class_name, settings, values)
         name, found = f"{self.name}{suffix}", dict(arrays or {})
@@ -170,9 +174,9 @@ class Use:
             full = {"name": name, "dtype": "float32", "layer": written(class_name, full)}
             class_name = "TimeDistributed"
         drawn = self._drawn(name, class_name, full, found, inside)
-        listed = len(values) > 1 and not _is_operation(class_name)
+        listed = len(values) > 1 and not _takes_apart(class_name)
         drawn.calls.append(Call(values=values, listed=listed, said=dict(call or {})))
-        shape = self._shape(drawn, values)
+        shape = shape or self._shape(drawn, values)
         result = Value(
             layer=name, call=len(drawn.calls) - 1, shape=shape, axes=straight(len(shape) - 1), masked=masked
         )
@@ -349,6 +353,10 @@ class Use:
 
 def _is_operation(class_name: str) -> bool:
     return class_name in TODAY and TODAY[class_name].registered is not None
+
+
+def _takes_apart(class_name: str) -> bool:
+    return _is_operation(class_name) or (class_name in TODAY and TODAY[class_name].apart)
 
 
 @dataclass(frozen=True, kw_only=True)
