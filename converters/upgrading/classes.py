@@ -59,7 +59,7 @@ _ACTIVATION = arg("activation", default="linear")
 _BIAS = arg("use_bias", "bias", default=True)
 _ORDER = arg("data_format", "dim_ordering", default=None)
 _PADDING = arg("padding", "border_mode")
-_KEEPDIMS = arg("keepdims", default=False, only=(False,))
+_KEEPDIMS = arg("keepdims", default=False)
 
 
 def activation_of(use: Use, name: str = "activation") -> Activation:
@@ -129,6 +129,9 @@ def _convolution(class_name: str) -> Callable[[Use], Value]:
         value = use.mapped(use.value)
         name, scaled = _linear_or_scaled(use)
         depthwise = class_name != f"Conv{count}D"
+        groups = use.said["groups"]
+        if groups != 1 and (depthwise or use.origin.theano):
+            raise use.refuse(f"its setting groups is {groups!r}")
         if depthwise and scaled:
             raise use.refuse("its activation is hard_sigmoid")
         function, behind = _after(use, name, value)
@@ -145,6 +148,7 @@ def _convolution(class_name: str) -> Callable[[Use], Value]:
             "use_bias": use.said["use_bias"],
         }
         settings |= {key: use.said[key] for key in ("filters", "depth_multiplier") if key in use.said}
+        settings |= {"groups": groups} if groups != 1 else {}
         arrays = use.arrays(scaled=scaled)
         roles = ["depthwise_kernel"] if depthwise else ["kernel"]
         roles += ["pointwise_kernel"] if class_name.startswith("Separable") else []
@@ -167,7 +171,7 @@ _CONV = {
     "activation": _ACTIVATION,
     "use_bias": _BIAS,
     "order": _ORDER,
-    "groups": arg("groups", default=1, only=(1,)),
+    "groups": arg("groups", default=1),
 }
 _SEPARABLE = {**_CONV, "depth_multiplier": arg("depth_multiplier", default=1)}
 _DEPTHWISE = {name: argument for name, argument in _SEPARABLE.items() if name != "filters"} | {
@@ -175,7 +179,7 @@ _DEPTHWISE = {name: argument for name, argument in _SEPARABLE.items() if name !=
 }
 _TRANSPOSED = {
     **_CONV,
-    "dilation_rate": arg("dilation_rate", default=1, only=(1, [1, 1], [1, 1, 1])),
+    "dilation_rate": arg("dilation_rate", default=1, only=(1, [1], [1, 1], [1, 1, 1])),
     "output_padding": arg("output_padding", default=None, only=(None,)),
     "output_shape": arg("output_shape", default=None),
 }
@@ -204,27 +208,27 @@ def _transposed(class_name: str) -> Callable[[Use], Value]:
 
 
 def _conv_lstm(use: Use) -> Results:
-    coming, *states = use.values
-    if coming.rank != 4:
+    class_name, (coming, *states) = use.node.class_name, use.values
+    count = int(class_name[-2])
+    if coming.rank != count + 2:
         raise use.refuse(f"it takes sequences of maps, and {coming.rank} axes come in")
     value = use.mapped(coming, before=1)
     settings = {
         "filters": use.said["filters"],
-        "kernel_size": each(use, "kernel_size", 2),
-        "strides": each(use, "strides", 2),
+        "kernel_size": each(use, "kernel_size", count),
+        "strides": each(use, "strides", count),
         "data_format": LAST,
         **_recurrent_settings(use),
     }
     del settings["units"], settings["unroll"]
     if any(map(along_axis, (settings["activation"], settings["recurrent_activation"]))):
         raise use.refuse("its activation is softmax, or a function of somebody's own")
-    arrays = use.arrays(scaled=_scaled_gates(use))
+    arrays = use.arrays(scaled=gates_scaled(use))
     use.numbered(arrays, *_recurrent_roles(use))
     once = tuple(axis - 1 for axis in value.axes[1:])
-    handed = _begun(use, [use.mapped(state) for state in states], STATES["ConvLSTM2D"], rank=3)
-    results = compose.conv_lstm(
-        use, settings, value, arrays, axes=value.axes if use.said["return_sequences"] else once, handed=handed
-    )
+    handed = _begun(use, [use.mapped(state) for state in states], STATES[class_name], rank=count + 1)
+    axes = value.axes if use.said["return_sequences"] else once
+    results = compose.conv_lstm(use, class_name, settings, value, arrays, axes=axes, handed=handed)
     return (results[0], *(replace(state, axes=once) for state in results[1:]))
 
 
@@ -261,6 +265,8 @@ def _global(class_name: str) -> Callable[[Use], Value]:
     def draw(use: Use) -> Value:
         space_of(use, use.value)
         value = use.mapped(use.value)
+        if use.said["keepdims"]:
+            return use.draw(class_name, {"data_format": LAST, "keepdims": True}, value, axes=value.axes)
         return use.draw(class_name, {"data_format": LAST}, value, axes=(0,))
 
     return draw
@@ -300,14 +306,18 @@ def border(use: Use, key: str, count: int) -> list[list[int]]:
     return sides
 
 
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+"""How values between others are taken, under the same names today."""
+
+
 def _upsampling(class_name: str) -> Callable[[Use], Value]:
     def draw(use: Use) -> Value:
         count = space_of(use, use.value)
         value = use.mapped(use.value)
         factors = each(use, "size", count)
         how = use.said["interpolation"]
-        if how != "nearest" and not (how == "bilinear" and count == 2 and use.origin.version >= (2, 4)):
-            # Before TensorFlow's resizing of 2020, bilinear values were taken at other places.
+        if how != "nearest" and not (how in INTERPOLATIONS and count == 2 and use.origin.version >= (2, 4)):
+            # Before TensorFlow's resizing of 2020, values between others were taken at other places.
             raise use.refuse(f"its interpolation is {_shown(how)}")
         if count == 1:
             return use.draw(class_name, {"size": factors[0]}, use.straight(use.value))
@@ -353,7 +363,9 @@ def _number(*called: str, default: float | None = None) -> Argument:
 def _spatial_dropout(class_name: str) -> Callable[[Use], Value]:
     def draw(use: Use) -> Value:
         space_of(use, use.value)
-        value = use.mapped(use.value)
+        # tf.keras does not write down its order, which counts in training alone.
+        told = use.said["order"] or use.origin.layout
+        value = use.mapped(use.value) if told else use.straight(use.value)
         settings = {"rate": use.said["rate"]} | ({} if class_name.endswith("1D") else {"data_format": LAST})
         return use.draw(class_name, settings, value)
 
@@ -388,7 +400,13 @@ def _relu(use: Use) -> Value:
 
 
 def _rescaling(use: Use) -> Value:
-    return use.draw("Rescaling", {"scale": use.said["factor"], "offset": use.said["offset"]}, use.value)
+    """Draw x a + b; where these are lists, one number for each channel, the last axis."""
+    scale, offset = (use.said[name] for name in ("factor", "offset"))
+    listed = [said for said in (scale, offset) if isinstance(said, list)]
+    value = use.straight(use.value) if listed else use.value
+    if any(len(said) != value.shape[-1] for said in listed):
+        raise use.refuse(f"it has not one number for each of {value.shape[-1]} channels")
+    return use.draw("Rescaling", {"scale": scale, "offset": offset}, value)
 
 
 def _thresholded(use: Use) -> Value:
@@ -500,13 +518,14 @@ def _recurrent_settings(use: Use) -> dict[str, Any]:
     return settings
 
 
-def _scaled_gates(use: Use) -> str | bool:
+def gates_scaled(use: Use) -> str | bool:
     """Return which gates are multiplied by 1.2, because they go through the older hard sigmoid.
 
     A GRU's last gate and all of a SimpleRNN go through the activation once, so that they can be multiplied
     too; an LSTM's activation is that of its state as well, which no array can be multiplied for.
     """
     kind = kind_of_class((use.node.inner or use.node).class_name)
+    kind = "ConvLSTM2D" if kind.startswith("ConvLSTM") else kind
     if kind in CUDNN:
         return ""
     own: bool = use.said["activation"] == HARD
@@ -537,11 +556,9 @@ def _recurrent_roles(use: Use) -> list[str]:
 
 def _recurrent(class_name: str) -> Callable[[Use], Results]:
     def draw(use: Use) -> Results:
-        value, *states = _sequence(use)
+        value, *states = sequence(use)
         settings = _recurrent_settings(use)
-        arrays = use.numbered(
-            use.arrays(scaled=_scaled_gates(use)), *_recurrent_roles(use), place="cell/vars"
-        )
+        arrays = use.numbered(use.arrays(scaled=gates_scaled(use)), *_recurrent_roles(use), place="cell/vars")
         rank = 2 if use.said["return_sequences"] else 1
         handed = _begun(use, states, STATES[class_name])
         return use.draw_all(class_name, settings, value, arrays=arrays, axes=straight(rank), handed=handed)
@@ -549,7 +566,7 @@ def _recurrent(class_name: str) -> Callable[[Use], Results]:
     return draw
 
 
-def _sequence(use: Use) -> tuple[Value, ...]:
+def sequence(use: Use) -> tuple[Value, ...]:
     """Return a sequence of vectors, and the states that a layer begins with, if it is handed any."""
     value = use.straight(use.values[0])
     if value.rank != 2:
@@ -586,9 +603,9 @@ def _bidirectional(use: Use) -> Results:
         raise use.refuse(f"it goes both ways through a {kind or 'model'}")
     said = said_of(inner, UPGRADES[inner.class_name].arguments, lambda setting: None)
     below = replace(use, node=inner, said=said)
-    value, *states = _sequence(use)
+    value, *states = sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
-    settings, scaled = _recurrent_settings(below), _scaled_gates(below)
+    settings, scaled = _recurrent_settings(below), gates_scaled(below)
     arrays: dict[str, Any] = {}
     if len(use.parts()) != 2:
         raise use.refuse("the weights have not the arrays of two layers for it")
@@ -781,6 +798,7 @@ UPGRADES: Mapping[str, Upgrade] = {
         "AtrousConvolution2D",
     ),
     **_all(Upgrade(draw=_convolution("Conv3D"), arguments=_CONV), "Conv3D", "Convolution3D"),
+    "Conv1DTranspose": Upgrade(draw=_transposed("Conv1DTranspose"), arguments=_TRANSPOSED),
     **_all(
         Upgrade(draw=_transposed("Conv2DTranspose"), arguments=_TRANSPOSED),
         "Conv2DTranspose",
@@ -802,6 +820,7 @@ UPGRADES: Mapping[str, Upgrade] = {
         "SeparableConv2D",
         "SeparableConvolution2D",
     ),
+    "DepthwiseConv1D": Upgrade(draw=_convolution("DepthwiseConv1D"), arguments=_DEPTHWISE),
     "DepthwiseConv2D": Upgrade(draw=_convolution("DepthwiseConv2D"), arguments=_DEPTHWISE),
     "LocallyConnected1D": Upgrade(draw=compose.local_1d, arguments=compose.LOCAL),
     "LocallyConnected2D": Upgrade(draw=compose.local_2d, arguments=compose.LOCAL),
@@ -940,18 +959,23 @@ UPGRADES: Mapping[str, Upgrade] = {
     "CuDNNGRU": Upgrade(
         draw=_recurrent("GRU"), arguments={**_CUDNN, "reset_after": arg("reset_after", default=True)}
     ),
-    "ConvLSTM2D": Upgrade(
-        draw=_conv_lstm,
-        arguments={
-            **{name: found for name, found in _GATED.items() if name not in ("units", "unroll")},
-            "filters": arg("filters", "nb_filter"),
-            "kernel_size": _KERNEL,
-            "strides": arg("strides", "subsample", default=1),
-            "padding": _PADDING,
-            "order": _ORDER,
-            "dilation_rate": arg("dilation_rate", default=1, only=(1, [1, 1])),
-            "unroll": arg("unroll", default=False),
-        },
+    **_all(
+        Upgrade(
+            draw=_conv_lstm,
+            arguments={
+                **{name: found for name, found in _GATED.items() if name not in ("units", "unroll")},
+                "filters": arg("filters", "nb_filter"),
+                "kernel_size": _KERNEL,
+                "strides": arg("strides", "subsample", default=1),
+                "padding": _PADDING,
+                "order": _ORDER,
+                "dilation_rate": arg("dilation_rate", default=1, only=(1, [1], [1, 1], [1, 1, 1])),
+                "unroll": arg("unroll", default=False),
+            },
+        ),
+        "ConvLSTM1D",
+        "ConvLSTM2D",
+        "ConvLSTM3D",
     ),
     "Bidirectional": Upgrade(
         draw=_bidirectional,

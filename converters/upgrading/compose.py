@@ -169,6 +169,7 @@ def _enlarged(output: Values, sizes_: Sequence[int], kernel: Sequence[int]) -> V
 
 def conv_lstm(
     use: Use,
+    class_name: str,
     settings: Mapping[str, Any],
     value: Value,
     arrays: Mapping[str, Output],
@@ -199,7 +200,7 @@ def conv_lstm(
     }
     own = {**settings, "kernel_size": larger, "padding": padding}
     roles = use.numbered(named, *arrays, place="cell/vars")
-    return use.draw_all("ConvLSTM2D", own, value, arrays=roles, axes=tuple(axes), handed=handed)
+    return use.draw_all(class_name, own, value, arrays=roles, axes=tuple(axes), handed=handed)
 
 
 def both_ways(

@@ -20,6 +20,7 @@ from converters.boundary import paced
 from converters.layers.config import ORDER_KEYS, Config, Setting, is_layer, layers_of, name_of_entry, wrapped
 from converters.layers.names import kind_of_class
 from converters.limits import clipped
+from converters.upgrading.calls import CALLED, Called, read_call
 from converters.upgrading.refusing import Refused, refused
 
 SEQUENTIAL = ("Sequential",)
@@ -47,6 +48,7 @@ class Node:
         network: What lies in it, if it is a model.
         inner: The layer in it, if it is a wrapper.
         made_up: Whether no configuration lists it: the input of a Sequential.
+        calls: What each use says besides, of the classes of :data:`converters.upgrading.calls.CALLED`.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Node:
     network: Network | None = None
     inner: Node | None = None
     made_up: bool = False
+    calls: tuple[Called, ...] = ()
 
     @property
     def order(self) -> Setting:
@@ -166,8 +169,20 @@ def _functional(config: Config) -> Network:
 def _listed(entry: Config) -> Node:
     node = _node(entry, name_of_entry(entry) or "")
     uses = entry.get("inbound_nodes") or ([[]] if entry["class_name"] == "InputLayer" else [])
+    if node.class_name in CALLED and isinstance(uses, list):
+        return _called(node, uses)
     found = tuple(tuple(_sources(use, node)) for use in uses)
     return replace(node, uses=found)
+
+
+def _called(node: Node, uses: list[Setting]) -> Node:
+    """Return a layer with what it is called with, of which results of others may be any part."""
+    calls = [read_call(use) for use in uses]
+    known = tuple(call for call in calls if call is not None)
+    if len(known) < len(calls):
+        raise node.refuse("what feeds it is written in a form that is not known")
+    found = tuple(tuple(Source(*source) for source in call.sources) for call in known)
+    return replace(node, uses=found, calls=known)
 
 
 def _node(entry: Config, name: str) -> Node:

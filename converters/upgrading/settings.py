@@ -61,14 +61,14 @@ def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str],
 
 
 def _check_type(node: Node) -> None:
-    """Raise for a layer that does not compute with float32; what comes into an Embedding may be integers."""
+    """Raise for a layer that does not compute with float32; what comes in may be integers, or words."""
     said = node.settings.get("dtype")
     name = (
         said["config"].get("name")
         if isinstance(said, Mapping) and isinstance(said.get("config"), Mapping)
         else said
     )
-    if name is not None and not (name == "float32" or re.match(r"u?int", str(name))):
+    if name is not None and not (name in ("float32", "string") or re.match(r"u?int", str(name))):
         raise node.refuse(f"its type is {_shown(name)}: only float32 is carried over")
 
 
@@ -103,8 +103,14 @@ def _is_real(value: Setting) -> bool:
     return type(value) in (int, float) and abs(value) < _LARGEST
 
 
+def _is_real_or_listed(value: Setting) -> bool:
+    return all(map(_is_real, value)) and len(value) < _LONGEST if isinstance(value, list) else _is_real(value)
+
+
 _LARGEST = 1 << 40
+_LONGEST = 1 << 20
 _SIZE = Form("a size", _is_size)
+_WHOLE = Form("a whole number", lambda value: type(value) is int and abs(value) < _LARGEST)
 _FLAG = Form("true or false", lambda value: isinstance(value, bool) or value in (0, 1))
 _NUMBER = Form("a number", _is_real)
 FORMS: Mapping[str, Form] = {
@@ -119,7 +125,12 @@ FORMS: Mapping[str, Form] = {
     **dict.fromkeys(
         ("threshold", "theta", "l1", "l2", "mask_value", "dropout", "recurrent_dropout"), _NUMBER
     ),
-    **dict.fromkeys(("factor", "offset"), _NUMBER),
+    **dict.fromkeys(("factor", "offset"), Form("a number, or a list of numbers", _is_real_or_listed)),
+    **dict.fromkeys(("group_count",), _WHOLE),
+    **dict.fromkeys(("keepdims", "use_scale", "invert", "pad_to_max_tokens", "crop_to_aspect_ratio"), _FLAG),
+    **dict.fromkeys(
+        ("height", "width", "num_bins", "num_tokens", "groups", "num_heads", "key_dim", "value_dim"), _SIZE
+    ),
 }
 """What settings have to be, by the names under which they are asked for; others are looked at in use."""
 

@@ -10,10 +10,11 @@ from converters.layers.config import MAP_RANKS, ORDERS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import Gives, cell_of, flow_of
 from converters.limits import clipped
-from converters.upgrading.classes import NAME_IT, UPGRADES
+from converters.upgrading.classes import NAME_IT
 from converters.upgrading.drawing import Drawing, Value, channels_last, straight
 from converters.upgrading.graph import Network, Node, Source
 from converters.upgrading.own import Asked
+from converters.upgrading.records import RECORDS
 from converters.upgrading.refusing import Refusal, Refused, refused
 from converters.upgrading.settings import said_of, whole
 from converters.upgrading.store import Store
@@ -61,7 +62,8 @@ class Sketch:
                     source = Source(node.name, 0, 0)
                     results: Results = self._input(network, node, given.get(source), drawing)
                 else:
-                    results = self.upgrade(self._use(node, tuple(values[feed] for feed in feeds), drawing))
+                    coming = tuple(values[feed] for feed in feeds)
+                    results = self.upgrade(self._use(node, coming, drawing, number))
             except Refused as refusal:
                 self._note(refusal, drawing, node)
                 continue
@@ -81,8 +83,8 @@ class Sketch:
             return use.draw_own(own)
         if use.node.network is not None:
             self.report.classes[use.node.name] = use.node.class_name
-            return UPGRADES["Model"].draw(use)
-        found = UPGRADES.get(class_name)
+            return RECORDS["Model"].draw(use)
+        found = RECORDS.get(class_name)
         if found is None:
             raise use.refuse(UNKNOWN)
 
@@ -94,7 +96,7 @@ class Sketch:
         use.said = said_of(use.node, found.arguments, told)
         return found.draw(use)
 
-    def _use(self, node: Node, values: tuple[Value, ...], drawing: Drawing) -> Use:
+    def _use(self, node: Node, values: tuple[Value, ...], drawing: Drawing, number: int = 0) -> Use:
         return Use(
             node=node,
             said={},
@@ -105,6 +107,7 @@ class Sketch:
             sketch=self.draw,
             upgrade=self.upgrade,
             asked=self.asked,
+            number=number,
         )
 
     def _note(self, refusal: Refused, drawing: Drawing, node: Node) -> None:
@@ -120,7 +123,7 @@ class Sketch:
         name = node.name.replace("/", "__")
         said = node.settings.get("batch_input_shape") or node.settings.get("batch_shape")
         dtype = str(node.settings.get("input_dtype") or node.settings.get("dtype") or "float32")
-        kind = "int32" if dtype.startswith("int") else "float32"
+        kind = dtype if dtype in ("string", "int64") else "int32" if dtype.startswith("int") else "float32"
         if given is not None:
             return drawing.input(name, given.shape, kind, given.axes)
         shape = _shape_of(node, said or self._shape_by_arrays(network, node))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from converters.arrays.form import Form, Layout
@@ -11,13 +11,16 @@ from converters.arrays.planned import Output, PlannedArray, Share
 from converters.arrays.rows import Flattened
 from converters.boundary import paced
 from converters.errors import ConversionError
-from converters.layers.model import Layer, Part, own_name, plain_name
+from converters.formats.archive import open_archive
+from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import kind_of_class
-from converters.layers.table import KINDS, Holds, holds
+from converters.layers.table import KINDS, OTHER, Holds, holds
 from converters.limits import clipped
 from converters.planning.outputs import Writing, native_part, scaled_gates
 from converters.planning.placing import Ends, place
+from converters.upgrading.archived import archived_parts, groups_of
 from converters.upgrading.graph import Network, Node
+from converters.upgrading.holding import HOLDINGS, Holding, holdings_of, taken
 from converters.upgrading.origin import Origin
 from converters.upgrading.own import Asked
 from converters.upgrading.refusing import Refused, refused
@@ -38,9 +41,19 @@ class Store:
     asked: Asked = field(default_factory=Asked)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    _groups: Mapping[int, str] = field(default_factory=dict)
 
     def assign(self, network: Network) -> Iterator[Refused]:
-        """Match the layers of the file with those of the network, and yield what does not match."""
+        """Match the layers of the file with those of the network, and yield what does not match.
+
+        What lies in an archive is told by the order of the network's layers, and arrays that belong to none
+        of them are found when all others are placed.
+        """
+        if self.origin.description.dialect == "keras3":
+            found_parts = archived_parts(network, self.origin.description)
+            self.parts.update((id(node), parts) for node, parts in found_parts)
+            self._groups = groups_of(network)
+            return
         nodes = [node for node in network.nodes if not node.made_up]
         layers = self.origin.description.layers
         by_name = {plain_name(layer.name): layer for layer in layers}
@@ -62,6 +75,7 @@ class Store:
 
     def _give(self, node: Node, parts: Sequence[Part], layer: Layer | None) -> None:
         """Give a layer its arrays, and those in it theirs."""
+        parts = self._without_held(node, parts)
         leaves = [
             (leaf, also) for leaf, also in _leaves(node) if kind_of_leaf(leaf) in KINDS or self._owned(leaf)
         ]
@@ -78,6 +92,36 @@ class Store:
             self._put(leaf, [known.pop(name) for name in names])
         if known:
             raise node.refuse(f"arrays of {clipped(next(iter(known)))} belong to no layer within it")
+
+    def _without_held(self, node: Node, parts: Sequence[Part]) -> Sequence[Part]:
+        """Give the layers whose kinds have no record their arrays, and return what is left."""
+        listed = [(leaf, also, held) for leaf, also in _leaves(node) if (held := holdings_of(leaf))]
+        if not listed:
+            return parts
+        pool = [array for part in parts for array in part.arrays]
+        for leaf, also, held in listed:
+            # Names of arrays say in which layer they lie; those of a layer alone need not.
+            names = {leaf.name, *also, *([leaf.inner.name] if leaf.inner else [])}
+            own = pool if leaf is node else [array for array in pool if names & _words(array.name)]
+            self._hold(leaf, held, own)
+            pool = [array for array in pool if array.path not in self._paths(leaf)]
+        kept = {array.path for array in pool}
+        return [
+            replace(part, arrays=found)
+            for part in parts
+            if (found := tuple(array for array in part.arrays if array.path in kept))
+        ]
+
+    def _hold(self, leaf: Node, held: Sequence[Holding], pool: Sequence[Array]) -> None:
+        left = list(pool)
+        parts = [
+            Part(name=_held_name(leaf, part), kind=part.kind, arrays=taken(left, part.places))
+            for part in held
+        ]
+        self.parts[id(leaf)] = tuple(part for part in parts if part.arrays)
+
+    def _paths(self, leaf: Node) -> set[str]:
+        return {array.path for part in self.parts.get(id(leaf), ()) for array in part.arrays}
 
     def _put(self, leaf: Node, parts: Sequence[Part]) -> None:
         kind = kind_of_leaf(leaf)
@@ -125,7 +169,8 @@ class Store:
         """
         ends = self._ends(layout, last=last)
         kind = str(part.kind)
-        foreign = [array.name for array in part.arrays if array.role not in KINDS[kind].arrays]
+        known = KINDS[kind].arrays if kind != OTHER else [array.role for array in part.arrays]
+        foreign = [array.name for array in part.arrays if array.role not in known]
         if foreign:
             raise node.refuse(f"its array {clipped(foreign[0])} is none that such a layer has")
         planned: dict[str, PlannedArray] = {}
@@ -169,6 +214,22 @@ class Store:
             for array in part.arrays
         ]
 
+    def asset(self, node: Node, name: str) -> str | None:
+        """Return a text that lies in an archive beside the arrays of a layer, or None if there is none."""
+        group = self._groups.get(id(node))
+        if group is None:
+            return None
+        with open_archive(self.origin.description.path) as archive:
+            return archive.read_text(f"assets/{group}/{name}")
+
+    def instead(self, node: Node, parts: tuple[Part, ...]) -> None:
+        """Say which parts are those of a layer that is drawn in another's place; others of it are dropped."""
+        self.parts[id(node)] = parts
+
+    def drop_part(self, part: Part) -> None:
+        """Note that a part of a layer has no place today, which whoever calls tells the user."""
+        self.dropped.update(array.path for array in part.arrays)
+
     def drop(self, outputs: Iterable[Output]) -> None:
         """Note that arrays have no place in any of today's layers, which whoever calls tells the user."""
         for output in outputs:
@@ -209,10 +270,26 @@ def _leaves(node: Node, also: tuple[str, ...] = ()) -> Iterator[tuple[Node, tupl
     if node.network is not None:
         for below in node.network.nodes:
             yield from _leaves(below)
-    elif node.inner is not None and holds(kind_of_class(node.class_name)) is not Holds.WAYS:
+    elif node.inner is not None and not _is_leaf(node):
         yield from _leaves(node.inner, (*also, plain_name(node.name)))
     else:
         yield node, also
+
+
+def _words(name: str) -> set[str]:
+    """Return the names of the layers that an array lies in, as its name has them."""
+    return {word.removeprefix("forward_").removeprefix("backward_") for word in name.split("/")}
+
+
+def _held_name(leaf: Node, part: Holding) -> str:
+    return (
+        leaf.name if part.direction is None or leaf.inner is None else f"{part.direction}_{leaf.inner.name}"
+    )
+
+
+def _is_leaf(node: Node) -> bool:
+    """Return whether the arrays of what a layer holds are taken together with its own."""
+    return node.class_name in HOLDINGS or holds(kind_of_class(node.class_name)) is Holds.WAYS
 
 
 def _names(leaf: Node) -> list[str]:

@@ -27,9 +27,10 @@ class Today:
     Attributes:
         shape: What it gives, by its configuration and the shapes of what comes in.
         module: The module that a configuration names for it.
-        registered: What a configuration calls it besides, None for a public class.
+        registered: What a configuration calls an operation; None for a layer.
         passes_mask: Whether a mask of what comes in is one of what it gives.
         further: What it gives besides.
+        apart: Whether several inputs are handed to it each by itself, not as a list.
     """
 
     shape: _Shape
@@ -37,6 +38,7 @@ class Today:
     registered: str | None = None
     passes_mask: bool = False
     further: Callable[[Settings, Sequence[Sizes]], Sequence[Sizes]] = lambda config, shapes: ()
+    apart: bool = False
 
 
 def _same(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
@@ -82,7 +84,8 @@ def _pooled(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
 
 
 def _channels(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
-    return (shapes[0][0], shapes[0][-1])
+    kept = (1,) * (len(shapes[0]) - 2) if config.get("keepdims") else ()
+    return (shapes[0][0], *kept, shapes[0][-1])
 
 
 def _bordered(sign: int, key: str) -> _Shape:
@@ -111,6 +114,24 @@ def _told(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return (shapes[0][0], *config["output_shape"])
 
 
+def _attended(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    return (*shapes[0][:-1], shapes[1][-1])
+
+
+def _multi_attended(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    said = config["output_shape"]
+    sizes = said if isinstance(said, list) else shapes[0][-1:] if said is None else [said]
+    return (*shapes[0][:-1], *sizes)
+
+
+PREPROCESSING = (
+    *("Resizing", "CenterCrop", "RandomFlip", "RandomRotation", "RandomZoom"),
+    *("RandomTranslation", "RandomContrast", "RandomBrightness", "Discretization", "Hashing"),
+    *("HashedCrossing", "CategoryEncoding", "StringLookup", "IntegerLookup", "TextVectorization"),
+)
+"""Layers of which whoever draws them says what they give, or that give what comes in."""
+
+
 def _embedded(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return (*shapes[0], config["output_dim"])
 
@@ -131,7 +152,14 @@ def _two_ways(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return (*once[:-1], 2 * config["layer"]["config"]["units"]) if config["merge_mode"] == "concat" else once
 
 
-STATES: Mapping[str, int] = {"SimpleRNN": 1, "GRU": 1, "LSTM": 2, "ConvLSTM2D": 2}
+STATES: Mapping[str, int] = {
+    "SimpleRNN": 1,
+    "GRU": 1,
+    "LSTM": 2,
+    "ConvLSTM1D": 2,
+    "ConvLSTM2D": 2,
+    "ConvLSTM3D": 2,
+}
 """How many states a recurrent layer keeps."""
 
 
@@ -187,6 +215,10 @@ def _repeated(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
 
 
 def _merged(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    return merged_shape(shapes)
+
+
+def merged_shape(shapes: Sequence[Sizes]) -> Sizes:
     """Return the shape of an element-wise result, whose axes of one element are stretched."""
     stretched = [
         max((size for size in sizes if size is not None), default=None) for sizes in zip(*shapes, strict=True)
@@ -219,8 +251,23 @@ def _dropped(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return shapes[0][:-1]
 
 
-def _operation(shape: _Shape, name: str) -> Today:
-    return Today(shape=shape, module="keras.src.ops.numpy", registered=name)
+def _operation(shape: _Shape, name: str, module: str = "numpy") -> Today:
+    return Today(shape=shape, module=f"keras.src.ops.{module}", registered=name)
+
+
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "numpy": (
+        *("Absolute", "Add", "Argmax", "Ceil", "Cos", "Cumsum", "Divide", "Equal", "Expm1", "Floor"),
+        *("FloorDivide", "GetItem", "Greater", "GreaterEqual", "Less", "LessEqual", "Log", "Log1p"),
+        *("LogicalAnd", "LogicalNot", "LogicalOr", "Matmul", "Max", "Maximum", "Mean", "Min", "Minimum"),
+        *("Mod", "Multiply", "Negative", "NotEqual", "Power", "Prod", "Reciprocal", "Sign", "Sin", "Sqrt"),
+        *("Std", "Subtract", "Sum", "Tile", "Var", "Where"),
+    ),
+    "nn": ("Gelu",),
+    "math": ("Erf", "Rsqrt"),
+    "core": ("Cast", "StopGradient"),
+}
+"""Operations of which whoever draws them says what they give, by the module that they lie in."""
 
 
 def _input(config: Settings, _: Sequence[Sizes]) -> Sizes:
@@ -233,7 +280,8 @@ def _all(shape: _Shape, *names: str, passes_mask: bool = False) -> dict[str, Tod
 
 TODAY: Mapping[str, Today] = {
     **_all(_input, "InputLayer"),
-    **_all(_convolved, "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"),
+    **_all(_convolved, "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D"),
+    **_all(_convolved, "DepthwiseConv1D", "DepthwiseConv2D"),
     **_all(_transposed, "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
     **_all(_pooled, "MaxPooling1D", "MaxPooling2D", "MaxPooling3D"),
     **_all(_pooled, "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
@@ -246,8 +294,17 @@ TODAY: Mapping[str, Today] = {
     **_all(_told, "EinsumDense"),
     **_all(_embedded, "Embedding"),
     **{name: Today(shape=_stepwise, further=_states(name)) for name in ("SimpleRNN", "LSTM", "GRU")},
-    "ConvLSTM2D": Today(shape=_mapwise, further=_states("ConvLSTM2D")),
+    **{
+        name: Today(shape=_mapwise, further=_states(name))
+        for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+    },
     "Bidirectional": Today(shape=_two_ways, further=_both_states),
+    **_all(_told, "RNN", "StackedRNNCells", "LSTMCell", "GRUCell", "SimpleRNNCell"),
+    **_all(_same, "LayerNormalization", "GroupNormalization", "UnitNormalization", passes_mask=True),
+    **_all(_same, "Normalization", "Identity", passes_mask=True),
+    **_all(_attended, "Attention", "AdditiveAttention"),
+    "MultiHeadAttention": Today(shape=_multi_attended, apart=True),
+    **_all(_same, *PREPROCESSING),
     **_all(_timewise, "TimeDistributed", passes_mask=True),
     **_all(_flattened, "Flatten"),
     **_all(_reshaped, "Reshape"),
@@ -271,6 +328,11 @@ TODAY: Mapping[str, Today] = {
     "Sqrt": _operation(_same, "Sqrt"),
     "Log": _operation(_same, "Log"),
     "Divide": _operation(_same, "Divide"),
+    **{
+        f"ops.{name}": _operation(_same, name, module)
+        for module, names in OPERATIONS.items()
+        for name in names
+    },
 }
 """The classes that are drawn; the last are operations, which a configuration names by a private module.
 
@@ -308,6 +370,8 @@ def _gated(gates: int) -> Callable[[Settings, Sizes], tuple[Sizes, ...]]:
 
 def _both(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
     inner = config["layer"]
+    if inner["class_name"] not in ARRAYS:
+        return ()  # of cells, which are looked at one by one
     once = ARRAYS[inner["class_name"]](inner["config"], shape)
     once = once if inner["config"]["use_bias"] else once[:-1]
     return (*once, *once)
@@ -319,7 +383,25 @@ def _mapped_gates(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
 
 
 def _convolving(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
-    return _kernel(config, shape[-1], config["filters"]), (config["filters"],)
+    channels = None if shape[-1] is None else shape[-1] // config.get("groups", 1)
+    return _kernel(config, channels, config["filters"]), (config["filters"],)
+
+
+def _normalizing(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    axes = config["axis"] if isinstance(config["axis"], list) else [config["axis"]]
+    return (tuple(shape[axis] for axis in axes),) * 2
+
+
+def _normal(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    return (*_normalizing(config, shape), ())
+
+
+def _attending(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    return ((), ())
+
+
+def _adding(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
+    return ((shape[-1],),)
 
 
 def _transposing(config: Settings, shape: Sizes) -> tuple[Sizes, ...]:
@@ -331,13 +413,17 @@ ARRAYS: Mapping[str, Callable[[Settings, Sizes], tuple[Sizes, ...]]] = {
     "Embedding": lambda config, shape: ((config["input_dim"], config["output_dim"]),),
     "BatchNormalization": lambda config, shape: ((shape[config["axis"]],),) * 4,
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _convolving),
-    **dict.fromkeys(("Conv2DTranspose", "Conv3DTranspose"), _transposing),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _transposing),
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _separable),
-    "DepthwiseConv2D": _depthwise,
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _normalizing),
+    "Normalization": _normal,
+    "Attention": _attending,
+    "AdditiveAttention": _adding,
     "SimpleRNN": _gated(1),
     "LSTM": _gated(4),
     "GRU": _gated(3),
     "Bidirectional": _both,
-    "ConvLSTM2D": _mapped_gates,
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), _mapped_gates),
 }
 """The shapes of a layer's arrays in their order, by its configuration and the shape of what comes in."""

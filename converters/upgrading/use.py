@@ -31,7 +31,7 @@ from converters.upgrading.refusing import Refused
 from converters.upgrading.store import Store
 from converters.upgrading.today import ARRAYS, TODAY, Sizes
 
-STEPWISE = ("SimpleRNN", "LSTM", "GRU", "Bidirectional")
+STEPWISE = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional")
 """What goes through sequences step by step."""
 # What takes a mask and does with it what older versions did, and what masks are made with.
 _TAKES_MASK = frozenset((*STEPWISE, "Embedding"))
@@ -111,6 +111,7 @@ class Use:
         upgrade: Draws a layer that lies in this one.
         asked: What the user says of single layers.
         timewise: For what lies in a TimeDistributed, what that does.
+        number: Which use of the layer it is.
     """
 
     node: Node
@@ -123,6 +124,7 @@ class Use:
     upgrade: Callable[[Use], Results]
     asked: Asked
     timewise: Timewise | None = None
+    number: int = 0
 
     @property
     def origin(self) -> Origin:
@@ -177,10 +179,19 @@ class Use:
         axes: Shape | None = None,
         call: Mapping[str, Any] | None = None,
         inside: Drawing | None = None,
+        shape: Sizes | None = None,
     ) -> Value:
         """Draw one of today's layers and return the first thing that it gives; see :meth:`draw_all`."""
         drawn = self.draw_all(
-            class_name, settings, *values, suffix=suffix, arrays=arrays, axes=axes, call=call, inside=inside
+            class_name,
+            settings,
+            *values,
+            suffix=suffix,
+            arrays=arrays,
+            axes=axes,
+            call=call,
+            inside=inside,
+            shape=shape,
         )
         return drawn[0]
 
@@ -195,6 +206,7 @@ class Use:
         call: Mapping[str, Any] | None = None,
         handed: Mapping[str, Value | tuple[Value, ...]] | None = None,
         inside: Drawing | None = None,
+        shape: Sizes | None = None,
     ) -> tuple[Value, ...]:
         """Draw one of today's layers, or one more call of it if the old layer is used again.
 
@@ -209,6 +221,7 @@ class Use:
             call: What is said in the call besides.
             handed: Values that are handed to it by name.
             inside: The model in it.
+            shape: What it gives, where its configuration does not tell it.
 
         Returns:
             All that the layer gives.
@@ -227,10 +240,10 @@ class Use:
             full = {"name": name, "dtype": "float32", "layer": written(class_name, full)}
             class_name = "TimeDistributed"
         drawn = self._drawn(name, class_name, full, found, inside)
-        listed = len(values) > 1 and not _is_operation(class_name)
+        listed = len(values) > 1 and not _takes_apart(class_name)
         named = self._handed(class_name, handed or {}, values)
         drawn.calls.append(Call(values=values, listed=listed, said=dict(call or {}), handed=named))
-        results = _given(drawn, self._shapes(drawn, values))
+        results = _given(drawn, [shape] if shape else self._shapes(drawn, values))
         if masked is not None:
             results = [
                 replace(value, masked=masked) if _passes_on(class_name, settings, value.result) else value
@@ -515,6 +528,10 @@ def _passes_on(class_name: str, settings: Mapping[str, Any], number: int) -> boo
 
 def _is_operation(class_name: str) -> bool:
     return class_name in TODAY and TODAY[class_name].registered is not None
+
+
+def _takes_apart(class_name: str) -> bool:
+    return _is_operation(class_name) or (class_name in TODAY and TODAY[class_name].apart)
 
 
 @dataclass(frozen=True, kw_only=True)
