@@ -227,7 +227,7 @@ REFUSED = {
         chain(SEQUENCE, make("LayerNormalization")),
         "its class is none of Keras' own that is known here",
     ),
-    "states": (with_states, "its setting return_state is 'True'"),
+    "states": (with_states, "its setting return_state is True"),
 }
 
 
