@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from converters.layers.config import MAP_RANKS, Setting
@@ -20,6 +21,7 @@ from converters.layers.table import CUDNN, GATED
 from converters.limits import shown
 from converters.upgrading import compose
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
+from converters.upgrading.kept import activity
 from converters.upgrading.settings import Argument, said_of, sizes
 from converters.upgrading.today import STATES
 from converters.upgrading.use import (
@@ -73,12 +75,8 @@ def activation_of(use: Use, name: str = "activation") -> Activation:
         use.report.owned.setdefault(use.node.name, OWN.format(f"function {said}"))
         return own
     if not isinstance(said, str) or said not in ACTIVATIONS:
-        raise use.refuse(f"its {name} {_shown(said)} is none that Keras had; {NAME_IT}")
+        raise use.refuse(f"its {name} {shown(said)} is none that Keras had; {NAME_IT}")
     return said
-
-
-def _shown(said: Setting) -> str:
-    return repr(said) if isinstance(said, str) and len(said) <= 60 else f"({type(said).__name__})"
 
 
 def space_of(use: Use, value: Value) -> int:
@@ -318,7 +316,7 @@ def _upsampling(class_name: str) -> Callable[[Use], Value]:
         how = use.said["interpolation"]
         if how != "nearest" and not (how in INTERPOLATIONS and count == 2 and use.origin.version >= (2, 4)):
             # Before TensorFlow's resizing of 2020, values between others were taken at other places.
-            raise use.refuse(f"its interpolation is {_shown(how)}")
+            raise use.refuse(f"its interpolation is {shown(how)}")
         if count == 1:
             return use.draw(class_name, {"size": factors[0]}, use.straight(use.value))
         more = {} if count == 3 else {"interpolation": how}
@@ -373,7 +371,29 @@ def _spatial_dropout(class_name: str) -> Callable[[Use], Value]:
 
 
 def _regularization(use: Use) -> Value:
-    return use.draw("ActivityRegularization", {"l1": use.said["l1"], "l2": use.said["l2"]}, use.value)
+    """Draw a layer that passes on what comes in, at a price: see :func:`penalised`."""
+    said = {name: use.said[name] for name in ("l1", "l2")}
+    if not use.origin.of_tensorflow:
+        for name in [name for name, amount in said.items() if amount]:
+            use.report.drop(use.node.name, name)
+            said[name] = 0.0
+    return use.draw("ActivityRegularization", said, use.value)
+
+
+def penalised(use: Use, value: Results) -> Results:
+    """Return what a layer gives, at a price for its values if the layer says one.
+
+    Keras 1 and 2 add the price up over a batch. tf.keras divides it by the number of its samples, and so does
+    today's Keras (from 3.14 on): only that of tf.keras is carried over.
+    """
+    price, (first, *others) = activity(use.node), results_of(value)
+    elsewhere = use.timewise is not None or others or not use.origin.of_tensorflow
+    if price is None or (price and elsewhere):
+        return value
+    use.report.carry(use.node.name, ("activity_regularizer",))
+    if not price:
+        return value
+    return use.draw("ActivityRegularization", {"l1": 0.0, "l2": 0.0, **price}, first, suffix="_activity")
 
 
 def _softmax(use: Use) -> Value:
@@ -601,7 +621,7 @@ def _bidirectional(use: Use) -> Results:
     class_name = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}.get(kind, kind)
     if inner is None or class_name not in ("LSTM", "GRU", "SimpleRNN"):
         raise use.refuse(f"it goes both ways through a {kind or 'model'}")
-    said = said_of(inner, UPGRADES[inner.class_name].arguments, lambda setting: None)
+    said = said_of(inner, UPGRADES[inner.class_name].arguments, partial(use.report.drop, inner.name))
     below = replace(use, node=inner, said=said)
     value, *states = sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
@@ -616,7 +636,9 @@ def _bidirectional(use: Use) -> Results:
         place = f"{way}_layer/cell/vars"
         arrays |= below.numbered(found, *_recurrent_roles(below), place=place)
     name = inner.name.replace("/", "__")
-    layer = written(class_name, {"name": name, "dtype": "float32", **settings})
+    settings = {"name": name, "dtype": "float32", **settings, **below.kept(class_name, arrays)}
+    layer = written(class_name, settings)
+    below.tell_dropped()
     mode = use.said["merge_mode"]
     if below.said["return_sequences"] and value.masked and not use.origin.zeroes_masked:
         return compose.both_ways(use, layer, mode, value, arrays, states=states)
@@ -696,7 +718,7 @@ _MODES: Mapping[str, Callable[[Use], Value]] = {
 def _merge(use: Use) -> Value:
     mode = use.said["mode"]
     if not isinstance(mode, str) or mode not in _MODES or use.said["mode_type"] not in (None, "raw"):
-        raise use.refuse(f"its mode {_shown(mode)} is not one of {', '.join(_MODES)}")
+        raise use.refuse(f"its mode {shown(mode)} is not one of {', '.join(_MODES)}")
     return _MODES[mode](use)
 
 

@@ -53,6 +53,11 @@ class Origin:
         """Whether Keras 1 or an older one wrote it."""
         return self.version < (2,)
 
+    @property
+    def of_tensorflow(self) -> bool:
+        """Whether tf.keras wrote it, which trains some things otherwise than Keras of the same version."""
+        return self.version >= (2, 4) or "tf" in (self.description.keras_version or "")
+
 
 def learn_origin(
     description: Description,

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
 from converters.layers.config import Setting
 from converters.layers.config_form import Form
-from converters.limits import clipped
+from converters.limits import clipped, shown
 from converters.upgrading.graph import Node
+from converters.upgrading.kept import WORKS_IN_TRAINING
 
 
 class Missing(Enum):
@@ -53,8 +53,10 @@ def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str],
     for key, value in settings.items():
         if key in known or _SILENT.fullmatch(key):
             continue
+        if WORKS_IN_TRAINING.fullmatch(key):
+            continue  # looked at when the layer is drawn
         if not _TRAINING.fullmatch(key):
-            raise node.refuse(f"its setting {clipped(key)} ({_shown(value)}) has no place")
+            raise node.refuse(f"its setting {clipped(key)} ({shown(value)}) has no place")
         if value not in (None, 0, 0.0, False):
             told(key)
     return said
@@ -69,7 +71,7 @@ def _check_type(node: Node) -> None:
         else said
     )
     if name is not None and not (name in ("float32", "string") or re.match(r"u?int", str(name))):
-        raise node.refuse(f"its type is {_shown(name)}: only float32 is carried over")
+        raise node.refuse(f"its type is {shown(name)}: only float32 is carried over")
 
 
 def _keys(names: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -84,14 +86,14 @@ def _one(node: Node, name: str, argument: Argument) -> Setting:
             break
     else:
         value = argument.default
-    shown = argument.called[0] if isinstance(argument.called[0], str) else argument.called[0][0]
+    called = argument.called[0] if isinstance(argument.called[0], str) else argument.called[0][0]
     if value is Missing.REFUSE:
-        raise node.refuse(f"it does not say its {shown}")
+        raise node.refuse(f"it does not say its {called}")
     if argument.only is not None and value not in argument.only:
-        raise node.refuse(f"its setting {shown} is {_shown(value)}")
+        raise node.refuse(f"its setting {called} is {shown(value)}")
     form = FORMS.get(name)
     if form is not None and value is not argument.default and not form.holds(value):
-        raise node.refuse(f"its setting {shown} is {_shown(value)}, not {form.words}")
+        raise node.refuse(f"its setting {called} is {shown(value)}, not {form.words}")
     return value
 
 
@@ -146,12 +148,6 @@ def whole(value: Setting) -> Setting:
     return value
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
-    return (
-        f"{type(value).__name__} of {len(value)}" if isinstance(value, dict | list) else clipped(str(value))
-    )
-
-
 # What says nothing of what a trained layer computes: names, how it was built and initialised, how its
 # computation was arranged, and what its inputs are, which the network says.
 _SILENT = re.compile(
@@ -160,9 +156,7 @@ _SILENT = re.compile(
     r"|weights|cache_enabled|class_name|synchronized|seed"
 )
 # What works in training alone.
-_TRAINING = re.compile(
-    r".*_regularizer|.*_constraint|.*_lr_multiplier|W_learning_rate_multiplier|dropout|beta_decay"
-)
+_TRAINING = re.compile(r".*_lr_multiplier|W_learning_rate_multiplier|dropout|beta_decay")
 
 
 def sizes(value: Setting, count: int) -> list[int] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from converters.boundary import paced
 from converters.layers.config import MAP_RANKS, ORDERS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import Gives, cell_of, flow_of
 from converters.limits import clipped
-from converters.upgrading.classes import NAME_IT
+from converters.upgrading.classes import NAME_IT, penalised
 from converters.upgrading.drawing import Drawing, Value, channels_last, straight
 from converters.upgrading.graph import Network, Node, Source
 from converters.upgrading.own import Asked
@@ -88,13 +89,11 @@ class Sketch:
         if found is None:
             raise use.refuse(UNKNOWN)
 
-        def told(setting: str) -> None:
-            dropped = self.report.dropped.setdefault(use.node.name, [])
-            dropped += [setting] if setting not in dropped else []
-
         self.report.classes[use.node.name] = use.node.class_name
-        use.said = said_of(use.node, found.arguments, told)
-        return found.draw(use)
+        use.said = said_of(use.node, found.arguments, partial(self.report.drop, use.node.name))
+        value = penalised(use, found.draw(use))
+        use.tell_dropped()
+        return value
 
     def _use(self, node: Node, values: tuple[Value, ...], drawing: Drawing, number: int = 0) -> Use:
         return Use(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -25,6 +25,7 @@ from converters.upgrading.drawing import (
     written,
 )
 from converters.upgrading.graph import Network, Node
+from converters.upgrading.kept import WORKS_IN_TRAINING, kept
 from converters.upgrading.origin import Origin
 from converters.upgrading.own import Asked, Coming, Looked, OwnLayer
 from converters.upgrading.refusing import Refused
@@ -86,6 +87,7 @@ class Report:
         drawn: The classes of today's layers that were drawn for it.
         published: The first layer of each class that was taken for that of the published networks.
         owned: For each old layer that is drawn with what is the user's own, what that is.
+        carried: Settings that work in training alone and are carried over, by layer.
     """
 
     classes: dict[str, str] = field(default_factory=dict)
@@ -94,6 +96,16 @@ class Report:
     owned: dict[str, str] = field(default_factory=dict)
     composed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
+    carried: dict[str, set[str]] = field(default_factory=dict)
+
+    def drop(self, layer: str, setting: str) -> None:
+        """Note that a setting is left out."""
+        dropped = self.dropped.setdefault(layer, [])
+        dropped += [setting] if setting not in dropped else []
+
+    def carry(self, layer: str, settings: Iterable[str]) -> None:
+        """Note that a setting is carried over, under whatever name the layer has it."""
+        self.carried.setdefault(layer, set()).update(settings)
 
 
 @dataclass(kw_only=True)
@@ -163,6 +175,13 @@ class Use:
         """Return what to raise if the layer cannot be drawn."""
         return self.node.refuse(why)
 
+    def tell_dropped(self) -> None:
+        """Note which settings that work in training alone are left out, once a layer is drawn."""
+        carried = self.report.carried.get(self.node.name, set())
+        for key, value in self.node.settings.items():
+            if WORKS_IN_TRAINING.fullmatch(key) and value is not None and key not in carried:
+                self.report.drop(self.node.name, key)
+
     def tell(self, how: str) -> None:
         """Note how the layer is composed."""
         self.report.composed[self.node.name] = how
@@ -230,6 +249,7 @@ class Use:
         name, found = f"{self.name}{suffix}", dict(arrays or {})
         own = name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__")
         full = self._own(own, class_name, trained=bool(found)) | dict(settings)
+        full |= self.kept(class_name, found)
         self._check_arrays(class_name, full, values, found)
         outer = self.timewise
         if outer is not None and _is_operation(class_name):
@@ -309,6 +329,14 @@ class Use:
             return differs
         along = {"axis": -1, "keepdims": False}
         return self.draw("Any", along, differs, suffix="_mask", axes=straight(1))
+
+    def kept(self, class_name: str, arrays: Mapping[str, Values]) -> dict[str, Any]:
+        """Return the settings of a layer that work on its arrays in training alone and are carried over."""
+        found = {}
+        for keys, name, setting in kept(self.node, class_name, arrays):
+            self.report.carry(self.node.name, keys)
+            found[name] = setting
+        return found
 
     def _check_arrays(
         self,

@@ -205,7 +205,7 @@ REFUSED = [
     (layer("../../etc/passwd"), SEQUENCE, f"its class is none of Keras' own that is known here; {NAME_IT}"),
     (layer("Activation", activation="my_own"), SEQUENCE,
      f"its activation 'my_own' is none that Keras had; {NAME_IT}"),
-    (layer("Dropout", rate=0.5, what=3), SEQUENCE, "its setting 'what' ('3') has no place"),
+    (layer("Dropout", rate=0.5, what=3), SEQUENCE, "its setting 'what' (3) has no place"),
     (layer("UpSampling2D", size=[2, 2], interpolation="bilinear", data_format="channels_last"), MAP,
      "its interpolation is 'bilinear'"),
     (layer("Permute", dims=[1, 1, 2]), MAP, "its dims [1, 1, 2] do not name each of 3 axes once"),

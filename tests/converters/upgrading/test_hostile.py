@@ -152,9 +152,9 @@ def chained(length, *, listed):
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        (layer("RepeatVector", n={"n": 1}), "its setting n is dict of 1, not a size"),
+        (layer("RepeatVector", n={"n": 1}), "its setting n is a mapping of 1, not a size"),
         (layer("Dropout", rate="half"), "its setting rate is 'half', not a number"),
-        (layer("LeakyReLU", alpha=[0.1]), "its setting negative_slope is list of 1, not a number"),
+        (layer("LeakyReLU", alpha=[0.1]), "its setting negative_slope is a list of 1, not a number"),
         (layer("Embedding", input_dim=3, output_dim=2, mask_zero="yes"),
          "its setting mask_zero is 'yes', not true or false"),
     ],
