@@ -290,7 +290,7 @@ def written(class_name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     today = TODAY[class_name]
     return {
         "module": today.module,
-        "class_name": class_name,
+        "class_name": today.registered or class_name,
         "config": dict(settings),
         "registered_name": today.registered,
     }

@@ -186,8 +186,10 @@ def _padded(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     )
 
 
-def _meant(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
-    return (*shapes[0][:-1], 1)
+def _meant(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    said, shape = config["axis"], shapes[0]
+    along = {axis % len(shape) for axis in (said if isinstance(said, list) else [said])}
+    return tuple(1 if axis in along else size for axis, size in enumerate(shape))
 
 
 def _operation(shape: _Shape, name: str) -> Today:
@@ -233,13 +235,17 @@ TODAY: Mapping[str, Today] = {
     ),
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
     **_all(_same, "Rescaling", passes_mask=True),
+    "ops.Subtract": _operation(_merged, "Subtract"),
     "Pad": _operation(_padded, "Pad"),
     "Mean": _operation(_meant, "Mean"),
     "Sqrt": _operation(_same, "Sqrt"),
     "Log": _operation(_same, "Log"),
     "Divide": _operation(_same, "Divide"),
 }
-"""The classes that are drawn; the last are operations, which a configuration names by a private module."""
+"""The classes that are drawn; the last are operations, which a configuration names by a private module.
+
+An operation has the name of its class, or that behind ``ops.`` where a layer has the same.
+"""
 
 
 def _kernel(config: Settings, *ends: int | None) -> Sizes:
