@@ -462,20 +462,17 @@ def _batch_normalization(use: Use) -> Value:
     named = use.numbered(arrays, *roles, "moving_mean", "moving_variance")
     if mode == 1:
         return compose.normalized_by_sample(use, arrays)
+    moved = moved_axis(use, value, axis)
+    if mode == 2:
+        return compose.normalized_by_batch(use, arrays, moved)
     settings = {
-        "axis": moved_axis(use, value, axis if mode == 0 else -1),
+        "axis": moved,
         "epsilon": use.said["epsilon"],
         "center": use.said["center"],
         "scale": use.said["scale"],
         "momentum": use.node.settings.get("momentum", 0.99),
     }
-    if mode == 2:
-        # A frozen one would take the running statistics all the same.
-        settings["trainable"] = True
-        use.tell("it normalises with the statistics of the batch at hand, as if it were being trained")
-    return use.draw(
-        "BatchNormalization", settings, value, arrays=named, call={"training": True} if mode == 2 else None
-    )
+    return use.draw("BatchNormalization", settings, value, arrays=named)
 
 
 # Shapes

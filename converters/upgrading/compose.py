@@ -368,32 +368,62 @@ def einsum(
 def normalized_by_sample(use: Use, arrays: Mapping[str, Output]) -> Value:
     """Draw mode 1 of a BatchNormalization: (x - m) / (sqrt(v + e) + e), m and v along the last axis.
 
-    Today's LayerNormalization adds e once, so this takes operations. The running statistics that the layer
-    has all the same are used by no one.
+    Today's LayerNormalization adds e once, so this takes operations.
     """
-    value = use.straight(use.value)
-    places, size = _places(value), value.shape[-1]
-    kept = {role: output for role, output in arrays.items() if role in ("gamma", "beta")}
-    if set(kept) != {"gamma", "beta"} or size is None or use.timewise is not None:
-        raise use.refuse("its mode is 1, in a TimeDistributed or without gamma and beta")
-    use.store.drop(output for role, output in arrays.items() if role not in kept)
     use.tell(
         "(x - mean) / (sqrt(variance + epsilon) + epsilon), of operations, without its running statistics"
     )
-    along = {"axis": -1, "keepdims": True}
+    return _normalized(use, use.straight(use.value), arrays, along=-1, twice=True)
+
+
+def normalized_by_batch(use: Use, arrays: Mapping[str, Output], axis: int) -> Value:
+    """Draw mode 2 of a BatchNormalization: (x - m) / sqrt(v + e), m and v of the batch at hand.
+
+    A BatchNormalization that is called as in training would do, but a model that is asked for predictions
+    calls all its layers as in inference, whatever was said of one call: operation_fn() in
+    keras/src/models/functional.py of Keras 3.15.
+
+    Args:
+        use: The layer's use.
+        arrays: Its arrays.
+        axis: The axis of the drawn value, counted with the batch, that each parameter belongs to.
+    """
+    use.tell("(x - mean) / sqrt(variance + epsilon) of the batch at hand, of operations")
+    axis %= use.value.rank + 1
+    axes = list(use.value.axes)
+    value = use.turned(use.value, (*axes[: axis - 1], *axes[axis:], axes[axis - 1]))
+    return _normalized(use, value, arrays, along=list(range(value.rank)), twice=False)
+
+
+def _normalized(
+    use: Use, value: Value, arrays: Mapping[str, Output], *, along: int | list[int], twice: bool
+) -> Value:
+    """Draw a normalisation with the statistics along some axes, and a factor and a summand along the last.
+
+    The running statistics that the layer has all the same are used by no one.
+    """
+    kept = {role: output for role, output in arrays.items() if role in ("gamma", "beta")}
+    if set(kept) != {"gamma", "beta"} or use.timewise is not None:
+        raise use.refuse(f"its mode is {use.said['mode']}, in a TimeDistributed or without gamma and beta")
+    if any(output.target_shape != value.shape[-1:] for output in kept.values()):
+        raise use.refuse(f"its arrays are not one number for each of {value.shape[-1]}")
+    use.store.drop(output for role, output in arrays.items() if role not in kept)
+    means = {"axis": along, "keepdims": True}
     more = {"scale": 1.0, "offset": use.said["epsilon"]}
-    mean = use.draw("Mean", along, value, suffix="_mean", axes=value.axes)
-    centred = use.draw("Subtract", {}, value, mean, suffix="_centred")
+    mean = use.draw("Mean", means, value, suffix="_mean", axes=value.axes)
+    # The layer that subtracts takes the one row of a batch's mean for the size of all batches.
+    centred = use.draw("ops.Subtract", {}, value, mean, suffix="_centred")
     square = use.draw("Multiply", {}, centred, centred, suffix="_square")
-    variance = use.draw("Mean", along, square, suffix="_variance", axes=value.axes)
-    root = use.draw("Sqrt", {}, use.draw("Rescaling", more, variance, suffix="_positive"), suffix="_root")
-    deviation = use.draw("Rescaling", more, root, suffix="_deviation")
-    quotient = use.draw("Divide", {}, centred, deviation, suffix="_quotient", axes=value.axes)
-    last = places[-1]
-    shape = _known(use, value)
-    return einsum(
-        use, f"b{places},{last}->b{places}", shape, quotient, use.numbered(kept, "gamma", "beta"), bias=last
+    variance = use.draw("Mean", means, square, suffix="_variance", axes=value.axes)
+    deviation = use.draw(
+        "Sqrt", {}, use.draw("Rescaling", more, variance, suffix="_positive"), suffix="_root"
     )
+    if twice:
+        deviation = use.draw("Rescaling", more, deviation, suffix="_deviation")
+    quotient = use.draw("Divide", {}, centred, deviation, suffix="_quotient", axes=value.axes)
+    places, shape = _places(value), _known_or_open(use, value)
+    equation = f"b{places},{places[-1]}->b{places}"
+    return einsum(use, equation, shape, quotient, use.numbered(kept, "gamma", "beta"), bias=places[-1])
 
 
 def highway(use: Use) -> Value:

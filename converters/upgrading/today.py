@@ -243,8 +243,10 @@ def _padded(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     )
 
 
-def _meant(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
-    return (*shapes[0][:-1], 1)
+def _meant(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    said, shape = config["axis"], shapes[0]
+    along = {axis % len(shape) for axis in (said if isinstance(said, list) else [said])}
+    return tuple(1 if axis in along else size for axis, size in enumerate(shape))
 
 
 def _dropped(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
@@ -319,7 +321,6 @@ TODAY: Mapping[str, Today] = {
     ),
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
     **_all(_same, "Rescaling", passes_mask=True),
-    "ops.Multiply": _operation(_merged, "Multiply"),
     "NotEqual": _operation(_same, "NotEqual"),
     "Any": _operation(_dropped, "Any"),
     "Flip": _operation(_same, "Flip"),
@@ -333,6 +334,8 @@ TODAY: Mapping[str, Today] = {
         for module, names in OPERATIONS.items()
         for name in names
     },
+    "ops.Multiply": _operation(_merged, "Multiply"),
+    "ops.Subtract": _operation(_merged, "Subtract"),
 }
 """The classes that are drawn; the last are operations, which a configuration names by a private module.
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converters.errors import ArgumentError, ConversionError, FileFormatError, warn_of
+from converters.errors import ArgumentError, FileFormatError, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
 from converters.hdf5.reader import open_regular
-from converters.layers.config import load_config
 from converters.limits import Limits, too_many
 from converters.upgrading.carrying_out import carry_out
-from converters.upgrading.graph import modern
 from converters.upgrading.own import Asked, OwnFunction, OwnLayer
 from converters.upgrading.plan import Upgrade, make_upgrade
-from converters.upgrading.refusing import Refused
+from converters.upgrading.texts import modern_text
 from converters.writing.execute import Progress
 
 ENDING = ".keras"
@@ -98,7 +95,7 @@ def plan_upgrade(
         raise ArgumentError(f"{path}: holds weights itself; leave out {os.fspath(weights)}")
     if text is not None and weights is None:
         raise ArgumentError(f"{path}: is a configuration alone; give the weights' file too")
-    told = None if text is None else Told(_modern_text(text, path), str(path))
+    told = None if text is None else Told(modern_text(text, path), str(path))
     holder = path if weights is None else Path(weights)
     description = describe(holder, keras_version=keras_version, config=told)
     asked = Asked(own=dict(custom or {}))
@@ -183,17 +180,6 @@ def _json_text(path: Path) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path}: is JSON that is not UTF-8") from error
-
-
-def _modern_text(text: str, path: Path) -> str:
-    """Return a configuration of Keras 0 in the form of Keras 1, and any other as it is."""
-    if '"class_name"' in text:
-        return text
-    config = load_config(text, str(path))
-    try:
-        return json.dumps(modern(config)) if isinstance(config, dict) else text
-    except Refused as refusal:
-        raise ConversionError(f"{path}: cannot be upgraded: {refusal.refusal}") from refusal
 
 
 def _refuse_folder(path: Path) -> None:

@@ -157,6 +157,30 @@ def weights(*shapes):
     return [chance.normal(size=shape).astype("float32") for shape in shapes]
 
 
+@pytest.mark.parametrize(("shape", "axis"), [((5,), -1), ((3, 4, 6), 1), ((4, 6, 3), -1), ((4, 6, 3), 2)])
+def test_a_normalization_by_the_batch_at_hand(shape, axis, tmp_path):
+    """Whichever axis it keeps, and when predictions are asked for, too."""
+    settings = {"mode": 2, "axis": axis, "epsilon": 0.25, "momentum": 0.9}
+    gamma, beta, mean, spread = weights(*[(((0, *shape)[axis]),)] * 4)
+    arrays = {"layer": dict(zip(("layer_gamma", "layer_beta", "layer_running_mean", "layer_running_std"),
+                                (gamma, beta, mean, spread), strict=True))}  # fmt: skip
+    path = write_model(
+        tmp_path / "old.h5",
+        chain(layer("BatchNormalization", **settings), shape=shape),
+        arrays,
+        version="1.2.2",
+    )
+    model = opened(path, tmp_path / "new.keras", backend="tensorflow")
+    x = np.random.default_rng(1).normal(size=(4, *shape)).astype("float32")
+    rest = tuple(place for place in range(x.ndim) if place != axis % x.ndim)
+    own = [-1 if place == axis % x.ndim else 1 for place in range(x.ndim)]
+    centred = x - x.mean(rest, keepdims=True)
+    wanted = centred / np.sqrt((centred**2).mean(rest, keepdims=True) + 0.25)
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), wanted * gamma.reshape(own) + beta.reshape(own), rtol=1e-5, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_a_dense_layer_with_the_older_hard_sigmoid(use_bias, tmp_path):
     """Its arrays are multiplied by 1.2."""
