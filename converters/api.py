@@ -14,7 +14,7 @@ from converters.errors import AlreadyConvertedError, ArgumentError, ConversionEr
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.record import ConversionRecord
-from converters.formats.table import FORMATS, format_of, targets
+from converters.formats.table import FORMATS, format_of, said_by, targets, weights_suffixes
 from converters.layers.model import Layer
 from converters.planning.activations import CHOICES
 from converters.planning.facts import Fact, learn_kernels, learn_layout
@@ -321,7 +321,7 @@ def convert_file(
         arch=arch,
         flatten=flatten,
         registry_form=registry_form,
-        to=to,
+        to=target_format(dst, to),
         keras_version=keras_version,
         layers=layers,
         order=order,
@@ -329,6 +329,22 @@ def convert_file(
         hard_sigmoid=hard_sigmoid,
     )
     warn_of(plan.path, plan.notes, stacklevel=2)
+    return carry_out(plan, dst, force=force, verify=verify, progress=progress)
+
+
+def carry_out(
+    plan: Plan,
+    dst: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    verify: bool | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Do what a plan says; the arguments are those of :func:`convert_file`.
+
+    Raises:
+        ConversionError: If the new file cannot be written.
+    """
     held = format_of(plan.description.format)
     old = plan.path.with_name(plan.path.name.removesuffix(held.ending or "")) if held else plan.path
     target = Path(dst) if dst is not None else default_target(old, plan.target, plan.to)
@@ -351,6 +367,36 @@ def default_target(source: Path, form: Form, to: str | None = None) -> Path:
     if to is not None:
         return source.with_name(f"{source.stem}_{to}{'' if form == TF else f'_{ending}'}.h5")
     return source.with_name(f"{source.stem}_{ending}{source.suffix or '.h5'}")
+
+
+def target_format(dst: str | os.PathLike[str] | None, to: str | None) -> str | None:
+    """Return what a new file is to be: what the user says, or else what the ending of its name does.
+
+    Args:
+        dst: The new file, if it has a name yet.
+        to: The dialect or container that the user says.
+
+    Raises:
+        ArgumentError: If they contradict each other, or the name is that of a whole model.
+    """
+    if dst is None:
+        return to
+    name, wanted = Path(dst).name.lower(), format_of(checked_target(to))
+    said = said_by(name)
+    if said is not None and not FORMATS[said].writes:
+        text = "is the name of a whole model, and weights alone are none"
+        advice = f"call it NAME{FORMATS['keras3'].ending}; of a whole old model zoo upgrade makes one"
+        raise ArgumentError(f"{dst}: {text}: {advice}")
+    if wanted is None:
+        return said
+    if said is None:
+        wrong = wanted.plain and name.endswith(weights_suffixes())
+    else:
+        wrong = said != to and (wanted.plain or FORMATS[said].plain)
+    if wrong:
+        ending = wanted.ending or wanted.suffixes[0]
+        raise ArgumentError(f"{dst}: files of the format {to} are called NAME{ending}; see --to (to=)")
+    return to
 
 
 def checked_target(to: str | None) -> str | None:
@@ -417,9 +463,15 @@ def _ends(
         return start, (end.layout, end.kernels)
     wanted = (checked_axis(to_layout, "to_layout"), checked_axis(to_kernels, "to_kernels"))
     if wanted == (None, None) and to is None:
-        raise ArgumentError("say what the file is to become: direction, to, or to_layout and to_kernels")
+        raise ArgumentError(_SAY)
     keeps = to is None or FORMATS[to].keeps_form
     return None, wanted if keeps else (wanted[0] or "tf", wanted[1] or "tf")
+
+
+_SAY = (
+    "say what the file is to become: --th-to-tf, --tf-to-th or --to "
+    "(direction=, to=, or to_layout= and to_kernels=)"
+)
 
 
 def _target(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 from converters.api import default_target
 from converters.arrays.form import TF
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionWarning, ZooError, warn_of
+from converters.errors import AlreadyConvertedError, ArgumentError, ZooError, warn_of
 from converters.formats.opening import holds_plain_arrays
 from converters.formats.table import format_of, weights_suffixes
 from converters.writing.files import remove_leftovers
@@ -246,16 +245,12 @@ def _work(answer: Connection, source: Path, target: Path, options: dict[str, Any
 
 
 def _convert(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
-    from converters.api import convert_file, plan_file
+    from converters.api import carry_out, plan_file
     from converters.writing.execute import is_done
 
-    if target.exists():
-        about_writing = ("force", "verify", "progress")
-        plan = plan_file(source, **{key: value for key, value in options.items() if key not in about_writing})
-        if is_done(plan, target):
-            return "done before", "", plan.notes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConversionWarning)  # who started this process warns of them
-        done = convert_file(source, target, **options)
-    proof = done.record.proof
-    return "converted", f"verified {proof}" if proof else "not verified", done.plan.notes
+    about_writing = {key: options[key] for key in ("force", "verify", "progress") if key in options}
+    plan = plan_file(source, **{key: value for key, value in options.items() if key not in about_writing})
+    if target.exists() and is_done(plan, target):
+        return "done before", "", plan.notes
+    proof = carry_out(plan, target, **about_writing).record.proof
+    return "converted", f"verified {proof}" if proof else "not verified", plan.notes

@@ -89,6 +89,16 @@ def format_of(name: str | None) -> Format | None:
     return FORMATS.get(name) if name is not None else None
 
 
+def said_by(name: str) -> str | None:
+    """Return the format that a file's name says by itself, or None; what ends in ``.h5`` may be several."""
+    lower = name.lower()
+    for key, found in FORMATS.items():
+        endings = (found.ending,) if found.ending else found.suffixes if not found.writes else ()
+        if lower.endswith(endings):
+            return key
+    return None
+
+
 def targets() -> tuple[str, ...]:
     """Return the names of the formats that files can be converted to."""
     return tuple(name for name, found in FORMATS.items() if found.writes)

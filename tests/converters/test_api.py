@@ -86,7 +86,11 @@ def test_the_way_back_has_its_name_too(convolution):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "say what the file is to become: direction, to, or to_layout and to_kernels"),
+        (
+            {},
+            "say what the file is to become: --th-to-tf, --tf-to-th or --to "
+            "(direction=, to=, or to_layout= and to_kernels=)",
+        ),
         ({"direction": "up"}, "direction must be one of 'th-to-tf', 'tf-to-th', not 'up'"),
         (
             {"direction": "th-to-tf", "to_layout": "th"},
@@ -123,6 +127,61 @@ def test_arguments_are_checked(arguments, message, convolution):
     with pytest.raises(ArgumentError) as refused:
         plan_file(convolution, **arguments)
     assert str(refused.value) == message
+
+
+# What a name's ending says, and what is written then.
+NAMED = {
+    "new.npz": "npz",
+    "new.NPZ": "npz",
+    "new.safetensors": "safetensors",
+    "new.weights.h5": "keras3",
+    "new.h5": None,
+    "new.hdf5": None,
+    "new": None,
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_ending_says_what_is_written(name, convolution, tmp_path):
+    """Asked for in words, it is the same file; an ending that says nothing leaves it in its dialect."""
+    (tmp_path / "said").mkdir()
+    done = convert_file(convolution, tmp_path / name, direction="th-to-tf")
+    assert done.plan.to == NAMED[name]
+    said = convert_file(convolution, tmp_path / "said" / name, direction="th-to-tf", to=NAMED[name])
+    assert said.target.read_bytes() == done.target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "message"),
+    [
+        ("new.npz", "keras3", "files of the format keras3 are called NAME.weights.h5; see --to (to=)"),
+        (
+            "new.npz",
+            "safetensors",
+            "files of the format safetensors are called NAME.safetensors; see --to (to=)",
+        ),
+        ("new.safetensors", "keras1", "files of the format keras1 are called NAME.h5; see --to (to=)"),
+        ("new.h5", "npz", "files of the format npz are called NAME.npz; see --to (to=)"),
+        (
+            "new.keras",
+            None,
+            "is the name of a whole model, and weights alone are none: call it NAME.weights.h5; "
+            "of a whole old model zoo upgrade makes one",
+        ),
+        (
+            "new.keras",
+            "keras3",
+            "is the name of a whole model, and weights alone are none: call it NAME.weights.h5; "
+            "of a whole old model zoo upgrade makes one",
+        ),
+    ],
+)
+def test_a_name_that_says_otherwise_is_refused(name, to, message, convolution, tmp_path):
+    """Nothing is written under a name that would be read as something else."""
+    with pytest.raises(ArgumentError) as caught:
+        convert_file(convolution, tmp_path / name, direction="th-to-tf", to=to)
+    assert str(caught.value) == f"{tmp_path / name}: {message}"
+    assert sorted(tmp_path.iterdir()) == [convolution]
 
 
 def test_what_a_file_is_already_is_refused(convolution, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from converters import Form, convert_file, parse_flatten, parse_layers, plan_file
+from converters.api import target_format
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError, FileFormatError
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ArgumentError(f"--jobs is for folders, and {arguments.source} is {what}")
     source = _fetched(arguments) if named else _there(Path(arguments.source))
     if arguments.dry_run:
+        asked["to"] = target_format(arguments.target, arguments.to)
         plan = plan_file(source.path, **asked, registry_form=source.form)
         output.print_json(plan.as_dict()) if arguments.json else output.print_line(str(plan))
         return EXIT_DONE

@@ -33,7 +33,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         SystemExit: They are wrong, or help was asked for.
     """
     command = argv[0] if argv and argv[0] in _COMMANDS else None
-    return build_parser(command).parse_args(argv)
+    parser, commands = _build(command)
+    own = commands.choices[command] if command is not None else None
+    if own is None or own.get_default("command") is None:  # it has commands within it
+        return parser.parse_args(argv)
+    return own.parse_intermixed_args(argv[1:])  # options and names in any order
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -42,6 +46,10 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     Args:
         command: The only command to take; all of them if left out.
     """
+    return _build(command)[0]
+
+
+def _build(command: str | None) -> tuple[argparse.ArgumentParser, _Commands]:
     parser = argparse.ArgumentParser(
         prog="zoo",
         description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
@@ -54,12 +62,18 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     for name, add in _COMMANDS.items():
         if command in (None, name):
             add(commands)
-    return parser
+    return parser, commands
 
 
 def _add_list(commands: _Commands) -> None:
     parser = _command(commands, "list", "list the networks of the registry", module="registry")
-    parser.add_argument("pattern", nargs="?", default="*", metavar="PATTERN", help="for example '*resnet*'")
+    parser.add_argument(
+        "pattern",
+        nargs="?",
+        default="*",
+        metavar="PATTERN",
+        help="part of a name, or a pattern such as 'resnet*'",
+    )
     _add_json(parser)
 
 

@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(pattern: str, *, as_json: bool) -> int:
-    found = [architecture(name) for name in list_models(pattern)]
+    found = [architecture(name) for name in list_models(_glob(pattern))]
     if as_json:
         output.print_json([_summary(network) for network in found])
     elif found:
@@ -30,6 +30,11 @@ def _list(pattern: str, *, as_json: bool) -> int:
     else:
         output.note(f"zoo: no network matches {pattern!r}; `zoo list` shows all")
     return 0
+
+
+def _glob(pattern: str) -> str:
+    """Return a pattern for whole names: what has no wildcard is a part of one, in any case."""
+    return pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
 
 
 def _summary(network: Architecture) -> dict[str, Any]:

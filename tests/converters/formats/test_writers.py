@@ -313,9 +313,9 @@ def test_keras_3_has_one_form_only(tmp_path):
     """Within Keras 3's own dialect there is nothing to convert, and rotated kernels would be wrong there."""
     new = converted("keras107_theano_th/functional_slash", tmp_path / "new.weights.h5", "keras3")
     with pytest.raises(ConversionError) as caught:
-        convert_file(new, tmp_path / "other.weights.h5", direction="tf-to-th")
+        convert_file(new, tmp_path / "other.h5", direction="tf-to-th")
     assert str(caught.value) == (
         f"{new}: Keras 3 stores arrays alike in both layouts and rotates no kernels, so nothing is to"
         " convert; --to (to=) writes them as another dialect"
     )
-    assert not (tmp_path / "other.weights.h5").exists()
+    assert not (tmp_path / "other.h5").exists()

@@ -68,6 +68,15 @@ def test_list_json_is_an_array_of_what_matches(run: Command) -> None:
     assert [entry["name"] for entry in json.loads(out)] == ["resnet50", "resnet101", "resnet152"]
 
 
+@pytest.mark.parametrize("typed", ["res", "RESNET", "ResNet*", "*re?net1*", "resnet101"])
+def test_list_takes_part_of_a_name_in_any_case(run: Command, typed: str) -> None:
+    """What has no wildcard may stand anywhere in a name."""
+    _, out, _ = run("list", typed, "--json")
+    found = [entry["name"] for entry in json.loads(out)]
+    assert "resnet101" in found
+    assert set(found) <= {"resnet50", "resnet101", "resnet152"}
+
+
 def test_list_says_when_nothing_matches(run: Command) -> None:
     """A pattern without a match is no failure, and standard output stays empty."""
     assert run("list", "*mobile*") == (0, "", "zoo: no network matches '*mobile*'; `zoo list` shows all\n")
