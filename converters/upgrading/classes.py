@@ -19,7 +19,8 @@ from converters.layers.config import MAP_RANKS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import CUDNN, GATED
 from converters.limits import shown
-from converters.upgrading import compose
+from converters.upgrading import compose, products
+from converters.upgrading.computing.layer import computed
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
 from converters.upgrading.kept import activity
 from converters.upgrading.settings import Argument, said_of, sizes
@@ -709,6 +710,8 @@ _MODES: Mapping[str, Callable[[Use], Value]] = {
     "ave": _merged("Average"),
     "max": _merged("Maximum"),
     "concat": _concatenated,
+    "dot": products.merged,
+    "cos": products.cosine,
 }
 
 
@@ -717,12 +720,6 @@ def _merge(use: Use) -> Value:
     if not isinstance(mode, str) or mode not in _MODES or use.said["mode_type"] not in (None, "raw"):
         raise use.refuse(f"its mode {shown(mode)} is not one of {', '.join(_MODES)}")
     return _MODES[mode](use)
-
-
-def _lambda(use: Use) -> Value:
-    raise use.refuse(
-        "it holds code, which is never run; draw the model without it, or with layers in its place"
-    )
 
 
 def _model(use: Use) -> Results:
@@ -1011,7 +1008,7 @@ UPGRADES: Mapping[str, Upgrade] = {
             "mode": arg("mode"),
             "mode_type": arg("mode_type", default=None),
             "axis": arg("concat_axis", default=-1),
-            "dot_axes": arg("dot_axes", default=None),
+            "axes": arg("dot_axes", default=-1),
             "output_shape": arg("output_shape", default=None),
             "output_shape_type": arg("output_shape_type", default=None),
             "output_mask": arg("output_mask", default=None),
@@ -1026,6 +1023,10 @@ UPGRADES: Mapping[str, Upgrade] = {
         name: Upgrade(draw=_merged(name))
         for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
     },
+    "Dot": Upgrade(
+        draw=products.dotted,
+        arguments={"axes": arg("axes"), "normalize": arg("normalize", default=False)},
+    ),
     "Concatenate": Upgrade(draw=_concatenated, arguments={"axis": arg("axis", default=-1)}),
     "Scale": Upgrade(draw=_published(_scale), arguments={"axis": arg("axis", default=-1)}),
     "PoolHelper": Upgrade(draw=_published(_pool_helper)),
@@ -1033,7 +1034,7 @@ UPGRADES: Mapping[str, Upgrade] = {
         draw=_published(compose.local_response),
         arguments={name: arg(name) for name in ("alpha", "k", "beta", "n")},
     ),
-    "Lambda": Upgrade(draw=_lambda, arguments=_CODE),
+    "Lambda": Upgrade(draw=computed, arguments=_CODE),
     "Model": Upgrade(draw=_model),
 }
 """What becomes of each class, under every name that a version gave it."""

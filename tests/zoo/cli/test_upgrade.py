@@ -17,8 +17,9 @@ SAMPLES = DIALECTS / "keras122_theano_th"
 PADDED = "convolution2d_1: padded by 1+1 x 1+1 before it, as Theano pads on both sides"
 PROOF = "zoo: verified 2 arrays, 140 values: the new file gives the source again, bit for bit"
 REFUSED = (
-    "cannot be upgraded: layer 'code' (Lambda): it holds code, which is never run; draw the model without it,"
-    " or with layers in its place"
+    "cannot be upgraded: layer 'code' (Lambda): it holds code, which is never run: its code is no base64;"
+    " say what it computes (--lambda LAYER=EXPRESSION, lambdas=),"
+    " or what takes its place (--custom, custom_objects=)"
 )
 
 
