@@ -128,3 +128,15 @@ def test_no_framework_is_imported(copied, tmp_path):
     command = [sys.executable, "-c", script, "upgrade", str(source)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'merge_two_inputs.model.keras'}\n")
+
+
+def test_what_a_layer_computes_is_said(run, refused, tmp_path):
+    """By its name, as an expression or the name of one; in another form it is wrong usage."""
+    code, out, err = run("upgrade", refused, "--lambda", "code=x ** 2")
+    assert (code, out) == (0, f"{tmp_path / 'old.keras'}\n")
+    assert "zoo: code: said to be: x ** 2" in err.splitlines()
+    code, out, err = run("upgrade", "--check", refused, "--lambda", "square")
+    assert (code, out, err) == (2, "", "zoo: --lambda 'square': say it as LAYER=EXPRESSION\n")
+    code, _, err = run("upgrade", "--check", refused, "--lambda", "code=sin x")
+    assert code == 2
+    assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: no expression: SyntaxError; say ")
