@@ -102,7 +102,7 @@ def parsed(text: str) -> Tree:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise NotRecognisedError(f"no expression: {type(error).__name__}") from error
+        raise NotRecognisedError(type(error).__name__) from error
     return _Reader().read(tree, 0)
 
 

@@ -139,4 +139,4 @@ def test_what_a_layer_computes_is_said(run, refused, tmp_path):
     assert (code, out, err) == (2, "", "zoo: --lambda 'square': say it as LAYER=EXPRESSION\n")
     code, _, err = run("upgrade", "--check", refused, "--lambda", "code=sin x")
     assert code == 2
-    assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: no expression: SyntaxError; say ")
+    assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: SyntaxError; say ")
