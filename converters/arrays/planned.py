@@ -278,6 +278,11 @@ class Output:
     shares: tuple[Share, ...]
     function: str | None = None
 
+    def computed(self, function: str) -> Output:
+        """Return the same array, of which every value goes through some arithmetic, by its name."""
+        shares = [replace(share, array=replace(share.array, function=function)) for share in self.shares]
+        return replace(self, shares=tuple(shares))
+
     @property
     def nbytes(self) -> int:
         """The bytes that its values take."""

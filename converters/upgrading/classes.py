@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from converters.arrays.moves import WIDENED, WIDENED_ROOT
+from converters.arrays.planned import Output
 from converters.layers.config import MAP_RANKS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import CUDNN, GATED
@@ -449,26 +451,49 @@ def _prelu(use: Use) -> Value:
     return use.draw("PReLU", settings, value, arrays=use.numbered(arrays, "alpha"), axes=value.axes)
 
 
+def _epsilon_outside(use: Use) -> bool:
+    """Return whether a version added epsilon to the deviation, not to the variance.
+
+    All up to 1.0.5 in call() of keras/layers/normalization.py; 1.0.6 and 1.0.7 on Theano, in
+    batch_normalization() of keras/backend/theano_backend.py.
+    """
+    version = use.origin.version
+    return version < (1, 0, 8) and (use.origin.theano or version < (1, 0, 6))
+
+
+def _widened(use: Use, arrays: Mapping[str, Output], epsilon: float) -> dict[str, Output]:
+    """Return arrays with variances v that give, with epsilon^2 added, the square of deviation and epsilon.
+
+    (d + e)^2 is d^2 + 2 d e, and e^2. Up to 1.0.6 the file holds deviations, from 1.0.7 on variances.
+    """
+    use.tell("its variances are recomputed, since epsilon was added to the deviation, not to the variance")
+    how = WIDENED if use.origin.version < (1, 0, 7) else WIDENED_ROOT
+    variance = arrays["moving_variance"].computed(f"{how} {epsilon!r}")
+    return {**arrays, "moving_variance": variance}
+
+
 def _batch_normalization(use: Use) -> Value:
-    mode, value = use.said["mode"], use.value
-    if use.origin.keras1 and use.origin.version <= (1, 0, 7):
-        raise use.refuse("Keras up to 1.0.7 adds epsilon outside of the root")
+    mode, value, epsilon = use.said["mode"], use.value, use.said["epsilon"]
     if mode not in (0, 1, 2):
         raise use.refuse(f"its mode is {shown(mode)}")
+    outside = _epsilon_outside(use)
     axis = use.said["axis"]
     if isinstance(axis, list) and len(axis) == 1:
         axis = axis[0]
     roles = [role for role, key in (("gamma", "scale"), ("beta", "center")) if use.said[key]]
     arrays = use.arrays()
-    named = use.numbered(arrays, *roles, "moving_mean", "moving_variance")
+    use.numbered(arrays, *roles, "moving_mean", "moving_variance")
     if mode == 1:
         return compose.normalized_by_sample(use, arrays)
     moved = moved_axis(use, value, axis)
     if mode == 2:
-        return compose.normalized_by_batch(use, arrays, moved)
+        return compose.normalized_by_batch(use, arrays, moved, outside=outside)
+    if outside:
+        arrays, epsilon = _widened(use, arrays, epsilon), epsilon**2
+    named = use.numbered(arrays, *roles, "moving_mean", "moving_variance")
     settings = {
         "axis": moved,
-        "epsilon": use.said["epsilon"],
+        "epsilon": epsilon,
         "center": use.said["center"],
         "scale": use.said["scale"],
         "momentum": use.node.settings.get("momentum", 0.99),
