@@ -707,26 +707,33 @@ def _time_distributed(use: Use) -> Value:
 
 def _merged(class_name: str) -> Callable[[Use], Value]:
     def draw(use: Use) -> Value:
-        if any(value.masked for value in use.values):
-            raise use.refuse("masked steps flow into it, whose masks older versions joined otherwise")
         if len(use.values) < 2:
             raise use.refuse("a single value feeds it")
         if len({value.rank for value in use.values}) > 1:
             raise use.refuse("what it joins has different numbers of axes")
-        values = use.aligned()
-        return use.draw(class_name, {}, *values, axes=values[0].axes)
+        return _joined(use, class_name, {}, use.aligned())
 
     return draw
 
 
+def _joined(use: Use, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> Value:
+    """Draw what joins several values, with the mask that older versions gave it."""
+    masked = use.joined_mask()
+    if masked is not None and class_name in compose.WITHOUT_MASK:
+        class_name, masked = compose.WITHOUT_MASK[class_name], replace(masked, attached=False)
+    plain = [replace(value, masked=None) for value in values]
+    result = use.draw(class_name, settings, *plain, axes=values[0].axes)
+    return replace(result, masked=masked)
+
+
 def _concatenated(use: Use) -> Value:
-    if any(value.masked for value in use.values):
-        raise use.refuse("masked steps flow into it, whose masks older versions joined otherwise")
     if len(use.values) < 2 or len({value.rank for value in use.values}) > 1:
         raise use.refuse("what it joins has different numbers of axes")
     values = use.aligned()
     axis = moved_axis(use, values[0], use.said["axis"])
-    return use.draw("Concatenate", {"axis": axis}, *values, axes=values[0].axes)
+    if any(value.masked for value in values) and (values[0].rank != 2 or axis == 1):
+        raise use.refuse("masked steps flow into it, and it joins them along another axis than the last")
+    return _joined(use, "Concatenate", {"axis": axis}, values)
 
 
 _MODES: Mapping[str, Callable[[Use], Value]] = {

@@ -250,8 +250,14 @@ def both_ways(
     return (*(replace(way, masked=masked) for way in ways), *first, *second)
 
 
-# The layer that multiplies takes what is masked for ones.
-_JOINING = {"concat": "Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
+_JOINING = {"concat": "ops.Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
+"""What joins two ways; the layers that join do something with masks, see :data:`WITHOUT_MASK`."""
+WITHOUT_MASK = {"Multiply": "ops.Multiply", "Concatenate": "ops.Concatenate"}
+"""Operations that stand for layers where steps are masked.
+
+The layer that multiplies takes what is masked for ones; the one that puts values side by side does the same
+with their masks, by an operation in the graph whose name may be that of a layer.
+"""
 
 
 # Pooling

@@ -73,16 +73,15 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:
-    """What tells which steps of a sequence are masked.
+    """What tells which steps of a sequence are masked: those that one of several values tells.
 
     Attributes:
-        value: The words, or the vectors, that tell it: as they came into an Embedding or a Masking.
-        by: The number that all of a masked step is.
+        tellers: The words, or the vectors, that tell it, as they came into an Embedding or a Masking, each
+            with the number that all of a masked step is.
         attached: Whether today's Keras knows it of the value; else it has to be handed on with it.
     """
 
-    value: Value
-    by: float
+    tellers: tuple[tuple[Value, float], ...]
     attached: bool = True
 
 

@@ -359,6 +359,7 @@ TODAY: Mapping[str, Today] = {
     },
     **{f"ops.{name}": _operation(_merged, name) for name in ("Add", "Subtract", "Multiply")},
     **{f"ops.{name}": _operation(_merged, name) for name in ("Maximum", "Minimum")},
+    "ops.Concatenate": _operation(_concatenated, "Concatenate"),
 }
 """The classes that are drawn; the last are operations, which a configuration names by a private module.
 

@@ -36,7 +36,7 @@ STEPWISE = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional")
 """What goes through sequences step by step."""
 # What takes a mask and does with it what older versions did, and what masks are made with.
 _TAKES_MASK = frozenset((*STEPWISE, "Embedding"))
-_TELL_MASK = ("NotEqual", "Any")
+_TELL_MASK = ("NotEqual", "Any", "ops.LogicalAnd")
 ACTIVATIONS = frozenset(
     [
         "linear",
@@ -323,12 +323,34 @@ class Use:
 
     def mask(self, masked: Masked) -> Value:
         """Draw what is true for each step that is not masked."""
-        value = masked.value
-        differs = self.draw("NotEqual", {}, value, suffix="_told", call={"x2": masked.by})
+        first, *others = (
+            self._told(value, by, f"_{place}" if place else "")
+            for place, (value, by) in enumerate(masked.tellers)
+        )
+        for place, other in enumerate(others):
+            shape = first.shape
+            first = self.draw("ops.LogicalAnd", {}, first, other, suffix=f"_both_{place}", shape=shape)
+        return first
+
+    def _told(self, value: Value, by: float, suffix: str) -> Value:
+        differs = self.draw("NotEqual", {}, value, suffix=f"_told{suffix}", call={"x2": by})
         if value.rank < 2:
             return differs
         along = {"axis": -1, "keepdims": False}
-        return self.draw("Any", along, differs, suffix="_mask", axes=straight(1))
+        return self.draw("Any", along, differs, suffix=f"_mask{suffix}", axes=straight(1))
+
+    def joined_mask(self) -> Masked | None:
+        """Return what tells the masked steps of what several values are joined to.
+
+        A step is masked if it is in one of them: compute_mask() in keras/layers/merge.py, Keras 2.2.4.
+        Today's Keras masks what is so in all, and nothing if one has no mask at all.
+        """
+        found = [value.masked for value in self.values if value.masked]
+        if not found:
+            return None
+        tellers = tuple(dict.fromkeys(teller for masked in found for teller in masked.tellers))
+        same = len(found) == len(self.values) and all(masked.tellers == tellers for masked in found)
+        return Masked(tellers=tellers, attached=same and all(masked.attached for masked in found))
 
     def kept(self, class_name: str, arrays: Mapping[str, Values]) -> dict[str, Any]:
         """Return the settings of a layer that work on its arrays in training alone and are carried over."""
@@ -424,7 +446,7 @@ class Use:
             Refused: If it gets some, and would not do with them what the old layer did.
         """
         if class_name == "Masking" or settings.get("mask_zero"):
-            return Masked(value=values[0], by=settings.get("mask_value", 0))
+            return Masked(tellers=((values[0], settings.get("mask_value", 0)),))
         found = next((value.masked for value in values if value.masked), None)
         if found is None or class_name in _TELL_MASK:
             return None
@@ -559,7 +581,12 @@ def _is_operation(class_name: str) -> bool:
 
 
 def _takes_apart(class_name: str) -> bool:
-    return _is_operation(class_name) or (class_name in TODAY and TODAY[class_name].apart)
+    """Return whether several values are handed to a layer each by itself, and not in a list."""
+    own = _is_operation(class_name) and class_name not in _TAKE_LIST
+    return own or (class_name in TODAY and TODAY[class_name].apart)
+
+
+_TAKE_LIST = ("ops.Concatenate",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,6 +144,20 @@ def products():
     return Model([first, second, third], ends), [values(5, 4), values(3, 4), values(4)]
 
 
+def masks_joined():
+    """Return a model that joins sequences of which some steps are masked, and some sequences have no mask."""
+    first, second = layers.Input((6,)), layers.Input((6,))
+    masked = [layers.Embedding(WORDS, 4, mask_zero=True)(source) for source in (first, second)]
+    plain = layers.Embedding(WORDS, 4)(second)
+    ends = []
+    for join in (layers.Add, layers.Multiply, layers.Maximum, layers.Average, layers.Concatenate):
+        for pair in (masked, [masked[0], plain], [masked[0], masked[0]]):
+            coming = layers.Dense(3, activation="tanh")(join()(pair))
+            steps = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(coming)
+            ends.append(layers.GRU(2)(steps))
+    return Model([first, second], ends), [words(6), words(6)]
+
+
 def euclidean(pair):
     """Return how far apart two vectors are, as the examples of Keras have it."""
     a, b = pair
@@ -197,7 +211,18 @@ MODELS = {
     },
     **{
         build.__name__: build
-        for build in (masked, last_both_ways, of_maps, several, halves, shared, unrolled, products, computed)
+        for build in (
+            masked,
+            last_both_ways,
+            of_maps,
+            several,
+            halves,
+            shared,
+            unrolled,
+            products,
+            computed,
+            masks_joined,
+        )
     },
 }
 

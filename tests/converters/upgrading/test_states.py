@@ -267,3 +267,60 @@ def test_a_model_within_a_model_gives_several_values(tmp_path):
     x = chance.normal(size=(3, 4)).astype("float32")
     between = np.tanh(x @ b)
     check(outputs(opened(path, tmp_path / "new.keras"), x), [x @ a + between @ a, np.tanh(between @ b)])
+
+
+JOINED = {
+    "Add": lambda a, b: a + b,
+    "Subtract": lambda a, b: a - b,
+    "Multiply": lambda a, b: a * b,
+    "Average": lambda a, b: (a + b) / 2,
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
+    "Concatenate": lambda a, b: np.concatenate([a, b], -1),
+}
+
+
+def test_masked_steps_are_joined(tmp_path):
+    """A step is masked if it is in one of what is joined, whichever has a mask."""
+    tables = dict(zip("ab", drawn((WORDS, 2), (WORDS, 2)), strict=True))
+    nodes = [[layer("InputLayer", name, batch_input_shape=[None, 6])] for name in "ab"]
+    nodes += [[embedding(f"{name}_{told}", told), [name]] for name in "ab" for told in (False, True)]
+    arrays = {
+        f"{name}_{told}": {f"{name}_{told}/embeddings:0": tables[name]}
+        for name in "ab"
+        for told in (False, True)
+    }
+    outputs_, wanted = [], []
+    a, b = words(3, 6), words(3, 6)
+    coming = {"a": tables["a"][a.astype(int)], "b": tables["b"][b.astype(int)]}
+    pairs = [(("a", True), ("b", True)), (("a", True), ("b", False)), (("a", True), ("a", True))]
+    for class_name, join in JOINED.items():
+        for place, pair in enumerate(pairs):
+            name = f"{class_name}_{place}"
+            more = {"axis": -1} if class_name == "Concatenate" else {}
+            nodes.append([layer(class_name, name, **more), [f"{one}_{told}" for one, told in pair]])
+            both_ = join(*(coming[one] for one, _ in pair))
+            cells = of_cell("GRU", both_.shape[-1])
+            nodes.append([entry("GRU", f"{name}_last"), [name]])
+            arrays[f"{name}_last"] = named(cells, f"{name}_last")
+            masks = [{"a": a, "b": b}[one] != 0 for one, told in pair if told]
+            wanted.append(run("GRU", cells, both_, mask=np.logical_and.reduce(masks))[1][0])
+            outputs_.append(f"{name}_last")
+    used = {name for node in nodes for use in node[1:] for name in use}
+    nodes = [node for node in nodes if node[0]["config"]["name"] in used | set(outputs_)]
+    arrays = {name: found for name, found in arrays.items() if name in used | set(outputs_)}
+    path = write_model(tmp_path / "old.h5", functional(nodes, "ab", outputs_), arrays)
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), wanted)
+
+
+def test_masked_steps_are_joined_along_the_last_axis_alone(tmp_path):
+    """Along that of the steps, each has its own."""
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[None, 6])],
+        [embedding("words", True), ["a"]],
+        [layer("Concatenate", "both", axis=1), ["words", "words"]],
+    ]
+    arrays = {"words": {"words/embeddings:0": drawn((WORDS, 2))[0]}}
+    path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["both"]), arrays)
+    (refusal,) = plan_upgrade(path).refusals
+    assert refusal.why == "masked steps flow into it, and it joins them along another axis than the last"
