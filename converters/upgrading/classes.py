@@ -604,9 +604,31 @@ def _recurrent(class_name: str) -> Callable[[Use], Results]:
         arrays = use.numbered(use.arrays(scaled=gates_scaled(use)), *_recurrent_roles(use), place="cell/vars")
         rank = 2 if use.said["return_sequences"] else 1
         handed = _begun(use, states, STATES[class_name])
-        return use.draw_all(class_name, settings, value, arrays=arrays, axes=straight(rank), handed=handed)
+        repeats = _repeats_state(use, use.said)
+        if repeats and use.said["stateful"]:
+            raise use.refuse("it is stateful, and masked steps flow into it, of which the first may be some")
+        more = {"return_state": True} if repeats and states else {}
+        results = use.draw_all(
+            class_name, settings | more, value, arrays=arrays, axes=straight(rank), handed=handed
+        )
+        if not repeats or not states:
+            return results
+        given = results if use.said["return_state"] else results[:1]
+        if not use.said["return_sequences"]:
+            return (results[1], *given[1:])
+        return (compose.with_first_state(use, results[0], states[0]), *given[1:])
 
     return draw
+
+
+def _repeats_state(use: Use, said: Mapping[str, Setting]) -> bool:
+    """Return whether masked steps give a layer's state, and not the step before.
+
+    That is the same but for the first steps: rnn() in keras/backend/tensorflow_backend.py, Keras 1.1 to 2.3,
+    gives the state there that the layer begins with, and zeros if its steps are drawn one by one.
+    """
+    older = not (use.origin.tf_keras or use.origin.theano)
+    return older and use.values[0].masked is not None and not said["unroll"]
 
 
 def sequence(use: Use) -> tuple[Value, ...]:
@@ -623,18 +645,13 @@ def _begun(
     """Return the states that a layer begins with as they are handed to it: as many as it keeps, or none.
 
     Raises:
-        Refused: If there are more or fewer, or the steps before the first that is not masked would be
-            others: rnn() in keras/backend/tensorflow_backend.py of Keras 2 gives the state there, today's
-            Keras zeros.
+        Refused: If there are more or fewer.
     """
     if not states:
         return {}
     if len(states) != count or any(state.rank != rank for state in states):
         ranks = ", ".join(str(state.rank) for state in states)
         raise use.refuse(f"it keeps {count} states, and is handed {len(states)} (axes: {ranks})")
-    begins = use.values[0].masked is not None and not (use.origin.tf_keras or use.origin.theano)
-    if begins and (use.node.inner or use.node).settings.get("return_sequences"):
-        raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
     return {"initial_state": tuple(states)}
 
 
@@ -648,6 +665,8 @@ def _bidirectional(use: Use) -> Results:
     below = replace(use, node=inner, said=said)
     value, *states = sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
+    if states and _repeats_state(use, below.said):
+        raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
     settings, scaled = _recurrent_settings(below), gates_scaled(below)
     arrays: dict[str, Any] = {}
     if len(use.parts()) != 2:

@@ -250,6 +250,30 @@ def both_ways(
     return (*(replace(way, masked=masked) for way in ways), *first, *second)
 
 
+def with_first_state(use: Use, steps: Value, state: Value) -> Value:
+    """Draw steps of which those before the first that is not masked give the state that the layer began with.
+
+    Today's are zeros there. They are those up to which none is counted that is not masked: 1 - count is 1
+    there, and not above 0 from then on. So: steps + relu(1 - count) state.
+    """
+    if use.timewise is not None or steps.masked is None:
+        raise use.refuse("it lies in a TimeDistributed")
+    use.tell("steps before the first that is not masked give the state that it begins with, not zeros")
+    mask = use.mask(steps.masked)
+    if use.said["go_backwards"]:
+        mask = use.draw("Flip", {"axis": 1}, mask, suffix="_mask_turned")
+    number = use.draw("ops.Cast", {"dtype": "float32"}, mask, suffix="_mask_number", shape=mask.shape)
+    count = use.draw("ops.Cumsum", {"axis": 1}, number, suffix="_mask_count", shape=mask.shape)
+    left = use.draw("Rescaling", {"scale": -1.0, "offset": 1.0}, count, suffix="_mask_left")
+    first = use.draw("Activation", {"activation": "relu"}, left, suffix="_first")
+    column = use.draw("Reshape", {"target_shape": [-1, 1]}, first, suffix="_first_column", axes=(0, 1))
+    row = use.draw("Reshape", {"target_shape": [1, state.shape[1]]}, state, suffix="_state_row", axes=(0, 1))
+    share = use.draw("ops.Multiply", {}, column, row, suffix="_first_state")
+    plain = replace(steps, masked=None)
+    result = use.draw("ops.Add", {}, plain, share, suffix="_steps", axes=steps.axes)
+    return replace(result, masked=replace(steps.masked, attached=False))
+
+
 _JOINING = {"concat": "ops.Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
 """What joins two ways; the layers that join do something with masks, see :data:`WITHOUT_MASK`."""
 WITHOUT_MASK = {"Multiply": "ops.Multiply", "Concatenate": "ops.Concatenate"}

@@ -141,23 +141,63 @@ def test_one_sequence_is_read_and_another_begun_with_its_states(cell, by_name, m
     check(outputs(opened(path, tmp_path / "new.keras"), a, b), [steps, *states])
 
 
-FIRST = "it is handed states and masked steps, and its first steps may be masked"
+def repeating(steps, states, mask):
+    """Return steps of which those before the first that is not masked are the state that was handed over."""
+    before = ~np.logical_or.accumulate(mask, 1)
+    return np.where(before[..., None], states[0][:, None], steps)
 
 
 @pytest.mark.parametrize(
-    ("version", "backend", "masked", "why"),
-    [
-        ("2.2.4", "tensorflow", True, [FIRST]),
-        ("2.2.4", "tensorflow", False, []),
-        ("2.2.4", "theano", True, []),
-        ("2.2.4-tf", "tensorflow", True, []),
-    ],
+    ("version", "backend", "repeats"),
+    [("2.2.4", "tensorflow", True), ("2.2.4", "theano", False), ("2.2.4-tf", "tensorflow", False)],
 )
-def test_masked_first_steps_of_older_versions_are_refused(version, backend, masked, why, tmp_path):
-    """On TensorFlow they gave the state that they were handed, where today's gives zeros."""
-    config, arrays, _ = translator("LSTM", mask_zero=masked, by_name=False)
+@pytest.mark.parametrize("sequences", [True, False])
+def test_masked_first_steps_give_what_a_version_gave(version, backend, repeats, sequences, tmp_path):
+    """On TensorFlow the state that they were handed, else zeros; so too if all steps are masked."""
+    config, arrays, (source, target, tables) = translator("LSTM", mask_zero=True, by_name=False)
+    config["config"]["layers"][-1]["config"]["return_sequences"] = sequences
     path = write_model(tmp_path / "old.h5", config, arrays, version=version, backend=backend)
-    assert [refusal.why for refusal in plan_upgrade(path).refusals] == why
+    a, b = words(3, 6), words(3, 4)
+    b[0] = 0
+    _, states = run("LSTM", source, tables[0][a.astype(int)], mask=a != 0)
+    steps, after = run("LSTM", target, tables[1][b.astype(int)], states, b != 0)
+    steps = repeating(steps, states, b != 0) if repeats else steps
+    wanted = steps if sequences else steps[:, -1]
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), [wanted, *after])
+
+
+def test_backwards_the_last_steps_are_the_first(tmp_path):
+    """And whoever takes them is handed the mask."""
+    config, arrays, (source, target, tables) = translator("LSTM", mask_zero=True, by_name=False)
+    config["config"]["layers"][-1]["config"]["go_backwards"] = True
+    path = write_model(tmp_path / "old.h5", config, arrays)
+    a, b = words(3, 6), words(3, 4)
+    _, states = run("LSTM", source, tables[0][a.astype(int)], mask=a != 0)
+    mask = (b != 0)[:, ::-1]
+    steps, after = run("LSTM", target, tables[1][b.astype(int)][:, ::-1], states, mask)
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), [repeating(steps, states, mask), *after])
+
+
+def test_two_ways_with_states_and_masked_first_steps_are_refused(tmp_path):
+    """Of the older versions on TensorFlow."""
+    around = layer(
+        "Bidirectional", "ways", merge_mode="sum", layer=entry("GRU", "cell", return_sequences=True)
+    )
+    nodes = [
+        *[
+            [layer("InputLayer", name, batch_input_shape=[None, size])]
+            for name, size in (("a", 6), ("s", UNITS))
+        ],
+        [embedding("words", True), ["a"]],
+        [around, ["words", "s", "s"]],
+    ]
+    arrays = {
+        "words": {"words/embeddings:0": drawn((WORDS, 2))[0]},
+        "ways": named([*of_cell("GRU", 2), *of_cell("GRU", 2)], "ways/forward_cell", "ways/backward_cell"),
+    }
+    config = functional(nodes, "as", ["ways"])
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config, arrays)).refusals
+    assert refusal.why == "it is handed states and masked steps, and its first steps may be masked"
 
 
 def test_states_that_are_too_few_are_refused(tmp_path):
