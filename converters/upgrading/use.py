@@ -36,6 +36,8 @@ STEPWISE = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional")
 """What goes through sequences step by step."""
 # What takes a mask and does with it what older versions did, and what masks are made with.
 _TAKES_MASK = frozenset((*STEPWISE, "Embedding"))
+# What leaves masked steps out of what it gives, as older versions did.
+_LEAVE_OUT = ("GlobalAveragePooling1D",)
 _TELL_MASK = ("NotEqual", "Any", "ops.LogicalAnd")
 ACTIVATIONS = frozenset(
     [
@@ -281,7 +283,7 @@ class Use:
         Of a layer that takes states, too, it looks for none of the sequence: Layer.__call__ in
         keras/src/layers/layer.py.
         """
-        masked = values[0].masked if values and class_name in STEPWISE else None
+        masked = values[0].masked if values and class_name in (*STEPWISE, *_LEAVE_OUT) else None
         if masked is None or (masked.attached and not handed):
             return handed
         return {**handed, "mask": self.mask(masked)}
@@ -449,6 +451,8 @@ class Use:
             return Masked(tellers=((values[0], settings.get("mask_value", 0)),))
         found = next((value.masked for value in values if value.masked), None)
         if found is None or class_name in _TELL_MASK:
+            return None
+        if class_name in _LEAVE_OUT and self.timewise is None:
             return None
         if class_name in STEPWISE:
             return found if _steps_of(class_name, settings)["return_sequences"] else None

@@ -144,6 +144,13 @@ def products():
     return Model([first, second, third], ends), [values(5, 4), values(3, 4), values(4)]
 
 
+def averaged():
+    """Return a model that leaves masked steps out of a mean."""
+    source = layers.Input((6,))
+    coming = layers.Embedding(WORDS, 4, mask_zero=True)(source)
+    return Model(source, layers.Dense(2)(layers.GlobalAveragePooling1D()(coming))), [words(6)]
+
+
 def masks_joined():
     """Return a model that joins sequences of which some steps are masked, and some sequences have no mask."""
     first, second = layers.Input((6,)), layers.Input((6,))
@@ -222,6 +229,7 @@ MODELS = {
             products,
             computed,
             masks_joined,
+            averaged,
         )
     },
 }

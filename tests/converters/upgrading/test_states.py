@@ -364,3 +364,23 @@ def test_masked_steps_are_joined_along_the_last_axis_alone(tmp_path):
     path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["both"]), arrays)
     (refusal,) = plan_upgrade(path).refusals
     assert refusal.why == "masked steps flow into it, and it joins them along another axis than the last"
+
+
+def test_a_mean_leaves_masked_steps_out(tmp_path):
+    """Where today's Keras knows of the mask, and where it is handed on."""
+    table = drawn((WORDS, 2))[0]
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[None, 6])],
+        [embedding("words", True), ["a"]],
+        [embedding("plain", False), ["a"]],
+        [layer("Add", "both"), ["words", "plain"]],
+        [layer("GlobalAveragePooling1D", "mean", data_format="channels_last"), ["words"]],
+        [layer("GlobalAveragePooling1D", "mean_of_both", data_format="channels_last"), ["both"]],
+    ]
+    arrays = {name: {f"{name}/embeddings:0": table} for name in ("words", "plain")}
+    config = functional(nodes, "a", ["mean", "mean_of_both"])
+    a = words(3, 6)
+    mask = (a != 0)[..., None]
+    mean = (table[a.astype(int)] * mask).sum(1) / mask.sum(1)
+    path = write_model(tmp_path / "old.h5", config, arrays)
+    check(outputs(opened(path, tmp_path / "new.keras"), a), [mean, 2 * mean])
