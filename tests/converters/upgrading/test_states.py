@@ -126,9 +126,21 @@ def translator(cell, *, mask_zero, by_name):
     return config, arrays, (source, target, tables)
 
 
-@pytest.mark.parametrize("mask_zero", [False, True])
+def often(cases, *now):
+    """Return cases of which some are tried in every run, and all in the long one."""
+    return [case if case in now else pytest.param(*case, marks=pytest.mark.long) for case in cases]
+
+
+TRANSLATED = [
+    (cell, by_name, mask_zero)
+    for cell, by_name in (("LSTM", False), ("LSTM", True), ("GRU", False), ("SimpleRNN", True))
+    for mask_zero in (False, True)
+]
+
+
 @pytest.mark.parametrize(
-    ("cell", "by_name"), [("LSTM", False), ("LSTM", True), ("GRU", False), ("SimpleRNN", True)]
+    ("cell", "by_name", "mask_zero"),
+    often(TRANSLATED, ("LSTM", False, True), ("GRU", False, True), ("SimpleRNN", True, False)),
 )
 def test_one_sequence_is_read_and_another_begun_with_its_states(cell, by_name, mask_zero, tmp_path):
     """Masked or not: today's Keras, which finds no mask beside states, is handed it."""
@@ -147,11 +159,18 @@ def repeating(steps, states, mask):
     return np.where(before[..., None], states[0][:, None], steps)
 
 
-@pytest.mark.parametrize(
-    ("version", "backend", "repeats"),
-    [("2.2.4", "tensorflow", True), ("2.2.4", "theano", False), ("2.2.4-tf", "tensorflow", False)],
-)
-@pytest.mark.parametrize("sequences", [True, False])
+FIRST = [
+    (version, backend, repeats, sequences)
+    for version, backend, repeats in (
+        ("2.2.4", "tensorflow", True),
+        ("2.2.4", "theano", False),
+        ("2.2.4-tf", "tensorflow", False),
+    )
+    for sequences in (True, False)
+]
+
+
+@pytest.mark.parametrize(("version", "backend", "repeats", "sequences"), often(FIRST, *FIRST[:2], FIRST[-2]))
 def test_masked_first_steps_give_what_a_version_gave(version, backend, repeats, sequences, tmp_path):
     """On TensorFlow the state that they were handed, else zeros; so too if all steps are masked."""
     config, arrays, (source, target, tables) = translator("LSTM", mask_zero=True, by_name=False)
@@ -224,8 +243,15 @@ def both(cell, arrays, x, mask):
     return ahead, behind[:, ::-1], [*first, *second]
 
 
-@pytest.mark.parametrize(("version", "repeats"), [("2.2.4", True), ("2.3.0-tf", False)])
-@pytest.mark.parametrize("mode", MERGED)
+BOTH = [
+    (mode, version, repeats) for mode in MERGED for version, repeats in (("2.2.4", True), ("2.3.0-tf", False))
+]
+
+
+@pytest.mark.parametrize(
+    ("mode", "version", "repeats"),
+    often(BOTH, ("mul", "2.2.4", True), (None, "2.2.4", True), ("concat", "2.3.0-tf", False)),
+)
 def test_both_ways_through_masked_steps(mode, version, repeats, tmp_path):
     """They repeat the step before, or are zeros; a layer behind leaves them out all the same."""
     cell, arrays, table = "GRU", [*of_cell("GRU", 2), *of_cell("GRU", 2)], drawn((WORDS, 2))[0]
@@ -320,7 +346,14 @@ JOINED = {
 }
 
 
-def test_masked_steps_are_joined(tmp_path):
+PAIRS = [(("a", True), ("b", True)), (("a", True), ("b", False)), (("a", True), ("a", True))]
+"""What is joined: words of two inputs, and whether some of them are masked."""
+SOME = [(name, place % 3) for place, name in enumerate(JOINED)]
+ALL = [(name, place) for name in JOINED for place in range(len(PAIRS))]
+
+
+@pytest.mark.parametrize("tried", [SOME, pytest.param(ALL, marks=pytest.mark.long)], ids=["some", "all"])
+def test_masked_steps_are_joined(tried, tmp_path):
     """A step is masked if it is in one of what is joined, whichever has a mask."""
     tables = dict(zip("ab", drawn((WORDS, 2), (WORDS, 2)), strict=True))
     nodes = [[layer("InputLayer", name, batch_input_shape=[None, 6])] for name in "ab"]
@@ -333,19 +366,17 @@ def test_masked_steps_are_joined(tmp_path):
     outputs_, wanted = [], []
     a, b = words(3, 6), words(3, 6)
     coming = {"a": tables["a"][a.astype(int)], "b": tables["b"][b.astype(int)]}
-    pairs = [(("a", True), ("b", True)), (("a", True), ("b", False)), (("a", True), ("a", True))]
-    for class_name, join in JOINED.items():
-        for place, pair in enumerate(pairs):
-            name = f"{class_name}_{place}"
-            more = {"axis": -1} if class_name == "Concatenate" else {}
-            nodes.append([layer(class_name, name, **more), [f"{one}_{told}" for one, told in pair]])
-            both_ = join(*(coming[one] for one, _ in pair))
-            cells = of_cell("GRU", both_.shape[-1])
-            nodes.append([entry("GRU", f"{name}_last"), [name]])
-            arrays[f"{name}_last"] = named(cells, f"{name}_last")
-            masks = [{"a": a, "b": b}[one] != 0 for one, told in pair if told]
-            wanted.append(run("GRU", cells, both_, mask=np.logical_and.reduce(masks))[1][0])
-            outputs_.append(f"{name}_last")
+    for class_name, place in tried:
+        name, pair = f"{class_name}_{place}", PAIRS[place]
+        more = {"axis": -1} if class_name == "Concatenate" else {}
+        nodes.append([layer(class_name, name, **more), [f"{one}_{told}" for one, told in pair]])
+        both_ = JOINED[class_name](*(coming[one] for one, _ in pair))
+        cells = of_cell("GRU", both_.shape[-1])
+        nodes.append([entry("GRU", f"{name}_last"), [name]])
+        arrays[f"{name}_last"] = named(cells, f"{name}_last")
+        masks = [{"a": a, "b": b}[one] != 0 for one, told in pair if told]
+        wanted.append(run("GRU", cells, both_, mask=np.logical_and.reduce(masks))[1][0])
+        outputs_.append(f"{name}_last")
     used = {name for node in nodes for use in node[1:] for name in use}
     nodes = [node for node in nodes if node[0]["config"]["name"] in used | set(outputs_)]
     arrays = {name: found for name, found in arrays.items() if name in used | set(outputs_)}
