@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from converters.arrays.form import Shape
+from converters.arrays.moves import Values as Array
 from converters.upgrading.today import Settings, Sizes
 
 
@@ -43,12 +44,14 @@ class Looked:
         shapes: The shape of each value that it gives.
         arrays: Where its arrays lie below its group, in the order in which Keras 2 kept them.
         masked: Whether steps of what it gives are masked as those that come in.
+        given: What it keeps besides, by its place there: the state of what draws random numbers.
     """
 
     entry: Mapping[str, Any]
     shapes: tuple[Sizes, ...]
     arrays: tuple[str, ...]
     masked: bool = False
+    given: Mapping[str, Array] = field(default_factory=dict)
 
 
 class OwnLayer(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from converters.arrays.form import Layout, Shape
-from converters.arrays.planned import Output
+from converters.arrays.planned import Given, Output
 from converters.arrays.rows import Flattened
 from converters.layers.config import ORDER_KEYS, ORDERS, Setting
 from converters.layers.model import Part
@@ -315,6 +315,7 @@ class Use:
         if len(looked.arrays) != len(arrays):
             raise self.refuse(f"it has {len(looked.arrays)} arrays today, and {len(arrays)} in the file")
         found: dict[str, Values] = dict(zip(looked.arrays, arrays, strict=True))
+        found |= {path: Given(values=values) for path, values in looked.given.items()}
         class_name = str(looked.entry["class_name"])
         drawn = self._drawn(self.name, class_name, {}, found, looked=looked)
         drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))

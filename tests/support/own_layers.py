@@ -85,3 +85,15 @@ class Total(Words):
     def compute_mask(self, x, previous_mask=None):
         """Return nothing."""
         del x, previous_mask
+
+
+class Noisy(Shifted):
+    """A layer that draws random numbers in training, and so keeps the state of what draws them."""
+
+    def __init__(self, units, **more):
+        super().__init__(units, **more)
+        self.dropout = keras.layers.Dropout(0.5)
+
+    def call(self, x, training=False):
+        """Return what comes of it."""
+        return self.dropout(super().call(x), training=training)

@@ -58,6 +58,15 @@ def test_a_users_classes_and_functions_take_their_places(tmp_path):
     assert np.array_equal(np.asarray(again(x)), np.asarray(found(x)))
 
 
+def test_what_a_class_keeps_besides_is_as_it_is_when_it_is_made(tmp_path):
+    """The state of what draws random numbers, which no old file has; the new one is verified and opens."""
+    own = {**OWN, "Shifted": own_layers.Noisy}
+    found = zoo.upgrade(model(tmp_path / "old.h5"), custom_objects=own)
+    x = inputs(5, 4)
+    assert np.abs(np.asarray(found(x)) - wanted(x)).max() < 1e-5
+    assert np.any(np.asarray(found(x, training=True)) == 0)
+
+
 def test_what_is_not_named_is_refused_with_what_to_do(tmp_path):
     """By layer."""
     plan = plan_upgrade(model(tmp_path / "old.h5"))
