@@ -25,6 +25,7 @@ class Coming:
         shapes: The shape of each value that comes in, of a batch, in the old model's order of axes.
         masked: Whether steps of the first may be masked.
         arrays: The shapes of its arrays in the old file, in their order there.
+        stepwise: Whether it lies in a TimeDistributed, which asks it for the shape that it gives.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Coming:
     shapes: tuple[Sizes, ...]
     masked: bool
     arrays: tuple[Shape, ...]
+    stepwise: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

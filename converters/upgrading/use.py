@@ -294,19 +294,35 @@ class Use:
         Raises:
             Refused: If there can be none, or its arrays are not those that it has today.
         """
-        if self.timewise is not None:
-            raise self.refuse("it lies in a TimeDistributed, and is of somebody's own")
-        values = tuple(self.straight(value) for value in self.values)
+        values, outer = tuple(self.straight(value) for value in self.values), self.timewise
         masked = next((value.masked for value in values if value.masked), None)
-        if masked is not None and not masked.attached:
+        if masked is not None and not (masked.attached and outer is None):
             raise self.refuse("masked steps flow into it, which today's Keras does not know of")
+        looked, found = self._looked(own, values)
+        self.report.owned.setdefault(self.node.name, _told_of(looked))
+        if outer is not None:
+            values = tuple(outer.whole(value) for value in values)
+            found = {f"layer/{path}": array for path, array in found.items()}
+            settings = {"name": self.name, "dtype": "float32", "layer": dict(looked.entry)}
+            looked = replace(looked, entry=written("TimeDistributed", settings))
+        drawn = self._drawn(self.name, str(looked.entry["class_name"]), {}, found, looked=looked)
+        drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))
+        given = _given(drawn, looked.shapes)
+        if outer is not None:
+            steps = [replace(one, shape=(one.shape[0], outer.steps, *one.shape[1:])) for one in given]
+            return tuple(outer.once(replace(one, axes=straight(len(one.shape) - 1))) for one in steps)
+        return tuple(replace(value, masked=masked if looked.masked else None) for value in given)
+
+    def _looked(self, own: OwnLayer, values: Sequence[Value]) -> tuple[Looked, dict[str, Values]]:
+        """Return what a layer of somebody's own is today, and its arrays by their paths below its group."""
         arrays = self.store.as_they_are(self.node)
         coming = Coming(
-            name=self.name,
+            name=self.node.name.replace("/", "__"),
             settings=self.node.settings,
             shapes=tuple(value.shape for value in values),
-            masked=masked is not None,
+            masked=any(value.masked for value in values),
             arrays=tuple(array.shape for array in arrays),
+            stepwise=self.timewise is not None,
         )
         try:
             looked = own.look(coming)
@@ -315,14 +331,7 @@ class Use:
         if len(looked.arrays) != len(arrays):
             raise self.refuse(f"it has {len(looked.arrays)} arrays today, and {len(arrays)} in the file")
         found: dict[str, Values] = dict(zip(looked.arrays, arrays, strict=True))
-        found |= {path: Given(values=values) for path, values in looked.given.items()}
-        class_name = str(looked.entry["class_name"])
-        drawn = self._drawn(self.name, class_name, {}, found, looked=looked)
-        drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))
-        self.report.owned.setdefault(self.node.name, _told_of(looked))
-        return tuple(
-            replace(value, masked=masked if looked.masked else None) for value in _given(drawn, looked.shapes)
-        )
+        return looked, found | {path: Given(values=one) for path, one in looked.given.items()}
 
     def mask(self, masked: Masked) -> Value:
         """Draw what is true for each step that is not masked."""

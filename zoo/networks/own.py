@@ -108,6 +108,8 @@ def _looked(layer: keras.Layer, coming: Coming) -> Looked:
     inputs = [keras.Input(batch_shape=shape) for shape in coming.shapes]
     values = inputs if len(inputs) > 1 else inputs[0]
     model = _tried(lambda: keras.Model(inputs, layer(values)), "cannot be called with what comes in")
+    if coming.stepwise:
+        _tried(lambda: layer.compute_output_shape(coming.shapes[0]), "does not compute its output shape")
     weights = layer.trainable_weights + layer.non_trainable_weights
     shapes = [tuple(weight.shape) for weight in weights]
     if shapes != list(coming.arrays):
