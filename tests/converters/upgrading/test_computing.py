@@ -400,6 +400,24 @@ def test_a_lambda_that_is_more_than_its_code_is_refused(more, shape, why, tmp_pa
     assert refusal.why == (why or f"{wanted}; {HINT}")
 
 
+def test_a_sequential_with_an_operation_is_none_any_more(tmp_path):
+    """Today's Keras has layers alone in one; within another model, too."""
+    inner = chain(
+        coded(CODE["3.6"]["backwards"], "turn"), layer("Activation", "end", activation="relu"), shape=(4, 3)
+    )
+    inner["config"] = {"name": "inner", "layers": inner["config"]}
+    nodes = [[layer("InputLayer", "in", batch_input_shape=[None, 4, 3])], [inner, ["in"]]]
+    config = functional(nodes, ["in"], ["inner"])
+    config["config"]["output_layers"] = [["inner", 1, 0]]
+    inner_entry = config["config"]["layers"][1]
+    inner_entry["name"] = "inner"
+    x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    for place, whole in enumerate((inner, config)):
+        path = write_model(tmp_path / f"{place}.h5", whole)
+        result = np.asarray(opened(path, tmp_path / f"{place}.keras")(x))
+        assert np.array_equal(result, np.maximum(x[:, ::-1], 0))
+
+
 def test_maps_that_were_channels_first_are_seen_as_they_were(tmp_path):
     """By a layer that is used twice."""
     pad = layer("ZeroPadding2D", "pad", padding=[0, 0], data_format="channels_first")
