@@ -22,7 +22,7 @@ from converters.upgrading.computing.expressions import NotRecognisedError
 
 _LONGEST = 1 << 16
 _DEEPEST, _MOST = 12, 4096
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+=*\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +78,9 @@ def bytes_of(text: str) -> bytes:
     """
     if len(text) > 2 * _LONGEST:
         raise NotRecognisedError(f"its code has {len(text)} characters")
-    if _BASE64.fullmatch(text):
+    if _BASE64.fullmatch(joined := "".join(text.split())):
         try:
-            return base64.b64decode(text)
+            return base64.b64decode(joined)
         except binascii.Error as error:
             raise NotRecognisedError("its code is no base64") from error
     return text.encode("raw_unicode_escape")

@@ -138,6 +138,7 @@ LOAD, STORE, ADD, RETURN = (124, 0), (125, 0), (23, 0), (83, 0)
         (marshalled([LOAD, RETURN], b"<\x00\x00\x00\x00"), "its code is in no form that is known"),
         (marshalled([LOAD, RETURN], b")\x01l\xff\xff\xff\x7f"), "its code is in no form that is known"),
         ("A" * 200_000, "its code has 200000 characters"),
+        ("A" + " " * 100_000 + "!", "its code is in no form that is known"),
         ("", "its code is in no form that is known"),
         ("AAA", "its code is no base64"),
     ],
