@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,16 @@ def _scaled(values: Values, out: Values) -> None:
     np.multiply(values, HARD_SIGMOID_RATIO, out=out)
 
 
+def _widened(extra: float, values: Values, out: Values) -> None:
+    wide = values.astype("f8")
+    np.copyto(out, wide * (wide + 2 * extra), casting="same_kind")
+
+
+def _widened_root(extra: float, values: Values, out: Values) -> None:
+    wide = values.astype("f8")
+    np.copyto(out, wide + 2 * extra * np.sqrt(wide), casting="same_kind")
+
+
 SCALED = "times 1.2"
 # Element-wise arithmetic by name, of as many arrays as each takes; what undoes those that can be is below.
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
@@ -49,6 +60,18 @@ FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "sum": np.add,
     SCALED: _scaled,
 }
+WIDENED = "deviations to variances, wider by"
+WIDENED_ROOT = "variances wider, by their roots and"
+# The same, each with a number behind its name: a deviation d, or the variance d^2, becomes (d + e)^2 - e^2.
+_WITH_NUMBER: Mapping[str, Callable[..., object]] = {WIDENED: _widened, WIDENED_ROOT: _widened_root}
+
+
+def function_of(name: str) -> Callable[..., object]:
+    """Return arithmetic by its name, or by its name and a number."""
+    start, _, number = name.rpartition(" ")
+    return partial(_WITH_NUMBER[start], float(number)) if start in _WITH_NUMBER else FUNCTIONS[name]
+
+
 UNDONE_BY: Mapping[str, str] = {"square": "root", "root": "square"}
 
 
@@ -59,7 +82,7 @@ class Piece:
     Attributes:
         target: A view of the new array.
         source: A view of the old one, of the same shape.
-        function: The name in :data:`FUNCTIONS` of what happens to each value, or None: the bits are moved.
+        function: What happens to each value, by its name for :func:`function_of`; None: the bits are moved.
         others: More views of the same shape, for a function of several arrays.
     """
 
@@ -77,7 +100,7 @@ class Piece:
 
     def compute(self, out: Values) -> None:
         """Put what the function makes of the sources into an array of their shape."""
-        FUNCTIONS[str(self.function)](self.source, *self.others, out=out)
+        function_of(str(self.function))(self.source, *self.others, out=out)
 
     def onto(self, target: Values) -> Piece:
         """Return the same piece with another target."""

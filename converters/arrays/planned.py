@@ -278,6 +278,11 @@ class Output:
     shares: tuple[Share, ...]
     function: str | None = None
 
+    def computed(self, function: str) -> Output:
+        """Return the same array, of which every value goes through some arithmetic, by its name."""
+        shares = [replace(share, array=replace(share.array, function=function)) for share in self.shares]
+        return replace(self, shares=tuple(shares))
+
     @property
     def nbytes(self) -> int:
         """The bytes that its values take."""
@@ -389,3 +394,49 @@ class Enlarged:
             rest = target[(*(slice(n) for n in shape[:axis]), slice(size, None))]
             if rest.size:
                 yield Piece(target=rest, source=np.broadcast_to(nothing, rest.shape))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Given:
+    """An array of a new file that the old one has none for: its values are given.
+
+    Attributes:
+        values: They.
+    """
+
+    values: Values
+
+    @property
+    def target_shape(self) -> Shape:
+        """Its shape."""
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its type."""
+        return self.values.dtype
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """No path."""
+        return ()
+
+    @property
+    def source_shapes(self) -> tuple[Shape, ...]:
+        """No shape."""
+        return ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether values are only moved."""
+        return True
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that its values take."""
+        return self.values.nbytes
+
+    def pieces(self, sources: Mapping[str, Values], target: Values) -> Iterator[Piece]:
+        """Yield the one piece that makes the array."""
+        del sources
+        yield Piece(target=target, source=self.values)

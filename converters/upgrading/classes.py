@@ -15,11 +15,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from converters.arrays.moves import WIDENED, WIDENED_ROOT
+from converters.arrays.planned import Output
 from converters.layers.config import MAP_RANKS, Setting
 from converters.layers.names import kind_of_class
 from converters.layers.table import CUDNN, GATED
 from converters.limits import shown
-from converters.upgrading import compose
+from converters.upgrading import compose, products
+from converters.upgrading.computing.layer import computed
 from converters.upgrading.drawing import LAST, Value, channels_last, straight, written
 from converters.upgrading.kept import activity
 from converters.upgrading.settings import Argument, said_of, sizes
@@ -448,26 +451,49 @@ def _prelu(use: Use) -> Value:
     return use.draw("PReLU", settings, value, arrays=use.numbered(arrays, "alpha"), axes=value.axes)
 
 
+def _epsilon_outside(use: Use) -> bool:
+    """Return whether a version added epsilon to the deviation, not to the variance.
+
+    All up to 1.0.5 in call() of keras/layers/normalization.py; 1.0.6 and 1.0.7 on Theano, in
+    batch_normalization() of keras/backend/theano_backend.py.
+    """
+    version = use.origin.version
+    return version < (1, 0, 8) and (use.origin.theano or version < (1, 0, 6))
+
+
+def _widened(use: Use, arrays: Mapping[str, Output], epsilon: float) -> dict[str, Output]:
+    """Return arrays with variances v that give, with epsilon^2 added, the square of deviation and epsilon.
+
+    (d + e)^2 is d^2 + 2 d e, and e^2. Up to 1.0.6 the file holds deviations, from 1.0.7 on variances.
+    """
+    use.tell("its variances are recomputed, since epsilon was added to the deviation, not to the variance")
+    how = WIDENED if use.origin.version < (1, 0, 7) else WIDENED_ROOT
+    variance = arrays["moving_variance"].computed(f"{how} {epsilon!r}")
+    return {**arrays, "moving_variance": variance}
+
+
 def _batch_normalization(use: Use) -> Value:
-    mode, value = use.said["mode"], use.value
-    if use.origin.keras1 and use.origin.version <= (1, 0, 7):
-        raise use.refuse("Keras up to 1.0.7 adds epsilon outside of the root")
+    mode, value, epsilon = use.said["mode"], use.value, use.said["epsilon"]
     if mode not in (0, 1, 2):
         raise use.refuse(f"its mode is {shown(mode)}")
+    outside = _epsilon_outside(use)
     axis = use.said["axis"]
     if isinstance(axis, list) and len(axis) == 1:
         axis = axis[0]
     roles = [role for role, key in (("gamma", "scale"), ("beta", "center")) if use.said[key]]
     arrays = use.arrays()
-    named = use.numbered(arrays, *roles, "moving_mean", "moving_variance")
+    use.numbered(arrays, *roles, "moving_mean", "moving_variance")
     if mode == 1:
         return compose.normalized_by_sample(use, arrays)
     moved = moved_axis(use, value, axis)
     if mode == 2:
-        return compose.normalized_by_batch(use, arrays, moved)
+        return compose.normalized_by_batch(use, arrays, moved, outside=outside)
+    if outside:
+        arrays, epsilon = _widened(use, arrays, epsilon), epsilon**2
+    named = use.numbered(arrays, *roles, "moving_mean", "moving_variance")
     settings = {
         "axis": moved,
-        "epsilon": use.said["epsilon"],
+        "epsilon": epsilon,
         "center": use.said["center"],
         "scale": use.said["scale"],
         "momentum": use.node.settings.get("momentum", 0.99),
@@ -578,9 +604,31 @@ def _recurrent(class_name: str) -> Callable[[Use], Results]:
         arrays = use.numbered(use.arrays(scaled=gates_scaled(use)), *_recurrent_roles(use), place="cell/vars")
         rank = 2 if use.said["return_sequences"] else 1
         handed = _begun(use, states, STATES[class_name])
-        return use.draw_all(class_name, settings, value, arrays=arrays, axes=straight(rank), handed=handed)
+        repeats = _repeats_state(use, use.said)
+        if repeats and use.said["stateful"]:
+            raise use.refuse("it is stateful, and masked steps flow into it, of which the first may be some")
+        more = {"return_state": True} if repeats and states else {}
+        results = use.draw_all(
+            class_name, settings | more, value, arrays=arrays, axes=straight(rank), handed=handed
+        )
+        if not repeats or not states:
+            return results
+        given = results if use.said["return_state"] else results[:1]
+        if not use.said["return_sequences"]:
+            return (results[1], *given[1:])
+        return (compose.with_first_state(use, results[0], states[0]), *given[1:])
 
     return draw
+
+
+def _repeats_state(use: Use, said: Mapping[str, Setting]) -> bool:
+    """Return whether masked steps give a layer's state, and not the step before.
+
+    That is the same but for the first steps: rnn() in keras/backend/tensorflow_backend.py, Keras 1.1 to 2.3,
+    gives the state there that the layer begins with, and zeros if its steps are drawn one by one.
+    """
+    older = not (use.origin.tf_keras or use.origin.theano)
+    return older and use.values[0].masked is not None and not said["unroll"]
 
 
 def sequence(use: Use) -> tuple[Value, ...]:
@@ -597,18 +645,13 @@ def _begun(
     """Return the states that a layer begins with as they are handed to it: as many as it keeps, or none.
 
     Raises:
-        Refused: If there are more or fewer, or the steps before the first that is not masked would be
-            others: rnn() in keras/backend/tensorflow_backend.py of Keras 2 gives the state there, today's
-            Keras zeros.
+        Refused: If there are more or fewer.
     """
     if not states:
         return {}
     if len(states) != count or any(state.rank != rank for state in states):
         ranks = ", ".join(str(state.rank) for state in states)
         raise use.refuse(f"it keeps {count} states, and is handed {len(states)} (axes: {ranks})")
-    begins = use.values[0].masked is not None and not (use.origin.tf_keras or use.origin.theano)
-    if begins and (use.node.inner or use.node).settings.get("return_sequences"):
-        raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
     return {"initial_state": tuple(states)}
 
 
@@ -622,6 +665,8 @@ def _bidirectional(use: Use) -> Results:
     below = replace(use, node=inner, said=said)
     value, *states = sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
+    if states and _repeats_state(use, below.said):
+        raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
     settings, scaled = _recurrent_settings(below), gates_scaled(below)
     arrays: dict[str, Any] = {}
     if len(use.parts()) != 2:
@@ -681,26 +726,33 @@ def _time_distributed(use: Use) -> Value:
 
 def _merged(class_name: str) -> Callable[[Use], Value]:
     def draw(use: Use) -> Value:
-        if any(value.masked for value in use.values):
-            raise use.refuse("masked steps flow into it, whose masks older versions joined otherwise")
         if len(use.values) < 2:
             raise use.refuse("a single value feeds it")
         if len({value.rank for value in use.values}) > 1:
             raise use.refuse("what it joins has different numbers of axes")
-        values = use.aligned()
-        return use.draw(class_name, {}, *values, axes=values[0].axes)
+        return _joined(use, class_name, {}, use.aligned())
 
     return draw
 
 
+def _joined(use: Use, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> Value:
+    """Draw what joins several values, with the mask that older versions gave it."""
+    masked = use.joined_mask()
+    if masked is not None and class_name in compose.WITHOUT_MASK:
+        class_name, masked = compose.WITHOUT_MASK[class_name], replace(masked, attached=False)
+    plain = [replace(value, masked=None) for value in values]
+    result = use.draw(class_name, settings, *plain, axes=values[0].axes)
+    return replace(result, masked=masked)
+
+
 def _concatenated(use: Use) -> Value:
-    if any(value.masked for value in use.values):
-        raise use.refuse("masked steps flow into it, whose masks older versions joined otherwise")
     if len(use.values) < 2 or len({value.rank for value in use.values}) > 1:
         raise use.refuse("what it joins has different numbers of axes")
     values = use.aligned()
     axis = moved_axis(use, values[0], use.said["axis"])
-    return use.draw("Concatenate", {"axis": axis}, *values, axes=values[0].axes)
+    if any(value.masked for value in values) and (values[0].rank != 2 or axis == 1):
+        raise use.refuse("masked steps flow into it, and it joins them along another axis than the last")
+    return _joined(use, "Concatenate", {"axis": axis}, values)
 
 
 _MODES: Mapping[str, Callable[[Use], Value]] = {
@@ -709,6 +761,8 @@ _MODES: Mapping[str, Callable[[Use], Value]] = {
     "ave": _merged("Average"),
     "max": _merged("Maximum"),
     "concat": _concatenated,
+    "dot": products.merged,
+    "cos": products.cosine,
 }
 
 
@@ -717,12 +771,6 @@ def _merge(use: Use) -> Value:
     if not isinstance(mode, str) or mode not in _MODES or use.said["mode_type"] not in (None, "raw"):
         raise use.refuse(f"its mode {shown(mode)} is not one of {', '.join(_MODES)}")
     return _MODES[mode](use)
-
-
-def _lambda(use: Use) -> Value:
-    raise use.refuse(
-        "it holds code, which is never run; draw the model without it, or with layers in its place"
-    )
 
 
 def _model(use: Use) -> Results:
@@ -1011,7 +1059,7 @@ UPGRADES: Mapping[str, Upgrade] = {
             "mode": arg("mode"),
             "mode_type": arg("mode_type", default=None),
             "axis": arg("concat_axis", default=-1),
-            "dot_axes": arg("dot_axes", default=None),
+            "axes": arg("dot_axes", default=-1),
             "output_shape": arg("output_shape", default=None),
             "output_shape_type": arg("output_shape_type", default=None),
             "output_mask": arg("output_mask", default=None),
@@ -1026,6 +1074,10 @@ UPGRADES: Mapping[str, Upgrade] = {
         name: Upgrade(draw=_merged(name))
         for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
     },
+    "Dot": Upgrade(
+        draw=products.dotted,
+        arguments={"axes": arg("axes"), "normalize": arg("normalize", default=False)},
+    ),
     "Concatenate": Upgrade(draw=_concatenated, arguments={"axis": arg("axis", default=-1)}),
     "Scale": Upgrade(draw=_published(_scale), arguments={"axis": arg("axis", default=-1)}),
     "PoolHelper": Upgrade(draw=_published(_pool_helper)),
@@ -1033,7 +1085,7 @@ UPGRADES: Mapping[str, Upgrade] = {
         draw=_published(compose.local_response),
         arguments={name: arg(name) for name in ("alpha", "k", "beta", "n")},
     ),
-    "Lambda": Upgrade(draw=_lambda, arguments=_CODE),
+    "Lambda": Upgrade(draw=computed, arguments=_CODE),
     "Model": Upgrade(draw=_model),
 }
 """What becomes of each class, under every name that a version gave it."""

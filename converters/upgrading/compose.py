@@ -250,8 +250,38 @@ def both_ways(
     return (*(replace(way, masked=masked) for way in ways), *first, *second)
 
 
-# The layer that multiplies takes what is masked for ones.
-_JOINING = {"concat": "Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
+def with_first_state(use: Use, steps: Value, state: Value) -> Value:
+    """Draw steps of which those before the first that is not masked give the state that the layer began with.
+
+    Today's are zeros there. They are those up to which none is counted that is not masked: 1 - count is 1
+    there, and not above 0 from then on. So: steps + relu(1 - count) state.
+    """
+    if use.timewise is not None or steps.masked is None:
+        raise use.refuse("it lies in a TimeDistributed")
+    use.tell("steps before the first that is not masked give the state that it begins with, not zeros")
+    mask = use.mask(steps.masked)
+    if use.said["go_backwards"]:
+        mask = use.draw("Flip", {"axis": 1}, mask, suffix="_mask_turned")
+    number = use.draw("ops.Cast", {"dtype": "float32"}, mask, suffix="_mask_number", shape=mask.shape)
+    count = use.draw("ops.Cumsum", {"axis": 1}, number, suffix="_mask_count", shape=mask.shape)
+    left = use.draw("Rescaling", {"scale": -1.0, "offset": 1.0}, count, suffix="_mask_left")
+    first = use.draw("Activation", {"activation": "relu"}, left, suffix="_first")
+    column = use.draw("Reshape", {"target_shape": [-1, 1]}, first, suffix="_first_column", axes=(0, 1))
+    row = use.draw("Reshape", {"target_shape": [1, state.shape[1]]}, state, suffix="_state_row", axes=(0, 1))
+    share = use.draw("ops.Multiply", {}, column, row, suffix="_first_state")
+    plain = replace(steps, masked=None)
+    result = use.draw("ops.Add", {}, plain, share, suffix="_steps", axes=steps.axes)
+    return replace(result, masked=replace(steps.masked, attached=False))
+
+
+_JOINING = {"concat": "ops.Concatenate", "sum": "Add", "mul": "ops.Multiply", "ave": "Average"}
+"""What joins two ways; the layers that join do something with masks, see :data:`WITHOUT_MASK`."""
+WITHOUT_MASK = {"Multiply": "ops.Multiply", "Concatenate": "ops.Concatenate"}
+"""Operations that stand for layers where steps are masked.
+
+The layer that multiplies takes what is masked for ones; the one that puts values side by side does the same
+with their masks, by an operation in the graph whose name may be that of a layer.
+"""
 
 
 # Pooling
@@ -368,16 +398,24 @@ def einsum(
 def normalized_by_sample(use: Use, arrays: Mapping[str, Output]) -> Value:
     """Draw mode 1 of a BatchNormalization: (x - m) / (sqrt(v + e) + e), m and v along the last axis.
 
-    Today's LayerNormalization adds e once, so this takes operations.
+    Up to Keras 1.0.4 it was (x - m) / (sqrt(v) + e), in call() of keras/layers/normalization.py. Today's
+    LayerNormalization adds e once, so this takes operations.
     """
-    use.tell(
-        "(x - mean) / (sqrt(variance + epsilon) + epsilon), of operations, without its running statistics"
-    )
-    return _normalized(use, use.straight(use.value), arrays, along=-1, twice=True)
+    inside = use.origin.version >= (1, 0, 5)
+    use.tell(f"{_told(inside=inside, outside=True)}, of operations, without its running statistics")
+    return _normalized(use, use.straight(use.value), arrays, along=-1, inside=inside, outside=True)
 
 
-def normalized_by_batch(use: Use, arrays: Mapping[str, Output], axis: int) -> Value:
+def _told(*, inside: bool, outside: bool) -> str:
+    root = f"sqrt(variance{' + epsilon' if inside else ''})"
+    return f"(x - mean) / {f'({root} + epsilon)' if outside else root}"
+
+
+def normalized_by_batch(use: Use, arrays: Mapping[str, Output], axis: int, *, outside: bool) -> Value:
     """Draw mode 2 of a BatchNormalization: (x - m) / sqrt(v + e), m and v of the batch at hand.
+
+    Where e was added to the deviation it was so besides, up to Keras 1.0.6: normalize_batch_in_training() in
+    keras/backend/theano_backend.py.
 
     A BatchNormalization that is called as in training would do, but a model that is asked for predictions
     calls all its layers as in inference, whatever was said of one call: operation_fn() in
@@ -387,16 +425,24 @@ def normalized_by_batch(use: Use, arrays: Mapping[str, Output], axis: int) -> Va
         use: The layer's use.
         arrays: Its arrays.
         axis: The axis of the drawn value, counted with the batch, that each parameter belongs to.
+        outside: Whether epsilon is added to the deviation.
     """
-    use.tell("(x - mean) / sqrt(variance + epsilon) of the batch at hand, of operations")
+    inside = not outside or use.origin.version < (1, 0, 7)
+    use.tell(f"{_told(inside=inside, outside=outside)} of the batch at hand, of operations")
     axis %= use.value.rank + 1
     axes = list(use.value.axes)
     value = use.turned(use.value, (*axes[: axis - 1], *axes[axis:], axes[axis - 1]))
-    return _normalized(use, value, arrays, along=list(range(value.rank)), twice=False)
+    return _normalized(use, value, arrays, along=list(range(value.rank)), inside=inside, outside=outside)
 
 
 def _normalized(
-    use: Use, value: Value, arrays: Mapping[str, Output], *, along: int | list[int], twice: bool
+    use: Use,
+    value: Value,
+    arrays: Mapping[str, Output],
+    *,
+    along: int | list[int],
+    inside: bool,
+    outside: bool,
 ) -> Value:
     """Draw a normalisation with the statistics along some axes, and a factor and a summand along the last.
 
@@ -415,10 +461,10 @@ def _normalized(
     centred = use.draw("ops.Subtract", {}, value, mean, suffix="_centred")
     square = use.draw("Multiply", {}, centred, centred, suffix="_square")
     variance = use.draw("Mean", means, square, suffix="_variance", axes=value.axes)
-    deviation = use.draw(
-        "Sqrt", {}, use.draw("Rescaling", more, variance, suffix="_positive"), suffix="_root"
-    )
-    if twice:
+    if inside:
+        variance = use.draw("Rescaling", more, variance, suffix="_positive")
+    deviation = use.draw("Sqrt", {}, variance, suffix="_root")
+    if outside:
         deviation = use.draw("Rescaling", more, deviation, suffix="_deviation")
     quotient = use.draw("Divide", {}, centred, deviation, suffix="_quotient", axes=value.axes)
     places, shape = _places(value), _known_or_open(use, value)

@@ -73,16 +73,15 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:
-    """What tells which steps of a sequence are masked.
+    """What tells which steps of a sequence are masked: those that one of several values tells.
 
     Attributes:
-        value: The words, or the vectors, that tell it: as they came into an Embedding or a Masking.
-        by: The number that all of a masked step is.
+        tellers: The words, or the vectors, that tell it, as they came into an Embedding or a Masking, each
+            with the number that all of a masked step is.
         attached: Whether today's Keras knows it of the value; else it has to be handed on with it.
     """
 
-    value: Value
-    by: float
+    tellers: tuple[tuple[Value, float], ...]
     attached: bool = True
 
 
@@ -145,6 +144,11 @@ class Drawn:
     entry: Mapping[str, Any] | None = None
     shapes: tuple[Sizes, ...] = ()
     origin: str = ""
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is no layer: it has no group of its own, and no Sequential holds it."""
+        return self.entry is None and self.class_name in TODAY and bool(TODAY[self.class_name].registered)
 
     @property
     def stem(self) -> str:
@@ -213,14 +217,8 @@ class Drawing:
         before: str | None = None
         for name, drawn in self.layers.items():
             (call, *more) = drawn.calls
-            sources = [value.layer for value in call.values]
-            if (
-                more
-                or call.said
-                or call.handed
-                or call.listed
-                or sources != ([] if before is None else [before])
-            ):
+            told = more or call.said or call.handed or call.listed or drawn.is_operation
+            if told or [value.layer for value in call.values] != ([] if before is None else [before]):
                 return False
             before = name
         return before == self.outputs[0].layer
@@ -431,7 +429,7 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
     """
     numbers: Counter[str] = Counter()
     for drawn in paced(drawing.in_order()):
-        if drawn.entry is None and drawn.class_name in TODAY and TODAY[drawn.class_name].registered:
+        if drawn.is_operation:
             continue
         inside, stem = drawn.inside, drawn.stem
         own = f"{group}/{stem}" + (f"_{numbers[stem]}" if numbers[stem] else "")

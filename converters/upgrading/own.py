@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from converters.arrays.form import Shape
+from converters.arrays.moves import Values as Array
 from converters.upgrading.today import Settings, Sizes
 
 
@@ -24,6 +25,7 @@ class Coming:
         shapes: The shape of each value that comes in, of a batch, in the old model's order of axes.
         masked: Whether steps of the first may be masked.
         arrays: The shapes of its arrays in the old file, in their order there.
+        stepwise: Whether it lies in a TimeDistributed, which asks it for the shape that it gives.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Coming:
     shapes: tuple[Sizes, ...]
     masked: bool
     arrays: tuple[Shape, ...]
+    stepwise: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +46,14 @@ class Looked:
         shapes: The shape of each value that it gives.
         arrays: Where its arrays lie below its group, in the order in which Keras 2 kept them.
         masked: Whether steps of what it gives are masked as those that come in.
+        given: What it keeps besides, by its place there: the state of what draws random numbers.
     """
 
     entry: Mapping[str, Any]
     shapes: tuple[Sizes, ...]
     arrays: tuple[str, ...]
     masked: bool = False
+    given: Mapping[str, Array] = field(default_factory=dict)
 
 
 class OwnLayer(Protocol):

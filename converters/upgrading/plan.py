@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.boundary import guarded
-from converters.errors import ConversionError, Doubt
+from converters.errors import ArgumentError, ConversionError, Doubt
 from converters.formats.description import Description
 from converters.layers.config import Config
 from converters.limits import clipped, first_repeated
@@ -135,7 +135,23 @@ def make_upgrade(
         )
         if origin.version >= (3,):
             raise ConversionError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
-        return _drawn(path, config, origin, asked or Asked())
+        upgrade = _drawn(path, config, origin, asked or Asked())
+    _check_asked(upgrade, asked or Asked())
+    return upgrade
+
+
+def _check_asked(upgrade: Upgrade, asked: Asked) -> None:
+    """Raise if the user says what a layer computes that is none.
+
+    Raises:
+        ArgumentError: With its name, and those of the layers that hold code.
+    """
+    known = [layer.name for layer in upgrade.layers if layer.class_name == "Lambda"]
+    known += [refusal.layer for refusal in upgrade.refusals]
+    unknown = [name for name in asked.lambdas if name not in known]
+    if unknown and upgrade.drawing is not None:
+        has = f"it has {', '.join(map(clipped, known))}" if known else "it has none"
+        raise ArgumentError(f"{upgrade.path}: no Lambda layer is called {clipped(unknown[0])}; {has}")
 
 
 def _said(config: Config | Mapping[str, Any]) -> tuple[tuple[int, ...], str | None]:

@@ -243,14 +243,33 @@ def _padded(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     )
 
 
-def _meant(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
-    said, shape = config["axis"], shapes[0]
-    along = {axis % len(shape) for axis in (said if isinstance(said, list) else [said])}
-    return tuple(1 if axis in along else size for axis, size in enumerate(shape))
+def _reduced(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    """Return the shape of what is summed, or the like, along axes."""
+    axis, shape = config["axis"], shapes[0]
+    along = {one % len(shape) for one in (axis if isinstance(axis, list) else [axis])}
+    kept = bool(config["keepdims"])
+    return tuple(
+        1 if place in along else size for place, size in enumerate(shape) if kept or place not in along
+    )
 
 
-def _dropped(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
-    return shapes[0][:-1]
+def _dotted(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    left, right = (
+        tuple(size for place, size in enumerate(shape) if place != axis)
+        for shape, axis in zip(shapes, config["axes"], strict=True)
+    )
+    rest = (*left, *right[1:])
+    return rest if len(rest) > 1 else (*rest, 1)
+
+
+def _expanded(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    place = config["axis"]
+    return (*shapes[0][:place], 1, *shapes[0][place:])
+
+
+def _squeezed(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
+    place = config["axis"]
+    return (*shapes[0][:place], *shapes[0][place + 1 :])
 
 
 def _operation(shape: _Shape, name: str, module: str = "numpy") -> Today:
@@ -314,6 +333,7 @@ TODAY: Mapping[str, Today] = {
     **_all(_repeated, "RepeatVector"),
     **_all(_merged, "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"),
     **_all(_concatenated, "Concatenate"),
+    **_all(_dotted, "Dot"),
     **_all(_same, "BatchNormalization", "Activation", "Dropout", "Masking", passes_mask=True),
     **_all(_same, "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", passes_mask=True),
     **_all(
@@ -322,20 +342,24 @@ TODAY: Mapping[str, Today] = {
     **_all(_same, "LeakyReLU", "ELU", "ReLU", "PReLU", "Softmax", passes_mask=True),
     **_all(_same, "Rescaling", passes_mask=True),
     "NotEqual": _operation(_same, "NotEqual"),
-    "Any": _operation(_dropped, "Any"),
+    "Any": _operation(_reduced, "Any"),
     "Flip": _operation(_same, "Flip"),
     "Pad": _operation(_padded, "Pad"),
-    "Mean": _operation(_meant, "Mean"),
+    **{name: _operation(_reduced, name) for name in ("Sum", "Mean", "Max", "Min", "Prod")},
+    **{name: _operation(_same, name) for name in ("Absolute", "Sign", "Reciprocal", "Power")},
+    "ExpandDims": _operation(_expanded, "ExpandDims"),
+    **{name: _operation(_squeezed, name) for name in ("Squeeze", "Take")},
     "Sqrt": _operation(_same, "Sqrt"),
     "Log": _operation(_same, "Log"),
-    "Divide": _operation(_same, "Divide"),
+    "Divide": _operation(_merged, "Divide"),
     **{
         f"ops.{name}": _operation(_same, name, module)
         for module, names in OPERATIONS.items()
         for name in names
     },
-    "ops.Multiply": _operation(_merged, "Multiply"),
-    "ops.Subtract": _operation(_merged, "Subtract"),
+    **{f"ops.{name}": _operation(_merged, name) for name in ("Add", "Subtract", "Multiply")},
+    **{f"ops.{name}": _operation(_merged, name) for name in ("Maximum", "Minimum")},
+    "ops.Concatenate": _operation(_concatenated, "Concatenate"),
 }
 """The classes that are drawn; the last are operations, which a configuration names by a private module.
 

@@ -12,8 +12,10 @@ from converters.errors import ArgumentError, FileFormatError, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
 from converters.hdf5.reader import open_regular
-from converters.limits import Limits, too_many
+from converters.limits import Limits, clipped, too_many
 from converters.upgrading.carrying_out import carry_out
+from converters.upgrading.computing.expressions import NotRecognisedError
+from converters.upgrading.computing.layer import EXPRESSIONS, check_said
 from converters.upgrading.own import Asked, OwnFunction, OwnLayer
 from converters.upgrading.plan import Upgrade, make_upgrade
 from converters.upgrading.texts import modern_text
@@ -58,6 +60,7 @@ def plan_upgrade(
     keras_version: str | None = None,
     backend: str | None = None,
     custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
+    lambdas: Mapping[str, str] | None = None,
 ) -> Upgrade:
     """Work out how a whole model of Keras 1 or 2 becomes one of today's, without writing a file.
 
@@ -72,6 +75,8 @@ def plan_upgrade(
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
         custom: Classes and functions of the user's own, by their names in the old model, or what takes a
             layer's place, by that layer's name.
+        lambdas: What ``Lambda`` layers compute, by their names: an expression of ``x``, what comes in, such
+            as ``"K.abs(x[0] - x[1])"``, or the name of one, ``"abs_difference"``.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -98,7 +103,7 @@ def plan_upgrade(
     told = None if text is None else Told(modern_text(text, path), str(path))
     holder = path if weights is None else Path(weights)
     description = describe(holder, keras_version=keras_version, config=told)
-    asked = Asked(own=dict(custom or {}))
+    asked = Asked(own=dict(custom or {}), lambdas=_expressions(lambdas or {}))
     return make_upgrade(path, description, turned=data_format is not None, said=backend, asked=asked)
 
 
@@ -111,6 +116,7 @@ def upgrade_file(
     keras_version: str | None = None,
     backend: str | None = None,
     custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
+    lambdas: Mapping[str, str] | None = None,
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -125,6 +131,7 @@ def upgrade_file(
         keras_version: The version of Keras that wrote the model, where no file says it.
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
         custom: See :func:`plan_upgrade`.
+        lambdas: See :func:`plan_upgrade`.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare its arrays with the old ones; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -152,12 +159,23 @@ def upgrade_file(
         keras_version=keras_version,
         backend=backend,
         custom=custom,
+        lambdas=lambdas,
     )
     upgrade.check()
     warn_of(upgrade.path, upgrade.notes, stacklevel=2)
     new = Path(target) if target is not None else default_target(upgrade.path)
     proof = carry_out(upgrade, new, force=force, verify=verify, progress=progress)
     return Upgraded(source=upgrade.path, target=new, upgrade=upgrade, proof=proof)
+
+
+def _expressions(lambdas: Mapping[str, str]) -> dict[str, str]:
+    for name, text in lambdas.items():
+        try:
+            check_said(text)
+        except NotRecognisedError as error:
+            why = f"lambdas: {clipped(name)}: {clipped(text)} is no expression: {error}"
+            raise ArgumentError(f"{why}; say one of x, or one of {', '.join(EXPRESSIONS)}") from error
+    return dict(lambdas)
 
 
 def default_target(source: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from converters.arrays.form import Layout, Shape
-from converters.arrays.planned import Output
+from converters.arrays.planned import Given, Output
 from converters.arrays.rows import Flattened
 from converters.layers.config import ORDER_KEYS, ORDERS, Setting
 from converters.layers.model import Part
@@ -36,7 +36,9 @@ STEPWISE = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional")
 """What goes through sequences step by step."""
 # What takes a mask and does with it what older versions did, and what masks are made with.
 _TAKES_MASK = frozenset((*STEPWISE, "Embedding"))
-_TELL_MASK = ("NotEqual", "Any")
+# What leaves masked steps out of what it gives, as older versions did.
+_LEAVE_OUT = ("GlobalAveragePooling1D",)
+_TELL_MASK = ("NotEqual", "Any", "ops.LogicalAnd")
 ACTIVATIONS = frozenset(
     [
         "linear",
@@ -281,7 +283,7 @@ class Use:
         Of a layer that takes states, too, it looks for none of the sequence: Layer.__call__ in
         keras/src/layers/layer.py.
         """
-        masked = values[0].masked if values and class_name in STEPWISE else None
+        masked = values[0].masked if values and class_name in (*STEPWISE, *_LEAVE_OUT) else None
         if masked is None or (masked.attached and not handed):
             return handed
         return {**handed, "mask": self.mask(masked)}
@@ -292,19 +294,35 @@ class Use:
         Raises:
             Refused: If there can be none, or its arrays are not those that it has today.
         """
-        if self.timewise is not None:
-            raise self.refuse("it lies in a TimeDistributed, and is of somebody's own")
-        values = tuple(self.straight(value) for value in self.values)
+        values, outer = tuple(self.straight(value) for value in self.values), self.timewise
         masked = next((value.masked for value in values if value.masked), None)
-        if masked is not None and not masked.attached:
+        if masked is not None and not (masked.attached and outer is None):
             raise self.refuse("masked steps flow into it, which today's Keras does not know of")
+        looked, found = self._looked(own, values)
+        self.report.owned.setdefault(self.node.name, _told_of(looked))
+        if outer is not None:
+            values = tuple(outer.whole(value) for value in values)
+            found = {f"layer/{path}": array for path, array in found.items()}
+            settings = {"name": self.name, "dtype": "float32", "layer": dict(looked.entry)}
+            looked = replace(looked, entry=written("TimeDistributed", settings))
+        drawn = self._drawn(self.name, str(looked.entry["class_name"]), {}, found, looked=looked)
+        drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))
+        given = _given(drawn, looked.shapes)
+        if outer is not None:
+            steps = [replace(one, shape=(one.shape[0], outer.steps, *one.shape[1:])) for one in given]
+            return tuple(outer.once(replace(one, axes=straight(len(one.shape) - 1))) for one in steps)
+        return tuple(replace(value, masked=masked if looked.masked else None) for value in given)
+
+    def _looked(self, own: OwnLayer, values: Sequence[Value]) -> tuple[Looked, dict[str, Values]]:
+        """Return what a layer of somebody's own is today, and its arrays by their paths below its group."""
         arrays = self.store.as_they_are(self.node)
         coming = Coming(
-            name=self.name,
+            name=self.node.name.replace("/", "__"),
             settings=self.node.settings,
             shapes=tuple(value.shape for value in values),
-            masked=masked is not None,
+            masked=any(value.masked for value in values),
             arrays=tuple(array.shape for array in arrays),
+            stepwise=self.timewise is not None,
         )
         try:
             looked = own.look(coming)
@@ -313,22 +331,38 @@ class Use:
         if len(looked.arrays) != len(arrays):
             raise self.refuse(f"it has {len(looked.arrays)} arrays today, and {len(arrays)} in the file")
         found: dict[str, Values] = dict(zip(looked.arrays, arrays, strict=True))
-        class_name = str(looked.entry["class_name"])
-        drawn = self._drawn(self.name, class_name, {}, found, looked=looked)
-        drawn.calls.append(Call(values=values, listed=len(values) > 1, said={}))
-        self.report.owned.setdefault(self.node.name, _told_of(looked))
-        return tuple(
-            replace(value, masked=masked if looked.masked else None) for value in _given(drawn, looked.shapes)
-        )
+        return looked, found | {path: Given(values=one) for path, one in looked.given.items()}
 
     def mask(self, masked: Masked) -> Value:
         """Draw what is true for each step that is not masked."""
-        value = masked.value
-        differs = self.draw("NotEqual", {}, value, suffix="_told", call={"x2": masked.by})
+        first, *others = (
+            self._told(value, by, f"_{place}" if place else "")
+            for place, (value, by) in enumerate(masked.tellers)
+        )
+        for place, other in enumerate(others):
+            shape = first.shape
+            first = self.draw("ops.LogicalAnd", {}, first, other, suffix=f"_both_{place}", shape=shape)
+        return first
+
+    def _told(self, value: Value, by: float, suffix: str) -> Value:
+        differs = self.draw("NotEqual", {}, value, suffix=f"_told{suffix}", call={"x2": by})
         if value.rank < 2:
             return differs
         along = {"axis": -1, "keepdims": False}
-        return self.draw("Any", along, differs, suffix="_mask", axes=straight(1))
+        return self.draw("Any", along, differs, suffix=f"_mask{suffix}", axes=straight(1))
+
+    def joined_mask(self) -> Masked | None:
+        """Return what tells the masked steps of what several values are joined to.
+
+        A step is masked if it is in one of them: compute_mask() in keras/layers/merge.py, Keras 2.2.4.
+        Today's Keras masks what is so in all, and nothing if one has no mask at all.
+        """
+        found = [value.masked for value in self.values if value.masked]
+        if not found:
+            return None
+        tellers = tuple(dict.fromkeys(teller for masked in found for teller in masked.tellers))
+        same = len(found) == len(self.values) and all(masked.tellers == tellers for masked in found)
+        return Masked(tellers=tellers, attached=same and all(masked.attached for masked in found))
 
     def kept(self, class_name: str, arrays: Mapping[str, Values]) -> dict[str, Any]:
         """Return the settings of a layer that work on its arrays in training alone and are carried over."""
@@ -424,9 +458,11 @@ class Use:
             Refused: If it gets some, and would not do with them what the old layer did.
         """
         if class_name == "Masking" or settings.get("mask_zero"):
-            return Masked(value=values[0], by=settings.get("mask_value", 0))
+            return Masked(tellers=((values[0], settings.get("mask_value", 0)),))
         found = next((value.masked for value in values if value.masked), None)
         if found is None or class_name in _TELL_MASK:
+            return None
+        if class_name in _LEAVE_OUT and self.timewise is None:
             return None
         if class_name in STEPWISE:
             return found if _steps_of(class_name, settings)["return_sequences"] else None
@@ -559,7 +595,12 @@ def _is_operation(class_name: str) -> bool:
 
 
 def _takes_apart(class_name: str) -> bool:
-    return _is_operation(class_name) or (class_name in TODAY and TODAY[class_name].apart)
+    """Return whether several values are handed to a layer each by itself, and not in a list."""
+    own = _is_operation(class_name) and class_name not in _TAKE_LIST
+    return own or (class_name in TODAY and TODAY[class_name].apart)
+
+
+_TAKE_LIST = ("ops.Concatenate",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,10 @@ class Power(keras.Layer):
         """Make the array."""
         self.scale = self.add_weight(shape=(shape[-1],), name="scale")
 
+    def compute_output_shape(self, shape):
+        """Return the shape that comes in."""
+        return shape
+
     def call(self, x):
         """Return what comes of it."""
         return x**self.power * self.scale
@@ -44,6 +48,10 @@ class Shifted(keras.Layer):
         """Make the arrays."""
         self.offset = self.add_weight(shape=(shape[-1],), name="offset")
         self.dense.build(shape)
+
+    def compute_output_shape(self, shape):
+        """Return what the layer in it gives."""
+        return self.dense.compute_output_shape(shape)
 
     def call(self, x):
         """Return what comes of it."""
@@ -85,3 +93,15 @@ class Total(Words):
     def compute_mask(self, x, previous_mask=None):
         """Return nothing."""
         del x, previous_mask
+
+
+class Noisy(Shifted):
+    """A layer that draws random numbers in training, and so keeps the state of what draws them."""
+
+    def __init__(self, units, **more):
+        super().__init__(units, **more)
+        self.dropout = keras.layers.Dropout(0.5)
+
+    def call(self, x, training=False):
+        """Return what comes of it."""
+        return self.dropout(super().call(x), training=training)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from tf_keras import Model, layers
+import tensorflow as tf
+from tf_keras import Model, backend, layers
 
 from converters import upgrade_file
 
@@ -127,6 +128,80 @@ def unrolled():
     ]
 
 
+def products():
+    """Return a model of products, with lengths and without."""
+    first, second, third = layers.Input((5, 4)), layers.Input((3, 4)), layers.Input((4,))
+    ends = [
+        layers.Dot(axes, normalize=normalize)(pair)
+        for axes, pair in (
+            (2, [first, second]),
+            ((2, 1), [first, third]),
+            (1, [third, third]),
+            (-1, [first, first]),
+        )
+        for normalize in (False, True)
+    ]
+    return Model([first, second, third], ends), [values(5, 4), values(3, 4), values(4)]
+
+
+def averaged():
+    """Return a model that leaves masked steps out of a mean."""
+    source = layers.Input((6,))
+    coming = layers.Embedding(WORDS, 4, mask_zero=True)(source)
+    return Model(source, layers.Dense(2)(layers.GlobalAveragePooling1D()(coming))), [words(6)]
+
+
+def masks_joined():
+    """Return a model that joins sequences of which some steps are masked, and some sequences have no mask."""
+    first, second = layers.Input((6,)), layers.Input((6,))
+    masked = [layers.Embedding(WORDS, 4, mask_zero=True)(source) for source in (first, second)]
+    plain = layers.Embedding(WORDS, 4)(second)
+    ends = []
+    for join in (layers.Add, layers.Multiply, layers.Maximum, layers.Average, layers.Concatenate):
+        for pair in (masked, [masked[0], plain], [masked[0], masked[0]]):
+            coming = layers.Dense(3, activation="tanh")(join()(pair))
+            steps = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(coming)
+            ends.append(layers.GRU(2)(steps))
+    return Model([first, second], ends), [words(6), words(6)]
+
+
+def euclidean(pair):
+    """Return how far apart two vectors are, as the examples of Keras have it."""
+    a, b = pair
+    squares = backend.sum(backend.square(a - b), axis=1, keepdims=True)
+    return backend.sqrt(backend.maximum(squares, backend.epsilon()))
+
+
+def computed():
+    """Return a model of Lambda layers."""
+    first, second, sequence = layers.Input((4,)), layers.Input((4,)), layers.Input((None, 3))
+    scale = 3.0
+    pair = [
+        layers.Lambda(lambda x: backend.abs(x[0] - x[1])),
+        layers.Lambda(euclidean, output_shape=(1,)),
+        layers.Lambda(lambda x: backend.stack(x, axis=1)),
+        layers.Lambda(lambda x: tf.concat(x, 1)),
+    ]
+    single = [
+        layers.Lambda(lambda x: x / 255 - 0.5),
+        layers.Lambda(lambda x: backend.l2_normalize(x, axis=1)),
+        layers.Lambda(lambda x: tf.nn.l2_normalize(x, axis=-1)),
+        layers.Lambda(lambda x: x**2 * scale),
+        layers.Lambda(lambda x, factor: x * factor, arguments={"factor": 2.5}),
+        layers.Lambda(lambda x: backend.expand_dims(x, -1)),
+        layers.Lambda(lambda x: x[:, 1:3]),
+    ]
+    steps = [
+        layers.Lambda(lambda x: x[:, -1, :]),
+        layers.Lambda(lambda x: backend.reverse(x, 1)),
+        layers.Lambda(lambda x: tf.reduce_max(x, axis=1)),
+        layers.Lambda(lambda x: x[:, 1:, ::-1]),
+    ]
+    ends = [layer([first, second]) for layer in pair]
+    ends += [layer(first) for layer in single] + [layer(sequence) for layer in steps]
+    return Model([first, second, sequence], ends), [values(4), values(4), values(6, 3)]
+
+
 CELLS = (("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False}), ("SimpleRNN", {}))
 MODELS = {
     **{
@@ -143,7 +218,19 @@ MODELS = {
     },
     **{
         build.__name__: build
-        for build in (masked, last_both_ways, of_maps, several, halves, shared, unrolled)
+        for build in (
+            masked,
+            last_both_ways,
+            of_maps,
+            several,
+            halves,
+            shared,
+            unrolled,
+            products,
+            computed,
+            masks_joined,
+            averaged,
+        )
     },
 }
 

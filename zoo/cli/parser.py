@@ -250,6 +250,15 @@ def _add_upgrade(commands: _Commands) -> None:
         " the module is imported, and Keras",
     )
     parser.add_argument(
+        "--lambda",
+        action="append",
+        default=[],
+        dest="lambdas",
+        metavar="LAYER=EXPRESSION",
+        help="what a Lambda layer computes, where its code is not recognised: an expression of x, such as"
+        " 'K.abs(x[0] - x[1])', or the name of one, such as abs_difference",
+    )
+    parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",

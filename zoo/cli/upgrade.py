@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         "keras_version": arguments.keras_version,
         "backend": arguments.backend,
         "custom": _custom(arguments.custom),
+        "lambdas": dict(map(_lambda, arguments.lambdas)),
     }
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
@@ -57,6 +58,14 @@ def _custom(named: list[str]) -> dict[str, Any]:
     for text in named:
         output.note(f"zoo: imported {text.rpartition('=')[2]}")
     return found
+
+
+def _lambda(text: str) -> tuple[str, str]:
+    """Return a layer's name, and what it computes."""
+    name, equals, expression = text.partition("=")
+    if not (name and equals and expression):
+        raise ArgumentError(f"--lambda {text!r}: say it as LAYER=EXPRESSION")
+    return name, expression
 
 
 def _check(plan: Upgrade, *, as_json: bool) -> int:

@@ -108,14 +108,18 @@ def _looked(layer: keras.Layer, coming: Coming) -> Looked:
     inputs = [keras.Input(batch_shape=shape) for shape in coming.shapes]
     values = inputs if len(inputs) > 1 else inputs[0]
     model = _tried(lambda: keras.Model(inputs, layer(values)), "cannot be called with what comes in")
+    if coming.stepwise:
+        _tried(lambda: layer.compute_output_shape(coming.shapes[0]), "does not compute its output shape")
     weights = layer.trainable_weights + layer.non_trainable_weights
     shapes = [tuple(weight.shape) for weight in weights]
     if shapes != list(coming.arrays):
         raise ValueError(f"its arrays are {shapes} today, and {list(coming.arrays)} in the file")
+    places, given = _places(model, weights)
     return Looked(
         entry=keras.saving.serialize_keras_object(layer),
         shapes=tuple(tuple(output.shape) for output in model.outputs),
-        arrays=_places(model, weights),
+        arrays=places,
+        given=given,
         masked=coming.masked and _passes_on(layer, values),
     )
 
@@ -128,30 +132,39 @@ def _passes_on(layer: keras.Layer, values: Any) -> bool:  # noqa: ANN401 - one v
     return _tried(lambda: layer.compute_mask(values, masks), "does not say what becomes of masks") is not None
 
 
-def _places(model: keras.Model, weights: Sequence[Any]) -> tuple[str, ...]:
-    """Return where a layer's arrays lie below its group: it is saved with a number of its own in each."""
-    for number, weight in enumerate(weights):
+def _places(model: keras.Model, weights: Sequence[Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return where a layer's weights lie below its group, and what lies there besides.
+
+    It is saved twice, with a number of its own in each weight: what is the same in both files is no weight.
+    """
+    first, second = (_saved(model, weights, start) for start in (1, 1 + len(weights)))
+    changed = [path for path in first if not np.array_equal(first[path], second[path])]
+    places = {int(np.ravel(first[path])[0]) - 1: path for path in changed}
+    if sorted(places) != list(range(len(weights))):
+        raise ValueError("its weights are saved in places that cannot be told")
+    given = {path: values for path, values in first.items() if path not in places.values()}
+    return tuple(places[number] for number in range(len(weights))), given
+
+
+def _saved(model: keras.Model, weights: Sequence[Any], start: int) -> dict[str, Any]:
+    """Return what a model of one layer saves, by its path below that layer's group.
+
+    Its weights hold numbers, one each, that count from the start.
+    """
+    for number, weight in enumerate(weights, start):
         weight.assign(np.full(weight.shape, number, weight.dtype))
+    found: dict[str, Any] = {}
+
+    def visit(name: str, value: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(value, h5py.Dataset):
+            found[name.partition("/")[2]] = value[()]
+
     with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
         path = Path(folder) / "one.weights.h5"
         model.save_weights(path)
         with h5py.File(path) as file:
-            found = dict(_numbers(file["layers"])) if "layers" in file else {}
-    places = {int(number): place for place, number in found.items()}
-    if len(places) != len(weights) or len(found) != len(weights):
-        raise ValueError("it keeps arrays that are none of its weights")
-    return tuple(places[number] for number in range(len(weights)))
-
-
-def _numbers(group: h5py.Group) -> list[tuple[str, float]]:
-    """Return the number in each array of the one layer that has some, by its path below that one's group."""
-    found: list[tuple[str, float]] = []
-
-    def visit(name: str, value: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(value, h5py.Dataset):
-            found.append((name.partition("/")[2], float(np.ravel(value[()])[0])))
-
-    group.visititems(visit)
+            if "layers" in file:
+                file["layers"].visititems(visit)
     return found
 
 

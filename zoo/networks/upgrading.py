@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -20,6 +21,7 @@ def upgrade(
     keras_version: str | None = None,
     backend: str | None = None,
     custom_objects: CustomObjects | None = None,
+    lambdas: Mapping[str, str] | None = None,
 ) -> keras.Model:
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
@@ -34,6 +36,9 @@ def upgrade(
             old configuration and arrays as they are; functions that are activations; or, by the name of a
             layer, what takes its place: a layer, or for a ``Lambda`` a function that computes with
             ``keras.ops``.
+        lambdas: What ``Lambda`` layers compute, by their names, where their code is not recognised: an
+            expression of ``x``, what comes in, such as ``"K.abs(x[0] - x[1])"``, or the name of one,
+            ``"abs_difference"``.
 
     Returns:
         The model, in float32 and not compiled. It holds Keras' own layers alone, but for those of
@@ -64,5 +69,6 @@ def upgrade(
             keras_version=keras_version,
             backend=backend,
             custom=own_of(own),
+            lambdas=lambdas,
         )
         return keras.models.load_model(target, compile=False, custom_objects=classes_of(own))

@@ -7,6 +7,7 @@ import pytest
 
 from converters import plan_upgrade
 from converters.upgrading.classes import NAME_IT, UPGRADES
+from converters.upgrading.computing.layer import HINT
 from tests.support.upgrading import chain, functional, layer, opened, write_model
 
 SEQUENCE, MAP, VOLUME = (6, 3), (4, 6, 3), (4, 4, 6, 2)
@@ -224,7 +225,7 @@ REFUSED = [
     (layer("LSTM", units=2, activation="hard_sigmoid", recurrent_activation="sigmoid"), SEQUENCE,
      "its activation is hard_sigmoid, which its state goes through: no scaling gives that"),
     (layer("Lambda", function=["code", None, None], function_type="lambda"), SEQUENCE,
-     "it holds code, which is never run; draw the model without it, or with layers in its place"),
+     f"it holds code, which is never run: its code is in no form that is known; {HINT}"),
     (layer("MyLayer"), SEQUENCE, f"its class is none of Keras' own that is known here; {NAME_IT}"),
     (layer("../../etc/passwd"), SEQUENCE, f"its class is none of Keras' own that is known here; {NAME_IT}"),
     (layer("Activation", activation="my_own"), SEQUENCE,

@@ -14,6 +14,7 @@ from converters.errors import ConversionError, FileFormatError
 from converters.upgrading import drawing as drawing_module
 from converters.upgrading import sketch as sketch_module
 from converters.upgrading.classes import NAME_IT
+from converters.upgrading.computing.layer import HINT
 from tests.support import json_mutator
 from tests.support.upgrading import chain, functional, layer, write_model
 
@@ -75,8 +76,7 @@ CASES = {
     ),
     "code": (
         chain(layer("Lambda", function=["4wEAAAAAAAAA", None, None], function_type="lambda"), shape=(4,)),
-        f"{LAYER} (Lambda): it holds code, which is never run; draw the model without it,"
-        " or with layers in its place",
+        f"{LAYER} (Lambda): it holds code, which is never run: its code is in no form that is known; {HINT}",
     ),
     "nested 10,000 deep": (nested(10_000), DEEP),
     "lists 10,000 deep": ("[" * 10_000 + "]" * 10_000, DEEP),

@@ -126,9 +126,21 @@ def translator(cell, *, mask_zero, by_name):
     return config, arrays, (source, target, tables)
 
 
-@pytest.mark.parametrize("mask_zero", [False, True])
+def often(cases, *now):
+    """Return cases of which some are tried in every run, and all in the long one."""
+    return [case if case in now else pytest.param(*case, marks=pytest.mark.long) for case in cases]
+
+
+TRANSLATED = [
+    (cell, by_name, mask_zero)
+    for cell, by_name in (("LSTM", False), ("LSTM", True), ("GRU", False), ("SimpleRNN", True))
+    for mask_zero in (False, True)
+]
+
+
 @pytest.mark.parametrize(
-    ("cell", "by_name"), [("LSTM", False), ("LSTM", True), ("GRU", False), ("SimpleRNN", True)]
+    ("cell", "by_name", "mask_zero"),
+    often(TRANSLATED, ("LSTM", False, True), ("GRU", False, True), ("SimpleRNN", True, False)),
 )
 def test_one_sequence_is_read_and_another_begun_with_its_states(cell, by_name, mask_zero, tmp_path):
     """Masked or not: today's Keras, which finds no mask beside states, is handed it."""
@@ -141,23 +153,70 @@ def test_one_sequence_is_read_and_another_begun_with_its_states(cell, by_name, m
     check(outputs(opened(path, tmp_path / "new.keras"), a, b), [steps, *states])
 
 
-FIRST = "it is handed states and masked steps, and its first steps may be masked"
+def repeating(steps, states, mask):
+    """Return steps of which those before the first that is not masked are the state that was handed over."""
+    before = ~np.logical_or.accumulate(mask, 1)
+    return np.where(before[..., None], states[0][:, None], steps)
 
 
-@pytest.mark.parametrize(
-    ("version", "backend", "masked", "why"),
-    [
-        ("2.2.4", "tensorflow", True, [FIRST]),
-        ("2.2.4", "tensorflow", False, []),
-        ("2.2.4", "theano", True, []),
-        ("2.2.4-tf", "tensorflow", True, []),
-    ],
-)
-def test_masked_first_steps_of_older_versions_are_refused(version, backend, masked, why, tmp_path):
-    """On TensorFlow they gave the state that they were handed, where today's gives zeros."""
-    config, arrays, _ = translator("LSTM", mask_zero=masked, by_name=False)
+FIRST = [
+    (version, backend, repeats, sequences)
+    for version, backend, repeats in (
+        ("2.2.4", "tensorflow", True),
+        ("2.2.4", "theano", False),
+        ("2.2.4-tf", "tensorflow", False),
+    )
+    for sequences in (True, False)
+]
+
+
+@pytest.mark.parametrize(("version", "backend", "repeats", "sequences"), often(FIRST, *FIRST[:2], FIRST[-2]))
+def test_masked_first_steps_give_what_a_version_gave(version, backend, repeats, sequences, tmp_path):
+    """On TensorFlow the state that they were handed, else zeros; so too if all steps are masked."""
+    config, arrays, (source, target, tables) = translator("LSTM", mask_zero=True, by_name=False)
+    config["config"]["layers"][-1]["config"]["return_sequences"] = sequences
     path = write_model(tmp_path / "old.h5", config, arrays, version=version, backend=backend)
-    assert [refusal.why for refusal in plan_upgrade(path).refusals] == why
+    a, b = words(3, 6), words(3, 4)
+    b[0] = 0
+    _, states = run("LSTM", source, tables[0][a.astype(int)], mask=a != 0)
+    steps, after = run("LSTM", target, tables[1][b.astype(int)], states, b != 0)
+    steps = repeating(steps, states, b != 0) if repeats else steps
+    wanted = steps if sequences else steps[:, -1]
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), [wanted, *after])
+
+
+def test_backwards_the_last_steps_are_the_first(tmp_path):
+    """And whoever takes them is handed the mask."""
+    config, arrays, (source, target, tables) = translator("LSTM", mask_zero=True, by_name=False)
+    config["config"]["layers"][-1]["config"]["go_backwards"] = True
+    path = write_model(tmp_path / "old.h5", config, arrays)
+    a, b = words(3, 6), words(3, 4)
+    _, states = run("LSTM", source, tables[0][a.astype(int)], mask=a != 0)
+    mask = (b != 0)[:, ::-1]
+    steps, after = run("LSTM", target, tables[1][b.astype(int)][:, ::-1], states, mask)
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), [repeating(steps, states, mask), *after])
+
+
+def test_two_ways_with_states_and_masked_first_steps_are_refused(tmp_path):
+    """Of the older versions on TensorFlow."""
+    around = layer(
+        "Bidirectional", "ways", merge_mode="sum", layer=entry("GRU", "cell", return_sequences=True)
+    )
+    nodes = [
+        *[
+            [layer("InputLayer", name, batch_input_shape=[None, size])]
+            for name, size in (("a", 6), ("s", UNITS))
+        ],
+        [embedding("words", True), ["a"]],
+        [around, ["words", "s", "s"]],
+    ]
+    arrays = {
+        "words": {"words/embeddings:0": drawn((WORDS, 2))[0]},
+        "ways": named([*of_cell("GRU", 2), *of_cell("GRU", 2)], "ways/forward_cell", "ways/backward_cell"),
+    }
+    config = functional(nodes, "as", ["ways"])
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config, arrays)).refusals
+    assert refusal.why == "it is handed states and masked steps, and its first steps may be masked"
 
 
 def test_states_that_are_too_few_are_refused(tmp_path):
@@ -184,8 +243,15 @@ def both(cell, arrays, x, mask):
     return ahead, behind[:, ::-1], [*first, *second]
 
 
-@pytest.mark.parametrize(("version", "repeats"), [("2.2.4", True), ("2.3.0-tf", False)])
-@pytest.mark.parametrize("mode", MERGED)
+BOTH = [
+    (mode, version, repeats) for mode in MERGED for version, repeats in (("2.2.4", True), ("2.3.0-tf", False))
+]
+
+
+@pytest.mark.parametrize(
+    ("mode", "version", "repeats"),
+    often(BOTH, ("mul", "2.2.4", True), (None, "2.2.4", True), ("concat", "2.3.0-tf", False)),
+)
 def test_both_ways_through_masked_steps(mode, version, repeats, tmp_path):
     """They repeat the step before, or are zeros; a layer behind leaves them out all the same."""
     cell, arrays, table = "GRU", [*of_cell("GRU", 2), *of_cell("GRU", 2)], drawn((WORDS, 2))[0]
@@ -267,3 +333,85 @@ def test_a_model_within_a_model_gives_several_values(tmp_path):
     x = chance.normal(size=(3, 4)).astype("float32")
     between = np.tanh(x @ b)
     check(outputs(opened(path, tmp_path / "new.keras"), x), [x @ a + between @ a, np.tanh(between @ b)])
+
+
+JOINED = {
+    "Add": lambda a, b: a + b,
+    "Subtract": lambda a, b: a - b,
+    "Multiply": lambda a, b: a * b,
+    "Average": lambda a, b: (a + b) / 2,
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
+    "Concatenate": lambda a, b: np.concatenate([a, b], -1),
+}
+
+
+PAIRS = [(("a", True), ("b", True)), (("a", True), ("b", False)), (("a", True), ("a", True))]
+"""What is joined: words of two inputs, and whether some of them are masked."""
+SOME = [(name, place % 3) for place, name in enumerate(JOINED)]
+ALL = [(name, place) for name in JOINED for place in range(len(PAIRS))]
+
+
+@pytest.mark.parametrize("tried", [SOME, pytest.param(ALL, marks=pytest.mark.long)], ids=["some", "all"])
+def test_masked_steps_are_joined(tried, tmp_path):
+    """A step is masked if it is in one of what is joined, whichever has a mask."""
+    tables = dict(zip("ab", drawn((WORDS, 2), (WORDS, 2)), strict=True))
+    nodes = [[layer("InputLayer", name, batch_input_shape=[None, 6])] for name in "ab"]
+    nodes += [[embedding(f"{name}_{told}", told), [name]] for name in "ab" for told in (False, True)]
+    arrays = {
+        f"{name}_{told}": {f"{name}_{told}/embeddings:0": tables[name]}
+        for name in "ab"
+        for told in (False, True)
+    }
+    outputs_, wanted = [], []
+    a, b = words(3, 6), words(3, 6)
+    coming = {"a": tables["a"][a.astype(int)], "b": tables["b"][b.astype(int)]}
+    for class_name, place in tried:
+        name, pair = f"{class_name}_{place}", PAIRS[place]
+        more = {"axis": -1} if class_name == "Concatenate" else {}
+        nodes.append([layer(class_name, name, **more), [f"{one}_{told}" for one, told in pair]])
+        both_ = JOINED[class_name](*(coming[one] for one, _ in pair))
+        cells = of_cell("GRU", both_.shape[-1])
+        nodes.append([entry("GRU", f"{name}_last"), [name]])
+        arrays[f"{name}_last"] = named(cells, f"{name}_last")
+        masks = [{"a": a, "b": b}[one] != 0 for one, told in pair if told]
+        wanted.append(run("GRU", cells, both_, mask=np.logical_and.reduce(masks))[1][0])
+        outputs_.append(f"{name}_last")
+    used = {name for node in nodes for use in node[1:] for name in use}
+    nodes = [node for node in nodes if node[0]["config"]["name"] in used | set(outputs_)]
+    arrays = {name: found for name, found in arrays.items() if name in used | set(outputs_)}
+    path = write_model(tmp_path / "old.h5", functional(nodes, "ab", outputs_), arrays)
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), wanted)
+
+
+def test_masked_steps_are_joined_along_the_last_axis_alone(tmp_path):
+    """Along that of the steps, each has its own."""
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[None, 6])],
+        [embedding("words", True), ["a"]],
+        [layer("Concatenate", "both", axis=1), ["words", "words"]],
+    ]
+    arrays = {"words": {"words/embeddings:0": drawn((WORDS, 2))[0]}}
+    path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["both"]), arrays)
+    (refusal,) = plan_upgrade(path).refusals
+    assert refusal.why == "masked steps flow into it, and it joins them along another axis than the last"
+
+
+def test_a_mean_leaves_masked_steps_out(tmp_path):
+    """Where today's Keras knows of the mask, and where it is handed on."""
+    table = drawn((WORDS, 2))[0]
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[None, 6])],
+        [embedding("words", True), ["a"]],
+        [embedding("plain", False), ["a"]],
+        [layer("Add", "both"), ["words", "plain"]],
+        [layer("GlobalAveragePooling1D", "mean", data_format="channels_last"), ["words"]],
+        [layer("GlobalAveragePooling1D", "mean_of_both", data_format="channels_last"), ["both"]],
+    ]
+    arrays = {name: {f"{name}/embeddings:0": table} for name in ("words", "plain")}
+    config = functional(nodes, "a", ["mean", "mean_of_both"])
+    a = words(3, 6)
+    mask = (a != 0)[..., None]
+    mean = (table[a.astype(int)] * mask).sum(1) / mask.sum(1)
+    path = write_model(tmp_path / "old.h5", config, arrays)
+    check(outputs(opened(path, tmp_path / "new.keras"), a), [mean, 2 * mean])

@@ -17,8 +17,9 @@ SAMPLES = DIALECTS / "keras122_theano_th"
 PADDED = "convolution2d_1: padded by 1+1 x 1+1 before it, as Theano pads on both sides"
 PROOF = "zoo: verified 2 arrays, 140 values: the new file gives the source again, bit for bit"
 REFUSED = (
-    "cannot be upgraded: layer 'code' (Lambda): it holds code, which is never run; draw the model without it,"
-    " or with layers in its place"
+    "cannot be upgraded: layer 'code' (Lambda): it holds code, which is never run: its code is no base64;"
+    " say what it computes (--lambda LAYER=EXPRESSION, lambdas=),"
+    " or what takes its place (--custom, custom_objects=)"
 )
 
 
@@ -127,3 +128,15 @@ def test_no_framework_is_imported(copied, tmp_path):
     command = [sys.executable, "-c", script, "upgrade", str(source)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'merge_two_inputs.model.keras'}\n")
+
+
+def test_what_a_layer_computes_is_said(run, refused, tmp_path):
+    """By its name, as an expression or the name of one; in another form it is wrong usage."""
+    code, out, err = run("upgrade", refused, "--lambda", "code=x ** 2")
+    assert (code, out) == (0, f"{tmp_path / 'old.keras'}\n")
+    assert "zoo: code: said to be: x ** 2" in err.splitlines()
+    code, out, err = run("upgrade", "--check", refused, "--lambda", "square")
+    assert (code, out, err) == (2, "", "zoo: --lambda 'square': say it as LAYER=EXPRESSION\n")
+    code, _, err = run("upgrade", "--check", refused, "--lambda", "code=sin x")
+    assert code == 2
+    assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: SyntaxError; say ")

@@ -15,6 +15,7 @@ from tests.support.upgrading import chain, functional, layer, write_model
 from zoo.errors import ArgumentError
 from zoo.networks.own import imported, own_of
 
+STEPS = (3, 4)
 CODE = {"function": ["code", None, None], "function_type": "lambda"}
 KERNEL, SCALE, OFFSET, LAST = (
     np.random.default_rng(1).normal(size=shape).astype("float32") for shape in ((4, 3), (3,), (3,), (3, 2))
@@ -56,6 +57,51 @@ def test_a_users_classes_and_functions_take_their_places(tmp_path):
     found.save(tmp_path / "again.keras")
     again = keras.models.load_model(tmp_path / "again.keras", custom_objects=OWN)
     assert np.array_equal(np.asarray(again(x)), np.asarray(found(x)))
+
+
+def test_what_a_class_keeps_besides_is_as_it_is_when_it_is_made(tmp_path):
+    """The state of what draws random numbers, which no old file has; the new one is verified and opens."""
+    own = {**OWN, "Shifted": own_layers.Noisy}
+    found = zoo.upgrade(model(tmp_path / "old.h5"), custom_objects=own)
+    x = inputs(5, 4)
+    assert np.abs(np.asarray(found(x)) - wanted(x)).max() < 1e-5
+    assert np.any(np.asarray(found(x, training=True)) == 0)
+
+
+def test_a_users_class_lies_in_others(tmp_path):
+    """In a model within the model, and in what sees one step at a time."""
+    inside = functional(
+        [
+            [layer("InputLayer", "x", batch_input_shape=[None, 3, 3])],
+            [layer("TimeDistributed", "second", layer=layer("Power", "own", power=2)), ["x"]],
+        ],
+        ["x"],
+        ["second"],
+    )
+    inside["config"]["name"] = "inside"
+    nodes = [
+        [layer("InputLayer", "in", batch_input_shape=[None, *STEPS])],
+        [layer("Dense", "first", units=3, activation="linear", use_bias=False), ["in"]],
+        [inside, ["first"]],
+        [layer("TimeDistributed", "third", layer=layer("Shifted", "own", units=2)), [("inside", 1, 0)]],
+    ]
+    arrays = {
+        "first": ARRAYS["first"],
+        "inside": {"second/scale:0": SCALE},
+        "third": {"third/offset:0": OFFSET, "third/dense/kernel:0": LAST},
+    }
+    path = write_model(tmp_path / "old.h5", functional(nodes, ["in"], ["third"]), arrays)
+    x = inputs(2, *STEPS)
+    found = zoo.upgrade(path, custom_objects=OWN)
+    assert np.abs(np.asarray(found(x)) - (((x @ KERNEL) ** 2 * SCALE + OFFSET) @ LAST)).max() < 1e-5
+
+
+def test_a_class_that_computes_no_shape_lies_in_no_steps(tmp_path):
+    """Today's Keras could not open the new file."""
+    config = chain(layer("TimeDistributed", layer=layer("Words", "own")), shape=STEPS)
+    plan = plan_upgrade(write_model(tmp_path / "old.h5", config), custom=own_of({"Words": own_layers.Words}))
+    (refusal,) = plan.refusals
+    assert refusal.why.startswith("it does not compute its output shape: NotImplementedError: ")
 
 
 def test_what_is_not_named_is_refused_with_what_to_do(tmp_path):
