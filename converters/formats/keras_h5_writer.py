@@ -98,7 +98,7 @@ def create_keras3(contents: Arrays, path: Path, texts: Mapping[str, str]) -> Ext
         for name, text in texts.items():
             file.attrs[name] = text
         for output in contents.outputs:
-            top = "/".join(output.target_path.split("/")[:2])
+            top = "/".join(output.target_path.partition("/vars/")[0].split("/")[:2])
             own = output.target_path.rpartition("/vars/")[0].removesuffix("/cell")
             _name(file, own, output.owner.rpartition("/")[2] if own != top else output.layer)
             _name(file, top, output.layer)

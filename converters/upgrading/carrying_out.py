@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from converters.errors import ConversionError
@@ -10,11 +11,19 @@ from converters.formats import archive_writer
 from converters.formats.archive import open_archive
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, Proof
+from converters.upgrading.drawing import Placed
 from converters.upgrading.plan import Upgrade
 from converters.writing.copying import Task, datasets_of
 from converters.writing.execute import Progress, filled, is_verified, placed_tasks, threads
 from converters.writing.files import check_target, new_file, sha256_of
 from converters.writing.verify import verify_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Every:
+    """All arrays of the new file: those of its layers, and the state of its optimizer."""
+
+    outputs: tuple[Placed, ...]
 
 
 def carry_out(
@@ -49,12 +58,13 @@ def carry_out(
     with new_file(description.path, target, force=force) as temporary, threads() as pool:
         digest = pool.submit(sha256_of, description.path)
         with open_untrusted(description.path, known=description.stamp) as source:
-            places = archive_writer.create(upgrade, temporary, {archive_writer.CONFIG: upgrade.config})
-            tasks = placed_tasks(upgrade.outputs, places)
+            every = _Every(outputs=(*upgrade.outputs, *upgrade.trained.slots))
+            places = archive_writer.create(every, temporary, {archive_writer.CONFIG: upgrade.config})
+            tasks = placed_tasks(every.outputs, places)
             filled(tasks, source, temporary, pool, progress)
             record = {"zoo_converter": CONVERTER, "zoo_source_sha256": digest.result()}
             # The checksum is computed beside the comparison: neither needs more than the bytes.
-            finished = pool.submit(archive_writer.finish, upgrade, temporary, record)
+            finished = pool.submit(archive_writer.finish, every, temporary, record)
             proof = verify_file(tasks, source, temporary, target, pool, hdf5=False) if wanted else None
             finished.result()
             _check_places(tasks, temporary, target)

@@ -636,6 +636,8 @@ def _bidirectional(use: Use) -> Results:
     settings = {"name": name, "dtype": "float32", **settings, **below.kept(class_name, arrays)}
     layer = written(class_name, settings)
     below.tell_dropped()
+    if use.node.frozen or inner.frozen:
+        settings["trainable"] = False  # today's wrapper does not freeze what lies in it
     mode = use.said["merge_mode"]
     if below.said["return_sequences"] and value.masked and not use.origin.zeroes_masked:
         return compose.both_ways(use, layer, mode, value, arrays, states=states)

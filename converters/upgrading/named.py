@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from converters.layers.config import Setting
 
 Check = Callable[[Setting], bool]
 
 
-def is_number(value: Setting) -> bool:
+def is_number(value: Setting) -> TypeGuard[float]:
     """Return whether a setting is a finite number."""
     return type(value) in (int, float) and math.isfinite(value)
 

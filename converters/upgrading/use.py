@@ -382,8 +382,8 @@ class Use:
         """Return what each layer's configuration begins with; operations have a name alone."""
         if _is_operation(class_name):
             return {"name": name}
-        frozen = trained and self.node.settings.get("trainable") is False
-        return {"name": name, "dtype": "float32"} | ({"trainable": False} if frozen else {})
+        frozen = self.node.frozen or (self.timewise is not None and self.timewise.node.frozen)
+        return {"name": name, "dtype": "float32"} | ({"trainable": False} if trained and frozen else {})
 
     def _drawn(
         self,

@@ -20,6 +20,7 @@ def upgrade(
     keras_version: str | None = None,
     backend: str | None = None,
     custom_objects: CustomObjects | None = None,
+    compile: bool = True,
 ) -> keras.Model:
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
@@ -34,10 +35,12 @@ def upgrade(
             old configuration and arrays as they are; functions that are activations; or, by the name of a
             layer, what takes its place: a layer, or for a ``Lambda`` a function that computes with
             ``keras.ops``.
+        compile: Whether to compile it as it was, with the state of its optimizer, so that ``fit`` goes on;
+            what has no place in today's Keras is left out and said.
 
     Returns:
-        The model, in float32 and not compiled. It holds Keras' own layers alone, but for those of
-        ``custom_objects``, so that what its ``save`` writes opens without this package.
+        The model, in float32. It holds Keras' own layers alone, but for those of ``custom_objects``, so that
+        what its ``save`` writes opens without this package.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -65,4 +68,4 @@ def upgrade(
             backend=backend,
             custom=own_of(own),
         )
-        return keras.models.load_model(target, compile=False, custom_objects=classes_of(own))
+        return keras.models.load_model(target, compile=compile, custom_objects=classes_of(own))
