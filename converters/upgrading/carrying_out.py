@@ -62,7 +62,12 @@ def carry_out(
             places = archive_writer.create(every, temporary, {archive_writer.CONFIG: upgrade.config})
             tasks = placed_tasks(every.outputs, places)
             filled(tasks, source, temporary, pool, progress)
-            record = {"zoo_converter": CONVERTER, "zoo_source_sha256": digest.result()}
+            record = {
+                "keras_version": str(upgrade.needs),
+                "zoo_converter": CONVERTER,
+                "zoo_source_sha256": digest.result(),
+                "zoo_needs_keras": str(upgrade.needs),
+            }
             # The checksum is computed beside the comparison: neither needs more than the bytes.
             finished = pool.submit(archive_writer.finish, every, temporary, record)
             proof = verify_file(tasks, source, temporary, target, pool, hdf5=False) if wanted else None

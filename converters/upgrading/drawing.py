@@ -26,7 +26,7 @@ from converters.boundary import paced
 from converters.layers.names import snake_case3
 from converters.layers.table import KINDS
 from converters.upgrading.refusing import refused
-from converters.upgrading.today import TODAY, Sizes
+from converters.upgrading.today import OLDEST, TODAY, Sizes, Version, since
 
 LAST = "channels_last"
 """The order of all maps that are drawn."""
@@ -279,6 +279,13 @@ class Drawing:
                 source = (value.layer, value.call)
                 depths[source] = max(depth + 1, depths.get(source, 0))
         return layers
+
+
+def least_version(drawing: Drawing) -> Version:
+    """Return the first version of Keras that opens a network."""
+    inside = [least_version(drawn.inside) for drawn in drawing.layers.values() if drawn.inside is not None]
+    own = [since(drawn.class_name, drawn.settings) for drawn in paced(drawing.layers.values())]
+    return max((OLDEST, *inside, *own))
 
 
 def configuration(drawing: Drawing) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from converters.upgrading.named import (
     today_of,
     written,
 )
+from converters.upgrading.today import OLDEST, TODAY, Version
 
 Settings = Mapping[str, Setting]
 Groups = tuple[tuple[str, ...], ...]
@@ -69,6 +70,7 @@ class Rule:
         rooted: Whether older ones add epsilon to the root, and today's under it.
         product: Whether today's keeps a product of momenta besides, behind all slots.
         first: What an array's slot begins with, by the settings; zero if it is not here.
+        since: The first version of Keras that keeps the state in this order.
     """
 
     today: str
@@ -78,6 +80,7 @@ class Rule:
     rooted: bool = False
     product: bool = False
     first: str = ""
+    since: Version = OLDEST
 
 
 _BETAS = {"beta_1": is_number, "beta_2": is_number, "epsilon": is_number}
@@ -133,8 +136,16 @@ OPTIMIZERS: Mapping[str, Rule] = {
         settings=_BETAS,
         groups=_one("momentum", "velocity"),
         product=True,
+        since=(3, 10, 0),
     ),
 }
+
+
+def versions() -> tuple[Version, ...]:
+    """Return every version of Keras that a new file may need, the oldest first."""
+    layers = {found.since for found in TODAY.values()}
+    return tuple(sorted({OLDEST, *layers, *(rule.since for rule in OPTIMIZERS.values())}))
+
 
 _STEPS = {"decay_steps": is_number, "initial_learning_rate": is_number}
 SCHEDULES: Mapping[str, Known] = {

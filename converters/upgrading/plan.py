@@ -15,7 +15,7 @@ from converters.formats.description import Description
 from converters.formats.training import read_training
 from converters.layers.config import Config
 from converters.limits import clipped, first_repeated
-from converters.upgrading.drawing import Drawing, Placed, configuration, placed
+from converters.upgrading.drawing import Drawing, Placed, configuration, least_version, placed
 from converters.upgrading.graph import Network, read_network
 from converters.upgrading.origin import Origin, learn_origin
 from converters.upgrading.own import Asked
@@ -79,6 +79,7 @@ class Upgrade:
             "weights": str(self.description.path),
             "keras_version": ".".join(map(str, self.origin.version)),
             "theano": self.origin.theano,
+            "needs_keras": self.needs,
             "layers": [asdict(layer) for layer in self.layers],
             "refused": [asdict(refusal) for refusal in self.refusals],
             "arrays": len(self.outputs),
@@ -87,6 +88,13 @@ class Upgrade:
             "compiled": self.trained.config,
             "notes": list(self.notes),
         }
+
+    @property
+    def needs(self) -> str | None:
+        """The first version of Keras that opens the new file, ``"3.4.0"``; None if there will be none."""
+        if self.drawing is None:
+            return None
+        return ".".join(map(str, max(least_version(self.drawing), self.trained.since)))
 
     @property
     def config(self) -> str:

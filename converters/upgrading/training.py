@@ -32,6 +32,7 @@ from converters.upgrading.named import is_number
 from converters.upgrading.optimizers import Dropped, Optimizer, Writer, read_optimizer
 from converters.upgrading.origin import Origin
 from converters.upgrading.store import Store
+from converters.upgrading.today import OLDEST, Version
 
 GROUP = "optimizer/vars"
 _BY_NAME_BEFORE = (2, 0, 6)
@@ -46,12 +47,14 @@ class Trained:
         slots: The optimizer's state.
         notes: What was carried over, and what was left out and why.
         optimizer: Today's class of the optimizer; empty if there is none.
+        since: The first version of Keras that goes on with it.
     """
 
     config: dict[str, Any] | None = None
     slots: tuple[Placed, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
     optimizer: str = ""
+    since: Version = OLDEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,13 @@ def trained(
         "steps_per_execution": 1,
         "jit_compile": False,
     }
-    return Trained(config=config, slots=tuple(slots), notes=(*notes, *told), optimizer=optimizer.rule.today)
+    return Trained(
+        config=config,
+        slots=tuple(slots),
+        notes=(*notes, *told),
+        optimizer=optimizer.rule.today,
+        since=optimizer.rule.since,
+    )
 
 
 _COMPILE = "compile the new model before training it"

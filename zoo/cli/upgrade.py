@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         done = upgrade_file(
             source, target, **asked, force=arguments.force, verify=arguments.verify, progress=advance
         )
+    _tell_needs(done.upgrade)
     for note in done.upgrade.notes:
         output.note(f"zoo: {note}")
     output.note(f"zoo: verified {done.proof}" if done.proof else "zoo: not verified")
@@ -64,11 +65,17 @@ def _check(plan: Upgrade, *, as_json: bool) -> int:
         output.print_json(plan.as_dict())
     else:
         output.print_table(["layer", "class", "becomes", "how"], _rows(plan))
+        _tell_needs(plan)
         for note in plan.notes:
             output.note(f"zoo: {note}")
         for refusal in plan.refusals:
             output.note(f"zoo: cannot be upgraded: {refusal}")
     return EXIT_FAILED if plan.refusals else EXIT_DONE
+
+
+def _tell_needs(plan: Upgrade) -> None:
+    if plan.needs is not None:
+        output.note(f"zoo: opens in Keras {plan.needs} and later")
 
 
 def _rows(plan: Upgrade) -> list[list[str]]:
