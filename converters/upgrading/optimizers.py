@@ -320,7 +320,7 @@ def _own(said: dict[str, Setting], rule: Rule, writer: Writer, notes: list[str])
         if rule.rooted and not writer.anew and not own.get("momentum"):
             epsilon *= epsilon
             notes.append(
-                "its epsilon stands under the root today, where its square does what it did beside it"
+                "its epsilon stands under the root today, where its square does nearly what it did beside it"
             )
         own["epsilon"] = epsilon
     return own

@@ -35,7 +35,6 @@ OPTIMIZERS = {
     "old SGD with decay": lambda: OLD.SGD(0.05, decay=0.1),
     "old momentum": lambda: OLD.SGD(0.05, momentum=0.9),
     "old Nesterov": lambda: OLD.SGD(0.05, momentum=0.9, nesterov=True),
-    "old RMSprop": lambda: OLD.RMSprop(0.01),
     "old RMSprop, centred": lambda: OLD.RMSprop(0.01, momentum=0.5, centered=True),
     "old Adam with decay": lambda: OLD.Adam(0.01, decay=0.1),
     "old Adam with maxima": lambda: OLD.Adam(0.01, amsgrad=True),
@@ -45,8 +44,11 @@ OPTIMIZERS = {
     "old Adadelta": lambda: OLD.Adadelta(1.0),
 }
 OTHER_RULE = {
-    "old Nadam": lambda: OLD.Nadam(0.01),
+    "old Nadam": (lambda: OLD.Nadam(0.01), "grows by another schedule today", 0.05),
+    # Where gradients are small, 1e-7 beside a root of 1e-5 is one part in a hundred.
+    "old RMSprop": (lambda: OLD.RMSprop(0.01), "stands under the root today", 2e-3),
 }
+"""With what is said of it, and how far arrays may be from each other."""
 
 
 def network():
@@ -110,11 +112,11 @@ def test_a_model_goes_on_being_trained(name, tmp_path):
 @pytest.mark.parametrize("name", OTHER_RULE)
 def test_an_optimizer_of_another_rule_goes_on_nearby(name, tmp_path):
     """With its slots; that its rule is another is said."""
-    model, x, y = trained(OTHER_RULE[name])
+    make, said, within = OTHER_RULE[name]
+    model, x, y = trained(make)
     model.save(tmp_path / "old.h5")
     done = upgrade_file(tmp_path / "old.h5", tmp_path / "new.keras")
-    assert [note for note in done.upgrade.notes if "another schedule today" in note]
+    assert [note for note in done.upgrade.notes if said in note]
     new = keras.models.load_model(tmp_path / "new.keras")
     distance, losses = after(model, new, x, y)
-    assert distance < 0.05
-    assert losses < 0.05
+    assert max(distance, losses) < within

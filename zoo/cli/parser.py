@@ -240,6 +240,11 @@ def _add_upgrade(commands: _Commands) -> None:
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",
     )
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="build NEW with Keras, and compare it with what tf-keras computes with OLD where that can be",
+    )
     parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
     _add_json(parser)
 

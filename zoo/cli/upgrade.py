@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from converters import Upgrade, plan_upgrade, upgrade_file
+from converters import Upgrade, Upgraded, plan_upgrade, upgrade_file
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError
@@ -24,6 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
         "backend": arguments.backend,
         "custom": _custom(arguments.custom),
     }
+    if arguments.check and arguments.prove:
+        raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
     with output.unwarned(), BytesDone(progress(), f"upgrading {Path(source).name}") as advance:
@@ -34,8 +36,20 @@ def run(arguments: argparse.Namespace) -> int:
     for note in done.upgrade.notes:
         output.note(f"zoo: {note}")
     output.note(f"zoo: verified {done.proof}" if done.proof else "zoo: not verified")
-    output.print_json(done.as_dict()) if arguments.json else output.print_line(str(done.target))
+    proved = _proved(done) if arguments.prove else {}
+    output.print_json({**done.as_dict(), **proved}) if arguments.json else output.print_line(str(done.target))
     return EXIT_DONE
+
+
+def _proved(done: Upgraded) -> dict[str, Any]:
+    """Compare the new model with the old one, say what was compared, and return it."""
+    import keras
+
+    from zoo.networks.proving import prove
+
+    proof = prove(done.upgrade, keras.models.load_model(done.target, compile=False))
+    output.note(f"zoo: proved: {proof}")
+    return {"proved": proof.as_dict()}
 
 
 def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | None]:
