@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from converters.arrays.form import Layout, Shape
 from converters.arrays.planned import Output
 from converters.arrays.rows import Flattened
-from converters.layers.config import ORDER_KEYS, ORDERS, Setting
+from converters.layers.config import ORDERS, Setting
 from converters.layers.model import Part
 from converters.layers.names import kind_of_class
 from converters.limits import clipped
@@ -459,8 +459,7 @@ class Use:
             value: The map.
             before: How many axes stand before those of the map: one for sequences of maps.
         """
-        said = any(self.node.settings.get(key) for key in ORDER_KEYS)
-        if self.origin.layout is None and not said and value.rank - before > 2:
+        if self.origin.layout is None and self.node.order is None and value.rank - before > 2:
             raise self.refuse("nothing says in which order its maps are")
         if self.layout == "tf":
             return self.straight(value)
