@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters.errors import ConversionError
+from converters.errors import ConversionError, FileFormatError
 from converters.formats import archive_writer
 from converters.formats.archive import open_archive
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, Proof
+from converters.limits import load_json
 from converters.upgrading.drawing import Placed
 from converters.upgrading.plan import Upgrade
 from converters.writing.copying import Task, datasets_of
@@ -74,6 +75,18 @@ def carry_out(
             finished.result()
             _check_places(tasks, temporary, target)
             return proof
+
+
+def is_done(upgrade: Upgrade, path: Path) -> bool:
+    """Return whether a file is what an upgrade makes: of the same file, the same model, by this version."""
+    try:
+        with open_untrusted(path) as source:
+            config, told = source.texts[archive_writer.CONFIG], source.texts[archive_writer.METADATA]
+    except (FileFormatError, KeyError):
+        return False
+    said = load_json(told, f"{path}: {archive_writer.METADATA}")
+    made = (said.get("zoo_converter"), said.get("zoo_source_sha256")) if isinstance(said, dict) else ()
+    return config == upgrade.config and made == (CONVERTER, sha256_of(upgrade.description.path))
 
 
 def _check_places(tasks: Sequence[Task], path: Path, target: Path) -> None:

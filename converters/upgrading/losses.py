@@ -19,6 +19,7 @@ from converters.upgrading.named import (
     is_count,
     is_flag,
     is_number,
+    is_share,
     one_of,
     or_none,
     parted,
@@ -103,7 +104,7 @@ LOSSES: Mapping[str, Known] = {
 _WORD = {"name": or_none(lambda value: isinstance(value, str)), "dtype": or_none(one_of("float32"))}
 _THRESHOLDS = {
     "thresholds": or_none(
-        lambda value: is_number(value) or (isinstance(value, list) and all(map(is_number, value)))
+        lambda value: is_share(value) or (isinstance(value, list) and all(map(is_share, value)))
     )
 }
 _CHOSEN = {"top_k": or_none(is_count), "class_id": or_none(lambda value: type(value) is int)}
@@ -127,7 +128,7 @@ METRICS: Mapping[str, Known] = {
     "sparsecategoricalcrossentropy": _metric(
         "SparseCategoricalCrossentropy", from_logits=is_flag, axis=_LOGITS["axis"]
     ),
-    "binaryaccuracy": _metric("BinaryAccuracy", threshold=is_number),
+    "binaryaccuracy": _metric("BinaryAccuracy", threshold=lambda value: is_share(value) and 0 < value < 1),
     **{
         name.lower(): _metric(name, k=is_count)
         for name in ("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")
@@ -139,7 +140,7 @@ METRICS: Mapping[str, Known] = {
     },
     "auc": _metric(
         "AUC",
-        num_thresholds=is_count,
+        num_thresholds=lambda value: is_count(value) and value > 1,
         curve=one_of("ROC", "PR"),
         summation_method=one_of("interpolation", "majoring", "minoring"),
         multi_label=is_flag,
@@ -213,7 +214,8 @@ def metric_of(value: Setting, *, turned: bool) -> Setting:
         return None
     name, settings = found
     if name in _WRAPPERS:
-        word, settings = settings.get("fn", value.get("config")), {"name": settings.get("name")}
+        said = value.get("config") if isinstance(value, Mapping) else None
+        word, settings = settings.get("fn", said), {"name": settings.get("name")}
     else:
         word = name
     if not isinstance(word, str) or (turned and plain(word) not in _BY_PLACE):

@@ -22,6 +22,7 @@ from converters.upgrading.named import (
     is_count,
     is_flag,
     is_number,
+    is_share,
     or_none,
     parted,
     plain,
@@ -104,7 +105,7 @@ def _momentum(settings: Settings) -> Groups:
 OPTIMIZERS: Mapping[str, Rule] = {
     "sgd": Rule(
         today="SGD",
-        settings={"momentum": is_number, "nesterov": is_flag},
+        settings={"momentum": is_share, "nesterov": is_flag},
         groups=_momentum,
         spare="momentum",
     ),
@@ -310,6 +311,7 @@ def _own(said: dict[str, Setting], rule: Rule, writer: Writer, notes: list[str])
     """Return the settings that are an optimizer's own."""
     checks: dict[str, Check] = {**rule.settings, "weight_decay": is_number}
     own = {key: said.pop(key) for key in checks if key in said}
+    own = {key: float(value) if type(value) is int else value for key, value in own.items()}
     if wrong := [key for key, value in own.items() if not checks[key](value)]:
         raise Dropped(f"its {wrong[0]} is {shown(own[wrong[0]])}")
     if rule.first:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.boundary import guarded
-from converters.errors import ConversionError, Doubt, FileFormatError
+from converters.errors import AlreadyConvertedError, ConversionError, Doubt, FileFormatError
 from converters.formats.description import Description
 from converters.formats.training import read_training
 from converters.layers.config import Config
@@ -149,7 +149,7 @@ def make_upgrade(
             turned=turned,
         )
         if origin.version >= (3,):
-            raise ConversionError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
+            raise AlreadyConvertedError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
         return _drawn(path, config, origin, asked or Asked())
 
 

@@ -289,8 +289,8 @@ def _weights(training: Training, ends: Ends, told: list[str]) -> Any:  # noqa: A
     if training.loss_weights is None:
         return None
     said = by_output(training.loss_weights, ends.names)
-    found = [1.0 if one is None else one for one in said or ()]
-    if said is None or not all(map(is_number, found)):
+    found = [1.0 if one is None else float(one) for one in said or () if one is None or is_number(one)]
+    if said is None or len(found) < len(said):
         told.append("its loss_weights are left out: they are not a number for each output")
         return None
     return _alone(found)

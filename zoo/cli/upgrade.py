@@ -16,6 +16,10 @@ from zoo.errors import ArgumentError
 
 def run(arguments: argparse.Namespace) -> int:
     """Upgrade a model, or show layer by layer what would be done, and print where the new file is."""
+    if _is_tree(arguments.files[0]):
+        return _upgrade_tree(arguments)
+    if arguments.jobs is not None:
+        raise ArgumentError(f"--jobs is for folders, and {arguments.files[0]} is none")
     source, weights, target = _named(arguments.files, check=arguments.check)
     asked: dict[str, Any] = {
         "weights": weights,
@@ -39,6 +43,36 @@ def run(arguments: argparse.Namespace) -> int:
     proved = _proved(done) if arguments.prove else {}
     output.print_json({**done.as_dict(), **proved}) if arguments.json else output.print_line(str(done.target))
     return EXIT_DONE
+
+
+def _is_tree(source: str) -> bool:
+    """Return whether a name is that of a folder with files; a SavedModel is one model, which is refused."""
+    return Path(source).is_dir() and not (Path(source) / "saved_model.pb").exists()
+
+
+def _upgrade_tree(arguments: argparse.Namespace) -> int:
+    from converters.trees import upgrade_tree
+    from zoo.cli.convert import tell
+
+    source, *others = arguments.files
+    if arguments.check or arguments.prove:
+        raise ArgumentError(f"--{'check' if arguments.check else 'prove'} is for single models")
+    if len(others) != 1:
+        raise ArgumentError(f"{source} is a folder: say where the new files go, in one other folder")
+    with output.unwarned():
+        report = upgrade_tree(
+            source,
+            others[0],
+            jobs=arguments.jobs,
+            force=arguments.force,
+            verify=arguments.verify,
+            report=tell,
+            data_format=arguments.data_format,
+            keras_version=arguments.keras_version,
+            backend=arguments.backend,
+        )
+    output.print_json(report.as_dict()) if arguments.json else output.print_line(str(report))
+    return EXIT_FAILED if report.count("failed") else EXIT_DONE
 
 
 def _proved(done: Upgraded) -> dict[str, Any]:

@@ -222,6 +222,18 @@ def test_what_is_not_trained_has_no_slots(tmp_path):
     assert found == [2, 12, 3, 13]
 
 
+def test_numbers_are_written_as_todays_keras_takes_them(tmp_path):
+    """Which asks for 1.0 where older versions took 1."""
+    path = written(
+        tmp_path / "old.h5",
+        {"class_name": "SGD", "config": {"lr": 1, "momentum": 0, "decay": 0, "clipvalue": 2}},
+        None,
+        loss_weights=[1],
+    )
+    model = opened(path, tmp_path / "new.keras")
+    assert (float(model.optimizer.learning_rate), model.optimizer.momentum) == (1, 0)
+
+
 LEFT_OUT = {
     "a class of somebody's own": (
         {"class_name": "Mine", "config": {"lr": 0.5}},
@@ -237,6 +249,10 @@ LEFT_OUT = {
         {"class_name": "SGD", "config": {"lr": 0.5, "lookahead": 3}},
         "its optimizer is left out: its setting 'lookahead' has no place; compile the new model before"
         " training it",
+    ),
+    "a momentum that is none": (
+        {"class_name": "SGD", "config": {"lr": 0.5, "momentum": 3}},
+        "its optimizer is left out: its momentum is 3.0; compile the new model before training it",
     ),
     "no rate": (
         {"class_name": "SGD", "config": {"lr": "fast"}},

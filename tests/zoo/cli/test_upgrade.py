@@ -132,6 +132,24 @@ def test_what_is_no_whole_model_is_said(run, files, code, message, tmp_path, mon
     assert run("upgrade", *files) == (code, "", f"zoo: {message}\n")
 
 
+def test_a_folder_is_upgraded_into_another(run, copied, tmp_path):
+    """File by file; only one folder more may be named, and what is of single models is refused."""
+    (tmp_path / "old").mkdir()
+    copied("conv1d.model.h5").rename(tmp_path / "old" / "conv1d.h5")
+    code, out, err = run("upgrade", tmp_path / "old", tmp_path / "new", "--jobs", "1")
+    assert (code, out) == (0, "1 converted, 0 done before, 0 skipped, 0 failed\n")
+    assert err.startswith(f"zoo: converted: {tmp_path / 'old' / 'conv1d.h5'}: verified 2 arrays")
+    assert (tmp_path / "new" / "conv1d.keras").is_file()
+    for more, why in (
+        ([], f"{tmp_path / 'old'} is a folder: say where the new files go, in one other folder"),
+        ([tmp_path / "new", "--check"], "--check is for single models"),
+        ([tmp_path / "new", "--prove"], "--prove is for single models"),
+    ):
+        assert run("upgrade", tmp_path / "old", *more) == (2, "", f"zoo: {why}\n")
+    source = tmp_path / "old" / "conv1d.h5"
+    assert run("upgrade", source, "--jobs", "1")[2] == f"zoo: --jobs is for folders, and {source} is none\n"
+
+
 def test_no_framework_is_imported(copied, tmp_path):
     """The new file is written from the configuration and the arrays alone."""
     source = copied("merge_two_inputs.model.h5")
