@@ -391,6 +391,7 @@ class Placed:
         owner: The layer that it belongs to.
         trained: Whether today's Keras changes it in training.
         origin: The old layer that it is drawn for.
+        own: Whether that layer is of a class of somebody's own.
     """
 
     target_path: str
@@ -399,6 +400,7 @@ class Placed:
     owner: str
     trained: bool = False
     origin: str = ""
+    own: bool = False
 
     @property
     def name(self) -> str:
@@ -465,6 +467,7 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
                 owner=drawn.name,
                 trained=not frozen and values.role not in UNTRAINED,
                 origin=drawn.origin,
+                own=drawn.entry is not None,
             )
 
 

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in done.upgrade.notes:
         output.note(f"zoo: {note}")
     output.note(f"zoo: verified {done.proof}" if done.proof else "zoo: not verified")
-    proved = _proved(done) if arguments.prove else {}
+    proved = _proved(done, arguments.custom) if arguments.prove else {}
     output.print_json({**done.as_dict(), **proved}) if arguments.json else output.print_line(str(done.target))
     return EXIT_DONE
 
@@ -55,8 +55,9 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
     from zoo.cli.convert import tell
 
     source, *others = arguments.files
-    if arguments.check or arguments.prove:
-        raise ArgumentError(f"--{'check' if arguments.check else 'prove'} is for single models")
+    for name in ("check", "prove", "custom"):
+        if getattr(arguments, name):
+            raise ArgumentError(f"--{name} is for single models")
     if len(others) != 1:
         raise ArgumentError(f"{source} is a folder: say where the new files go, in one other folder")
     with output.unwarned():
@@ -75,13 +76,15 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
     return EXIT_FAILED if report.count("failed") else EXIT_DONE
 
 
-def _proved(done: Upgraded) -> dict[str, Any]:
+def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
     """Compare the new model with the old one, say what was compared, and return it."""
     import keras
 
+    from zoo.networks.own import classes_of, imported
     from zoo.networks.proving import prove
 
-    proof = prove(done.upgrade, keras.models.load_model(done.target, compile=False))
+    own = classes_of(imported(custom))
+    proof = prove(done.upgrade, keras.models.load_model(done.target, compile=False, custom_objects=own))
     output.note(f"zoo: proved: {proof}")
     return {"proved": proof.as_dict()}
 

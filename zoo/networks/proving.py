@@ -187,8 +187,8 @@ def _compared(drawing: Drawing, model: keras.Model, path: Path) -> Iterator[str]
         ConversionError: With the first that has another shape.
     """
     layers = {operation.name: operation for operation in _operations(model)}
-    for layer, call, shape in _shapes(drawing):
-        found = tuple(layers[layer]._inbound_nodes[call].outputs[0].shape)
+    for layer, call, result, shape in _shapes(drawing):
+        found = tuple(layers[layer]._inbound_nodes[call].outputs[result].shape)
         if found != tuple(shape):
             text = f"layer {layer!r} gives {found} in Keras, and should give {tuple(shape)}"
             raise ConversionError(f"{path}: {text}; do not use the new model, and please report this")
@@ -203,8 +203,12 @@ def _operations(model: keras.Model) -> Sequence[Any]:
     return own.operations  # type: ignore[no-any-return]
 
 
-def _shapes(drawing: Drawing) -> Iterator[tuple[str, int, tuple[int | None, ...]]]:
-    """Yield layer, call and shape of each value that flows in a network."""
+def _shapes(drawing: Drawing) -> Iterator[tuple[str, int, int, tuple[int | None, ...]]]:
+    """Yield layer, call, result and shape of each value that flows in a network.
+
+    Layers of the user's own are left out: Keras itself said what these give, and they may name themselves.
+    """
     every = [value for drawn in drawing.layers.values() for call in drawn.calls for value in call.values]
     for value in dict.fromkeys((*every, *drawing.outputs)):
-        yield value.layer, value.call, value.shape
+        if drawing.layers[value.layer].entry is None:
+            yield value.layer, value.call, value.result, value.shape
