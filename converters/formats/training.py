@@ -118,6 +118,8 @@ def _state(source: Source) -> Iterator[StateArray]:
     elif root.has("optimizer") and root.group("optimizer").has("vars"):
         group = root.group("optimizer").group("vars")
         names = tuple(str(number) for number in range(len(group.children())))
+    elif source.texts:
+        raise FileFormatError("the archive holds none")
     else:
         return
     for name in names:

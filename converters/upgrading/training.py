@@ -125,9 +125,12 @@ def _is_anew(training: Training) -> bool:
 
 def trained_arrays(store: Store, network: Network) -> list[Array]:
     """Return the arrays that the old optimizer changed, in its order."""
-    known = set(_trained_paths(store, network, frozen=False))
+    known = dict.fromkeys(_trained_paths(store, network, frozen=False))
     description = store.origin.description
-    found = [array for layer in description.layers for array in layer.arrays if array.path in known]
+    arrays = {array.path: array for layer in description.layers for array in layer.arrays}
+    if description.dialect == "keras3":  # its groups are read by the alphabet
+        return [arrays[path] for path in known]
+    found = [array for path, array in arrays.items() if path in known]
     return sorted(found, key=lambda array: array.name) if store.origin.version < _BY_NAME_BEFORE else found
 
 

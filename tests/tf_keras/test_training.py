@@ -109,6 +109,26 @@ def test_a_model_goes_on_being_trained(name, tmp_path):
     assert max(after(model, new, x, y)) < 1e-5
 
 
+@pytest.mark.parametrize("name", ["Adam", "momentum"])
+def test_a_model_of_an_archive_goes_on_being_trained(name, tmp_path):
+    """Where groups are read by the alphabet, slots are told by the order of layers."""
+    model, x, y = trained(OPTIMIZERS[name])
+    model.save(tmp_path / "old.keras")
+    upgrade_file(tmp_path / "old.keras", tmp_path / "new.keras")
+    new = keras.models.load_model(tmp_path / "new.keras")
+    assert max(after(model, new, x, y)) < 1e-5
+
+
+def test_an_archive_without_a_state_begins_anew(tmp_path):
+    """As tf-keras writes it for an optimizer of before 2.11; that is said."""
+    model, *_ = trained(OPTIMIZERS["old Adam with decay"])
+    model.save(tmp_path / "old.keras")
+    done = upgrade_file(tmp_path / "old.keras", tmp_path / "new.keras")
+    note = "the state of its optimizer is left out: the archive holds none; it begins anew"
+    assert note in done.upgrade.notes
+    assert int(keras.models.load_model(tmp_path / "new.keras").optimizer.iterations) == 0
+
+
 @pytest.mark.parametrize("name", OTHER_RULE)
 def test_an_optimizer_of_another_rule_goes_on_nearby(name, tmp_path):
     """With its slots; that its rule is another is said."""

@@ -234,6 +234,22 @@ def test_numbers_are_written_as_todays_keras_takes_them(tmp_path):
     assert (float(model.optimizer.learning_rate), model.optimizer.momentum) == (1, 0)
 
 
+@pytest.mark.parametrize("frozen", ["the wrapper", "the layer in it", "neither"])
+def test_what_goes_both_ways_is_trained_or_not(frozen, tmp_path):
+    """Today's wrapper alone would not keep what lies in it from being trained."""
+    inner = layer("SimpleRNN", "inner", units=2, activation="tanh")
+    inner["config"]["trainable"] = frozen != "the layer in it"
+    entry = layer("Bidirectional", "both", layer=inner, merge_mode="concat")
+    entry["config"]["trainable"] = frozen != "the wrapper"
+    named = {
+        f"both/{way}_inner/{role}": np.ones(shape, "f4")
+        for way in ("forward", "backward")
+        for role, shape in (("kernel", (3, 2)), ("recurrent_kernel", (2, 2)), ("bias", (2,)))
+    }
+    path = write_model(tmp_path / "old.h5", chain(entry, shape=(4, 3)), {"both": named})
+    assert len(opened(path, tmp_path / "new.keras").trainable_variables) == (6 if frozen == "neither" else 0)
+
+
 LEFT_OUT = {
     "a class of somebody's own": (
         {"class_name": "Mine", "config": {"lr": 0.5}},
