@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BACKENDS ?= .venv-backends
 TF_KERAS ?= .venv-tf-keras
+OLDEST ?= .venv-oldest-keras
 BIN := $(VENV)/bin
 
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras test-oldest-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -45,6 +46,12 @@ test-backends: $(BACKENDS)/ready
 test-tf-keras: $(TF_KERAS)/ready
 	$(TF_KERAS)/bin/python -m pytest tests/tf_keras
 
+# What `zoo upgrade` makes of all samples, opened by each version of Keras that it says a file may need.
+test-oldest-keras: $(OLDEST)/ready
+	for folder in $(OLDEST)/3.*; do \
+		PYTHONPATH=$$folder $(BIN)/python -m pytest tests/oldest_keras || exit 1; \
+	done
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -80,8 +87,16 @@ wheel: $(VENV)/ready
 torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 
+# TensorFlow asks for a later Keras than it needs: each lies in a folder that is looked at first.
+$(OLDEST)/ready: $(VENV)/ready converters/upgrading/today.py converters/upgrading/optimizers.py
+	rm -rf $(OLDEST)
+	for version in $$($(BIN)/python -m tests.oldest_keras.versions); do \
+		$(BIN)/python -m pip install --quiet --no-deps --target $(OLDEST)/$$version keras==$$version || exit 1; \
+	done
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""Whole trees of weights files: each file in a process of its own, so that none can stop the others."""
+"""Whole trees of files, converted or upgraded: each in a process of its own, so that none stops another."""
 
 from __future__ import annotations
 
@@ -115,7 +115,52 @@ def convert_tree(
     Warns:
         ConversionWarning: What had to be taken for granted, file by file, when all are done.
     """
-    start, end = Path(source), Path(target)
+    asked = {"force": force, **options}
+    return _tree(_CONVERTING, Path(source), Path(target), asked, jobs=jobs, report=report)
+
+
+def upgrade_tree(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    jobs: int | None = None,
+    force: bool = False,
+    report: Callable[[FileResult], None] | None = None,
+    **options: Any,  # noqa: ANN401 - what upgrade_file takes
+) -> TreeReport:
+    """Upgrade every whole model of Keras 1 or 2 below a folder into the same place below another one.
+
+    A file with weights alone is upgraded with the ``.json`` of its model, if that lies beside it under the
+    same name: ``NAME.json`` and ``NAME.h5``, ``NAME.weights.h5`` or ``NAME_weights.h5``. What is there
+    already and was made of the same file in the same way is not made again.
+
+    Args:
+        source: The folder.
+        target: The other folder; it is created if need be and may not be the same one.
+        jobs: How many files are upgraded at a time; by default one for each processor.
+        force: Replace files that were made of something else.
+        report: Called with each result as it is known.
+        options: What :func:`converters.upgrade_file` takes, for all files alike.
+
+    Raises:
+        ArgumentError: If an argument is not what it should be.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted, file by file, when all are done.
+    """
+    asked = {"force": force, **options}
+    return _tree(_UPGRADING, Path(source), Path(target), asked, jobs=jobs, report=report)
+
+
+def _tree(
+    way: _Way,
+    start: Path,
+    end: Path,
+    options: Mapping[str, Any],
+    *,
+    jobs: int | None,
+    report: Callable[[FileResult], None] | None,
+) -> TreeReport:
     if not start.is_dir():
         raise ArgumentError(f"{start}: not a folder")
     if end.exists() and end.samefile(start):
@@ -124,14 +169,32 @@ def convert_tree(
         raise ArgumentError(f"jobs must be 1 or more, not {jobs}")
     results = []
     with ThreadPoolExecutor(max_workers=jobs or os.cpu_count()) as pool:
-        jobs_to_do = _jobs(start, end, options.get("to"))
-        for result in pool.map(lambda job: _one(job, {"force": force, **options}), jobs_to_do):
+        jobs_to_do = _jobs(way, start, end, options.get("to"))
+        for result in pool.map(lambda job: _one(way, job, options), jobs_to_do):
             results.append(result)
             if report:
                 report(result)
     for result in results:
-        warn_of(result.source, result.notes, stacklevel=2)
+        warn_of(result.source, result.notes, stacklevel=3)
     return TreeReport(files=tuple(results))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """What is done with the files of a tree.
+
+    Attributes:
+        verb: What it is called, and the command that does it with one file.
+        what: What files it is done with.
+        target: Returns where the new file goes: by the old one, where a file of its name would lie, and the
+            format that was asked for.
+        do: Does it, in a process of its own.
+    """
+
+    verb: str
+    what: str
+    target: Callable[[Path, Path, str | None], Path]
+    do: Callable[[Path, Path, dict[str, Any]], _Outcome]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +206,9 @@ class _Job:
     problem: str = ""
 
 
-def _jobs(start: Path, end: Path, to: str | None) -> list[_Job]:
+def _jobs(way: _Way, start: Path, end: Path, to: str | None) -> list[_Job]:
     """Return what is to be done, file by file; no two files have one target, and no target is a source."""
-    targets = {path: _target(path, end / path.relative_to(start), to) for path in _files(start, end)}
+    targets = {path: way.target(path, end / path.relative_to(start), to) for path in _files(start, end)}
     rivals: dict[Path, list[Path]] = {}
     for path, target in targets.items():
         # One that cannot be read writes nothing either; that is reported when its turn comes.
@@ -153,18 +216,18 @@ def _jobs(start: Path, end: Path, to: str | None) -> list[_Job]:
             if _is_weights(path):
                 rivals.setdefault(target, []).append(path)
     return [
-        _Job(source=path, target=target, problem=_problem(path, target, targets, rivals.get(target, [])))
+        _Job(source=path, target=target, problem=_problem(way, path, target, targets, rivals.get(target, [])))
         for path, target in targets.items()
     ]
 
 
-def _problem(path: Path, target: Path, sources: Collection[Path], rivals: Sequence[Path]) -> str:
+def _problem(way: _Way, path: Path, target: Path, sources: Collection[Path], rivals: Sequence[Path]) -> str:
     others = " and ".join(str(other) for other in rivals if other != path)
     if path in rivals and others:
-        advice = f"rename all but one, or convert it by itself: zoo convert {path} NEW"
+        advice = f"rename all but one, or {way.verb} it by itself: zoo {way.verb} {path} NEW"
         return f"would be written to {target}, and so would {others}; {advice}"
     if path in rivals and target in sources:
-        return f"would be written to {target}, which is one of the files to convert; give another folder"
+        return f"would be written to {target}, which is one of the files to {way.verb}; give another folder"
     return ""
 
 
@@ -184,19 +247,19 @@ def _files(start: Path, end: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(names))
 
 
-def _one(job: _Job, options: Mapping[str, Any]) -> FileResult:
+def _one(way: _Way, job: _Job, options: Mapping[str, Any]) -> FileResult:
     """Convert one file in a process of its own and return what became of it, whatever that is."""
     source, target = job.source, job.target
     try:
         size = source.stat().st_size
         if not _is_weights(source):
-            return FileResult(source=source, status="skipped", detail="not a weights file", bytes=size)
+            return FileResult(source=source, status="skipped", detail=f"not a {way.what}", bytes=size)
         if job.problem:
             return FileResult(source=source, status="failed", detail=job.problem, bytes=size)
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return FileResult(source=source, status="failed", detail=f"cannot be read or written ({error})")
-    status, detail, notes = _in_process(source, target, options)
+    status, detail, notes = _in_process(way, source, target, options)
     made = target if status in ("converted", "done before") else None
     return FileResult(source=source, status=status, target=made, detail=detail, bytes=size, notes=notes)
 
@@ -210,12 +273,12 @@ def _is_weights(path: Path) -> bool:
         return stream.read(len(_SIGNATURE)) == _SIGNATURE
 
 
-def _in_process(source: Path, target: Path, options: Mapping[str, Any]) -> _Outcome:
+def _in_process(way: _Way, source: Path, target: Path, options: Mapping[str, Any]) -> _Outcome:
     # Not fork: this process has threads. Not spawn: a server that has h5py already forks in no time.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["converters.api"])
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(there, source, target, dict(options)), daemon=True)
+    process = context.Process(target=_work, args=(there, way.do, source, target, dict(options)), daemon=True)
     process.start()
     there.close()
     try:
@@ -234,10 +297,16 @@ def _how_it_ended(code: int) -> str:
     return f"its process was ended by signal {signal.Signals(-code).name}"
 
 
-def _work(answer: Connection, source: Path, target: Path, options: dict[str, Any]) -> None:
+def _work(
+    answer: Connection,
+    do: Callable[[Path, Path, dict[str, Any]], _Outcome],
+    source: Path,
+    target: Path,
+    options: dict[str, Any],
+) -> None:
     """Convert one file and tell how that went: what each of the processes does."""
     try:
-        answer.send(_convert(source, target, options))
+        answer.send(do(source, target, options))
     except AlreadyConvertedError as error:
         answer.send(("skipped", str(error), ()))
     except ZooError as error:
@@ -254,3 +323,47 @@ def _convert(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
         return "done before", "", plan.notes
     proof = carry_out(plan, target, **about_writing).record.proof
     return "converted", f"verified {proof}" if proof else "not verified", plan.notes
+
+
+def _upgrade(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
+    from converters.formats.dialects import describe
+    from converters.upgrading.carrying_out import carry_out, is_done
+    from converters.upgrading.upgrade import plan_upgrade
+
+    asked = {key: value for key, value in options.items() if key not in ("force", "verify", "progress", "to")}
+    named = source
+    if describe(source).model_config is None:
+        config = _config_of(source)
+        if config is None:
+            text = f"holds weights alone, and no {_stem(source)}.json lies beside it"
+            return "skipped", text, ()
+        named, asked = config, {**asked, "weights": source}
+    plan = plan_upgrade(named, **asked)
+    if target.exists() and is_done(plan, target):
+        return "done before", "", plan.notes
+    proof = carry_out(plan, target, force=options["force"], verify=options.get("verify"))
+    return "converted", f"verified {proof}" if proof else "not verified", plan.notes
+
+
+def _stem(source: Path) -> str:
+    """Return the name that a model has, by that of its weights."""
+    stem = source.stem
+    for ending in (".weights", "_weights"):
+        stem = stem.removesuffix(ending)
+    return stem
+
+
+def _config_of(source: Path) -> Path | None:
+    """Return the configuration that lies beside weights under the same name."""
+    path = source.with_name(f"{_stem(source)}.json")
+    return path if path.is_file() else None
+
+
+def _upgraded(source: Path, same: Path, _: str | None) -> Path:
+    """Return where an upgraded model goes."""
+    stem = _stem(source) if _config_of(source) else source.stem
+    return same.with_name(f"{stem}.keras")
+
+
+_CONVERTING = _Way(verb="convert", what="weights file", target=_target, do=_convert)
+_UPGRADING = _Way(verb="upgrade", what="model", target=_upgraded, do=_upgrade)

@@ -357,6 +357,11 @@ class Enlarged:
         return self.output.name
 
     @property
+    def role(self) -> str:
+        """What it is to that layer."""
+        return self.output.role
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Its type."""
         return self.output.dtype
@@ -402,9 +407,11 @@ class Given:
 
     Attributes:
         values: They.
+        role: What it is to its layer.
     """
 
     values: Values
+    role: str
 
     @property
     def target_shape(self) -> Shape:
@@ -440,3 +447,45 @@ class Given:
         """Yield the one piece that makes the array."""
         del sources
         yield Piece(target=target, source=self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """An array of a new file that is one number all over, whatever the old file holds.
+
+    Attributes:
+        value: The number.
+        target_shape: Its shape.
+        dtype: Its type.
+        role: What it is for.
+    """
+
+    value: float
+    target_shape: Shape
+    dtype: np.dtype[Any]
+    role: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def source_shapes(self) -> tuple[Shape, ...]:
+        """None."""
+        return ()
+
+    @property
+    def exact(self) -> bool:
+        """True: nothing is computed."""
+        return True
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that its values take."""
+        return math.prod(self.target_shape) * self.dtype.itemsize
+
+    def pieces(self, _: Mapping[str, Values], target: Values) -> Iterator[Piece]:
+        """Yield the one piece that fills it."""
+        number = np.full((1,) * target.ndim, self.value, self.dtype)
+        yield Piece(target=target, source=np.broadcast_to(number, target.shape))

@@ -23,8 +23,6 @@ from converters.formats import keras_h5_writer
 from converters.formats.archive import WEIGHTS
 from converters.formats.contents import Arrays, Extents, padded
 
-KERAS3_VERSION = "3.15.1"
-"""What a new file says wrote it: the version whose form it has."""
 CONFIG, METADATA = "config.json", "metadata.json"
 _BLOCK = 1 << 20
 _LOCAL, _CENTRAL, _END = 0x04034B50, 0x02014B50, 0x06054B50
@@ -109,9 +107,9 @@ def finish(contents: Arrays, path: Path, record: Mapping[str, str]) -> None:
     Args:
         contents: The contents.
         path: The file that :func:`create` made, with all arrays in it.
-        record: More of what it says of itself, by name.
+        record: What it says of itself, by name: ``keras_version``, that whose form it has, among it.
     """
-    text = json.dumps({"keras_version": KERAS3_VERSION, **record})
+    text = json.dumps(dict(record))
     with path.open("r+b") as stream:
         config = _read_member(stream, 0)
         weights = _read_member(stream, config.start + config.size)

@@ -97,8 +97,10 @@ def create_keras3(contents: Arrays, path: Path, texts: Mapping[str, str]) -> Ext
     with h5py.File(path, "w") as file:
         for name, text in texts.items():
             file.attrs[name] = text
+        # The model's own: it has no arrays, but before 3.8 Keras opens no file without the group.
+        file.require_group("vars")
         for output in contents.outputs:
-            top = "/".join(output.target_path.split("/")[:2])
+            top = "/".join(output.target_path.partition("/vars/")[0].split("/")[:2])
             own = output.target_path.rpartition("/vars/")[0].removesuffix("/cell")
             _name(file, own, output.owner.rpartition("/")[2] if own != top else output.layer)
             _name(file, top, output.layer)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from converters.errors import ConversionError
+from converters.errors import ConversionError, FileFormatError
 from converters.formats import archive_writer
 from converters.formats.archive import open_archive
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, Proof
+from converters.limits import load_json
+from converters.upgrading.drawing import Placed
 from converters.upgrading.plan import Upgrade
 from converters.writing.copying import Task, datasets_of
 from converters.writing.execute import Progress, filled, is_verified, placed_tasks, threads
 from converters.writing.files import check_target, new_file, sha256_of
 from converters.writing.verify import verify_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Every:
+    """All arrays of the new file: those of its layers, and the state of its optimizer."""
+
+    outputs: tuple[Placed, ...]
 
 
 def carry_out(
@@ -49,16 +59,34 @@ def carry_out(
     with new_file(description.path, target, force=force) as temporary, threads() as pool:
         digest = pool.submit(sha256_of, description.path)
         with open_untrusted(description.path, known=description.stamp) as source:
-            places = archive_writer.create(upgrade, temporary, {archive_writer.CONFIG: upgrade.config})
-            tasks = placed_tasks(upgrade.outputs, places)
+            every = _Every(outputs=(*upgrade.outputs, *upgrade.trained.slots))
+            places = archive_writer.create(every, temporary, {archive_writer.CONFIG: upgrade.config})
+            tasks = placed_tasks(every.outputs, places)
             filled(tasks, source, temporary, pool, progress)
-            record = {"zoo_converter": CONVERTER, "zoo_source_sha256": digest.result()}
+            record = {
+                "keras_version": str(upgrade.needs),
+                "zoo_converter": CONVERTER,
+                "zoo_source_sha256": digest.result(),
+                "zoo_needs_keras": str(upgrade.needs),
+            }
             # The checksum is computed beside the comparison: neither needs more than the bytes.
-            finished = pool.submit(archive_writer.finish, upgrade, temporary, record)
+            finished = pool.submit(archive_writer.finish, every, temporary, record)
             proof = verify_file(tasks, source, temporary, target, pool, hdf5=False) if wanted else None
             finished.result()
             _check_places(tasks, temporary, target)
             return proof
+
+
+def is_done(upgrade: Upgrade, path: Path) -> bool:
+    """Return whether a file is what an upgrade makes: of the same file, the same model, by this version."""
+    try:
+        with open_untrusted(path) as source:
+            config, told = source.texts[archive_writer.CONFIG], source.texts[archive_writer.METADATA]
+    except (FileFormatError, KeyError):
+        return False
+    said = load_json(told, f"{path}: {archive_writer.METADATA}")
+    made = (said.get("zoo_converter"), said.get("zoo_source_sha256")) if isinstance(said, dict) else ()
+    return config == upgrade.config and made == (CONVERTER, sha256_of(upgrade.description.path))
 
 
 def _check_places(tasks: Sequence[Task], path: Path, target: Path) -> None:

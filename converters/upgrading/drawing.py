@@ -24,8 +24,9 @@ from converters.arrays.moves import Values as Array
 from converters.arrays.planned import Made
 from converters.boundary import paced
 from converters.layers.names import snake_case3
+from converters.layers.table import KINDS
 from converters.upgrading.refusing import refused
-from converters.upgrading.today import TODAY, Sizes
+from converters.upgrading.today import OLDEST, TODAY, Sizes, Version, since
 
 LAST = "channels_last"
 """The order of all maps that are drawn."""
@@ -33,6 +34,10 @@ LAST = "channels_last"
 
 class Values(Made, Protocol):
     """An array that is planned, of which it is known how much room it takes."""
+
+    @property
+    def role(self) -> str:
+        """What it is to its layer."""
 
     @property
     def nbytes(self) -> int:
@@ -274,6 +279,13 @@ class Drawing:
         return layers
 
 
+def least_version(drawing: Drawing) -> Version:
+    """Return the first version of Keras that opens a network."""
+    inside = [least_version(drawn.inside) for drawn in drawing.layers.values() if drawn.inside is not None]
+    ours = [drawn for drawn in paced(drawing.layers.values()) if drawn.looked is None]
+    return max((OLDEST, *inside, *(since(drawn.class_name, drawn.settings) for drawn in ours)))
+
+
 def configuration(drawing: Drawing) -> dict[str, Any]:
     """Return a network as the ``config.json`` of today's Keras has it."""
     class_name = drawing.class_name
@@ -375,12 +387,18 @@ class Placed:
         values: What is planned for it.
         layer: The layer of the whole model that it belongs to, or lies in.
         owner: The layer that it belongs to.
+        trained: Whether today's Keras changes it in training.
+        origin: The old layer that it is drawn for.
+        own: Whether that layer is of a class of somebody's own.
     """
 
     target_path: str
     values: Values
     layer: str
     owner: str
+    trained: bool = False
+    origin: str = ""
+    own: bool = False
 
     @property
     def name(self) -> str:
@@ -438,5 +456,27 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
         if inside is not None:
             below = f"{own}/layers" if drawn.class_name == "Model" else f"{own}/layer/layers"
             yield from placed(inside, below, name)
+        frozen = _is_frozen(drawn)
         for path, values in drawn.arrays.items():
-            yield Placed(target_path=f"{own}/{path}", values=values, layer=name, owner=drawn.name)
+            yield Placed(
+                target_path=f"{own}/{path}",
+                values=values,
+                layer=name,
+                owner=drawn.name,
+                trained=not frozen and values.role not in UNTRAINED,
+                origin=drawn.origin,
+                own=drawn.entry is not None,
+            )
+
+
+UNTRAINED = frozenset(
+    role for kind in KINDS.values() for role, found in kind.arrays.items() if not found.trained
+)
+"""The roles of arrays that training changes otherwise than by an optimizer."""
+
+
+def _is_frozen(drawn: Drawn) -> bool:
+    """Return whether a layer, or the one in a wrapper, says that it is not trained."""
+    inner = drawn.settings.get("layer")
+    within = inner["config"] if isinstance(inner, Mapping) else {}
+    return drawn.settings.get("trainable") is False or within.get("trainable") is False

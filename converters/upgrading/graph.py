@@ -67,6 +67,11 @@ class Node:
         said = next((self.settings[key] for key in ORDER_KEYS if self.settings.get(key)), None)
         return None if said == "default" else said
 
+    @property
+    def frozen(self) -> bool:
+        """Whether it says that training does not change it."""
+        return self.settings.get("trainable") is False
+
     def refuse(self, why: str) -> Refused:
         """Return what to raise if the layer cannot be drawn."""
         return refused(why, layer=self.name, class_name=self.class_name)

@@ -20,7 +20,7 @@ from converters.layers.config import Setting
 from converters.layers.names import kind_of_class
 from converters.upgrading.drawing import Values
 from converters.upgrading.graph import Node
-from converters.upgrading.named import Known, is_number, one_of, or_none, plain, today_of
+from converters.upgrading.named import Known, is_amount, is_number, one_of, or_none, plain, today_of
 
 ARRAYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Dense", "Conv1D", "Conv2D", "Conv3D"), ("kernel", "bias")),
@@ -45,7 +45,7 @@ _SAME_CLASS = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "TimeDistributedDense": "
 WORKS_IN_TRAINING = re.compile(r".*_(regularizer|constraint)")
 """The settings that are looked at here and are told of if they are left out."""
 
-_PENALTY = {"l1": is_number, "l2": is_number}
+_PENALTY = {"l1": is_amount, "l2": is_amount}
 REGULARIZERS: Mapping[str, Known] = {
     **dict.fromkeys(
         ("l1l2", "l1l2regularizer", "weightregularizer", "activityregularizer"),

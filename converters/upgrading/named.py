@@ -7,19 +7,31 @@ each; what is not, or has a setting that today's class lacks, has no place.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from converters.layers.config import Setting
 
 Check = Callable[[Setting], bool]
 
 
-def is_number(value: Setting) -> bool:
+def is_number(value: Setting) -> TypeGuard[float]:
     """Return whether a setting is a finite number."""
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) < _LARGEST
+
+
+_LARGEST = 1e30
+
+
+def is_amount(value: Setting) -> bool:
+    """Return whether a setting is a number that is not below zero, as today's Keras asks for."""
+    return is_number(value) and value >= 0
+
+
+def is_share(value: Setting) -> bool:
+    """Return whether a setting is a number from 0 to 1, as today's Keras asks for."""
+    return is_number(value) and 0 <= value <= 1
 
 
 def is_flag(value: Setting) -> bool:
@@ -50,7 +62,7 @@ class Known:
         today: Its class there.
         settings: What each of today's settings may be.
         renamed: What settings were called, and are called today.
-        replaced: What stands today for a value of a setting, by the setting and its value as text.
+        replaced: What stands today for a value of a setting, by the setting and its word.
         silent: Settings of which nothing remains: they said what is always so today.
     """
 
@@ -67,8 +79,8 @@ class Known:
             name = self.renamed.get(key, key)
             if name in self.silent:
                 continue
-            if (name, str(value)) in self.replaced:
-                value = self.replaced[name, str(value)]  # noqa: PLW2901 - the same setting, in today's words
+            if isinstance(value, str) and (name, value) in self.replaced:
+                value = self.replaced[name, value]  # noqa: PLW2901 - the same setting, in today's words
             if name not in self.settings or not self.settings[name](value):
                 return None
             found[name] = value

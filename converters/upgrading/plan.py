@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from converters.boundary import guarded
-from converters.errors import ArgumentError, ConversionError, Doubt
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, Doubt, FileFormatError
 from converters.formats.description import Description
+from converters.formats.training import read_training
 from converters.layers.config import Config
 from converters.limits import clipped, first_repeated
-from converters.upgrading.drawing import Drawing, Placed, configuration, placed
+from converters.upgrading.drawing import Drawing, Placed, configuration, least_version, placed
 from converters.upgrading.graph import Network, read_network
 from converters.upgrading.origin import Origin, learn_origin
 from converters.upgrading.own import Asked
 from converters.upgrading.refusing import Refusal, Refused, refused
 from converters.upgrading.sketch import STOPPED, Sketch
 from converters.upgrading.store import Store
+from converters.upgrading.training import Trained, ends_of, trained
 from converters.upgrading.use import Report
 
 
@@ -57,6 +59,7 @@ class Upgrade:
             :class:`converters.errors.Doubt`.
         refusals: What cannot be upgraded, and why; empty if all can.
         layers: What becomes of each layer that was looked at.
+        trained: How it goes on being trained.
     """
 
     path: Path
@@ -67,6 +70,7 @@ class Upgrade:
     notes: tuple[str, ...]
     refusals: tuple[Refusal, ...]
     layers: tuple[Told, ...] = ()
+    trained: Trained = field(default_factory=Trained)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain values that JSON can hold."""
@@ -75,18 +79,29 @@ class Upgrade:
             "weights": str(self.description.path),
             "keras_version": ".".join(map(str, self.origin.version)),
             "theano": self.origin.theano,
+            "needs_keras": self.needs,
             "layers": [asdict(layer) for layer in self.layers],
             "refused": [asdict(refusal) for refusal in self.refusals],
             "arrays": len(self.outputs),
             "bytes": sum(output.nbytes for output in self.outputs),
+            "optimizer": self.trained.optimizer or None,
+            "compiled": self.trained.config,
             "notes": list(self.notes),
         }
+
+    @property
+    def needs(self) -> str | None:
+        """The first version of Keras that opens the new file, ``"3.4.0"``; None if there will be none."""
+        if self.drawing is None:
+            return None
+        return ".".join(map(str, max(least_version(self.drawing), self.trained.since)))
 
     @property
     def config(self) -> str:
         """The text of the new file's ``config.json``."""
         assert self.drawing is not None
-        return json.dumps({**configuration(self.drawing), "build_config": None, "compile_config": None})
+        whole = {**configuration(self.drawing), "build_config": None, "compile_config": self.trained.config}
+        return json.dumps(whole)
 
     def check(self) -> None:
         """Raise if the model cannot be upgraded.
@@ -134,7 +149,7 @@ def make_upgrade(
             turned=turned,
         )
         if origin.version >= (3,):
-            raise ConversionError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
+            raise AlreadyConvertedError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
         upgrade = _drawn(path, config, origin, asked or Asked())
     _check_asked(upgrade, asked or Asked())
     return upgrade
@@ -166,11 +181,13 @@ def _drawn(path: Path, config: Mapping[str, Any], origin: Origin, asked: Asked) 
     sketch = Sketch(store=store, report=report, asked=asked)
     drawing: Drawing | None = None
     outputs: tuple[Placed, ...] = ()
+    training = Trained()
     try:
         network = read_network(dict(config))
         for refusal in store.assign(network):
             sketch.refusals[refusal.refusal] = None
         drawing, outputs = _with_arrays(sketch, network)
+        training = _with_training(store, network, drawing, outputs)
     except Refused as refusal:
         if refusal.refusal.why != STOPPED or not sketch.refusals:
             sketch.refusals[refusal.refusal] = None
@@ -180,7 +197,8 @@ def _drawn(path: Path, config: Mapping[str, Any], origin: Origin, asked: Asked) 
         origin=origin,
         drawing=None if sketch.refusals else drawing,
         outputs=() if sketch.refusals else outputs,
-        notes=_notes(origin, report),
+        notes=(*_notes(origin, report), *training.notes),
+        trained=training,
         refusals=tuple(sketch.refusals),
         layers=tuple(_told(name, report) for name in report.classes),
     )
@@ -214,6 +232,17 @@ def _with_arrays(sketch: Sketch, network: Network) -> tuple[Drawing, tuple[Place
     return drawing, outputs
 
 
+def _with_training(store: Store, network: Network, drawing: Drawing, outputs: tuple[Placed, ...]) -> Trained:
+    """Return how the new model goes on being trained; what cannot be read of it is left out."""
+    try:
+        training = read_training(store.origin.description)
+    except FileFormatError as error:
+        return Trained(notes=(f"how it was trained is left out: {error}",))
+    if training is None:
+        return Trained()
+    return trained(training, store, network, outputs, ends_of(network, drawing.outputs))
+
+
 def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
     notes: list[str] = list(origin.doubts)
     notes += [
@@ -221,8 +250,6 @@ def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
         for name, layer in report.published.items()
     ]
     notes += [f"{layer}: {what}" for layer, what in report.owned.items()]
-    if origin.description.optimizer:
-        notes.append("the state of its optimizer is left out: compile the new model before training it")
     notes += [f"{layer}: {how}" for layer, how in report.composed.items()]
     notes += [f"{layer}: without {', '.join(names)}" for layer, names in report.dropped.items()]
     return tuple(notes)

@@ -18,6 +18,10 @@ Sizes = tuple[int | None, ...]
 Settings = Mapping[str, Any]
 """Shape of a batch; configuration of a layer."""
 _Shape = Callable[[Settings, Sequence[Sizes]], Sizes]
+Version = tuple[int, int, int]
+OLDEST: Version = (3, 4, 0)
+"""The first version of Keras that opens the form that files are written in: its inputs and outputs alone
+stand without a list around them. ``make test-oldest-keras`` opens all samples with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,7 @@ class Today:
         passes_mask: Whether a mask of what comes in is one of what it gives.
         further: What it gives besides.
         apart: Whether several inputs are handed to it each by itself, not as a list.
+        since: The first version of Keras that opens a file with it.
     """
 
     shape: _Shape
@@ -39,6 +44,7 @@ class Today:
     passes_mask: bool = False
     further: Callable[[Settings, Sequence[Sizes]], Sequence[Sizes]] = lambda config, shapes: ()
     apart: bool = False
+    since: Version = OLDEST
 
 
 def _same(_: Settings, shapes: Sequence[Sizes]) -> Sizes:
@@ -272,8 +278,9 @@ def _squeezed(config: Settings, shapes: Sequence[Sizes]) -> Sizes:
     return (*shapes[0][:place], *shapes[0][place + 1 :])
 
 
-def _operation(shape: _Shape, name: str, module: str = "numpy") -> Today:
-    return Today(shape=shape, module=f"keras.src.ops.{module}", registered=name)
+def _operation(shape: _Shape, name: str, module: str = "numpy", *, since: Version = (3, 11, 0)) -> Today:
+    """Return an operation; those that have arguments take a name, as ours have one, from 3.11 on."""
+    return Today(shape=shape, module=f"keras.src.ops.{module}", registered=name, since=since)
 
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
@@ -349,9 +356,9 @@ TODAY: Mapping[str, Today] = {
     **{name: _operation(_same, name) for name in ("Absolute", "Sign", "Reciprocal", "Power")},
     "ExpandDims": _operation(_expanded, "ExpandDims"),
     **{name: _operation(_squeezed, name) for name in ("Squeeze", "Take")},
-    "Sqrt": _operation(_same, "Sqrt"),
-    "Log": _operation(_same, "Log"),
-    "Divide": _operation(_merged, "Divide"),
+    "Sqrt": _operation(_same, "Sqrt", since=OLDEST),
+    "Log": _operation(_same, "Log", since=OLDEST),
+    "Divide": _operation(_merged, "Divide", since=OLDEST),
     **{
         f"ops.{name}": _operation(_same, name, module)
         for module, names in OPERATIONS.items()
@@ -365,6 +372,13 @@ TODAY: Mapping[str, Today] = {
 
 An operation has the name of its class, or that behind ``ops.`` where a layer has the same.
 """
+
+
+def since(class_name: str, settings: Settings) -> Version:
+    """Return the first version of Keras that opens a layer, and the one in it if it is a wrapper."""
+    inner = settings.get("layer")
+    within = since(inner["class_name"], inner["config"]) if isinstance(inner, Mapping) else OLDEST
+    return max(TODAY[class_name].since if class_name in TODAY else OLDEST, within)
 
 
 def _kernel(config: Settings, *ends: int | None) -> Sizes:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from converters.arrays.form import Layout, Shape
 from converters.arrays.planned import Given, Output
 from converters.arrays.rows import Flattened
-from converters.layers.config import ORDER_KEYS, ORDERS, Setting
+from converters.layers.config import ORDERS, Setting
 from converters.layers.model import Part
 from converters.layers.names import kind_of_class
 from converters.limits import clipped
@@ -331,7 +331,7 @@ class Use:
         if len(looked.arrays) != len(arrays):
             raise self.refuse(f"it has {len(looked.arrays)} arrays today, and {len(arrays)} in the file")
         found: dict[str, Values] = dict(zip(looked.arrays, arrays, strict=True))
-        return looked, found | {path: Given(values=one) for path, one in looked.given.items()}
+        return looked, found | {path: Given(values=one, role=path) for path, one in looked.given.items()}
 
     def mask(self, masked: Masked) -> Value:
         """Draw what is true for each step that is not masked."""
@@ -416,8 +416,8 @@ class Use:
         """Return what each layer's configuration begins with; operations have a name alone."""
         if _is_operation(class_name):
             return {"name": name}
-        frozen = trained and self.node.settings.get("trainable") is False
-        return {"name": name, "dtype": "float32"} | ({"trainable": False} if frozen else {})
+        frozen = self.node.frozen or (self.timewise is not None and self.timewise.node.frozen)
+        return {"name": name, "dtype": "float32"} | ({"trainable": False} if trained and frozen else {})
 
     def _drawn(
         self,
@@ -495,8 +495,7 @@ class Use:
             value: The map.
             before: How many axes stand before those of the map: one for sequences of maps.
         """
-        said = any(self.node.settings.get(key) for key in ORDER_KEYS)
-        if self.origin.layout is None and not said and value.rank - before > 2:
+        if self.origin.layout is None and self.node.order is None and value.rank - before > 2:
             raise self.refuse("nothing says in which order its maps are")
         if self.layout == "tf":
             return self.straight(value)

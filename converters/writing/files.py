@@ -63,6 +63,8 @@ def check_target(source: Path, target: Path, *, force: bool) -> None:
         raise ConversionError(f"{target}: is the source itself, which is never written to; give another name")
     if target.is_dir():
         raise ConversionError(f"{target}: is a folder; give the name of a file")
+    if target.exists() and not target.is_file():
+        raise ConversionError(f"{target}: is a device or a pipe, no file; give the name of a file")
     if os.path.lexists(target) and not force:
         raise ConversionError(f"{target}: exists already; use --force (force=True) to replace it")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 
 import h5py
@@ -14,7 +15,9 @@ from converters.arrays.form import TF
 from converters.errors import ArgumentError, ConversionWarning
 from converters.formats.dialects import describe
 from converters.formats.table import targets
-from converters.trees import convert_tree
+from converters.trees import convert_tree, upgrade_tree
+from tests.support.paths import DIALECTS
+from tests.support.upgrading import chain, layer, write_model
 from tests.support.weight_files import BY_NAMES, keras1, write_named
 
 
@@ -250,3 +253,55 @@ def test_a_result_is_one_line(tmp_path):
         "bytes": 3,
         "notes": [],
     }
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Return a folder with whole models, one in two files, weights alone, and what is no model."""
+    folder = tmp_path / "old"
+    (folder / "deep").mkdir(parents=True)
+    samples = DIALECTS / "keras122_theano_th"
+    shutil.copy(samples / "conv1d.model.h5", folder / "whole.h5")
+    shutil.copy(samples / "gru_consume_cpu.json", folder / "deep" / "apart.json")
+    shutil.copy(samples / "gru_consume_cpu.weights.h5", folder / "deep" / "apart_weights.h5")
+    shutil.copy(samples / "conv1d.weights.h5", folder / "alone.h5")
+    config = chain(layer("Lambda", "code", function=["x", None, None]), shape=(4,))
+    write_model(folder / "refused.h5", config)
+    (folder / "notes.txt").write_text("nothing")
+    return folder
+
+
+def test_a_tree_of_models_is_upgraded(models):
+    """Each by itself, with its configuration where that lies beside it; what is done is not done again."""
+    report = upgrade_tree(models, models.parent / "new", jobs=2)
+    told = fates(report, models)
+    assert {name: status for name, (status, _) in told.items()} == {
+        "alone.h5": "skipped",
+        "deep/apart.json": "skipped",
+        "deep/apart_weights.h5": "converted",
+        "notes.txt": "skipped",
+        "refused.h5": "failed",
+        "whole.h5": "converted",
+    }
+    assert told["alone.h5"][1] == "holds weights alone, and no alone.json lies beside it"
+    assert told["notes.txt"][1] == told["deep/apart.json"][1] == "not a model"
+    assert told["refused.h5"][1].startswith("cannot be upgraded: layer 'code' (Lambda): it holds code")
+    new = models.parent / "new"
+    made = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
+    assert made == ["deep/apart.keras", "whole.keras"]
+    again = upgrade_tree(models, new, jobs=2)
+    assert (again.count("done before"), again.count("converted")) == (2, 0)
+    turned = upgrade_tree(models, new, jobs=2, data_format="channels_last")
+    assert turned.count("done before") == 2  # sequences have no order that could be turned
+
+
+def test_two_models_are_not_written_to_one_place(models):
+    """The user says which of them may have it."""
+    shutil.copy(models / "whole.h5", models / "whole.hdf5")
+    told = fates(upgrade_tree(models, models.parent / "new", jobs=2), models)
+    new = models.parent / "new" / "whole.keras"
+    assert told["whole.h5"] == (
+        "failed",
+        f"would be written to {new}, and so would {models / 'whole.hdf5'}; rename all but one, or upgrade it"
+        f" by itself: zoo upgrade {models / 'whole.h5'} NEW",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from converters import Form, convert_file, parse_flatten, parse_layers, plan_file
 from converters.api import target_format
@@ -13,6 +13,9 @@ from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.naming import hidden_note, is_name
+
+if TYPE_CHECKING:
+    from converters.trees import FileResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +70,15 @@ def _unverified(arguments: argparse.Namespace) -> str:
     return f"zoo: not verified{reason}"
 
 
-def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
-    from converters.trees import FileResult, convert_tree
+def tell(result: FileResult) -> None:
+    """Say what became of one file of a tree."""
+    output.note(f"zoo: {result}")
+    for note in result.notes:
+        output.note(f"zoo: {result.source}: {note}")
 
-    def tell(result: FileResult) -> None:
-        output.note(f"zoo: {result}")
-        for note in result.notes:
-            output.note(f"zoo: {result.source}: {note}")
+
+def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
+    from converters.trees import convert_tree
 
     if arguments.dry_run:
         raise ArgumentError("--dry-run is for single files")

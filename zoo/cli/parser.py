@@ -225,7 +225,7 @@ def _add_upgrade(commands: _Commands) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="OLD.h5 [NEW.keras], or OLD.json WEIGHTS.h5 [NEW.keras]; default: OLD.keras, beside OLD",
+        help="OLD.h5 [NEW.keras], OLD.json WEIGHTS.h5 [NEW.keras], or FOLDER NEWFOLDER; default: OLD.keras",
     )
     parser.add_argument(
         "--check",
@@ -263,7 +263,15 @@ def _add_upgrade(commands: _Commands) -> None:
         action=argparse.BooleanOptionalAction,
         help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",
     )
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="build NEW with Keras, and compare it with what tf-keras computes with OLD where that can be",
+    )
     parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="of a folder, files at a time (default: one for each processor)"
+    )
     _add_json(parser)
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from converters import Upgrade, plan_upgrade, upgrade_file
+from converters import Upgrade, Upgraded, plan_upgrade, upgrade_file
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError
@@ -16,6 +16,10 @@ from zoo.errors import ArgumentError
 
 def run(arguments: argparse.Namespace) -> int:
     """Upgrade a model, or show layer by layer what would be done, and print where the new file is."""
+    if _is_tree(arguments.files[0]):
+        return _upgrade_tree(arguments)
+    if arguments.jobs is not None:
+        raise ArgumentError(f"--jobs is for folders, and {arguments.files[0]} is none")
     source, weights, target = _named(arguments.files, check=arguments.check)
     asked: dict[str, Any] = {
         "weights": weights,
@@ -25,17 +29,65 @@ def run(arguments: argparse.Namespace) -> int:
         "custom": _custom(arguments.custom),
         "lambdas": dict(map(_lambda, arguments.lambdas)),
     }
+    if arguments.check and arguments.prove:
+        raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
     with output.unwarned(), BytesDone(progress(), f"upgrading {Path(source).name}") as advance:
         done = upgrade_file(
             source, target, **asked, force=arguments.force, verify=arguments.verify, progress=advance
         )
+    _tell_needs(done.upgrade)
     for note in done.upgrade.notes:
         output.note(f"zoo: {note}")
     output.note(f"zoo: verified {done.proof}" if done.proof else "zoo: not verified")
-    output.print_json(done.as_dict()) if arguments.json else output.print_line(str(done.target))
+    proved = _proved(done, arguments.custom) if arguments.prove else {}
+    output.print_json({**done.as_dict(), **proved}) if arguments.json else output.print_line(str(done.target))
     return EXIT_DONE
+
+
+def _is_tree(source: str) -> bool:
+    """Return whether a name is that of a folder with files; a SavedModel is one model, which is refused."""
+    return Path(source).is_dir() and not (Path(source) / "saved_model.pb").exists()
+
+
+def _upgrade_tree(arguments: argparse.Namespace) -> int:
+    from converters.trees import upgrade_tree
+    from zoo.cli.convert import tell
+
+    source, *others = arguments.files
+    for name in ("check", "prove", "custom"):
+        if getattr(arguments, name):
+            raise ArgumentError(f"--{name} is for single models")
+    if len(others) != 1:
+        raise ArgumentError(f"{source} is a folder: say where the new files go, in one other folder")
+    with output.unwarned():
+        report = upgrade_tree(
+            source,
+            others[0],
+            jobs=arguments.jobs,
+            force=arguments.force,
+            verify=arguments.verify,
+            report=tell,
+            data_format=arguments.data_format,
+            keras_version=arguments.keras_version,
+            backend=arguments.backend,
+        )
+    output.print_json(report.as_dict()) if arguments.json else output.print_line(str(report))
+    return EXIT_FAILED if report.count("failed") else EXIT_DONE
+
+
+def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
+    """Compare the new model with the old one, say what was compared, and return it."""
+    import keras
+
+    from zoo.networks.own import classes_of, imported
+    from zoo.networks.proving import prove
+
+    own = classes_of(imported(custom))
+    proof = prove(done.upgrade, keras.models.load_model(done.target, compile=False, custom_objects=own))
+    output.note(f"zoo: proved: {proof}")
+    return {"proved": proof.as_dict()}
 
 
 def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | None]:
@@ -73,11 +125,17 @@ def _check(plan: Upgrade, *, as_json: bool) -> int:
         output.print_json(plan.as_dict())
     else:
         output.print_table(["layer", "class", "becomes", "how"], _rows(plan))
+        _tell_needs(plan)
         for note in plan.notes:
             output.note(f"zoo: {note}")
         for refusal in plan.refusals:
             output.note(f"zoo: cannot be upgraded: {refusal}")
     return EXIT_FAILED if plan.refusals else EXIT_DONE
+
+
+def _tell_needs(plan: Upgrade) -> None:
+    if plan.needs is not None:
+        output.note(f"zoo: opens in Keras {plan.needs} and later")
 
 
 def _rows(plan: Upgrade) -> list[list[str]]:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import keras
 
-from converters.upgrading.upgrade import upgrade_file
+from converters.errors import warn_of
+from converters.upgrading.carrying_out import carry_out
+from converters.upgrading.upgrade import plan_upgrade
+from zoo.networks import proving
 from zoo.networks.own import CustomObjects, classes_of, own_of
 
 
@@ -22,6 +25,8 @@ def upgrade(
     backend: str | None = None,
     custom_objects: CustomObjects | None = None,
     lambdas: Mapping[str, str] | None = None,
+    compile: bool = True,
+    prove: bool = False,
 ) -> keras.Model:
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
@@ -39,15 +44,21 @@ def upgrade(
         lambdas: What ``Lambda`` layers compute, by their names, where their code is not recognised: an
             expression of ``x``, what comes in, such as ``"K.abs(x[0] - x[1])"``, or the name of one,
             ``"abs_difference"``.
+        compile: Whether to compile it as it was, with the state of its optimizer, so that ``fit`` goes on;
+            what has no place in today's Keras is left out and said.
+        prove: Compare the new model with what tf-keras computes with the old file, where that is installed
+            and the file is of its versions; and in any case the shapes of all values with those that the old
+            configuration gives.
 
     Returns:
-        The model, in float32 and not compiled. It holds Keras' own layers alone, but for those of
-        ``custom_objects``, so that what its ``save`` writes opens without this package.
+        The model, in float32. It holds Keras' own layers alone, but for those of ``custom_objects``, so that
+        what its ``save`` writes opens without this package.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
         FileFormatError: If a file is not what it should be.
-        ConversionError: If a layer has no place in today's Keras; the message names it and says why.
+        ConversionError: If a layer has no place in today's Keras; the message names it and says why. Or if
+            the new model was compared and does not give the same.
 
     Warns:
         ConversionWarning: What had to be taken for granted.
@@ -59,16 +70,21 @@ def upgrade(
         (None, 5)
     """
     own = dict(custom_objects or {})
+    plan = plan_upgrade(
+        path,
+        weights=weights,
+        data_format=data_format,
+        keras_version=keras_version,
+        backend=backend,
+        custom=own_of(own),
+        lambdas=lambdas,
+    )
+    plan.check()
+    warn_of(plan.path, plan.notes, stacklevel=2)
     with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
         target = Path(folder) / "model.keras"
-        upgrade_file(
-            path,
-            target,
-            weights=weights,
-            data_format=data_format,
-            keras_version=keras_version,
-            backend=backend,
-            custom=own_of(own),
-            lambdas=lambdas,
-        )
-        return keras.models.load_model(target, compile=False, custom_objects=classes_of(own))
+        carry_out(plan, target)
+        model = keras.models.load_model(target, compile=compile, custom_objects=classes_of(own))
+    if prove:
+        proving.prove(plan, model)
+    return model

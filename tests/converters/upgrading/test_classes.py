@@ -249,6 +249,16 @@ def test_what_has_no_place_is_refused(entry, shape, why, tmp_path):
     assert [str(refusal) for refusal in plan.refusals] == [f"layer 'layer' ({entry['class_name']}): {why}"]
 
 
+def test_an_order_left_at_its_default_says_nothing(tmp_path):
+    """It is the model's; where nothing tells that one, the layer is refused, and nothing is guessed."""
+    settings = {"pool_size": [2, 2], "strides": None, "border_mode": "valid", "dim_ordering": "default"}
+    path = write_model(
+        tmp_path / "old.h5", chain(layer("MaxPooling2D", **settings), shape=MAP), version="1.2.2"
+    )
+    (refusal,) = plan_upgrade(path, backend="tensorflow").refusals
+    assert refusal.why == "nothing says in which order its maps are"
+
+
 def test_all_that_stands_in_the_way_is_listed(tmp_path):
     """Not only the first of it; what depends on it is not looked at."""
     inputs = [[layer("InputLayer", name, batch_input_shape=[None, 4])] for name in "ab"]

@@ -57,7 +57,8 @@ def test_groups_are_numbered_by_class():
     inner.outputs = [inner.input("x", (None, 4), "float32", (0,))]
     outer = Drawing(name="outer", chain=False)
     source = outer.input("y", (None, 4), "float32", (0,))
-    array = type("Array", (), {"target_shape": (4, 4), "dtype": np.dtype("float32"), "sources": ()})()
+    fields = {"target_shape": (4, 4), "dtype": np.dtype("float32"), "sources": (), "role": "kernel"}
+    array = type("Array", (), fields)()
     for name, class_name, inside in (
         ("one", "Dense", None),
         ("root", "Sqrt", None),

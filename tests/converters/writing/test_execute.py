@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 import tracemalloc
@@ -403,6 +404,16 @@ def test_a_disk_that_fails_is_noticed(tmp_path, monkeypatch):
         f"{tmp_path / 'th_tf.h5'}: cannot be written ([Errno 5] Input/output error)"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["th.h5"]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path):
+    """Not by force either: a pipe or a device would be gone."""
+    target = tmp_path / "pipe"
+    os.mkfifo(target)
+    with pytest.raises(ConversionError) as refused:
+        convert_file(small(tmp_path / "th.h5"), target, direction="th-to-tf", flatten=MAP, force=True)
+    assert str(refused.value) == f"{target}: is a device or a pipe, no file; give the name of a file"
+    assert target.is_fifo()
 
 
 def interrupt(done, total):

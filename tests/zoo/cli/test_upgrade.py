@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_the_new_file_lies_beside_the_old_one(run, copied, tmp_path):
     source = copied("conv2d_same_stride2.model.h5")
     code, out, err = run("upgrade", source)
     assert (code, out) == (0, f"{tmp_path / 'conv2d_same_stride2.model.keras'}\n")
-    assert err.splitlines()[-2:] == [f"zoo: {PADDED}", PROOF]
+    assert err.splitlines()[-3:] == ["zoo: opens in Keras 3.4.0 and later", f"zoo: {PADDED}", PROOF]
     code, out, err = run("upgrade", source)
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].endswith("exists already; use --force (force=True) to replace it")
@@ -90,6 +91,20 @@ def test_check_shows_layer_by_layer_what_would_be_done(run, refused, tmp_path):
     assert list(tmp_path.iterdir()) == [refused]
 
 
+def test_the_version_of_keras_that_the_new_file_needs_is_told(run, tmp_path):
+    """By --check and --json, and in the file: operations open later than layers."""
+    settings = {"pool_size": [2, 2], "strides": [1, 1], "padding": "same", "data_format": "channels_last"}
+    path = write_model(
+        tmp_path / "old.h5", chain(layer("MaxPooling2D", **settings), shape=(7, 8, 2)), backend="theano"
+    )
+    assert run("upgrade", "--check", path)[2].splitlines()[0] == "zoo: opens in Keras 3.11.0 and later"
+    code, out, _ = run("upgrade", "--json", path)
+    assert (code, json.loads(out)["needs_keras"]) == (0, "3.11.0")
+    with zipfile.ZipFile(tmp_path / "old.keras") as archive:
+        metadata = json.loads(archive.read("metadata.json"))
+    assert metadata["zoo_needs_keras"] == metadata["keras_version"] == "3.11.0"
+
+
 def test_what_has_no_place_ends_with_1_and_nothing_is_written(run, refused, tmp_path):
     """One line: the file, the layer, the reason."""
     assert run("upgrade", refused) == (1, "", f"zoo: {refused}: {REFUSED}\n")
@@ -116,6 +131,24 @@ def test_what_is_no_whole_model_is_said(run, files, code, message, tmp_path, mon
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()
     assert run("upgrade", *files) == (code, "", f"zoo: {message}\n")
+
+
+def test_a_folder_is_upgraded_into_another(run, copied, tmp_path):
+    """File by file; only one folder more may be named, and what is of single models is refused."""
+    (tmp_path / "old").mkdir()
+    copied("conv1d.model.h5").rename(tmp_path / "old" / "conv1d.h5")
+    code, out, err = run("upgrade", tmp_path / "old", tmp_path / "new", "--jobs", "1")
+    assert (code, out) == (0, "1 converted, 0 done before, 0 skipped, 0 failed\n")
+    assert err.startswith(f"zoo: converted: {tmp_path / 'old' / 'conv1d.h5'}: verified 2 arrays")
+    assert (tmp_path / "new" / "conv1d.keras").is_file()
+    for more, why in (
+        ([], f"{tmp_path / 'old'} is a folder: say where the new files go, in one other folder"),
+        ([tmp_path / "new", "--check"], "--check is for single models"),
+        ([tmp_path / "new", "--prove"], "--prove is for single models"),
+    ):
+        assert run("upgrade", tmp_path / "old", *more) == (2, "", f"zoo: {why}\n")
+    source = tmp_path / "old" / "conv1d.h5"
+    assert run("upgrade", source, "--jobs", "1")[2] == f"zoo: --jobs is for folders, and {source} is none\n"
 
 
 def test_no_framework_is_imported(copied, tmp_path):

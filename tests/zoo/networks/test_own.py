@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -226,6 +229,25 @@ def test_a_class_can_be_said_without_keras(tmp_path):
     assert np.abs(np.asarray(found(x)) - x**2 * SCALE).max() < 1e-6
 
 
+def test_an_optimizer_of_a_model_with_own_arrays_is_left_out(tmp_path):
+    """Only the class knows which of them are trained, and in which order."""
+    path = write_model(
+        tmp_path / "old.h5",
+        chain(layer("Power", "second", power=2), shape=(3,)),
+        {"second": ARRAYS["second"]},
+    )
+    told = {"optimizer_config": {"class_name": "SGD", "config": {"lr": 0.1, "momentum": 0.5}}, "loss": "mse"}
+    with h5py.File(path, "r+") as file:
+        file.attrs["training_config"] = np.bytes_(json.dumps(told).encode())
+    model = zoo.upgrade(path, custom_objects={"Power": own_layers.Power}, prove=True)
+    assert not model.compiled
+    own = OwnClass(module="mine", class_name="Power", shape=lambda settings, shapes: shapes[0])
+    assert plan_upgrade(path, custom={"Power": own}).notes[-1] == (
+        "its optimizer is left out: which arrays of 'second' are trained only its own code says; compile the"
+        " new model before training it"
+    )
+
+
 def test_from_the_command_line(tmp_path, capsys):
     """What is named is imported, and that is said."""
     path = model(tmp_path / "old.h5")
@@ -235,6 +257,7 @@ def test_from_the_command_line(tmp_path, capsys):
     assert (code, out) == (0, f"{tmp_path / 'old.keras'}\n")
     assert [line for line in err.splitlines() if line.startswith("zoo: ") and "verified" not in line] == [
         *(f"zoo: imported {home}:{name}" for name in OWN),
+        "zoo: opens in Keras 3.4.0 and later",
         "zoo: first: the user's own function doubled, without which the new file does not open",
         "zoo: second: the user's own class Power, without which the new file does not open",
         "zoo: third: the user's own class Shifted, without which the new file does not open",
