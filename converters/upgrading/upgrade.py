@@ -21,6 +21,7 @@ from converters.writing.execute import Progress
 
 ENDING = ".keras"
 ORDERS = (None, "channels_last")
+_YAML = (".yaml", ".yml")
 BACKENDS = (None, "theano", "tensorflow")
 
 
@@ -58,6 +59,7 @@ def plan_upgrade(
     keras_version: str | None = None,
     backend: str | None = None,
     custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
+    text: str | None = None,
 ) -> Upgrade:
     """Work out how a whole model of Keras 1 or 2 becomes one of today's, without writing a file.
 
@@ -72,6 +74,7 @@ def plan_upgrade(
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
         custom: Classes and functions of the user's own, by their names in the old model, or what takes a
             layer's place, by that layer's name.
+        text: The configuration as JSON, if the source holds it in a form that is not read here: YAML.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -90,7 +93,7 @@ def plan_upgrade(
         raise ArgumentError(f"backend must be 'theano' or 'tensorflow', not {backend!r}")
     path = Path(source)
     _refuse_folder(path)
-    text = _json_text(path)
+    text = _json_text(path) if text is None else text
     if text is None and weights is not None:
         raise ArgumentError(f"{path}: holds weights itself; leave out {os.fspath(weights)}")
     if text is not None and weights is None:
@@ -111,6 +114,7 @@ def upgrade_file(
     keras_version: str | None = None,
     backend: str | None = None,
     custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
+    text: str | None = None,
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -125,6 +129,7 @@ def upgrade_file(
         keras_version: The version of Keras that wrote the model, where no file says it.
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
         custom: See :func:`plan_upgrade`.
+        text: See :func:`plan_upgrade`.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare its arrays with the old ones; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -152,6 +157,7 @@ def upgrade_file(
         keras_version=keras_version,
         backend=backend,
         custom=custom,
+        text=text,
     )
     upgrade.check()
     warn_of(upgrade.path, upgrade.notes, stacklevel=2)
@@ -167,7 +173,14 @@ def default_target(source: Path) -> Path:
 
 
 def _json_text(path: Path) -> str | None:
-    """Return the text of a file that begins as a configuration does, or None if it does not."""
+    """Return the text of a file that begins as a configuration does, or None if it does not.
+
+    Raises:
+        FileFormatError: If it is too long or no text, or YAML.
+    """
+    if path.suffix.lower() in _YAML:
+        hint = "zoo upgrade and zoo.upgrade read it; here, give its text as JSON (text=)"
+        raise FileFormatError(f"{path}: is YAML; {hint}")
     cap = Limits.from_environment().header_bytes
     with open_regular(path) as stream:
         head = stream.read(64)

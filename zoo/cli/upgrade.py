@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         "keras_version": arguments.keras_version,
         "backend": arguments.backend,
         "custom": _custom(arguments.custom),
+        "text": _text_of_yaml(source),
     }
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
@@ -38,13 +39,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | None]:
-    """Return the source, the weights if that is a ``.json``, and the new file if there is one."""
+    """Return the source, the weights if that is a configuration, and the new file if there is one."""
     source, *others = files
-    weights = others.pop(0) if others and source.lower().endswith(".json") else None
+    weights = others.pop(0) if others and source.lower().endswith(_CONFIGURATIONS) else None
     target = others.pop(0) if others else None
     if others or (check and target is not None):
         raise ArgumentError(f"{files[-1]}: one file too many")
     return source, weights, target
+
+
+_YAML = (".yaml", ".yml")
+_CONFIGURATIONS = (".json", *_YAML)
+
+
+def _text_of_yaml(source: str) -> str | None:
+    """Return the JSON of a configuration in YAML, which only then takes PyYAML; None for another file."""
+    if not source.lower().endswith(_YAML):
+        return None
+    text: str = import_module("zoo.networks.yaml_configs").json_of(source)
+    return text
 
 
 def _custom(named: list[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import keras
 
 from converters.upgrading.upgrade import upgrade_file
 from zoo.networks.own import CustomObjects, classes_of, own_of
+from zoo.networks.yaml_configs import is_yaml, json_of
 
 
 def upgrade(
@@ -24,8 +25,9 @@ def upgrade(
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
     Args:
-        path: A file of ``model.save``, or the ``.json`` of ``model.to_json``; it is not touched.
-        weights: The weights' file, if the path is that of a ``.json``.
+        path: A file of ``model.save``, or the ``.json`` of ``model.to_json`` or the ``.yaml`` of
+            ``model.to_yaml``; it is not touched.
+        weights: The weights' file, if the path is that of a ``.json`` or a ``.yaml``.
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.
         keras_version: The version of Keras that wrote the model, where no file says it.
@@ -63,6 +65,7 @@ def upgrade(
             data_format=data_format,
             keras_version=keras_version,
             backend=backend,
+            text=json_of(path) if is_yaml(path) else None,
             custom=own_of(own),
         )
         return keras.models.load_model(target, compile=False, custom_objects=classes_of(own))
