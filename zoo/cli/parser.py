@@ -211,7 +211,7 @@ def _add_upgrade(commands: _Commands) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="OLD.h5 [NEW.keras], or OLD.json (or .yaml) WEIGHTS.h5 [NEW.keras]; default: OLD.keras, beside OLD",
+        help="OLD.h5 [NEW.keras], or OLD.json (.yaml) WEIGHTS.h5 [NEW.keras]; default: OLD.keras, beside OLD",
     )
     parser.add_argument(
         "--check",
