@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.boundary import uncollected
 from converters.errors import ArgumentError, FileFormatError, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
@@ -51,6 +52,7 @@ class Upgraded:
         }
 
 
+@uncollected()
 def plan_upgrade(
     source: str | os.PathLike[str],
     *,
@@ -105,6 +107,7 @@ def plan_upgrade(
     return make_upgrade(path, description, turned=data_format is not None, said=backend, asked=asked)
 
 
+@uncollected()
 def upgrade_file(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str] | None = None,
