@@ -61,9 +61,11 @@ def _compared(folder: Path, place: str) -> Iterator[Comparison | str]:
     if python is not None:
         ways["tf-keras"] = partial(run, [str(python), "-c", _OPENING, str(newer)])
     runs = take_turns(ways, rounds=ROUNDS)
-    yield comparison(f"zoo upgrade VGG-16, {place} / cp", runs["zoo"], runs["cp"], 3.0)
+    # In memory a copy takes less than a Python that imports NumPy: that ratio is told, not claimed.
+    limit = 3.0 if folder.parent != _MEMORY else None
+    yield comparison(f"zoo upgrade VGG-16, {place} / cp", runs["zoo"], runs["cp"], limit)
     yield comparison(f"zoo upgrade --no-verify VGG-16, {place} / cp", runs["zoo, not verified"], runs["cp"])
-    yield comparison(f"zoo upgrade VGG-16 of Keras 2, {place} / cp", runs["zoo, Keras 2"], runs["cp"], 3.0)
+    yield comparison(f"zoo upgrade VGG-16 of Keras 2, {place} / cp", runs["zoo, Keras 2"], runs["cp"], limit)
     if python is None:
         yield f"zoo upgrade VGG-16, {place} / opening it in tf-keras: not run, there is no tf-keras"
         return
