@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import conversion, download, features, loading, start_up, strategies, training
+from benchmarks import conversion, download, features, loading, start_up, strategies, training, upgrade
 
 BENCHMARKS = {
     "start_up": start_up,
     "download": download,
     "conversion": conversion,
+    "upgrade": upgrade,
     "loading": loading,
     "training": training,
     "features": features,

@@ -110,7 +110,7 @@ def real(folder: Path | None) -> list[Old]:
     if folder is None:
         return []
     files = {_digest(path): path for path in sorted(folder.iterdir()) if path.is_file()}
-    listed = list(csv.DictReader(TABLE.open(newline="")))
+    listed = read_table()
     paths = {(row["repository"], row["path"]): files.get(row["sha256"]) for row in listed}
     found, used = [], set()
     for row in listed:
@@ -121,6 +121,11 @@ def real(folder: Path | None) -> list[Old]:
             found.append(Old(name=f"{row['repository']} {row['path']}", model=path, weights=weights))
     rest = [path for digest, path in files.items() if digest not in used]
     return found + [Old(name=path.name, model=path, known=False) for path in rest if _is_model(path)]
+
+
+def read_table() -> list[dict[str, str]]:
+    """Return the rows of the table of real files."""
+    return list(csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()))
 
 
 def samples(folder: Path | None) -> list[Old]:

@@ -8,6 +8,7 @@ that a check is missing, and which error would have come instead.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -99,3 +100,15 @@ def paced(items: Iterable[_Item]) -> Iterator[_Item]:
         if watch is not None:
             watch.check()
         yield item
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Leave cyclic garbage where it is while many objects that will stay are made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

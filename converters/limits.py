@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from typing import Any, TypeVar
 
 from converters.errors import ArgumentError, FileFormatError
@@ -174,21 +175,17 @@ def load_json(
         raise FileFormatError(f"{what} is not JSON ({error})") from error
 
 
-_OUTSIDE = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - set(_STEPS))
 
 
 def _depth(text: str | bytes) -> int:
     """Return how deep the brackets of a text nest, those within its strings left out."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    deepest = depth = 0
     # Between unescaped quotes lies a string; an escape is dropped first, so that \" does not end one.
-    for part in data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]:
-        for byte in part:
-            step = _OUTSIDE.get(byte)
-            if step:
-                depth += step
-                deepest = max(deepest, depth)
-    return deepest
+    outside = b"".join(data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    brackets = outside.translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets), initial=0))
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

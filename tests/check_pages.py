@@ -32,6 +32,7 @@ LEFT_OUT = {
     "s3://": "a bucket is on another machine",
     "SHA256": "stands for a digest",
     "mirror": "asks for all networks",
+    "--tf-keras": "tf-keras is in an environment of its own, and real files lie in other repositories",
 }
 """What a command that cannot be run here has in it, and why it cannot."""
 

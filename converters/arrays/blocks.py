@@ -79,7 +79,7 @@ def copy(piece: Piece) -> None:
 
 
 def store(piece: Piece, handle: int, base: int) -> None:
-    """Carry a piece out in a file: put blocks together in memory and write them.
+    """Carry a piece out in a file: put blocks together in memory and write them, or what lies so already.
 
     Writing through a map of the file would need no memory, but costs a page fault for every page of it, which
     is up to five times as slow.
@@ -93,6 +93,9 @@ def store(piece: Piece, handle: int, base: int) -> None:
     Raises:
         OSError: If the disk is full, or fails.
     """
+    if _is_one_run(piece):
+        _write_all(handle, piece.source, piece.target.__array_interface__["data"][0] - base)
+        return
     buffer = np.empty(0, piece.target.dtype)
     for block in _blocks(piece, _WRITTEN // piece.target.dtype.itemsize):
         if buffer.size < block.target.size:
@@ -104,6 +107,12 @@ def store(piece: Piece, handle: int, base: int) -> None:
         for index in np.ndindex(block.target.shape[:outer]):
             skipped = sum(at * step for at, step in zip(index, block.target.strides, strict=False))
             _write_all(handle, made[index], start + skipped)
+
+
+def _is_one_run(piece: Piece) -> bool:
+    """Return whether all values are moved as they lie."""
+    whole = piece.source.flags.c_contiguous and piece.target.flags.c_contiguous
+    return piece.function is None and whole and piece.source.shape == piece.target.shape
 
 
 def differing(piece: Piece) -> int:

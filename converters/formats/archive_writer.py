@@ -11,7 +11,6 @@ Source: PKWARE's APPNOTE.TXT 6.3.10, 4.3 to 4.5; save_model() in keras/src/savin
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from converters.arrays.mapped import stretches
 from converters.formats import keras_h5_writer
 from converters.formats.archive import WEIGHTS
 from converters.formats.contents import Arrays, Extents, padded
@@ -176,11 +176,10 @@ def _read_member(stream: IO[bytes], header: int) -> _Member:
 
 
 def _checksum(stream: IO[bytes], member: _Member) -> int:
-    crc, at = 0, member.start
-    while at < member.start + member.size:
-        block = os.pread(stream.fileno(), min(_BLOCK, member.start + member.size - at), at)
+    stream.flush()
+    crc = 0
+    for block in stretches(stream.fileno(), member.start, member.start + member.size):
         crc = zlib.crc32(block, crc)
-        at += len(block)
     return crc
 
 

@@ -49,14 +49,15 @@ def _without_tuples(found: Config) -> Config | list[Any]:
 
 def entries(config: object) -> Iterator[Config]:
     """Yield all in a configuration that has a class: layers, those of nested models too, and their parts."""
-    if isinstance(config, dict):
-        if "class_name" in config:
-            yield config
-        for value in config.values():
-            yield from entries(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from entries(value)
+    waiting = [config]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            if "class_name" in found:
+                yield found
+            waiting += [value for value in reversed(found.values()) if isinstance(value, dict | list)]
+        elif isinstance(found, list):
+            waiting += [value for value in reversed(found) if isinstance(value, dict | list)]
 
 
 def named_entries(config: object) -> Iterator[tuple[str, Config, Config]]:

@@ -282,7 +282,7 @@ class Drawing:
 def least_version(drawing: Drawing) -> Version:
     """Return the first version of Keras that opens a network."""
     inside = [least_version(drawn.inside) for drawn in drawing.layers.values() if drawn.inside is not None]
-    ours = [drawn for drawn in paced(drawing.layers.values()) if drawn.looked is None]
+    ours = [drawn for drawn in paced(drawing.layers.values()) if drawn.entry is None]
     return max((OLDEST, *inside, *(since(drawn.class_name, drawn.settings) for drawn in ours)))
 
 

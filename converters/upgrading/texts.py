@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def modern_text(text: str, path: Path) -> str:
         FileFormatError: If it is no JSON.
         ConversionError: If it is a model of Keras 0 that lists what is no layer.
     """
+    if _is_plain(text):
+        return text
     config = load_config(text, str(path))
     if isinstance(config, str):
         text = config
@@ -36,6 +39,18 @@ def modern_text(text: str, path: Path) -> str:
         raise ConversionError(f"{path}: cannot be upgraded: {refusal.refusal}") from refusal
     found = _with_class(found)
     return text if found is config else json.dumps(found)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text begins or ends with the model's class: most do, and need no second look."""
+    return bool(_FIRST.match(text) or _LAST.search(text, max(len(text) - _GLANCE, 0)))
+
+
+# Between the text's own braces, so that the class is the model's and no layer's.
+_WORD = r'"[^"\\]{0,100}"\s*'
+_FIRST = re.compile(rf'\s*\{{\s*(?:"(?:keras_version|backend)"\s*:\s*{_WORD},\s*)*"class_name"\s*:')
+_LAST = re.compile(rf'"class_name"\s*:\s*{_WORD}\}}\s*\Z')
+_GLANCE = 200
 
 
 def _with_class(config: Setting) -> Setting:

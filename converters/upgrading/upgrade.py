@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converters.boundary import uncollected
 from converters.errors import ArgumentError, FileFormatError, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
@@ -23,6 +24,7 @@ from converters.writing.execute import Progress
 
 ENDING = ".keras"
 ORDERS = (None, "channels_last")
+_YAML = (".yaml", ".yml")
 BACKENDS = (None, "theano", "tensorflow")
 
 
@@ -52,6 +54,7 @@ class Upgraded:
         }
 
 
+@uncollected()
 def plan_upgrade(
     source: str | os.PathLike[str],
     *,
@@ -61,6 +64,7 @@ def plan_upgrade(
     backend: str | None = None,
     custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
     lambdas: Mapping[str, str] | None = None,
+    text: str | None = None,
 ) -> Upgrade:
     """Work out how a whole model of Keras 1 or 2 becomes one of today's, without writing a file.
 
@@ -77,6 +81,7 @@ def plan_upgrade(
             layer's place, by that layer's name.
         lambdas: What ``Lambda`` layers compute, by their names: an expression of ``x``, what comes in, such
             as ``"K.abs(x[0] - x[1])"``, or the name of one, ``"abs_difference"``.
+        text: The configuration as JSON, if the source holds it in a form that is not read here: YAML.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -95,7 +100,7 @@ def plan_upgrade(
         raise ArgumentError(f"backend must be 'theano' or 'tensorflow', not {backend!r}")
     path = Path(source)
     _refuse_folder(path)
-    text = _json_text(path)
+    text = _json_text(path) if text is None else text
     if text is None and weights is not None:
         raise ArgumentError(f"{path}: holds weights itself; leave out {os.fspath(weights)}")
     if text is not None and weights is None:
@@ -107,6 +112,7 @@ def plan_upgrade(
     return make_upgrade(path, description, turned=data_format is not None, said=backend, asked=asked)
 
 
+@uncollected()
 def upgrade_file(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str] | None = None,
@@ -117,6 +123,7 @@ def upgrade_file(
     backend: str | None = None,
     custom: Mapping[str, OwnLayer | OwnFunction] | None = None,
     lambdas: Mapping[str, str] | None = None,
+    text: str | None = None,
     force: bool = False,
     verify: bool | None = None,
     progress: Progress | None = None,
@@ -132,6 +139,7 @@ def upgrade_file(
         backend: ``"theano"`` or ``"tensorflow"``: on what it ran, whatever else says so.
         custom: See :func:`plan_upgrade`.
         lambdas: See :func:`plan_upgrade`.
+        text: See :func:`plan_upgrade`.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare its arrays with the old ones; by default below 1 GiB.
         progress: Called with the bytes done and the bytes in all.
@@ -160,6 +168,7 @@ def upgrade_file(
         backend=backend,
         custom=custom,
         lambdas=lambdas,
+        text=text,
     )
     upgrade.check()
     warn_of(upgrade.path, upgrade.notes, stacklevel=2)
@@ -185,7 +194,14 @@ def default_target(source: Path) -> Path:
 
 
 def _json_text(path: Path) -> str | None:
-    """Return the text of a file that begins as a configuration does, or None if it does not."""
+    """Return the text of a file that begins as a configuration does, or None if it does not.
+
+    Raises:
+        FileFormatError: If it is too long or no text, or YAML.
+    """
+    if path.suffix.lower() in _YAML:
+        hint = "zoo upgrade and zoo.upgrade read it; here, give its text as JSON (text=)"
+        raise FileFormatError(f"{path}: is YAML; {hint}")
     cap = Limits.from_environment().header_bytes
     with open_regular(path) as stream:
         head = stream.read(64)

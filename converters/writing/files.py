@@ -9,20 +9,22 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from converters.arrays.mapped import stretches
 from converters.arrays.moves import Values
 from converters.errors import ConversionError
 
 _IN_MEMORY = 1 << 24
 """Bytes up to which a scratch array lies in memory rather than in a file."""
-_HASHED = 1 << 26
-"""Bytes that are hashed at a time."""
 _SUFFIX = ".part"
+_PAUSE = 0.25
+"""Seconds between one flush and the next: a small file is done before the first."""
 
 
 @contextmanager
@@ -42,7 +44,8 @@ def new_file(source: Path, target: Path, *, force: bool = False) -> Iterator[Pat
     check_target(source, target, force=force)
     with _temporary(target) as temporary:
         try:
-            yield temporary
+            with _flushing(temporary):
+                yield temporary
             sync(temporary)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise ConversionError(f"{target}: cannot be written ({error})") from error
@@ -98,11 +101,9 @@ def sha256_of(path: Path) -> str:
         path: The file; it is mapped and not held.
     """
     digest = hashlib.sha256()
-    if path.stat().st_size:
-        data = read_only_bytes(path).data
-        # Each of these calls runs beside other threads and waits for them when it is over: few are best.
-        for start in range(0, len(data), _HASHED):
-            digest.update(data[start : start + _HASHED])
+    with path.open("rb") as stream:
+        for block in stretches(stream.fileno(), 0, os.fstat(stream.fileno()).st_size):
+            digest.update(block)
     return digest.hexdigest()
 
 
@@ -129,6 +130,35 @@ def scratch(count: int, folder: Path) -> Values:
         reserve = getattr(os, "posix_fallocate", None)
         reserve(file.fileno(), 0, count) if reserve else file.truncate(count)
         return np.frombuffer(mmap.mmap(file.fileno(), count), dtype="u1")
+
+
+@contextmanager
+def _flushing(path: Path) -> Iterator[None]:
+    """Have the disk write a file while it is being made, so that there is less to wait for at the end.
+
+    Raises:
+        OSError: At the end, if the disk failed: it tells that once, and not whoever syncs the file later.
+    """
+    handle, finished = os.open(path, os.O_RDONLY), threading.Event()
+    failures: list[OSError] = []
+
+    def flush() -> None:
+        while not failures and not finished.wait(_PAUSE):
+            try:
+                os.fsync(handle)
+            except OSError as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=flush, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+        os.close(handle)
+    if failures:
+        raise failures[0]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import json
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from converters import convert_file, inspect_file, plan_file
-from converters.boundary import guarded, paced
+from converters.boundary import guarded, paced, uncollected
 from converters.errors import ArgumentError, ConversionError, FileFormatError
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
@@ -641,3 +642,19 @@ def test_an_array_of_two_layers_is_refused(tmp_path):
     with pytest.raises(FileFormatError) as refused:
         describe(path)
     assert str(refused.value) == f"{path}: two layers have the array 'a/b/c_W'"
+
+
+def test_garbage_is_left_where_it_is_for_a_while():
+    """And collected again afterwards, whatever happens; who had switched that off finds it off."""
+    assert gc.isenabled()
+    with pytest.raises(KeyError), uncollected(), uncollected():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -225,7 +225,8 @@ def _add_upgrade(commands: _Commands) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="OLD.h5 [NEW.keras], OLD.json WEIGHTS.h5 [NEW.keras], or FOLDER NEWFOLDER; default: OLD.keras",
+        help="OLD.h5 [NEW.keras], OLD.json (.yaml) WEIGHTS.h5 [NEW.keras], or FOLDER NEWFOLDER; default:"
+        " OLD.keras, beside OLD",
     )
     parser.add_argument(
         "--check",

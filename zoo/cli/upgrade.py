@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         "backend": arguments.backend,
         "custom": _custom(arguments.custom),
         "lambdas": dict(map(_lambda, arguments.lambdas)),
+        "text": _text_of_yaml(source),
     }
     if arguments.check and arguments.prove:
         raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
@@ -56,9 +57,9 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
     from zoo.cli.convert import tell
 
     source, *others = arguments.files
-    for name in ("check", "prove", "custom"):
+    for name in ("check", "prove", "custom", "lambdas"):
         if getattr(arguments, name):
-            raise ArgumentError(f"--{name} is for single models")
+            raise ArgumentError(f"--{name.removesuffix('s')} is for single models")
     if len(others) != 1:
         raise ArgumentError(f"{source} is a folder: say where the new files go, in one other folder")
     with output.unwarned():
@@ -91,13 +92,25 @@ def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
 
 
 def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | None]:
-    """Return the source, the weights if that is a ``.json``, and the new file if there is one."""
+    """Return the source, the weights if that is a configuration, and the new file if there is one."""
     source, *others = files
-    weights = others.pop(0) if others and source.lower().endswith(".json") else None
+    weights = others.pop(0) if others and source.lower().endswith(_CONFIGURATIONS) else None
     target = others.pop(0) if others else None
     if others or (check and target is not None):
         raise ArgumentError(f"{files[-1]}: one file too many")
     return source, weights, target
+
+
+_YAML = (".yaml", ".yml")
+_CONFIGURATIONS = (".json", *_YAML)
+
+
+def _text_of_yaml(source: str) -> str | None:
+    """Return the JSON of a configuration in YAML, which only then takes PyYAML; None for another file."""
+    if not source.lower().endswith(_YAML):
+        return None
+    text: str = import_module("zoo.networks.yaml_configs").json_of(source)
+    return text
 
 
 def _custom(named: list[str]) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.arrays.blocks import ALIGNMENT, aligned_empty
+from converters.boundary import uncollected
 from converters.errors import warn_of
 from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError, StructureMismatchError
@@ -382,7 +381,7 @@ def _read(network: Architecture, source: Weights, wish: Wish) -> keras.Model:
     fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
     with source.open() as read:
         given = _Given(source.roles, read)
-        with _uncollected():
+        with uncollected():
             model = draw(network, source.graph, wish, given)
     shapes = {
         (layer.name, variable.name): tuple(variable.shape)
@@ -405,18 +404,6 @@ def _read(network: Architecture, source: Weights, wish: Wish) -> keras.Model:
             f"{source.path}: layer {layer!r}: {role} is missing, {model.name} has one"
         )
     return model
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave cyclic garbage where it is while many objects that will stay are made."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Given:

@@ -14,6 +14,7 @@ from converters.upgrading.carrying_out import carry_out
 from converters.upgrading.upgrade import plan_upgrade
 from zoo.networks import proving
 from zoo.networks.own import CustomObjects, classes_of, own_of
+from zoo.networks.yaml_configs import is_yaml, json_of
 
 
 def upgrade(
@@ -31,8 +32,9 @@ def upgrade(
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
     Args:
-        path: A file of ``model.save``, or the ``.json`` of ``model.to_json``; it is not touched.
-        weights: The weights' file, if the path is that of a ``.json``.
+        path: A file of ``model.save``, or the ``.json`` of ``model.to_json`` or the ``.yaml`` of
+            ``model.to_yaml``; it is not touched.
+        weights: The weights' file, if the path is that of a ``.json`` or a ``.yaml``.
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.
         keras_version: The version of Keras that wrote the model, where no file says it.
@@ -78,6 +80,7 @@ def upgrade(
         backend=backend,
         custom=own_of(own),
         lambdas=lambdas,
+        text=json_of(path) if is_yaml(path) else None,
     )
     plan.check()
     warn_of(plan.path, plan.notes, stacklevel=2)

@@ -59,26 +59,33 @@ def test_parts_are_the_whole(piece, limit, data):
 
 
 @settings(max_examples=150, deadline=None)
-@given(piece=pieces(), block=st.integers(16, 600), run=st.integers(1, 40), written=st.integers(16, 600))
-def test_blocks_are_stored_where_they_belong(piece, block, run, written):
+@given(
+    piece=pieces(),
+    block=st.integers(16, 600),
+    run=st.integers(1, 40),
+    written=st.integers(16, 600),
+    beside=st.sampled_from([(0, 0), (2, 1)]),
+)
+def test_blocks_are_stored_where_they_belong(piece, block, run, written, beside):
     """A file gets what a copy in memory would have put there, and nothing beside it is touched."""
     shape, dtype = piece.target.shape, piece.target.dtype
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
         for name, value in (("BLOCK", block), ("_RUN", run), ("_WRITTEN", written)):
             patch.setattr(blocks, name, value)
-        # The target is a slice of a larger array that begins somewhere in the file.
-        whole = (*shape[:-1], shape[-1] + 3)
+        # The target is a slice of a larger array, or all of one, that begins somewhere in the file.
+        whole = (*shape[:-1], shape[-1] + sum(beside))
         start, count = 7, int(np.prod(whole)) * dtype.itemsize
         file.write(bytes([85]) * (start + count + 5))
         file.flush()
         room = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), "u1")
-        target = room[start : start + count].view(dtype).reshape(whole)[..., 2:-1]
+        place = (..., slice(beside[0], beside[0] + shape[-1]))
+        target = room[start : start + count].view(dtype).reshape(whole)[place]
         stored = Piece(target=target, source=piece.source)
         blocks.store(stored, file.fileno(), room.__array_interface__["data"][0])
         assert blocks.differing(stored) == 0
         around = np.full(start + count + 5, 85, "u1")
         expected = around[start : start + count].view(dtype).reshape(whole)
-        expected[..., 2:-1] = piece.source
+        expected[place] = piece.source
         assert room.tobytes() == around.tobytes()
 
 

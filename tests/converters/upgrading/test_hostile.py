@@ -16,6 +16,7 @@ from converters.upgrading import sketch as sketch_module
 from converters.upgrading.classes import NAME_IT
 from converters.upgrading.computing.layer import HINT
 from tests.support import json_mutator
+from tests.support.command import Command
 from tests.support.upgrading import chain, functional, layer, write_model
 
 INPUT = [layer("InputLayer", "in", batch_input_shape=[None, 4])]
@@ -91,14 +92,35 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_refused_in_one_line_and_nothing_is_written(case, tmp_path):
     """Whatever it is."""
-    config, message = CASES[case]
-    path = tmp_path / "model.json"
-    path.write_text(config if isinstance(config, str) else json.dumps(config))
-    weights = write_model(tmp_path / "weights.h5", chain(relu("a")[0], shape=(4,)))
+    path, weights = written(case, tmp_path)
+    message = CASES[case][1]
     with pytest.raises((ConversionError, FileFormatError)) as error:
         upgrade_file(path, tmp_path / "new.keras", weights=weights)
     assert str(error.value).endswith(message)
     assert "\n" not in str(error.value)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["model.json", "weights.h5"]
+
+
+def written(case, tmp_path):
+    """Write a case's configuration, and weights beside it, and return both."""
+    config, _ = CASES[case]
+    path = tmp_path / "model.json"
+    path.write_text(config if isinstance(config, str) else json.dumps(config))
+    return path, write_model(tmp_path / "weights.h5", chain(relu("a")[0], shape=(4,)))
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["upgrade", "--check"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_command_ends_with_one_line_and_code_1(case, check, tmp_path, capsys):
+    """The reason, and under --check a line for each layer besides."""
+    path, weights = written(case, tmp_path)
+    files = [path, weights] if check else [path, weights, tmp_path / "new.keras"]
+    code, out, errors = Command(capsys)("upgrade", *(["--check"] if check else []), *files)
+    assert code == 1
+    said = CASES[case][1].removeprefix("cannot be upgraded: ").removeprefix("model.json: ")
+    (line,) = [line for line in errors.splitlines() if said in line]
+    assert line.startswith("zoo: ")
+    assert check or (errors == f"{line}\n" and not out)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["model.json", "weights.h5"]
 
 
@@ -137,6 +159,21 @@ def test_arrays_that_do_not_fit_are_refused(case, tmp_path):
     with pytest.raises(ConversionError) as error:
         upgrade_file(path, tmp_path / "new.keras")
     assert str(error.value) == f"{path}: cannot be upgraded: {message}"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("case", ARRAYS)
+def test_the_command_refuses_arrays_that_do_not_fit(case, tmp_path, capsys):
+    """In one line, and writes nothing."""
+    shapes, message = ARRAYS[case]
+    arrays = {
+        name: {array: np.zeros(shape, "float32") for array, shape in own.items()}
+        for name, own in shapes.items()
+    }
+    path = write_model(tmp_path / "old.h5", chain(layer("Dense", **DENSE), shape=(4,)), arrays)
+    code, out, errors = Command(capsys)("upgrade", path)
+    assert (code, out) == (1, "")
+    assert errors == f"zoo: {path}: cannot be upgraded: {message}\n"
     assert list(tmp_path.iterdir()) == [path]
 
 
