@@ -586,6 +586,9 @@ def _text_vectorization(use: Use) -> Value:
     for name in ("standardize", "split"):
         if is_layer(settings[name]) or not isinstance(settings[name], str | None):
             raise use.refuse(f"its {name} is a function of somebody's own")
+    for name in ("max_tokens", "output_sequence_length"):
+        if not isinstance(settings[name], int | None):
+            raise use.refuse(f"its {name} is {shown(settings[name])}")
     settings |= {"vocabulary": words, "output_mode": mode}
     settings["dtype"] = "int64" if mode == "int" else "float32"
     arrays = _weights_of_words(use, settings, words)
@@ -640,7 +643,14 @@ def _args(*names: str, **more: Argument) -> dict[str, Argument]:
     return {**{name: arg(name) for name in names}, **more}
 
 
+def _graph(use: Use) -> Value:
+    raise use.refuse("it holds a part of a graph of TensorFlow, which nothing of today's takes")
+
+
 TF_UPGRADES: Mapping[str, Upgrade] = {
+    "TensorFlowOpLayer": Upgrade(
+        draw=_graph, arguments={name: arg(name, default=None) for name in ("node_def", "constants")}
+    ),
     **{
         name: Upgrade(draw=operation, arguments=_args("function"))
         for name in ("TFOpLambda", "SlicingOpLambda")
