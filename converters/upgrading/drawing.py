@@ -27,6 +27,8 @@ from converters.layers.names import snake_case3
 from converters.upgrading.refusing import refused
 from converters.upgrading.today import TODAY, Sizes
 
+OPERATION = "ops."
+"""What the names of operations begin with that are drawn for operations, among the classes of today."""
 LAST = "channels_last"
 """The order of all maps that are drawn."""
 
@@ -224,6 +226,13 @@ class Drawing:
                 return False
             before = name
         return before == self.outputs[0].layer
+
+    def leave_out_unused(self) -> None:
+        """Leave out operations that lead to no result, as the parts of a split that nobody takes."""
+        _, found = self._walked()
+        for name, drawn in list(self.layers.items()):
+            if name not in found and drawn.class_name.startswith(OPERATION):
+                del self.layers[name]
 
     def in_order(self) -> list[Drawn]:
         """Return the layers in the order in which Keras will list them, and number their groups.

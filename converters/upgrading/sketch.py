@@ -172,6 +172,7 @@ class Sketch:
             drawing.outputs.append(
                 value if keep or value.axes == straight(value.rank) else self._back(value, drawing)
             )
+        drawing.leave_out_unused()
 
     def _refuse_inputs(self, network: Network, drawn: set[str]) -> None:
         """Note that what a network calls its inputs are not just those that it has."""

@@ -21,10 +21,10 @@ from typing import Any
 
 from converters.limits import clipped, shown
 from converters.upgrading.calls import Fed
-from converters.upgrading.drawing import LAST, Value, straight
+from converters.upgrading.drawing import LAST, OPERATION, Value, straight
 from converters.upgrading.refusing import Refused
 from converters.upgrading.today import Sizes, merged_shape, product
-from converters.upgrading.use import Use
+from converters.upgrading.use import Results, Use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,12 @@ class Operation:
 
     Attributes:
         takes: Its arguments in order.
-        draw: Draws it and returns what it gives.
+        draw: Draws it and returns what it gives: one value, or several.
         needs: How many of them a call has to say.
     """
 
     takes: tuple[str, ...]
-    draw: Callable[[Call], Value]
+    draw: Callable[[Call], Results]
     needs: int = 1
 
 
@@ -94,7 +94,13 @@ class Call:
         said = {key: value for key, value in settings.items() if key in _IN_CALLS}
         own = {key: value for key, value in settings.items() if key not in _IN_CALLS}
         return self.use.draw(
-            f"ops.{name}", own, *values, call=said, shape=shape, suffix=suffix, axes=straight(len(shape) - 1)
+            f"{OPERATION}{name}",
+            own,
+            *values,
+            call=said,
+            shape=shape,
+            suffix=suffix,
+            axes=straight(len(shape) - 1),
         )
 
     def layer(self, name: str, *values: Value, suffix: str = "", **settings: Any) -> Value:  # noqa: ANN401
@@ -110,7 +116,7 @@ def _shown(value: object) -> str:
     return f"a list of {len(value)}" if isinstance(value, list) else shown(value)
 
 
-def operation(use: Use) -> Value:
+def operation(use: Use) -> Results:
     """Draw an operation.
 
     Raises:
@@ -646,7 +652,10 @@ def _left(call: Call, entry: Any, size: int | None) -> list[int | None]:  # noqa
         raise call.refuse("its step is 0")
     if size is None:
         return [None]
-    return [len(range(*slice(entry["start"], entry["stop"], entry["step"]).indices(size)))]
+    count = len(range(*slice(entry["start"], entry["stop"], entry["step"]).indices(size)))
+    if not count:
+        raise call.refuse("it leaves nothing of an axis")
+    return [count]
 
 
 def _told(entry: Any) -> Any:  # noqa: ANN401
@@ -662,6 +671,43 @@ def _incomplete(call: Call) -> Value:
 def _old(operation: Operation, *names: str) -> dict[str, Operation]:
     """Return an operation under its name, and under that which TensorFlow 1 has for it."""
     return {f"{start}{name}": operation for name in names for start in ("", "compat.v1.")}
+
+
+def _split(call: Call) -> tuple[Value, ...]:
+    """Draw the parts of a value along an axis: each what lies between two places."""
+    value, said = call.value("value"), call.said.get("num_or_size_splits")
+    call.only("num")
+    (axis,) = _axes(call, value, call.said.get("axis", 0))
+    size = value.shape[axis]
+    if type(said) is int and size is not None and 0 < said <= size and size % said == 0:
+        said = [size // said] * said
+    if not isinstance(said, list) or not all(type(n) is int and n > 0 for n in said) or sum(said) != size:
+        raise call.refuse(f"its parts are {_shown(said)} of {size}")
+    ends = [sum(said[: at + 1]) for at in range(len(said))]
+    return tuple(
+        _part(call, value, axis, {"start": end - n, "stop": end, "step": None}, number)
+        for number, (n, end) in enumerate(zip(said, ends, strict=True))
+    )
+
+
+def _unstacked(call: Call) -> tuple[Value, ...]:
+    """Draw the places of a value along an axis, each without that axis."""
+    value = call.value("value")
+    (axis,) = _axes(call, value, call.said.get("axis", 0))
+    size = value.shape[axis]
+    if size is None or size > _MOST_PARTS:
+        raise call.refuse(f"it has {size or 'an open number of'} parts")
+    return tuple(_part(call, value, axis, place, place) for place in range(size))
+
+
+_MOST_PARTS = 1024
+
+
+def _part(call: Call, value: Value, axis: int, place: Any, number: int) -> Value:  # noqa: ANN401
+    key = [_WHOLE] * axis + [place]
+    shape = (*value.shape[:axis], *_left(call, place, value.shape[axis]), *value.shape[axis + 1 :])
+    suffix = f"_part_{number}" if number else ""
+    return call.op("GetItem", value, key=[_told(entry) for entry in key], shape=shape, suffix=suffix)
 
 
 _XY = ("x", "y")
@@ -773,6 +819,8 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "identity": Operation(takes=("input",), draw=_same("input")),
     "stop_gradient": Operation(takes=("input",), draw=_each("StopGradient", "input")),
+    "split": Operation(takes=("value", "num_or_size_splits", "axis", "num"), draw=_split, needs=2),
+    "unstack": Operation(takes=("value", "num", "axis"), draw=_unstacked),
     "__operators__.getitem": Operation(takes=("tensor", "slice_spec"), draw=_sliced, needs=2),
 }
 """What becomes of each operation, by TensorFlow's name for it."""

@@ -588,7 +588,11 @@ OPERATIONS = {
     ],
     "tf.reshape": [ON_MAPS(lambda x: tf.reshape(x, (-1, 24, 9))), ON_MAPS(lambda x: tf.reshape(x, (-1, 9)))],
     "tf.shape": [ONE(lambda x: tf.reshape(x, (tf.shape(x)[0], 35)))],
-    "tf.split": [ONE(lambda x: tf.split(x, 7, 1))],
+    "tf.split, tf.unstack": [
+        ONE(lambda x: tf.split(x, 7, 1)),
+        ONE(lambda x: tf.split(x, [2, 3], -1)[1]),
+        ONE(lambda x: tf.unstack(x, axis=1)),
+    ],
     "tf.squared_difference": [TWO(tf.math.squared_difference)],
     "tf.squeeze": [operation((7, 1, 5))(lambda x: tf.squeeze(x, 2)), operation((7, 1, 5))(tf.squeeze)],
     "tf.stack": [TWO(lambda x, y: tf.stack([x, y], axis=-1)), TWO(lambda x, y: tf.stack([x, y], 1))],

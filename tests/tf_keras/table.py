@@ -67,7 +67,8 @@ def totals():
     number = sum(map(len, LISTED.values()))
     files = sum(counts["Keras"].values())
     told = [
-        f"{_shown(who)}: {counts[who]['right']} right, {counts[who]['refused']} refused, {counts[who]['wrong']} wrong"
+        f"{_shown(who)}: "
+        + ", ".join(f"{counts[who][word]} {word}" for word in ("right", "refused", "wrong"))
         for who in OPENERS
     ]
     return f"{number} models, saved as {files} files. {told[0]}. {told[1]}."

@@ -208,7 +208,8 @@ def test_operations_compute_what_they_did(tmp_path):
 
 
 NOT_MEANT = [
-    ("nn.conv2d", X, {"filters": [[1.0]]}, "tf.'nn.conv2d' has nothing of today's that is known to mean the same"),
+    ("nn.conv2d", X, {"filters": [[1.0]]},
+     "tf.'nn.conv2d' has nothing of today's that is known to mean the same"),
     ("math.add", X, {"y": [[1.0, 2.0], [3.0, 4.0]]}, "math.add: its argument y is an array of several axes"),
     ("math.add", X, {"y": [1.0, 2.0]}, "math.add: it has 2 numbers for 4 channels"),
     ("math.add", X, {}, "math.add: the file does not say its argument y"),
@@ -236,6 +237,9 @@ NOT_MEANT = [
      "cast: its argument dtype is 'float16': only float32, int32, int64, bool are carried over"),
     ("linalg.matmul", X, {"b": Y, "adjoint_b": True}, "linalg.matmul: its argument adjoint_b is True"),
     ("__operators__.getitem", X, {"slice_spec": [0]}, "__operators__.getitem: it works across the batch"),
+    ("split", X, {"num_or_size_splits": 5, "axis": 1}, "split: its parts are 5 of 6"),
+    ("__operators__.getitem", X, {"slice_spec": [ALL, {**ALL, "start": 6}]},
+     "__operators__.getitem: it leaves nothing of an axis"),
     ("__operators__.getitem", X, {"slice_spec": [ALL, 6]}, "__operators__.getitem: it takes place 6 of 6"),
     ("__operators__.getitem", X, {"slice_spec": [ALL, {**ALL, "stop": Y}]},
      "__operators__.getitem: its places are not numbers"),
@@ -250,6 +254,16 @@ def test_an_operation_without_a_meaning_today_is_refused(symbol, first, named, w
     path = write_model(tmp_path / "old.h5", of_operations((symbol, first, named)), version="2.15.0")
     (refusal,) = [found for found in plan_upgrade(path).refusals if found.layer == "op0"]
     assert refusal.why == why
+
+
+def test_parts_of_a_split_that_nobody_takes_are_left_out(tmp_path):
+    """A model gives what its outputs need."""
+    config = of_operations(("split", X, {"num_or_size_splits": [1, 3, 2], "axis": 1}), inputs=("x",))
+    config["config"]["output_layers"] = [["op0", 0, 1]]
+    model = opened(write_model(tmp_path / "old.h5", config, version="2.15.0"), tmp_path / "new.keras")
+    x = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    assert np.array_equal(np.asarray(model(x)), x[:, 1:4])
+    assert [layer.name for layer in model.operations] == ["x", "op0_part_1"]
 
 
 def test_each_operation_that_is_drawn_is_one_of_todays():
