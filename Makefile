@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras tf-keras-table test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -41,9 +41,13 @@ test-backends: $(BACKENDS)/ready
 	KERAS_BACKEND=jax $(BACKENDS)/bin/python -m pytest tests/backends
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python -m pytest tests/backends
 
-# Models of tf.keras as tf-keras computes them, against what `zoo upgrade` makes of them.
+# Models of tf.keras as tf-keras computes them, against what `zoo upgrade` makes of them: all classes of layers,
+# and the page of docs/ that says what came of each, which the second makes anew.
 test-tf-keras: $(TF_KERAS)/ready
 	$(TF_KERAS)/bin/python -m pytest tests/tf_keras
+
+tf-keras-table: $(TF_KERAS)/ready
+	$(TF_KERAS)/bin/python -W ignore -m tests.tf_keras.table
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

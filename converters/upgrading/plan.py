@@ -207,6 +207,10 @@ def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
     notes += [f"{layer}: {what}" for layer, what in report.owned.items()]
     if origin.description.optimizer:
         notes.append("the state of its optimizer is left out: compile the new model before training it")
+    notes += [
+        f"layers compute with {name} as they did, whose rounding may differ (the first is {clipped(layer)})"
+        for name, layer in report.mixed.items()
+    ]
     notes += [f"{layer}: {how}" for layer, how in report.composed.items()]
     notes += [f"{layer}: without {', '.join(names)}" for layer, names in report.dropped.items()]
     return tuple(notes)

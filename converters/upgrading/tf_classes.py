@@ -317,7 +317,7 @@ def _both_ways(use: Use) -> Results:
     for way, own in (("forward", parts[:half]), ("backward", parts[half:])):
         cell, found = _cells(use, inner, own, value.shape[-1])
         arrays |= {f"{way}_layer/{path}": array for path, array in found.items()}
-    settings = {"name": inner.name.replace("/", "__"), "dtype": "float32", **_steps(use, said), "cell": cell}
+    settings = {"name": inner.name.replace("/", "__"), "dtype": use.dtype, **_steps(use, said), "cell": cell}
     units = _units(cell) * (2 if use.said["merge_mode"] == "concat" else 1)
     shape = (value.shape[0], *((value.shape[1],) if said["return_sequences"] else ()), units)
     outer = {"layer": written("RNN", settings), "merge_mode": use.said["merge_mode"]}
@@ -368,7 +368,7 @@ def _cells(
     if not is_stacked(node):
         return drawn[0], arrays
     return written(
-        "StackedRNNCells", {"name": f"{use.name}_cells", "dtype": "float32", "cells": drawn}
+        "StackedRNNCells", {"name": f"{use.name}_cells", "dtype": use.dtype, "cells": drawn}
     ), arrays
 
 
@@ -387,7 +387,7 @@ def _cell(use: Use, cell: Config, part: Part) -> tuple[dict[str, Any], list[Valu
     settings = dict(below.said)
     settings |= {key: activation_of(below, key) for key in settings if key.endswith("activation")}
     name = str(own.get("name") or class_name)
-    return written(class_name, {"name": name, "dtype": "float32", **settings}), list(found.values())
+    return written(class_name, {"name": name, "dtype": use.dtype, **settings}), list(found.values())
 
 
 # Preprocessing

@@ -29,6 +29,7 @@ from converters.upgrading.kept import WORKS_IN_TRAINING, kept
 from converters.upgrading.origin import Origin
 from converters.upgrading.own import Asked, Coming, Looked, OwnLayer
 from converters.upgrading.refusing import Refused
+from converters.upgrading.settings import MIXED, type_of
 from converters.upgrading.store import Store
 from converters.upgrading.today import ARRAYS, TODAY, Sizes
 
@@ -83,6 +84,7 @@ class Report:
     Attributes:
         composed: For each old layer that takes more than one of today's, or scaled arrays, how.
         dropped: Settings that were left out, by layer.
+        mixed: The first layer of each type that computes with fewer bits than float32 has.
         classes: The class of each old layer that was looked at.
         drawn: The classes of today's layers that were drawn for it.
         published: The first layer of each class that was taken for that of the published networks.
@@ -90,6 +92,7 @@ class Report:
         carried: Settings that work in training alone and are carried over, by layer.
     """
 
+    mixed: dict[str, str] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
@@ -158,6 +161,15 @@ class Use:
     def name(self) -> str:
         """Its name, as today's Keras allows it: without ``/``."""
         return (self.timewise.node if self.timewise else self.node).name.replace("/", "__")
+
+    @property
+    def dtype(self) -> str:
+        """The type of what is drawn: float32, or that of a layer that computes with fewer bits."""
+        said = type_of(self.node)
+        if said not in MIXED:
+            return "float32"
+        self.report.mixed.setdefault(str(said), self.node.name)
+        return str(said)
 
     @property
     def layout(self) -> Layout:
@@ -257,7 +269,7 @@ class Use:
         if outer is not None:
             values = tuple(outer.whole(value) for value in values)
             found = {f"layer/{path}": array for path, array in found.items()}
-            full = {"name": name, "dtype": "float32", "layer": written(class_name, full)}
+            full = {"name": name, "dtype": self.dtype, "layer": written(class_name, full)}
             class_name = "TimeDistributed"
         drawn = self._drawn(name, class_name, full, found, inside)
         listed = len(values) > 1 and not _takes_apart(class_name)
@@ -383,7 +395,7 @@ class Use:
         if _is_operation(class_name):
             return {"name": name}
         frozen = trained and self.node.settings.get("trainable") is False
-        return {"name": name, "dtype": "float32"} | ({"trainable": False} if frozen else {})
+        return {"name": name, "dtype": self.dtype} | ({"trainable": False} if frozen else {})
 
     def _drawn(
         self,

@@ -297,6 +297,25 @@ def test_a_graph_of_tensorflow_is_refused(tmp_path):
     assert refusal.why == "it holds a part of a graph of TensorFlow, which nothing of today's takes"
 
 
+MIXED = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+
+
+def test_a_policy_stays_and_is_said(tmp_path):
+    """Arrays are float32, and layers compute with fewer bits, as they did."""
+    kernel = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    dense = layer("Dense", "first", units=3, use_bias=False, dtype=MIXED)
+    config = chain(dense, layer("Activation", "last", activation="softmax", dtype="float32"), shape=(4,))
+    path = write_model(tmp_path / "old.h5", config, {"first": {"first/kernel:0": kernel}}, version="2.15.0")
+    model = opened(path, tmp_path / "new.keras")
+    x = np.random.default_rng(1).normal(size=(2, 4)).astype("float32")
+    assert [layer.compute_dtype for layer in model.layers] == ["float16", "float32"]
+    wanted = softmax((x.astype("float16") @ kernel.astype("float16")).astype("float32"))
+    assert np.abs(np.asarray(model(x)) - wanted).max() < 1e-3
+    assert plan_upgrade(path).notes == (
+        "layers compute with mixed_float16 as they did, whose rounding may differ (the first is 'first')",
+    )
+
+
 # Configurations from anybody
 
 ODD = (
