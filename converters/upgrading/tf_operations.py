@@ -443,15 +443,59 @@ def _in_shape(call: Call, value: Value, sizes: Sequence[int | None], *, suffix: 
     return call.layer("Reshape", value, target_shape=target, suffix=suffix, shape=(value.shape[0], *sizes))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shape(Value):
+    """The shape of a result, which flows into no layer: what is done with it is worked out.
+
+    Attributes:
+        sizes: The shape.
+        place: Which of its sizes is taken; None if none is yet.
+    """
+
+    sizes: Sizes
+    place: int | None = None
+
+
+def _shape(call: Call) -> Value:
+    sizes = call.value("input").shape
+    return Shape(layer="", call=0, shape=(len(sizes),), axes=(), sizes=sizes)
+
+
+def _size_of(call: Call, shape: Shape, said: Any) -> Value:  # noqa: ANN401
+    place = said[0] if isinstance(said, list) and len(said) == 1 else said
+    if shape.place is not None or type(place) is not int or not -len(shape.sizes) <= place < len(shape.sizes):
+        raise call.refuse("more than one size of a shape is taken")
+    return Shape(layer="", call=0, shape=(), axes=(), sizes=shape.sizes, place=place % len(shape.sizes))
+
+
+_BATCH = -2
+"""What stands in a shape for the size of the batch."""
+
+
+def _told_size(call: Call, entry: Any) -> int:  # noqa: ANN401
+    """Return a size in a shape: a number, or that of another result."""
+    if type(entry) is int:
+        return entry
+    found = call.use.values[entry.place] if isinstance(entry, Fed) else None
+    if not isinstance(found, Shape) or found.place is None:
+        raise call.refuse("its shape is no list of numbers")
+    size = found.sizes[found.place]
+    if found.place == 0:
+        return _BATCH
+    if size is None:
+        raise call.refuse("its shape has a size of another result that is open")
+    return size
+
+
 def _reshaped(call: Call) -> Value:
     value, said = call.value("tensor"), call.said.get("shape")
-    if not isinstance(said, list) or not said or not all(type(size) is int for size in said):
+    if not isinstance(said, list) or not said:
         raise call.refuse("its shape is no list of numbers")
-    batch, *sizes = said
+    batch, *sizes = (_told_size(call, entry) for entry in said)
     count = product(value.shape[1:])
     rest = math.prod(size for size in sizes if size != -1)
-    keeps = count is not None and (rest == count if -1 not in sizes else batch == value.shape[0])
-    if not keeps or (batch not in (-1, value.shape[0])):
+    told = batch == _BATCH or (batch == value.shape[0] and batch != -1)
+    if min([*sizes, 1]) < -1 or not (told or (batch == -1 and -1 not in sizes and count == rest)):
         raise call.refuse(f"whether its shape {_shown(said)} keeps the batch apart is not told")
     free = count // rest if count is not None and rest else None
     return _in_shape(call, value, [free if size == -1 else size for size in sizes])
@@ -605,6 +649,8 @@ _WHOLE: dict[str, None] = {"start": None, "stop": None, "step": None}
 def _sliced(call: Call) -> Value:
     """Draw x[...]: the same places, told as today's operation is told them."""
     value, said = call.value("tensor"), call.said.get("slice_spec")
+    if isinstance(value, Shape):
+        return _size_of(call, value, said)
     listed = _spread(call, said if isinstance(said, list) else [said], value)
     if listed[0] != _WHOLE:
         raise call.refuse("it works across the batch")
@@ -798,6 +844,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "math.l2_normalize": Operation(takes=("x", "axis", "epsilon"), draw=_unit),
     "math.cumsum": Operation(takes=("x", "axis", "exclusive", "reverse"), draw=_cumulated),
     "reshape": Operation(takes=("tensor", "shape"), draw=_reshaped, needs=2),
+    **_old(Operation(takes=("input", "out_type"), draw=_shape), "shape"),
     **_old(Operation(takes=("input", "axis"), draw=_squeezed), "squeeze"),
     **_old(Operation(takes=("input", "axis"), draw=_expanded, needs=2), "expand_dims"),
     **_old(Operation(takes=("a", "perm", "conjugate"), draw=_transposed, needs=2), "transpose"),

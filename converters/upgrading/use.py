@@ -257,6 +257,8 @@ class Use:
         Returns:
             All that the layer gives.
         """
+        if not all(value.layer for value in values):
+            raise self.refuse("the shape of a result flows into it")
         masked = self._masked(class_name, settings, values)
         name, found = f"{self.name}{suffix}", dict(arrays or {})
         own = name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__")

@@ -587,7 +587,13 @@ OPERATIONS = {
         ONE(lambda x: tf.argmax(x, -1)),
     ],
     "tf.reshape": [ON_MAPS(lambda x: tf.reshape(x, (-1, 24, 9))), ON_MAPS(lambda x: tf.reshape(x, (-1, 9)))],
-    "tf.shape": [ONE(lambda x: tf.reshape(x, (tf.shape(x)[0], 35)))],
+    "tf.shape": [
+        ONE(lambda x: tf.reshape(x, (tf.shape(x)[0], 35))),
+        operation((None, 6))(lambda x: tf.reshape(x, (tf.shape(x)[0], -1, 2, 3))),
+        operation((None, 6))(
+            lambda x: tf.reshape(x, (tf.shape(x)[0], tf.shape(x)[1], 2, tf.shape(x)[2] // 2))
+        ),
+    ],
     "tf.split, tf.unstack": [
         ONE(lambda x: tf.split(x, 7, 1)),
         ONE(lambda x: tf.split(x, [2, 3], -1)[1]),
@@ -666,7 +672,7 @@ def given(model):
     chance = np.random.default_rng(1)
     inputs = []
     for source in model.inputs:
-        shape = (3, *source.shape[1:])
+        shape = (3, *(7 if size is None else size for size in source.shape[1:]))
         if source.dtype == tf.string:
             inputs.append(tf.constant(chance.choice(SAID, size=shape)))
         elif source.dtype.is_integer:
