@@ -42,7 +42,7 @@ test-backends: $(BACKENDS)/ready
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python -m pytest tests/backends
 
 # Models of tf.keras as tf-keras computes them, against what `zoo upgrade` makes of them: all classes of layers,
-# and the page of docs/ that says what came of each, which the second makes anew.
+# and the page of docs/ that says what came of each, which the second makes anew. Either takes some minutes.
 test-tf-keras: $(TF_KERAS)/ready
 	$(TF_KERAS)/bin/python -m pytest tests/tf_keras
 
