@@ -50,9 +50,10 @@ class Store:
         of them are found when all others are placed.
         """
         if self.origin.description.dialect == "keras3":
-            found_parts = archived_parts(network, self.origin.description)
+            description = self.origin.description
+            self._groups, every = groups_of(network, description)
+            found_parts = archived_parts(self._groups, every, description)
             self.parts.update((id(node), parts) for node, parts in found_parts)
-            self._groups = groups_of(network)
             return
         nodes = [node for node in network.nodes if not node.made_up]
         layers = self.origin.description.layers

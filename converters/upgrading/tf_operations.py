@@ -125,7 +125,7 @@ def operation(use: Use) -> Results:
     symbol = str(use.said["function"])
     found = OPERATIONS.get(symbol)
     if found is None:
-        raise use.refuse(f"tf.{clipped(symbol)} has nothing of today's that is known to mean the same")
+        raise use.refuse(f"{clipped(f'tf.{symbol}')} has nothing of today's that is known to mean the same")
     if len(use.node.calls) <= use.number:
         raise use.refuse("what it is called with is not said")
     if any(value.masked for value in use.values):

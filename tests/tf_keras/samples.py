@@ -47,6 +47,15 @@ def cells():
     return Chain((5, 4), of_cells(*CELLS, return_sequences=True), both).sequential()
 
 
+def older():
+    """Return the model of keras212.keras, which Keras 2.12.0 on TensorFlow 2.12.1 wrote itself."""
+    first, second = layers.Input((5, 4)), layers.Input((5, 4))
+    value = layers.MultiHeadAttention(2, 3)(layers.Dense(4)(first), second)
+    value = layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)])(value * 2.0 + first)
+    inner = tf_keras.Sequential([layers.Dense(3), layers.BatchNormalization(scale=False)])
+    return tf_keras.Model([first, second], layers.Dense(2)(inner(value)))
+
+
 SAMPLES = {
     "cells": cells,
     "nested": nested,

@@ -110,10 +110,10 @@ def _lines(what, names):
 _HEAD = """# What tf.keras saved
 
 `make tf-keras-table` makes this page: it builds models with tf-keras {tf_keras}, saves each as `.h5` and
-as `.keras`, and opens both with Keras {keras}'s own loader and with [`zoo upgrade`](upgrading.md). *Right* means
-outputs within 1e-5 of the largest, on random arrays and inputs; *wrong*, that the file opens without a word and
-gives others. Models of layers one behind the other are saved as Sequential, not compiled, and as Functional,
-compiled.
+as `.keras`, and opens both with Keras {keras}'s own loader and with [`zoo upgrade`](upgrading.md).
+*Right* means outputs within 1e-5 of the largest, on random arrays and inputs; *wrong*, that the file opens
+without a word and gives others. Models of layers one behind the other are saved as Sequential, not compiled,
+and as Functional, compiled.
 
 ## Classes of layers
 """

@@ -1,4 +1,4 @@
-"""What tf.keras has beside the layers of Keras 2: files that tf-keras 2.21 wrote, and configurations."""
+"""What tf.keras has beside the layers of Keras 2: files of tf-keras and Keras 2.12, and configurations."""
 
 from __future__ import annotations
 
@@ -46,13 +46,12 @@ def test_a_file_of_tf_keras_gives_what_was_recorded(name, tmp_path):
     assert len(used) == len(set(used))
 
 
-@pytest.mark.parametrize("name", ["renamed.h5", "nested.h5"])
-def test_a_file_is_what_it_holds(name, tmp_path):
+def test_a_file_is_what_it_holds(tmp_path):
     """HDF5 that is called .keras is read as HDF5, and its new file lies beside it."""
-    path = Path(shutil.copy(DATA / name, tmp_path / "old.keras"))
+    path = Path(shutil.copy(DATA / "renamed.h5", tmp_path / "old.keras"))
     done = upgrade_file(path)
     assert done.target == tmp_path / "old_new.keras"
-    assert distance(done.target, name) < 1e-5
+    assert distance(done.target, "renamed.h5") < 1e-5
 
 
 def rewritten(name, path, change, *, without=()):
@@ -209,7 +208,7 @@ def test_operations_compute_what_they_did(tmp_path):
 
 NOT_MEANT = [
     ("nn.conv2d", X, {"filters": [[1.0]]},
-     "tf.'nn.conv2d' has nothing of today's that is known to mean the same"),
+     "'tf.nn.conv2d' has nothing of today's that is known to mean the same"),
     ("math.add", X, {"y": [[1.0, 2.0], [3.0, 4.0]]}, "math.add: its argument y is an array of several axes"),
     ("math.add", X, {"y": [1.0, 2.0]}, "math.add: it has 2 numbers for 4 channels"),
     ("math.add", X, {}, "math.add: the file does not say its argument y"),
