@@ -135,7 +135,7 @@ FORMS: Mapping[str, Form] = {
         ("threshold", "theta", "l1", "l2", "mask_value", "dropout", "recurrent_dropout"), _NUMBER
     ),
     **dict.fromkeys(("factor", "offset"), Form("a number, or a list of numbers", _is_real_or_listed)),
-    **dict.fromkeys(("group_count",), _WHOLE),
+    **dict.fromkeys(("group_count", "num_oov_indices"), _WHOLE),
     **dict.fromkeys(("keepdims", "use_scale", "invert", "pad_to_max_tokens", "crop_to_aspect_ratio"), _FLAG),
     **dict.fromkeys(
         ("height", "width", "num_bins", "num_tokens", "groups", "num_heads", "key_dim", "value_dim"), _SIZE

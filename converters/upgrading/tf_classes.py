@@ -232,25 +232,20 @@ def _einsum_dense(use: Use) -> Value:
     listed = shape if isinstance(shape, list) else [shape]
     if not all(size is None or (isinstance(size, int) and size > 0) for size in listed):
         raise use.refuse("its output_shape is no list of sizes")
-    settings = {
-        "equation": use.said["equation"],
-        "output_shape": listed,
-        "activation": name,
-        "bias_axes": use.said["bias_axes"],
-    }
     arrays = _own(use, scaled=name == HARD)
     _needs(use, arrays, *(["kernel", "bias"] if use.said["bias_axes"] else ["kernel"]))
     value = use.straight(use.value)
     _check_shapes(use, list(arrays.values()), _lettered(use, value, listed))
-    sizes = tuple(_open(use, size, place, value) for place, size in enumerate(listed, 1))
-    return use.draw(
-        "EinsumDense",
-        settings,
-        value,
-        arrays=arrays,
-        axes=straight(len(listed)),
-        shape=(value.shape[0], *sizes),
-    )
+    sizes = [_open(use, size, place, value) for place, size in enumerate(listed, 1)]
+    settings = {
+        "equation": use.said["equation"],
+        # What is open in the old settings is told here if the input's size is: a layer behind may need it.
+        "output_shape": sizes,
+        "activation": name,
+        "bias_axes": use.said["bias_axes"],
+    }
+    shape = (value.shape[0], *sizes)
+    return use.draw("EinsumDense", settings, value, arrays=arrays, axes=straight(len(sizes)), shape=shape)
 
 
 def _lettered(use: Use, value: Value, listed: Sequence[int | None]) -> list[Sizes]:
@@ -438,12 +433,12 @@ def _training_alone(use: Use) -> Value:
     return use.draw("Identity", {}, use.value)
 
 
-def _encoded(use: Use, count: int | None, *, keeps: bool) -> tuple[Any, ...]:
+def _encoded(use: Use, count: int | None) -> tuple[Any, ...]:
     """Return the shape of what an encoding gives: a place for each token, or the input's shape."""
     value = use.value
     if use.said["output_mode"] == "int":
         return value.shape
-    if use.said["output_mode"] == "one_hot" and not (keeps and value.shape[-1] == 1):
+    if use.said["output_mode"] == "one_hot" and value.shape[-1] != 1:
         return (*value.shape, count)
     return (*value.shape[:-1], count) if value.rank else (value.shape[0], count)
 
@@ -472,7 +467,7 @@ def _tokens(class_name: str, *names: str, dtype: str) -> Callable[[Use], Value]:
         settings: dict[str, Any] = {name: use.said[name] for name in names} | {"output_mode": mode}
         settings["dtype"] = dtype if mode == "int" else "float32"
         count = use.said["num_bins"] if "num_bins" in names else use.said["num_tokens"]
-        return use.draw(class_name, settings, value, shape=_encoded(use, count, keeps=True))
+        return use.draw(class_name, settings, value, shape=_encoded(use, count))
 
     return draw
 
@@ -485,7 +480,7 @@ def _discretization(use: Use) -> Value:
         )
     value, mode = use.straight(use.value), _mode(use)
     settings = {"bin_boundaries": bins, "output_mode": mode, "dtype": "float32"}
-    return use.draw("Discretization", settings, value, shape=_encoded(use, len(bins) + 1, keeps=True))
+    return use.draw("Discretization", settings, value, shape=_encoded(use, len(bins) + 1))
 
 
 def _hashed_crossing(use: Use) -> Value:
@@ -541,7 +536,7 @@ def _lookup(class_name: str, *names: str) -> Callable[[Use], Value]:
         settings["dtype"] = ("string" if not numbers else "int64") if use.said["invert"] else "int64"
         settings["dtype"] = settings["dtype"] if mode == "int" else "float32"
         arrays = _weights_of_words(use, settings, words)
-        shape = _encoded(use, _count(use), keeps=True)
+        shape = _encoded(use, _count(use))
         return use.draw(class_name, settings, value, arrays=arrays, shape=shape)
 
     return draw

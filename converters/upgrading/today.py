@@ -270,6 +270,10 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "core": ("Cast", "StopGradient"),
 }
 """Operations of which whoever draws them says what they give, by the module that they lie in."""
+WITH_SETTINGS = frozenset(
+    ("Argmax", "Cast", "Cumsum", "Gelu", "Max", "Mean", "Min", "Prod", "Std", "Sum", "Tile", "Var")
+)
+"""Those with settings, which open from Keras 3.11 on: before, such an operation takes no name."""
 
 
 def _input(config: Settings, _: Sequence[Sizes]) -> Sizes:

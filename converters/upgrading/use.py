@@ -252,7 +252,7 @@ class Use:
             call: What is said in the call besides.
             handed: Values that are handed to it by name.
             inside: The model in it.
-            shape: What it gives, where its configuration does not tell it.
+            shape: What it gives (at each step, in a TimeDistributed), if its settings do not tell it.
 
         Returns:
             All that the layer gives.
@@ -273,6 +273,7 @@ class Use:
             found = {f"layer/{path}": array for path, array in found.items()}
             full = {"name": name, "dtype": self.dtype, "layer": written(class_name, full)}
             class_name = "TimeDistributed"
+            shape = (shape[0], outer.steps, *shape[1:]) if shape else None
         drawn = self._drawn(name, class_name, full, found, inside)
         listed = len(values) > 1 and not _takes_apart(class_name)
         named = self._handed(class_name, handed or {}, values)

@@ -54,6 +54,23 @@ def test_a_file_is_what_it_holds(tmp_path):
     assert distance(done.target, "renamed.h5") < 1e-5
 
 
+def test_a_layer_that_says_its_shape_may_lie_in_a_wrapper(tmp_path):
+    """Then it says that of each step."""
+    kernel = np.random.default_rng(0).normal(size=(4, 3, 2)).astype("float32")
+    inner = layer("EinsumDense", "inner", equation="abc,cde->abde", output_shape=[None, 3, 2], bias_axes=None)
+    last = np.random.default_rng(2).normal(size=(180, 2)).astype("float32")
+    outer, dense = (
+        layer("TimeDistributed", "outer", layer=inner),
+        layer("Dense", "last", units=2, use_bias=False),
+    )
+    config = chain(outer, layer("Flatten", "flat"), dense, shape=(5, 6, 4))
+    arrays = {"outer": {"outer/kernel:0": kernel}, "last": {"last/kernel:0": last}}
+    model = opened(write_model(tmp_path / "old.h5", config, arrays, version="2.15.0"), tmp_path / "new.keras")
+    x = np.random.default_rng(1).normal(size=(2, 5, 6, 4)).astype("float32")
+    wanted = np.einsum("atbc,cde->atbde", x, kernel).reshape(2, -1) @ last
+    assert np.abs(np.asarray(model(x)) - wanted).max() < 1e-4
+
+
 def rewritten(name, path, change, *, without=()):
     """Write an archive anew with its configuration changed, and without some members."""
     with zipfile.ZipFile(DATA / name) as old, zipfile.ZipFile(path, "w") as new:
