@@ -507,7 +507,7 @@ def _vocabulary(use: Use, mode: str, *, numbers: bool) -> list[Any]:
     """
     said = use.said["vocabulary"]
     if said is None:
-        text = use.store.asset(use.node, "vocabulary.txt")
+        text = use.store.words(use.node)
         if text is None:
             raise use.refuse("its vocabulary was learnt, and is not in the file")
         masked = mode == "int" and use.said.get("mask_token", "") is not None

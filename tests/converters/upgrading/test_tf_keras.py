@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from converters import plan_upgrade, upgrade_file
-from converters.errors import ConversionError, ZooError
+from converters.errors import ConversionError, FileFormatError, ZooError
 from converters.upgrading.tf_operations import OPERATIONS
 from converters.upgrading.today import TODAY
 from tests.support.upgrading import chain, functional, layer, opened, write_model
@@ -92,6 +92,19 @@ def test_words_that_are_not_in_the_file_are_refused(tmp_path):
     path = rewritten("words.keras", tmp_path / "old.keras", lambda config: None, without=[asset])
     (refusal,) = plan_upgrade(path).refusals
     assert refusal.why == "its vocabulary was learnt, and is not in the file"
+
+
+def test_words_are_not_read_beyond_a_limit(tmp_path, monkeypatch):
+    """Those of all layers together."""
+    asset = "assets/layers/text_vectorization/vocabulary.txt"
+    path = rewritten("words.keras", tmp_path / "old.keras", lambda config: None, without=[asset])
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(asset, "word\n" * 1000)
+    monkeypatch.setenv("ZOO_LIMITS", "header_bytes=4000")
+    with pytest.raises(FileFormatError) as error:
+        plan_upgrade(path)
+    said = "the words of its layers take 5000 bytes; more than 4000 are not read (limit header_bytes)"
+    assert str(error.value) == f"{path}: {said}"
 
 
 def test_an_archive_whose_layers_stand_in_another_order_is_refused(tmp_path):
