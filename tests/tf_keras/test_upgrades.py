@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tf_keras.models import MODELS, NONE, classes
+from converters import upgrade_file
+from tests.tf_keras.models import MODELS, NETWORKS, NONE, classes, filled
+from tests.tf_keras.outcomes import compared
 from tests.tf_keras.table import LISTED, PAGE, outcomes, page, row
 
 # What tf-keras says of the format that these files are in.
@@ -27,6 +29,17 @@ def test_none_gives_other_outputs_in_silence(name):
     words = {outcome.word for (_, opener), listed in found.items() if opener != "Keras" for outcome in listed}
     assert words <= {"right", "refused"}
     assert row(name) in PAGE.read_text().splitlines()
+
+
+@pytest.mark.parametrize("weights", ["old.h5", "old.weights.h5"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_configuration_and_weights_apart(name, weights, tmp_path):
+    """Weights called after layers, or after classes and numbered."""
+    model = filled(NETWORKS[name]())
+    (tmp_path / "old.json").write_text(model.to_json())
+    model.save_weights(tmp_path / weights)
+    upgrade_file(tmp_path / "old.json", tmp_path / "new.keras", weights=tmp_path / weights)
+    assert str(compared(tmp_path / "new.keras", model)) == "right"
 
 
 def test_most_are_right():

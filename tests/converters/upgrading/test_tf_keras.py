@@ -394,7 +394,7 @@ def test_odd_configurations_are_upgraded_or_refused_in_our_words(name, tmp_path)
     config = json.loads(members["config.json"])
     chance = random.Random(name)
     paths = [path for path in leaves(config) if "initializer" not in str(path)]
-    for at in range(60):
+    for at in range(40):
         odd = changed(config, chance.choice(paths), chance.choice(ODD))
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as new:
