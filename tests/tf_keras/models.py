@@ -522,6 +522,7 @@ OPERATIONS = {
     "tf.add_n": [TWO(lambda x, y: tf.add_n([x, y]))],
     "tf.cast": [
         operation(WORDS, dtypes=("int32",))(lambda x: tf.cast(x, "float32") / 2),
+        operation((4,), dtypes=("uint8",))(lambda x: tf.cast(x * 2, "float32")),
         ONE(lambda x: tf.cast(x > 0, tf.float32)),
         ONE(lambda x: tf.cast(x, tf.float64)),
     ],
@@ -676,11 +677,8 @@ def given(model):
         if source.dtype == tf.string:
             inputs.append(tf.constant(chance.choice(SAID, size=shape)))
         elif source.dtype.is_integer:
-            inputs.append(
-                chance.integers(0, 9 if source.dtype == tf.int32 else 4, shape).astype(
-                    source.dtype.as_numpy_dtype
-                )
-            )
+            most = {tf.int32: 9, tf.uint8: 256}.get(source.dtype, 4)
+            inputs.append(chance.integers(0, most, shape).astype(source.dtype.as_numpy_dtype))
         else:
             inputs.append(chance.normal(size=shape).astype("float32"))
             inputs[-1][:, -2:] = 0
