@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras test-oldest-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -42,9 +42,13 @@ test-backends: $(BACKENDS)/ready
 	KERAS_BACKEND=jax $(BACKENDS)/bin/python -m pytest tests/backends
 	KERAS_BACKEND=torch $(BACKENDS)/bin/python -m pytest tests/backends
 
-# Models of tf.keras as tf-keras computes them, against what `zoo upgrade` makes of them.
+# Models of tf.keras as tf-keras computes them, against what `zoo upgrade` makes of them: all classes of layers,
+# and the page of docs/ that says what came of each, which the second makes anew. Either takes some minutes.
 test-tf-keras: $(TF_KERAS)/ready
 	$(TF_KERAS)/bin/python -m pytest tests/tf_keras
+
+tf-keras-table: $(TF_KERAS)/ready
+	$(TF_KERAS)/bin/python -W ignore -m tests.tf_keras.table
 
 # What `zoo upgrade` makes of all samples, opened by each version of Keras that it says a file may need.
 test-oldest-keras: $(OLDEST)/ready

@@ -2,16 +2,17 @@
 
 Groups are called after classes and numbered within each model, whatever the layers' names are: ``dense`` is
 the first dense layer of the model, not the one with that name. So only the model's configuration tells whose
-they are, which lists layers in the order in which they were saved.
+they are, which lists layers in the order in which they were saved. Keras 2.12 comes upon each layer with
+arrays twice, and counts it twice: its second dense layer is ``dense_2``.
 
-Source: _save_container_state() in tf_keras/src/saving/saving_lib.py, tf-keras 2.21; the same in
-keras/saving/saving_lib.py, Keras 2.12.
+Sources: _save_container_state() in tf_keras/src/saving/saving_lib.py, tf-keras 2.21; the same in
+keras/saving/saving_lib.py, and _layer_checkpoint_dependencies() in keras/engine/functional.py, Keras 2.12.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from converters.boundary import paced
@@ -23,31 +24,49 @@ from converters.layers.table import KINDS, WAYS, cell_of
 from converters.upgrading.graph import Network, Node
 from converters.upgrading.holding import Holding, has_array, holdings_of
 
+TWICE = "_layer_checkpoint_dependencies"
+"""What Keras 2.12 calls the group of a model's layers, in which those with arrays are counted twice."""
 
-def archived_parts(network: Network, description: Description) -> Iterator[tuple[Node, tuple[Part, ...]]]:
+
+def archived_parts(
+    groups: Mapping[int, str], nodes: Iterable[Node], description: Description
+) -> Iterator[tuple[Node, tuple[Part, ...]]]:
     """Yield each layer that has arrays of its own, with its parts.
 
     Args:
-        network: The model.
+        groups: What :func:`groups_of` gives.
+        nodes: The layers of the model, and those in them.
         description: The archive.
     """
-    arrays = {array.path: array for layer in description.layers for array in layer.arrays}
+    arrays = _arrays(description)
     by_group: defaultdict[str, list[Array]] = defaultdict(list)
     for array in arrays.values():
         by_group[array.path.rpartition("/")[0]].append(array)
-    top = next(iter(arrays), "layers").partition("/")[0]
-    for node, group in paced(_groups(network, top)):
-        parts = tuple(part for part in _parts(node, group, arrays, by_group) if part.arrays)
+    for node in paced(nodes):
+        parts = tuple(part for part in _parts(node, groups[id(node)], arrays, by_group) if part.arrays)
         if parts:
             yield node, parts
 
 
-def groups_of(network: Network) -> Mapping[int, str]:
-    """Return the group of each layer of a model, by the layer's node."""
-    return {id(node): group for node, group in _groups(network, "layers")}
+def groups_of(network: Network, description: Description) -> tuple[Mapping[int, str], Sequence[Node]]:
+    """Return the group of each layer of a model, by the layer's node, and all nodes."""
+    arrays = _arrays(description)
+    top = next(iter(arrays), "layers").partition("/")[0]
+    filled = {
+        "/".join(words[:count])
+        for path in arrays
+        if (words := path.split("/"))
+        for count in range(len(words))
+    }
+    found = tuple(paced(_groups(network, top, filled)))
+    return {id(node): group for node, group in found}, [node for node, _ in found]
 
 
-def _groups(network: Network, top: str) -> Iterator[tuple[Node, str]]:
+def _arrays(description: Description) -> dict[str, Array]:
+    return {array.path: array for layer in description.layers for array in layer.arrays}
+
+
+def _groups(network: Network, top: str, filled: Collection[str]) -> Iterator[tuple[Node, str]]:
     """Yield each layer of a model with its group, and those in it with theirs."""
     numbers: Counter[str] = Counter()
     for node in network.nodes:
@@ -55,16 +74,16 @@ def _groups(network: Network, top: str) -> Iterator[tuple[Node, str]]:
             continue
         stem = snake_case3(node.class_name.rpartition(">")[2])
         group = f"{top}/{stem}" + (f"_{numbers[stem]}" if numbers[stem] else "")
-        numbers[stem] += 1
-        yield from _within(node, group)
+        numbers[stem] += 2 if top.endswith(TWICE) and group in filled else 1
+        yield from _within(node, group, filled)
 
 
-def _within(node: Node, group: str) -> Iterator[tuple[Node, str]]:
+def _within(node: Node, group: str, filled: Collection[str]) -> Iterator[tuple[Node, str]]:
     yield node, group
     if node.network is not None:
-        yield from _groups(node.network, f"{group}/layers")
+        yield from _groups(node.network, f"{group}/{group.partition('/')[0]}", filled)
     elif node.inner is not None and node.class_name != WAYS:
-        yield from _within(node.inner, f"{group}/layer")
+        yield from _within(node.inner, f"{group}/layer", filled)
 
 
 def _parts(

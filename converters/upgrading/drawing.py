@@ -28,6 +28,8 @@ from converters.layers.table import KINDS
 from converters.upgrading.refusing import refused
 from converters.upgrading.today import OLDEST, TODAY, Sizes, Version, since
 
+OPERATION = "ops."
+"""What the names of operations begin with that are drawn for operations, among the classes of today."""
 LAST = "channels_last"
 """The order of all maps that are drawn."""
 
@@ -227,6 +229,13 @@ class Drawing:
                 return False
             before = name
         return before == self.outputs[0].layer
+
+    def leave_out_unused(self) -> None:
+        """Leave out operations that lead to no result, as the parts of a split that nobody takes."""
+        _, found = self._walked()
+        for name, drawn in list(self.layers.items()):
+            if name not in found and drawn.class_name.startswith(OPERATION):
+                del self.layers[name]
 
     def in_order(self) -> list[Drawn]:
         """Return the layers in the order in which Keras will list them, and number their groups.

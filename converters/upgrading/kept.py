@@ -26,10 +26,12 @@ ARRAYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Dense", "Conv1D", "Conv2D", "Conv3D"), ("kernel", "bias")),
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), ("kernel", "bias")),
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), ("depthwise", "pointwise", "bias")),
-    "DepthwiseConv2D": ("depthwise", "bias"),
-    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "ConvLSTM2D"), ("kernel", "recurrent", "bias")),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), ("depthwise", "bias")),
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), ("kernel", "recurrent", "bias")),
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), ("kernel", "recurrent", "bias")),
     "Embedding": ("embeddings",),
-    "BatchNormalization": ("gamma", "beta"),
+    **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization"), ("gamma", "beta")),
+    "EinsumDense": ("kernel", "bias"),
     "PReLU": ("alpha",),
 }
 """The classes of today's layers that have such settings, and what their arrays are called in them."""

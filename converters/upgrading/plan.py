@@ -250,6 +250,10 @@ def _notes(origin: Origin, report: Report) -> tuple[str, ...]:
         for name, layer in report.published.items()
     ]
     notes += [f"{layer}: {what}" for layer, what in report.owned.items()]
+    notes += [
+        f"layers compute with {name} as they did, whose rounding may differ (the first is {clipped(layer)})"
+        for name, layer in report.mixed.items()
+    ]
     notes += [f"{layer}: {how}" for layer, how in report.composed.items()]
     notes += [f"{layer}: without {', '.join(names)}" for layer, names in report.dropped.items()]
     return tuple(notes)

@@ -62,15 +62,22 @@ def said_of(node: Node, arguments: Mapping[str, Argument], told: Callable[[str],
     return said
 
 
-def _check_type(node: Node) -> None:
-    """Raise for a layer that does not compute with float32; what comes in may be integers, or words."""
+MIXED = ("mixed_float16", "mixed_bfloat16")
+"""Types of layers that compute with fewer bits than their arrays have."""
+TYPES = ("float32", "string", *MIXED)
+
+
+def type_of(node: Node) -> Setting:
+    """Return the type of a layer, which it says itself or by a policy; None if it says none."""
     said = node.settings.get("dtype")
-    name = (
-        said["config"].get("name")
-        if isinstance(said, Mapping) and isinstance(said.get("config"), Mapping)
-        else said
-    )
-    if name is not None and not (name in ("float32", "string") or re.match(r"u?int", str(name))):
+    policy = said.get("config") if isinstance(said, Mapping) else None
+    return policy.get("name") if isinstance(policy, Mapping) else said
+
+
+def _check_type(node: Node) -> None:
+    """Raise for a layer whose type is not carried over; what comes in may be integers, or words."""
+    name = type_of(node)
+    if name is not None and not (name in TYPES or re.match(r"u?int", str(name))):
         raise node.refuse(f"its type is {shown(name)}: only float32 is carried over")
 
 
@@ -128,7 +135,7 @@ FORMS: Mapping[str, Form] = {
         ("threshold", "theta", "l1", "l2", "mask_value", "dropout", "recurrent_dropout"), _NUMBER
     ),
     **dict.fromkeys(("factor", "offset"), Form("a number, or a list of numbers", _is_real_or_listed)),
-    **dict.fromkeys(("group_count",), _WHOLE),
+    **dict.fromkeys(("group_count", "num_oov_indices"), _WHOLE),
     **dict.fromkeys(("keepdims", "use_scale", "invert", "pad_to_max_tokens", "crop_to_aspect_ratio"), _FLAG),
     **dict.fromkeys(
         ("height", "width", "num_bins", "num_tokens", "groups", "num_heads", "key_dim", "value_dim"), _SIZE

@@ -122,7 +122,7 @@ class Sketch:
         name = node.name.replace("/", "__")
         said = node.settings.get("batch_input_shape") or node.settings.get("batch_shape")
         dtype = str(node.settings.get("input_dtype") or node.settings.get("dtype") or "float32")
-        kind = dtype if dtype in ("string", "int64") else "int32" if dtype.startswith("int") else "float32"
+        kind = dtype if dtype in _AS_THEY_ARE else "int32" if dtype.startswith("int") else "float32"
         if given is not None:
             return drawing.input(name, given.shape, kind, given.axes)
         shape = _shape_of(node, said or self._shape_by_arrays(network, node))
@@ -172,6 +172,7 @@ class Sketch:
             drawing.outputs.append(
                 value if keep or value.axes == straight(value.rank) else self._back(value, drawing)
             )
+        drawing.leave_out_unused()
 
     def _refuse_inputs(self, network: Network, drawn: set[str]) -> None:
         """Note that what a network calls its inputs are not just those that it has."""
@@ -185,6 +186,8 @@ class Sketch:
         return self._use(node, (value,), drawing).straight(value)
 
 
+_AS_THEY_ARE = ("string", "bool", "int8", "int16", "int64", "uint8", "uint16")
+"""Types of what comes in that operations may work on, and that stay."""
 _BY_ARRAYS = ("Dense", "SimpleRNN", "LSTM", "GRU", "Conv1D", "Conv2D", "Conv3D")
 UNKNOWN = f"its class is none of Keras' own that is known here; {NAME_IT}"
 STOPPED = "what lies in it cannot be drawn"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from converters.arrays.form import Form, Layout
 from converters.arrays.moves import SCALED
 from converters.arrays.planned import Output, PlannedArray, Share
 from converters.arrays.rows import Flattened
 from converters.boundary import paced
-from converters.errors import ConversionError
+from converters.errors import ConversionError, FileFormatError
 from converters.formats.archive import open_archive
 from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import kind_of_class
 from converters.layers.table import KINDS, OTHER, Holds, holds
-from converters.limits import clipped
+from converters.limits import clipped, too_many
 from converters.planning.outputs import Writing, native_part, scaled_gates
 from converters.planning.placing import Ends, place
 from converters.upgrading.archived import archived_parts, groups_of
@@ -50,9 +51,10 @@ class Store:
         of them are found when all others are placed.
         """
         if self.origin.description.dialect == "keras3":
-            found_parts = archived_parts(network, self.origin.description)
+            description = self.origin.description
+            self._groups, every = groups_of(network, description)
+            found_parts = archived_parts(self._groups, every, description)
             self.parts.update((id(node), parts) for node, parts in found_parts)
-            self._groups = groups_of(network)
             return
         nodes = [node for node in network.nodes if not node.made_up]
         layers = self.origin.description.layers
@@ -214,13 +216,28 @@ class Store:
             for array in part.arrays
         ]
 
-    def asset(self, node: Node, name: str) -> str | None:
-        """Return a text that lies in an archive beside the arrays of a layer, or None if there is none."""
+    def words(self, node: Node) -> str | None:
+        """Return the words of a layer that lie in an archive beside its arrays, or None if there are none.
+
+        Raises:
+            FileFormatError: If those of all layers are too many, or damaged.
+        """
         group = self._groups.get(id(node))
-        if group is None:
-            return None
-        with open_archive(self.origin.description.path) as archive:
-            return archive.read_text(f"assets/{group}/{name}")
+        return self._words.get(f"assets/{group}/vocabulary.txt") if group else None
+
+    @cached_property
+    def _words(self) -> Mapping[str, str]:
+        description = self.origin.description
+        if not description.whole_model:
+            return {}
+        with open_archive(description.path) as archive:
+            places = [f"assets/{group}/vocabulary.txt" for group in self._groups.values()]
+            found = sorted(set(archive.names).intersection(places))
+            size, cap = sum(map(archive.size, found)), archive.limits.header_bytes
+            if size > cap:
+                text = f"the words of its layers take {too_many(size, cap, 'header_bytes')}"
+                raise FileFormatError(f"{description.path}: {text}")
+            return {place: archive.read_text(place) or "" for place in found}
 
     def instead(self, node: Node, parts: tuple[Part, ...]) -> None:
         """Say which parts are those of a layer that is drawn in another's place; others of it are dropped."""

@@ -232,25 +232,20 @@ def _einsum_dense(use: Use) -> Value:
     listed = shape if isinstance(shape, list) else [shape]
     if not all(size is None or (isinstance(size, int) and size > 0) for size in listed):
         raise use.refuse("its output_shape is no list of sizes")
-    settings = {
-        "equation": use.said["equation"],
-        "output_shape": listed,
-        "activation": name,
-        "bias_axes": use.said["bias_axes"],
-    }
     arrays = _own(use, scaled=name == HARD)
     _needs(use, arrays, *(["kernel", "bias"] if use.said["bias_axes"] else ["kernel"]))
     value = use.straight(use.value)
     _check_shapes(use, list(arrays.values()), _lettered(use, value, listed))
-    sizes = tuple(_open(use, size, place, value) for place, size in enumerate(listed, 1))
-    return use.draw(
-        "EinsumDense",
-        settings,
-        value,
-        arrays=arrays,
-        axes=straight(len(listed)),
-        shape=(value.shape[0], *sizes),
-    )
+    sizes = [_open(use, size, place, value) for place, size in enumerate(listed, 1)]
+    settings = {
+        "equation": use.said["equation"],
+        # What is open in the old settings is told here if the input's size is: a layer behind may need it.
+        "output_shape": sizes,
+        "activation": name,
+        "bias_axes": use.said["bias_axes"],
+    }
+    shape = (value.shape[0], *sizes)
+    return use.draw("EinsumDense", settings, value, arrays=arrays, axes=straight(len(sizes)), shape=shape)
 
 
 def _lettered(use: Use, value: Value, listed: Sequence[int | None]) -> list[Sizes]:
@@ -317,7 +312,7 @@ def _both_ways(use: Use) -> Results:
     for way, own in (("forward", parts[:half]), ("backward", parts[half:])):
         cell, found = _cells(use, inner, own, value.shape[-1])
         arrays |= {f"{way}_layer/{path}": array for path, array in found.items()}
-    settings = {"name": inner.name.replace("/", "__"), "dtype": "float32", **_steps(use, said), "cell": cell}
+    settings = {"name": inner.name.replace("/", "__"), "dtype": use.dtype, **_steps(use, said), "cell": cell}
     units = _units(cell) * (2 if use.said["merge_mode"] == "concat" else 1)
     shape = (value.shape[0], *((value.shape[1],) if said["return_sequences"] else ()), units)
     outer = {"layer": written("RNN", settings), "merge_mode": use.said["merge_mode"]}
@@ -368,7 +363,7 @@ def _cells(
     if not is_stacked(node):
         return drawn[0], arrays
     return written(
-        "StackedRNNCells", {"name": f"{use.name}_cells", "dtype": "float32", "cells": drawn}
+        "StackedRNNCells", {"name": f"{use.name}_cells", "dtype": use.dtype, "cells": drawn}
     ), arrays
 
 
@@ -387,7 +382,7 @@ def _cell(use: Use, cell: Config, part: Part) -> tuple[dict[str, Any], list[Valu
     settings = dict(below.said)
     settings |= {key: activation_of(below, key) for key in settings if key.endswith("activation")}
     name = str(own.get("name") or class_name)
-    return written(class_name, {"name": name, "dtype": "float32", **settings}), list(found.values())
+    return written(class_name, {"name": name, "dtype": use.dtype, **settings}), list(found.values())
 
 
 # Preprocessing
@@ -438,12 +433,12 @@ def _training_alone(use: Use) -> Value:
     return use.draw("Identity", {}, use.value)
 
 
-def _encoded(use: Use, count: int | None, *, keeps: bool) -> tuple[Any, ...]:
+def _encoded(use: Use, count: int | None) -> tuple[Any, ...]:
     """Return the shape of what an encoding gives: a place for each token, or the input's shape."""
     value = use.value
     if use.said["output_mode"] == "int":
         return value.shape
-    if use.said["output_mode"] == "one_hot" and not (keeps and value.shape[-1] == 1):
+    if use.said["output_mode"] == "one_hot" and value.shape[-1] != 1:
         return (*value.shape, count)
     return (*value.shape[:-1], count) if value.rank else (value.shape[0], count)
 
@@ -472,7 +467,7 @@ def _tokens(class_name: str, *names: str, dtype: str) -> Callable[[Use], Value]:
         settings: dict[str, Any] = {name: use.said[name] for name in names} | {"output_mode": mode}
         settings["dtype"] = dtype if mode == "int" else "float32"
         count = use.said["num_bins"] if "num_bins" in names else use.said["num_tokens"]
-        return use.draw(class_name, settings, value, shape=_encoded(use, count, keeps=True))
+        return use.draw(class_name, settings, value, shape=_encoded(use, count))
 
     return draw
 
@@ -485,7 +480,7 @@ def _discretization(use: Use) -> Value:
         )
     value, mode = use.straight(use.value), _mode(use)
     settings = {"bin_boundaries": bins, "output_mode": mode, "dtype": "float32"}
-    return use.draw("Discretization", settings, value, shape=_encoded(use, len(bins) + 1, keeps=True))
+    return use.draw("Discretization", settings, value, shape=_encoded(use, len(bins) + 1))
 
 
 def _hashed_crossing(use: Use) -> Value:
@@ -512,7 +507,7 @@ def _vocabulary(use: Use, mode: str, *, numbers: bool) -> list[Any]:
     """
     said = use.said["vocabulary"]
     if said is None:
-        text = use.store.asset(use.node, "vocabulary.txt")
+        text = use.store.words(use.node)
         if text is None:
             raise use.refuse("its vocabulary was learnt, and is not in the file")
         masked = mode == "int" and use.said.get("mask_token", "") is not None
@@ -541,7 +536,7 @@ def _lookup(class_name: str, *names: str) -> Callable[[Use], Value]:
         settings["dtype"] = ("string" if not numbers else "int64") if use.said["invert"] else "int64"
         settings["dtype"] = settings["dtype"] if mode == "int" else "float32"
         arrays = _weights_of_words(use, settings, words)
-        shape = _encoded(use, _count(use), keeps=True)
+        shape = _encoded(use, _count(use))
         return use.draw(class_name, settings, value, arrays=arrays, shape=shape)
 
     return draw
@@ -586,6 +581,9 @@ def _text_vectorization(use: Use) -> Value:
     for name in ("standardize", "split"):
         if is_layer(settings[name]) or not isinstance(settings[name], str | None):
             raise use.refuse(f"its {name} is a function of somebody's own")
+    for name in ("max_tokens", "output_sequence_length"):
+        if not isinstance(settings[name], int | None):
+            raise use.refuse(f"its {name} is {shown(settings[name])}")
     settings |= {"vocabulary": words, "output_mode": mode}
     settings["dtype"] = "int64" if mode == "int" else "float32"
     arrays = _weights_of_words(use, settings, words)
@@ -640,7 +638,14 @@ def _args(*names: str, **more: Argument) -> dict[str, Argument]:
     return {**{name: arg(name) for name in names}, **more}
 
 
+def _graph(use: Use) -> Value:
+    raise use.refuse("it holds a part of a graph of TensorFlow, which nothing of today's takes")
+
+
 TF_UPGRADES: Mapping[str, Upgrade] = {
+    "TensorFlowOpLayer": Upgrade(
+        draw=_graph, arguments={name: arg(name, default=None) for name in ("node_def", "constants")}
+    ),
     **{
         name: Upgrade(draw=operation, arguments=_args("function"))
         for name in ("TFOpLambda", "SlicingOpLambda")

@@ -21,10 +21,10 @@ from typing import Any
 
 from converters.limits import clipped, shown
 from converters.upgrading.calls import Fed
-from converters.upgrading.drawing import LAST, Value, straight
+from converters.upgrading.drawing import LAST, OPERATION, Value, straight
 from converters.upgrading.refusing import Refused
 from converters.upgrading.today import Sizes, merged_shape, product
-from converters.upgrading.use import Use
+from converters.upgrading.use import Results, Use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,12 @@ class Operation:
 
     Attributes:
         takes: Its arguments in order.
-        draw: Draws it and returns what it gives.
+        draw: Draws it and returns what it gives: one value, or several.
         needs: How many of them a call has to say.
     """
 
     takes: tuple[str, ...]
-    draw: Callable[[Call], Value]
+    draw: Callable[[Call], Results]
     needs: int = 1
 
 
@@ -94,7 +94,13 @@ class Call:
         said = {key: value for key, value in settings.items() if key in _IN_CALLS}
         own = {key: value for key, value in settings.items() if key not in _IN_CALLS}
         return self.use.draw(
-            f"ops.{name}", own, *values, call=said, shape=shape, suffix=suffix, axes=straight(len(shape) - 1)
+            f"{OPERATION}{name}",
+            own,
+            *values,
+            call=said,
+            shape=shape,
+            suffix=suffix,
+            axes=straight(len(shape) - 1),
         )
 
     def layer(self, name: str, *values: Value, suffix: str = "", **settings: Any) -> Value:  # noqa: ANN401
@@ -110,7 +116,7 @@ def _shown(value: object) -> str:
     return f"a list of {len(value)}" if isinstance(value, list) else shown(value)
 
 
-def operation(use: Use) -> Value:
+def operation(use: Use) -> Results:
     """Draw an operation.
 
     Raises:
@@ -119,7 +125,7 @@ def operation(use: Use) -> Value:
     symbol = str(use.said["function"])
     found = OPERATIONS.get(symbol)
     if found is None:
-        raise use.refuse(f"tf.{clipped(symbol)} has nothing of today's that is known to mean the same")
+        raise use.refuse(f"{clipped(f'tf.{symbol}')} has nothing of today's that is known to mean the same")
     if len(use.node.calls) <= use.number:
         raise use.refuse("what it is called with is not said")
     if any(value.masked for value in use.values):
@@ -437,15 +443,59 @@ def _in_shape(call: Call, value: Value, sizes: Sequence[int | None], *, suffix: 
     return call.layer("Reshape", value, target_shape=target, suffix=suffix, shape=(value.shape[0], *sizes))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shape(Value):
+    """The shape of a result, which flows into no layer: what is done with it is worked out.
+
+    Attributes:
+        sizes: The shape.
+        place: Which of its sizes is taken; None if none is yet.
+    """
+
+    sizes: Sizes
+    place: int | None = None
+
+
+def _shape(call: Call) -> Value:
+    sizes = call.value("input").shape
+    return Shape(layer="", call=0, shape=(len(sizes),), axes=(), sizes=sizes)
+
+
+def _size_of(call: Call, shape: Shape, said: Any) -> Value:  # noqa: ANN401
+    place = said[0] if isinstance(said, list) and len(said) == 1 else said
+    if shape.place is not None or type(place) is not int or not -len(shape.sizes) <= place < len(shape.sizes):
+        raise call.refuse("more than one size of a shape is taken")
+    return Shape(layer="", call=0, shape=(), axes=(), sizes=shape.sizes, place=place % len(shape.sizes))
+
+
+_BATCH = -2
+"""What stands in a shape for the size of the batch."""
+
+
+def _told_size(call: Call, entry: Any) -> int:  # noqa: ANN401
+    """Return a size in a shape: a number, or that of another result."""
+    if type(entry) is int:
+        return entry
+    found = call.use.values[entry.place] if isinstance(entry, Fed) else None
+    if not isinstance(found, Shape) or found.place is None:
+        raise call.refuse("its shape is no list of numbers")
+    size = found.sizes[found.place]
+    if found.place == 0:
+        return _BATCH
+    if size is None:
+        raise call.refuse("its shape has a size of another result that is open")
+    return size
+
+
 def _reshaped(call: Call) -> Value:
     value, said = call.value("tensor"), call.said.get("shape")
-    if not isinstance(said, list) or not said or not all(type(size) is int for size in said):
+    if not isinstance(said, list) or not said:
         raise call.refuse("its shape is no list of numbers")
-    batch, *sizes = said
+    batch, *sizes = (_told_size(call, entry) for entry in said)
     count = product(value.shape[1:])
     rest = math.prod(size for size in sizes if size != -1)
-    keeps = count is not None and (rest == count if -1 not in sizes else batch == value.shape[0])
-    if not keeps or (batch not in (-1, value.shape[0])):
+    told = batch == _BATCH or (batch == value.shape[0] and batch != -1)
+    if min([*sizes, 1]) < -1 or not (told or (batch == -1 and -1 not in sizes and count == rest)):
         raise call.refuse(f"whether its shape {_shown(said)} keeps the batch apart is not told")
     free = count // rest if count is not None and rest else None
     return _in_shape(call, value, [free if size == -1 else size for size in sizes])
@@ -599,6 +649,8 @@ _WHOLE: dict[str, None] = {"start": None, "stop": None, "step": None}
 def _sliced(call: Call) -> Value:
     """Draw x[...]: the same places, told as today's operation is told them."""
     value, said = call.value("tensor"), call.said.get("slice_spec")
+    if isinstance(value, Shape):
+        return _size_of(call, value, said)
     listed = _spread(call, said if isinstance(said, list) else [said], value)
     if listed[0] != _WHOLE:
         raise call.refuse("it works across the batch")
@@ -646,7 +698,10 @@ def _left(call: Call, entry: Any, size: int | None) -> list[int | None]:  # noqa
         raise call.refuse("its step is 0")
     if size is None:
         return [None]
-    return [len(range(*slice(entry["start"], entry["stop"], entry["step"]).indices(size)))]
+    count = len(range(*slice(entry["start"], entry["stop"], entry["step"]).indices(size)))
+    if not count:
+        raise call.refuse("it leaves nothing of an axis")
+    return [count]
 
 
 def _told(entry: Any) -> Any:  # noqa: ANN401
@@ -662,6 +717,43 @@ def _incomplete(call: Call) -> Value:
 def _old(operation: Operation, *names: str) -> dict[str, Operation]:
     """Return an operation under its name, and under that which TensorFlow 1 has for it."""
     return {f"{start}{name}": operation for name in names for start in ("", "compat.v1.")}
+
+
+def _split(call: Call) -> tuple[Value, ...]:
+    """Draw the parts of a value along an axis: each what lies between two places."""
+    value, said = call.value("value"), call.said.get("num_or_size_splits")
+    call.only("num")
+    (axis,) = _axes(call, value, call.said.get("axis", 0))
+    size = value.shape[axis]
+    if type(said) is int and size is not None and 0 < said <= size and size % said == 0:
+        said = [size // said] * said
+    if not isinstance(said, list) or not all(type(n) is int and n > 0 for n in said) or sum(said) != size:
+        raise call.refuse(f"its parts are {_shown(said)} of {size}")
+    ends = [sum(said[: at + 1]) for at in range(len(said))]
+    return tuple(
+        _part(call, value, axis, {"start": end - n, "stop": end, "step": None}, number)
+        for number, (n, end) in enumerate(zip(said, ends, strict=True))
+    )
+
+
+def _unstacked(call: Call) -> tuple[Value, ...]:
+    """Draw the places of a value along an axis, each without that axis."""
+    value = call.value("value")
+    (axis,) = _axes(call, value, call.said.get("axis", 0))
+    size = value.shape[axis]
+    if size is None or size > _MOST_PARTS:
+        raise call.refuse(f"it has {size or 'an open number of'} parts")
+    return tuple(_part(call, value, axis, place, place) for place in range(size))
+
+
+_MOST_PARTS = 1024
+
+
+def _part(call: Call, value: Value, axis: int, place: Any, number: int) -> Value:  # noqa: ANN401
+    key = [_WHOLE] * axis + [place]
+    shape = (*value.shape[:axis], *_left(call, place, value.shape[axis]), *value.shape[axis + 1 :])
+    suffix = f"_part_{number}" if number else ""
+    return call.op("GetItem", value, key=[_told(entry) for entry in key], shape=shape, suffix=suffix)
 
 
 _XY = ("x", "y")
@@ -752,6 +844,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "math.l2_normalize": Operation(takes=("x", "axis", "epsilon"), draw=_unit),
     "math.cumsum": Operation(takes=("x", "axis", "exclusive", "reverse"), draw=_cumulated),
     "reshape": Operation(takes=("tensor", "shape"), draw=_reshaped, needs=2),
+    **_old(Operation(takes=("input", "out_type"), draw=_shape), "shape"),
     **_old(Operation(takes=("input", "axis"), draw=_squeezed), "squeeze"),
     **_old(Operation(takes=("input", "axis"), draw=_expanded, needs=2), "expand_dims"),
     **_old(Operation(takes=("a", "perm", "conjugate"), draw=_transposed, needs=2), "transpose"),
@@ -773,6 +866,8 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "identity": Operation(takes=("input",), draw=_same("input")),
     "stop_gradient": Operation(takes=("input",), draw=_each("StopGradient", "input")),
+    "split": Operation(takes=("value", "num_or_size_splits", "axis", "num"), draw=_split, needs=2),
+    "unstack": Operation(takes=("value", "num", "axis"), draw=_unstacked),
     "__operators__.getitem": Operation(takes=("tensor", "slice_spec"), draw=_sliced, needs=2),
 }
 """What becomes of each operation, by TensorFlow's name for it."""

@@ -296,6 +296,16 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "core": ("Cast", "StopGradient"),
 }
 """Operations of which whoever draws them says what they give, by the module that they lie in."""
+WITH_SETTINGS = frozenset(
+    ("Argmax", "Cast", "Cumsum", "Gelu", "Max", "Mean", "Min", "Prod", "Std", "Sum", "Tile", "Var")
+)
+"""Those with settings."""
+NAMED, PLAIN = (3, 11, 0), (3, 6, 0)
+"""The versions from which on operations open that have settings, and that have none.
+
+Before 3.11 an operation with settings takes no name. Those without were tried in 3.6 and 3.3: all open in the
+one, none in the other.
+"""
 
 
 def _input(config: Settings, _: Sequence[Sizes]) -> Sizes:
@@ -360,7 +370,7 @@ TODAY: Mapping[str, Today] = {
     "Log": _operation(_same, "Log", since=OLDEST),
     "Divide": _operation(_merged, "Divide", since=OLDEST),
     **{
-        f"ops.{name}": _operation(_same, name, module)
+        f"ops.{name}": _operation(_same, name, module, since=NAMED if name in WITH_SETTINGS else PLAIN)
         for module, names in OPERATIONS.items()
         for name in names
     },

@@ -71,7 +71,8 @@ def plan_upgrade(
     No array is read, and no framework imported. What cannot be upgraded is listed in the result.
 
     Args:
-        source: A file of ``model.save``, or the ``.json`` of ``model.to_json``.
+        source: A file of ``model.save``, HDF5 or an archive of tf.keras, or the ``.json`` of
+            ``model.to_json``.
         weights: The weights' file, if the source is a ``.json``.
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.
@@ -131,7 +132,8 @@ def upgrade_file(
     """Write a whole model of Keras 1 or 2 as a ``.keras`` file that gives the same outputs today.
 
     Args:
-        source: A file of ``model.save``, or the ``.json`` of ``model.to_json``; it is not touched.
+        source: A file of ``model.save``, HDF5 or an archive of tf.keras, or the ``.json`` of
+            ``model.to_json``; it is not touched.
         target: The new file; by default ``OLD.keras`` beside the old one.
         weights: The weights' file, if the source is a ``.json``.
         data_format: See :func:`plan_upgrade`.

@@ -29,6 +29,7 @@ from converters.upgrading.kept import WORKS_IN_TRAINING, kept
 from converters.upgrading.origin import Origin
 from converters.upgrading.own import Asked, Coming, Looked, OwnLayer
 from converters.upgrading.refusing import Refused
+from converters.upgrading.settings import MIXED, type_of
 from converters.upgrading.store import Store
 from converters.upgrading.today import ARRAYS, TODAY, Sizes
 
@@ -85,6 +86,7 @@ class Report:
     Attributes:
         composed: For each old layer that takes more than one of today's, or scaled arrays, how.
         dropped: Settings that were left out, by layer.
+        mixed: The first layer of each type that computes with fewer bits than float32 has.
         classes: The class of each old layer that was looked at.
         drawn: The classes of today's layers that were drawn for it.
         published: The first layer of each class that was taken for that of the published networks.
@@ -92,6 +94,7 @@ class Report:
         carried: Settings that work in training alone and are carried over, by layer.
     """
 
+    mixed: dict[str, str] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
@@ -160,6 +163,15 @@ class Use:
     def name(self) -> str:
         """Its name, as today's Keras allows it: without ``/``."""
         return (self.timewise.node if self.timewise else self.node).name.replace("/", "__")
+
+    @property
+    def dtype(self) -> str:
+        """The type of what is drawn: float32, or that of a layer that computes with fewer bits."""
+        said = type_of(self.node)
+        if said not in MIXED:
+            return "float32"
+        self.report.mixed.setdefault(str(said), self.node.name)
+        return str(said)
 
     @property
     def layout(self) -> Layout:
@@ -242,11 +254,13 @@ class Use:
             call: What is said in the call besides.
             handed: Values that are handed to it by name.
             inside: The model in it.
-            shape: What it gives, where its configuration does not tell it.
+            shape: What it gives (at each step, in a TimeDistributed), if its settings do not tell it.
 
         Returns:
             All that the layer gives.
         """
+        if not all(value.layer for value in values):
+            raise self.refuse("the shape of a result flows into it")
         masked = self._masked(class_name, settings, values)
         name, found = f"{self.name}{suffix}", dict(arrays or {})
         own = name if self.timewise is None else f"{self.node.name}{suffix}".replace("/", "__")
@@ -259,8 +273,9 @@ class Use:
         if outer is not None:
             values = tuple(outer.whole(value) for value in values)
             found = {f"layer/{path}": array for path, array in found.items()}
-            full = {"name": name, "dtype": "float32", "layer": written(class_name, full)}
+            full = {"name": name, "dtype": self.dtype, "layer": written(class_name, full)}
             class_name = "TimeDistributed"
+            shape = (shape[0], outer.steps, *shape[1:]) if shape else None
         drawn = self._drawn(name, class_name, full, found, inside)
         listed = len(values) > 1 and not _takes_apart(class_name)
         named = self._handed(class_name, handed or {}, values)
@@ -417,7 +432,7 @@ class Use:
         if _is_operation(class_name):
             return {"name": name}
         frozen = self.node.frozen or (self.timewise is not None and self.timewise.node.frozen)
-        return {"name": name, "dtype": "float32"} | ({"trainable": False} if trained and frozen else {})
+        return {"name": name, "dtype": self.dtype} | ({"trainable": False} if trained and frozen else {})
 
     def _drawn(
         self,

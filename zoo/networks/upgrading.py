@@ -32,8 +32,8 @@ def upgrade(
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
     Args:
-        path: A file of ``model.save``, or the ``.json`` of ``model.to_json`` or the ``.yaml`` of
-            ``model.to_yaml``; it is not touched.
+        path: A file of ``model.save``, HDF5 or an archive of tf.keras, or the ``.json`` of ``model.to_json``
+            or the ``.yaml`` of ``model.to_yaml``; it is not touched.
         weights: The weights' file, if the path is that of a ``.json`` or a ``.yaml``.
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.

@@ -308,8 +308,8 @@ def test_bilinear_values_are_taken_as_today_from_a_version_on(version, tmp_path)
 
 def test_a_type_other_than_float32_is_refused(tmp_path):
     """It would be another computation."""
-    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
-    for said, name in (("float64", "float64"), (policy, "mixed_float16")):
+    policy = {"class_name": "Policy", "config": {"name": "float16"}}
+    for said, name in (("float64", "float64"), (policy, "float16")):
         path = write_model(
             tmp_path / "old.h5", chain(layer("Activation", activation="relu", dtype=said), shape=(4,))
         )
