@@ -120,7 +120,7 @@ class Call:
 
     @property
     def fed(self) -> tuple[Value, ...]:
-        """All values that it takes, as today's Keras counts them: those with names by the alphabet."""
+        """All values that it takes, as today's Keras counts them, those with names by the alphabet."""
         named = [self.handed[name] for name in sorted(self.handed)]
         lists = [value if isinstance(value, tuple) else (value,) for value in named]
         return (*self.values, *(value for values in lists for value in values))
@@ -154,12 +154,12 @@ class Drawn:
 
     @property
     def is_operation(self) -> bool:
-        """Whether it is no layer: it has no group of its own, and no Sequential holds it."""
+        """Whether it is no layer, so that it has no group of its own, and no Sequential holds it."""
         return self.entry is None and self.class_name in TODAY and bool(TODAY[self.class_name].registered)
 
     @property
     def stem(self) -> str:
-        """What the groups of such layers' arrays are called after: the class that Keras makes of it."""
+        """What the groups of such layers' arrays are called after, which is the class that Keras makes of it."""
         model = self.inside if self.class_name == "Model" else None
         return snake_case3(model.class_name if model is not None else self.class_name)
 

@@ -37,7 +37,7 @@ class Origin:
 
     @property
     def tf_keras(self) -> bool:
-        """Whether TensorFlow's own Keras wrote it: its versions end in ``-tf`` or are later than 2.3."""
+        """Whether TensorFlow's own Keras wrote it, whose versions end in ``-tf`` or are later than 2.3."""
         return self.version >= (2, 4) or "-tf" in (self.description.keras_version or "")
 
     @property
