@@ -159,7 +159,7 @@ class Drawn:
 
     @property
     def stem(self) -> str:
-        """What the groups of such layers' arrays are called after, which is the class that Keras makes of it."""
+        """What such layers' groups of arrays are called after, the class that Keras makes of it."""
         model = self.inside if self.class_name == "Model" else None
         return snake_case3(model.class_name if model is not None else self.class_name)
 
