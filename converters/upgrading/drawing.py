@@ -479,7 +479,11 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
 
 
 UNTRAINED = frozenset(
-    role for kind in KINDS.values() for role, found in kind.arrays.items() if not found.trained
+    (
+        *(role for kind in KINDS.values() for role, found in kind.arrays.items() if not found.trained),
+        *("mean", "variance", "count", "bin_boundaries", "vector_u", "kernel/again"),
+        *("vars/idf_weights", "_lookup_layer/vars/idf_weights"),
+    )
 )
 """The roles of arrays that training changes otherwise than by an optimizer."""
 

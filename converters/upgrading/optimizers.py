@@ -262,6 +262,9 @@ def read_optimizer(value: Setting, writer: Writer) -> Optimizer:
         raise Dropped(f"its class {clipped(found[0] if found else '')} is none that is known here")
     said = {key: setting for key, setting in found[1].items() if setting is not None and key not in _SILENT}
     notes: list[str] = []
+    if isinstance(value, str):
+        said = _usual(rule)
+        notes.append(f"an archive tells its name alone: its learning rate is taken for {_USUAL[rule.today]}")
     settings = {
         "name": rule.today.lower(),
         "learning_rate": _rate(said, rule, notes),
@@ -271,6 +274,18 @@ def read_optimizer(value: Setting, writer: Writer) -> Optimizer:
     if left := [key for key, setting in said.items() if setting]:
         raise Dropped(f"its setting {clipped(left[0])} has no place")
     return Optimizer(rule=rule, settings=settings, writer=writer, notes=tuple(notes))
+
+
+def _usual(rule: Rule) -> dict[str, Setting]:
+    """Return the settings of an optimizer that an archive of tf.keras names and tells no more of.
+
+    They are the defaults of __init__() in tf_keras/src/optimizers, 2.15, as tf.keras takes them, too.
+    """
+    first: dict[str, Setting] = {rule.first: 0.1} if rule.first else {}
+    return {"learning_rate": _USUAL[rule.today], **first}
+
+
+_USUAL: Mapping[str, float] = {rule.today: 0.001 for rule in OPTIMIZERS.values()} | {"SGD": 0.01}
 
 
 def _rate(said: dict[str, Setting], rule: Rule, notes: list[str]) -> Setting:

@@ -23,7 +23,7 @@ from converters.arrays.planned import Constant, Enlarged, Output
 from converters.formats.training import StateArray, Training
 from converters.layers.config import Setting
 from converters.layers.model import Array
-from converters.layers.table import base_role
+from converters.layers.table import OTHER, base_role
 from converters.limits import clipped
 from converters.upgrading.drawing import UNTRAINED, Placed, Value, Values, straight
 from converters.upgrading.graph import Network, Node
@@ -116,7 +116,12 @@ _COMPILE = "compile the new model before training it"
 
 
 def _is_anew(training: Training) -> bool:
-    """Return whether an optimizer is one that tf.keras has had since 2.11: its state begins with one name."""
+    """Return whether an optimizer is one that tf.keras has had since 2.11: its state begins with one name.
+
+    Archives, which are no older, may say its name alone.
+    """
+    if isinstance(training.optimizer, str):
+        return True
     if training.state and not training.state[0].name.isdecimal():
         return training.state[0].name.partition(":")[0] == "iteration"
     settings = training.optimizer.get("config") if isinstance(training.optimizer, Mapping) else None
@@ -148,7 +153,8 @@ def _paths_of(store: Store, node: Node, *, frozen: bool) -> Iterator[str]:
     elif not frozen:
         for part in store.of(node, needed=False):
             for array in part.arrays:
-                if base_role(str(part.kind), str(array.role)) not in UNTRAINED:
+                role = str(array.role)
+                if (role if part.kind == OTHER else base_role(str(part.kind), role)) not in UNTRAINED:
                     yield array.path
 
 

@@ -119,6 +119,74 @@ def test_a_model_of_an_archive_goes_on_being_trained(name, tmp_path):
     assert max(after(model, new, x, y)) < 1e-5
 
 
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adamax", "adagrad", "adadelta", "adamw"])
+def test_an_optimizer_that_an_archive_names_alone_goes_on(name, tmp_path):
+    """With the usual settings of its class, which is all that tf.keras finds there, too."""
+    model, x, y = trained(lambda: name)
+    model.save(tmp_path / "old.keras")
+    upgrade_file(tmp_path / "old.keras", tmp_path / "new.keras")
+    new = keras.models.load_model(tmp_path / "new.keras")
+    assert max(after(model, new, x, y)) < 1e-5
+
+
+def attending():
+    """Return a model that attends to its own steps."""
+    source = layers.Input((5, 6))
+    value = layers.AdditiveAttention()([layers.MultiHeadAttention(2, 3)(source, source), source])
+    return tf_keras.Model(source, layers.Dense(3, activation="softmax")(layers.Flatten()(value)))
+
+
+def ending(shape, *made):
+    """Return what makes a chain of layers that ends in three classes."""
+    return lambda: tf_keras.Sequential(
+        [
+            layers.Input(shape),
+            *(make() for make in made),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def learnt():
+    """Return a normalisation that knows its data."""
+    found = layers.Normalization()
+    found.adapt(np.random.default_rng(5).normal(size=(9, 5, 6)).astype("f4"))
+    return found
+
+
+OF_ITS_OWN = {
+    "attention": attending,
+    "LayerNormalization": ending((5, 6), layers.LayerNormalization),
+    "GroupNormalization": ending((5, 6), lambda: layers.GroupNormalization(3)),
+    "Normalization": ending((5, 6), learnt),
+    "EinsumDense": ending((5, 6), lambda: layers.EinsumDense("abc,cd->abd", (5, 4), bias_axes="d")),
+    "cells": ending((5, 6), lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)])),
+    "cells both ways": ending((5, 6), lambda: layers.Bidirectional(layers.RNN(layers.GRUCell(3)))),
+    "Conv1DTranspose": ending((5, 6), lambda: layers.Conv1DTranspose(3, 2)),
+    "DepthwiseConv1D": ending((5, 6), lambda: layers.DepthwiseConv1D(2)),
+    "ConvLSTM1D": ending((3, 5, 6), lambda: layers.ConvLSTM1D(2, 2, recurrent_activation="sigmoid")),
+}
+
+
+@pytest.mark.parametrize("form", ["h5", "keras"])
+@pytest.mark.parametrize("name", OF_ITS_OWN)
+def test_layers_of_tf_keras_alone_go_on_being_trained(name, form, tmp_path):
+    """Their slots are found as those of all others are."""
+    tf_keras.utils.set_random_seed(1)
+    model, chance = OF_ITS_OWN[name](), np.random.default_rng(0)
+    x = chance.normal(size=(8, *model.input_shape[1:])).astype("f4")
+    y = np.eye(3, dtype="f4")[chance.integers(0, 3, 8)]
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    for _ in range(5):
+        model.train_on_batch(x, y)
+    model.save(tmp_path / f"old.{form}")
+    upgrade_file(tmp_path / f"old.{form}", tmp_path / "new.keras")
+    new = keras.models.load_model(tmp_path / "new.keras")
+    assert int(new.optimizer.iterations) == 5
+    assert max(after(model, new, x, y)) < 1e-5
+
+
 def test_an_archive_without_a_state_begins_anew(tmp_path):
     """As tf-keras writes it for an optimizer of before 2.11; that is said."""
     model, *_ = trained(OPTIMIZERS["old Adam with decay"])

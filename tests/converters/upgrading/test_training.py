@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from converters import plan_upgrade, upgrade_file
+from converters.upgrading.optimizers import Writer, read_optimizer
 from tests.support.paths import DIALECTS
 from tests.support.upgrading import chain, functional, layer, opened, source_of, write_model
 
@@ -39,7 +40,7 @@ def slots(count):
     ]
 
 
-def written(path, optimizer, state, *, version="2.2.4", config=None, **told):
+def written(path, optimizer, state, *, version="2.2.4", config=None, untrained=True, **told):
     """Write a whole model that is compiled.
 
     Args:
@@ -48,6 +49,7 @@ def written(path, optimizer, state, *, version="2.2.4", config=None, **told):
         state: The optimizer's arrays, by name.
         version: The version of Keras.
         config: The model; by default :func:`network`.
+        untrained: Whether its first layer has arrays that are not trained.
         told: Loss, metrics and so on.
     """
     chance = np.random.default_rng(0)
@@ -55,7 +57,10 @@ def written(path, optimizer, state, *, version="2.2.4", config=None, **told):
         name: {
             f"{name}/{role}:0": chance.uniform(0.5, 1, shape).astype("f4") for role, shape in roles.items()
         }
-        for name, roles in {"b": {**SHAPES["b"], **UNTRAINED}, "a": SHAPES["a"]}.items()
+        for name, roles in {
+            "b": {**SHAPES["b"], **(UNTRAINED if untrained else {})},
+            "a": SHAPES["a"],
+        }.items()
     }
     write_model(path, config or network(), arrays, version=version)
     said = {"optimizer_config": optimizer, "loss": "mse", "metrics": None, **told}
@@ -147,6 +152,38 @@ def test_an_optimizer_goes_on_where_it_was(name, tmp_path):
         float(values.reshape(-1)[0]) for values in state_of(tmp_path / "new.keras") if values.shape
     )
     assert found == sorted(float(values.reshape(-1)[0]) for slot in slots(kept) for values in slot)
+
+
+def test_layers_of_tf_keras_alone_have_slots_too(tmp_path):
+    """A normalisation that no table of weights files knows: slot by slot as the file has them."""
+    config = chain(
+        layer("LayerNormalization", "b", axis=[1], epsilon=0.001), layer("Dense", "a", units=3), shape=(4,)
+    )
+    adam = {"class_name": "Adam", "config": {"learning_rate": 0.01}}
+    by_slot = slots(2)
+    old, state = tmp_path / "old.h5", old_state("anew", by_slot)
+    path = written(old, adam, state, version="2.15.0", config=config, untrained=False)
+    upgrade_file(path, tmp_path / "new.keras")
+    _, _, *found = state_of(tmp_path / "new.keras")
+    wanted = [values for pair in zip(*by_slot, strict=True) for values in pair]
+    assert len(found) == len(wanted)
+    assert all(np.array_equal(*pair) for pair in zip(found, wanted, strict=True))
+
+
+NAMED = {
+    "sgd": {"learning_rate": 0.01},
+    "adam": {"learning_rate": 0.001, "epsilon": 1e-7},
+    "Adagrad": {"learning_rate": 0.001, "epsilon": 1e-7, "initial_accumulator_value": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_an_optimizer_that_is_named_alone_has_the_usual_settings(name):
+    """As archives of tf.keras name theirs; what is not told is said."""
+    found = read_optimizer(name, Writer(version=(2, 15), of_tensorflow=True, anew=True))
+    assert found.settings == {"name": name.lower(), **NAMED[name]}
+    rate = NAMED[name]["learning_rate"]
+    assert found.notes == (f"an archive tells its name alone: its learning rate is taken for {rate}",)
 
 
 def test_decay_is_a_schedule(tmp_path):
