@@ -604,9 +604,8 @@ def _recurrent(class_name: str) -> Callable[[Use], Results]:
         arrays = use.numbered(use.arrays(scaled=gates_scaled(use)), *_recurrent_roles(use), place="cell/vars")
         rank = 2 if use.said["return_sequences"] else 1
         handed = _begun(use, states, STATES[class_name])
+        check_first_steps(use, use.said)
         repeats = _repeats_state(use, use.said)
-        if repeats and use.said["stateful"]:
-            raise use.refuse("it is stateful, and masked steps flow into it, of which the first may be some")
         more = {"return_state": True} if repeats and states else {}
         results = use.draw_all(
             class_name, settings | more, value, arrays=arrays, axes=straight(rank), handed=handed
@@ -629,6 +628,16 @@ def _repeats_state(use: Use, said: Mapping[str, Setting]) -> bool:
     """
     older = not (use.origin.tf_keras or use.origin.theano)
     return older and use.values[0].masked is not None and not said["unroll"]
+
+
+def check_first_steps(use: Use, said: Mapping[str, Setting]) -> None:
+    """Raise for a stateful layer whose first steps may be masked, where those gave its state.
+
+    Raises:
+        Refused: If it is one: today's gives zeros there.
+    """
+    if said["stateful"] and _repeats_state(use, said):
+        raise use.refuse("it is stateful, and masked steps flow into it, of which the first may be some")
 
 
 def sequence(use: Use) -> tuple[Value, ...]:
@@ -665,6 +674,7 @@ def _bidirectional(use: Use) -> Results:
     below = replace(use, node=inner, said=said)
     value, *states = sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
+    check_first_steps(use, below.said)
     if states and _repeats_state(use, below.said):
         raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
     settings, scaled = _recurrent_settings(below), gates_scaled(below)

@@ -22,6 +22,7 @@ from converters.upgrading.classes import (
     Upgrade,
     activation_of,
     arg,
+    check_first_steps,
     gates_scaled,
     moved_axis,
     sequence,
@@ -290,6 +291,7 @@ CELL_ARGUMENTS: Mapping[str, Mapping[str, Argument]] = {
 def _recurrent_of_cells(use: Use) -> Value:
     """Draw a recurrent layer that is told its cells, with the same cells."""
     value = _alone(use)
+    check_first_steps(use, use.said)
     cell, arrays = _cells(use, use.node, use.store.of(use.node), value.shape[-1])
     steps = (value.shape[1],) if use.said["return_sequences"] else ()
     shape = (value.shape[0], *steps, _units(cell))
@@ -303,6 +305,7 @@ def _both_ways(use: Use) -> Results:
     if inner is None or inner.class_name != "RNN":
         return UPGRADES["Bidirectional"].draw(use)
     value, said = _alone(use), said_of(inner, TF_UPGRADES["RNN"].arguments, lambda setting: None)
+    check_first_steps(use, said)
     parts = use.store.of(use.node)
     if said["return_sequences"] and value.masked:
         raise use.refuse("it gives sequences of masked steps, which today's Keras sets to zero")

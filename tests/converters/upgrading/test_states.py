@@ -219,6 +219,37 @@ def test_two_ways_with_states_and_masked_first_steps_are_refused(tmp_path):
     assert refusal.why == "it is handed states and masked steps, and its first steps may be masked"
 
 
+CELL = {"class_name": "SimpleRNNCell", "config": {"name": "cell", "units": UNITS, "activation": "tanh"}}
+STATEFUL = {
+    "alone": entry("SimpleRNN", "steps", stateful=True),
+    "of cells": layer("RNN", "steps", cell=CELL, stateful=True),
+    "both ways": layer(
+        "Bidirectional", "steps", merge_mode="sum", layer=entry("SimpleRNN", "cell", stateful=True)
+    ),
+    "both ways of cells": layer(
+        "Bidirectional", "steps", merge_mode="sum", layer=layer("RNN", "cell", cell=CELL, stateful=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STATEFUL)
+def test_a_stateful_layer_whose_first_steps_may_be_masked_is_refused(kind, tmp_path):
+    """They gave the state of the batch before, where today's layers give zeros."""
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[2, 6])],
+        [embedding("words", True), ["a"]],
+        [STATEFUL[kind], ["words"]],
+    ]
+    places = ("steps/forward_cell", "steps/backward_cell") if "ways" in kind else ("steps",)
+    arrays = {
+        "words": {"words/embeddings:0": drawn((WORDS, 2))[0]},
+        "steps": named([array for _ in places for array in of_cell("SimpleRNN", 2)], *places),
+    }
+    path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["steps"]), arrays)
+    (refusal,) = plan_upgrade(path).refusals
+    assert refusal.why == "it is stateful, and masked steps flow into it, of which the first may be some"
+
+
 def test_states_that_are_too_few_are_refused(tmp_path):
     """By how many it keeps."""
     config, arrays, _ = translator("LSTM", mask_zero=False, by_name=False)
