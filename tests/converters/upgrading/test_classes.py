@@ -329,3 +329,21 @@ def test_theano_pools_with_windows_that_reach_beyond_both_sides(pool, stride, tm
     rows, columns = ([at * stride for at in range(-(-size // stride))] for size in (7, 8))
     wanted = [[around[:, r : r + pool, c : c + pool].max((1, 2)) for c in columns] for r in rows]
     assert np.array_equal(np.asarray(model(x)), np.stack([np.stack(row, 1) for row in wanted], 1))
+
+
+OWN_NAMES = (
+    ("Custom>Dropout", {"rate": 0.5}, "2.15.0"),
+    ("mine>Permute", {"dims": [1]}, "2.2.4-tf"),
+    ("LayerNormalization", {"axis": -1, "center": False, "scale": False}, "2.2.4"),
+    ("UnitNormalization", {"axis": -1}, "1.2.2"),
+)
+
+
+@pytest.mark.parametrize(("class_name", "settings", "version"), OWN_NAMES)
+def test_a_class_of_somebodys_own_is_not_taken_for_that_of_the_same_name(
+    class_name, settings, version, tmp_path
+):
+    """Registered in a package, or of a name that Keras had only later."""
+    config = chain(layer(class_name, **settings), shape=(4,))
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config, version=version)).refusals
+    assert refusal.why == f"its class is none of Keras' own that is known here; {NAME_IT}"
