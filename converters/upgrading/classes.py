@@ -31,6 +31,7 @@ from converters.upgrading.use import (
     ACTIVATIONS,
     HARD,
     OWN,
+    SEVERAL_SIZES,
     Activation,
     Results,
     Timewise,
@@ -797,10 +798,17 @@ def _model(use: Use) -> Results:
     if any(value.masked for value in use.values):
         raise use.refuse("masked steps flow into it")
     values = [use.turned(value, own.axes) for value, own in zip(use.values, drawing.inputs, strict=True)]
+    if not all(map(_fits, values, drawing.inputs)):
+        raise use.refuse(SEVERAL_SIZES)
     if any(end.masked for end in drawing.outputs):
         raise use.refuse("masked steps flow out of it")
     results = use.draw_all("Model", {}, *values, inside=drawing)
     return tuple(replace(value, axes=end.axes) for value, end in zip(results, drawing.outputs, strict=True))
+
+
+def _fits(value: Value, own: Value) -> bool:
+    """Return whether a value is of the size of an input, which is that of what flowed in first."""
+    return all(size in (None, found) for found, size in zip(value.shape, own.shape, strict=True))
 
 
 # Layers that the published networks define for themselves: a class of one's own is taken for that of the same

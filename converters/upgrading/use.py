@@ -461,9 +461,7 @@ class Use:
         entry = looked.entry["config"] if looked is not None else settings
         own = known.entry["config"] if known.entry is not None else known.settings
         if own != entry or known.class_name != class_name:
-            raise self.refuse(
-                "it is used on inputs of several sizes, for which it would be drawn differently"
-            )
+            raise self.refuse(SEVERAL_SIZES)
         return known
 
     def _masked(self, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> Masked | None:
@@ -572,6 +570,7 @@ def _told_of(looked: Looked) -> str:
     return OWN.format(f"class {looked.entry['class_name']}")
 
 
+SEVERAL_SIZES = "it is used on inputs of several sizes, for which it would be drawn differently"
 OWN = "the user's own {}, without which the new file does not open"
 _LONGEST = 400
 """How much of what the user's own code says is shown."""

@@ -347,3 +347,18 @@ def test_a_class_of_somebodys_own_is_not_taken_for_that_of_the_same_name(
     config = chain(layer(class_name, **settings), shape=(4,))
     (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config, version=version)).refusals
     assert refusal.why == f"its class is none of Keras' own that is known here; {NAME_IT}"
+
+
+def test_a_model_that_is_used_on_several_sizes_is_refused(tmp_path):
+    """As a layer is: its inputs are of the first size, and Keras would not open it with another."""
+    source = layer("InputLayer", "map", batch_input_shape=[None, None, None, 3])
+    largest = layer("GlobalMaxPooling2D", "largest", data_format="channels_last")
+    inner = functional([[source], [largest, ["map"]]], ["map"], ["largest"])
+    inner["config"]["name"] = "inner"
+    maps = [
+        [layer("InputLayer", name, batch_input_shape=[None, size, size, 3])]
+        for name, size in (("a", 8), ("b", 4))
+    ]
+    config = functional([*maps, [inner, ["a"], ["b"]]], "ab", ["inner"])
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config)).refusals
+    assert refusal.why == "it is used on inputs of several sizes, for which it would be drawn differently"
