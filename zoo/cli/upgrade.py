@@ -20,6 +20,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _upgrade_tree(arguments)
     if arguments.jobs is not None:
         raise ArgumentError(f"--jobs is for folders, and {arguments.files[0]} is none")
+    if arguments.check and arguments.prove:
+        raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     source, weights, target = _named(arguments.files, check=arguments.check)
     asked: dict[str, Any] = {
         "weights": weights,
@@ -30,8 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         "lambdas": dict(map(_lambda, arguments.lambdas)),
         "text": _text_of_yaml(source),
     }
-    if arguments.check and arguments.prove:
-        raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
     with output.unwarned(), BytesDone(progress(), f"upgrading {Path(source).name}") as advance:

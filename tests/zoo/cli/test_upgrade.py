@@ -145,6 +145,8 @@ def test_a_folder_is_upgraded_into_another(run, copied, tmp_path):
         ([], f"{tmp_path / 'old'} is a folder: say where the new files go, in one other folder"),
         ([tmp_path / "new", "--check"], "--check is for single models"),
         ([tmp_path / "new", "--prove"], "--prove is for single models"),
+        ([tmp_path / "new", "--custom", "no:thing"], "--custom is for single models"),
+        ([tmp_path / "new", "--lambda", "a=x"], "--lambda is for single models"),
     ):
         assert run("upgrade", tmp_path / "old", *more) == (2, "", f"zoo: {why}\n")
     source = tmp_path / "old" / "conv1d.h5"
