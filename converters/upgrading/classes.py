@@ -689,7 +689,7 @@ def _bidirectional(use: Use) -> Results:
         place = f"{way}_layer/cell/vars"
         arrays |= below.numbered(found, *_recurrent_roles(below), place=place)
     name = inner.name.replace("/", "__")
-    settings = {"name": name, "dtype": use.dtype, **settings, **below.kept(class_name, arrays)}
+    settings = {"name": name, "dtype": use.dtype_of(inner), **settings, **below.kept(class_name, arrays)}
     if use.node.frozen or inner.frozen:
         settings["trainable"] = False  # today's wrapper does not freeze what lies in it
     layer = written(class_name, settings)

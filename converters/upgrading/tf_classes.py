@@ -315,7 +315,8 @@ def _both_ways(use: Use) -> Results:
     for way, own in (("forward", parts[:half]), ("backward", parts[half:])):
         cell, found = _cells(use, inner, own, value.shape[-1])
         arrays |= {f"{way}_layer/{path}": array for path, array in found.items()}
-    settings = {"name": inner.name.replace("/", "__"), "dtype": use.dtype, **_steps(use, said), "cell": cell}
+    settings = {"name": inner.name.replace("/", "__"), "dtype": use.dtype_of(inner), **_steps(use, said)}
+    settings["cell"] = cell
     units = _units(cell) * (2 if use.said["merge_mode"] == "concat" else 1)
     shape = (value.shape[0], *((value.shape[1],) if said["return_sequences"] else ()), units)
     outer = {"layer": written("RNN", settings), "merge_mode": use.said["merge_mode"]}
@@ -385,7 +386,7 @@ def _cell(use: Use, cell: Config, part: Part) -> tuple[dict[str, Any], list[Valu
     settings = dict(below.said)
     settings |= {key: activation_of(below, key) for key in settings if key.endswith("activation")}
     name = str(own.get("name") or class_name)
-    return written(class_name, {"name": name, "dtype": use.dtype, **settings}), list(found.values())
+    return written(class_name, {"name": name, "dtype": use.dtype_of(node), **settings}), list(found.values())
 
 
 # Preprocessing

@@ -173,6 +173,10 @@ class Use:
         self.report.mixed.setdefault(str(said), self.node.name)
         return str(said)
 
+    def dtype_of(self, inner: Node) -> str:
+        """Return the type of a layer that lies in this one, which may say its own."""
+        return self.dtype if type_of(inner) is None else replace(self, node=inner).dtype
+
     @property
     def layout(self) -> Layout:
         """The order of the maps that it works on, which it says itself or shares with its model."""
