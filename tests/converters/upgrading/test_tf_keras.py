@@ -367,6 +367,19 @@ def test_a_layer_in_a_wrapper_has_a_policy_of_its_own(tmp_path):
         assert types == ("float32", "mixed_float16")
 
 
+def test_whole_numbers_that_operations_hand_on_are_not_computed_with(tmp_path):
+    """A mean of them was a whole number, too."""
+    config = of_operations(
+        ("__operators__.getitem", X, {"slice_spec": [ALL, {**ALL, "stop": 2}]}), inputs="x", dtype="int32"
+    )
+    code = layer("Lambda", "mean", function=["code", None, None], function_type="lambda")
+    config["config"]["layers"].append({**code, "name": "mean", "inbound_nodes": [[["op0", 0, 0, {}]]]})
+    config["config"]["output_layers"] = [["mean", 0, 0]]
+    path = write_model(tmp_path / "old.h5", config, version="2.15.0")
+    (refusal,) = plan_upgrade(path, lambdas={"mean": "mean"}).refusals
+    assert "whole numbers come in" in refusal.why
+
+
 # Configurations from anybody
 
 ODD = (
