@@ -474,7 +474,10 @@ class Use:
         Raises:
             Refused: If it gets some, and would not do with them what the old layer did.
         """
-        if class_name == "Masking" or settings.get("mask_zero"):
+        makes = class_name == "Masking" or bool(settings.get("mask_zero"))
+        if self.timewise is not None:
+            self._check_mask_within(class_name, values, makes=makes)
+        if makes:
             return Masked(tellers=((values[0], settings.get("mask_value", 0)),))
         found = next((value.masked for value in values if value.masked), None)
         if found is None or class_name in _TELL_MASK:
@@ -486,6 +489,19 @@ class Use:
         if class_name not in _TAKES_MASK and (class_name not in TODAY or not TODAY[class_name].passes_mask):
             raise self.refuse("masked steps flow into it, and it is drawn with layers that carry no mask on")
         return found
+
+    def _check_mask_within(self, class_name: str, values: Sequence[Value], *, makes: bool) -> None:
+        """Raise if what lies in a TimeDistributed makes a mask, or goes step by step through masked steps.
+
+        Older versions joined the masks of all steps to one, or handed each its share, or did neither; today's
+        passes on none that is made in it: TimeDistributed in keras/src/layers/rnn/time_distributed.py.
+        """
+        if makes:
+            raise self.refuse(
+                "it tells masked steps in a TimeDistributed, which passes no mask of it on today"
+            )
+        if class_name in STEPWISE and any(value.masked for value in values):
+            raise self.refuse("it lies in a TimeDistributed, and masked steps flow into it")
 
     # Axes
 

@@ -446,3 +446,23 @@ def test_a_mean_leaves_masked_steps_out(tmp_path):
     mean = (table[a.astype(int)] * mask).sum(1) / mask.sum(1)
     path = write_model(tmp_path / "old.h5", config, arrays)
     check(outputs(opened(path, tmp_path / "new.keras"), a), [mean, 2 * mean])
+
+
+def test_masks_within_a_wrapper_of_steps_are_refused(tmp_path):
+    """Those that are made there are lost today; those of its steps were handed on by some versions alone."""
+    source = layer("InputLayer", "a", batch_input_shape=[None, 4, 5, 2])
+    steps = layer("TimeDistributed", "steps", layer=entry("LSTM", "cell"))
+    inner = layer("TimeDistributed", "told", layer=layer("Masking", "mask", mask_value=0.0))
+    arrays = {"steps": named(of_cell("LSTM", 2), "steps")}
+    for nodes, why in (
+        (
+            [[source], [layer("Masking", "told", mask_value=0.0), ["a"]], [steps, ["told"]]],
+            "it lies in a TimeDistributed, and masked steps flow into it",
+        ),
+        (
+            [[source], [inner, ["a"]], [steps, ["told"]]],
+            "it tells masked steps in a TimeDistributed, which passes no mask of it on today",
+        ),
+    ):
+        path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["steps"]), arrays, version="2.11.0")
+        assert [refusal.why for refusal in plan_upgrade(path).refusals] == [why]
