@@ -53,8 +53,9 @@ def upgrade(
             configuration gives.
 
     Returns:
-        The model, in float32. It holds Keras' own layers alone, but for those of ``custom_objects``, so that
-        what its ``save`` writes opens without this package.
+        The model, in float32, or with the mixed policies that its layers had. It holds Keras' own layers
+        alone, but for those of ``custom_objects``, so that what its ``save`` writes opens without this
+        package.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
