@@ -377,7 +377,7 @@ def _spatial_dropout(class_name: str) -> Callable[[Use], Value]:
 def _regularization(use: Use) -> Value:
     """Draw a layer that passes on what comes in, at a price: see :func:`penalised`."""
     said = {name: use.said[name] for name in ("l1", "l2")}
-    if not use.origin.of_tensorflow:
+    if not use.origin.tf_keras:
         for name in [name for name, amount in said.items() if amount]:
             use.report.drop(use.node.name, name)
             said[name] = 0.0
@@ -391,7 +391,7 @@ def penalised(use: Use, value: Results) -> Results:
     today's Keras (from 3.14 on): only that of tf.keras is carried over.
     """
     price, (first, *others) = activity(use.node), results_of(value)
-    elsewhere = use.timewise is not None or others or not use.origin.of_tensorflow
+    elsewhere = use.timewise is not None or others or not use.origin.tf_keras
     if price is None or (price and elsewhere):
         return value
     use.report.carry(use.node.name, ("activity_regularizer",))

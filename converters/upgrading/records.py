@@ -20,6 +20,6 @@ def record_of(class_name: str, origin: Origin) -> Upgrade | None:
     Such are those with a package before their name, ``Custom>Attention``, which Keras' own layers never have,
     and in a file of Keras itself those that tf.keras alone has: many wrote a ``LayerNormalization``.
     """
-    if class_name not in _ANYWHERE and not origin.of_tensorflow:
+    if class_name not in _ANYWHERE and not origin.tf_keras:
         return None
     return RECORDS.get(class_name)
