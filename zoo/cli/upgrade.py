@@ -80,13 +80,10 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
 
 def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
     """Compare the new model with the old one, say what was compared, and return it."""
-    import keras
-
-    from zoo.networks.own import classes_of, imported
+    from zoo.networks.own import imported, opened
     from zoo.networks.proving import prove
 
-    own = classes_of(imported(custom))
-    proof = prove(done.upgrade, keras.models.load_model(done.target, compile=False, custom_objects=own))
+    proof = prove(done.upgrade, opened(done.upgrade, done.target, imported(custom)))
     output.note(f"zoo: proved: {proof}")
     return {"proved": proof.as_dict()}
 

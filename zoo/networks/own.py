@@ -13,7 +13,9 @@ import h5py
 import keras
 import numpy as np
 
+from converters.errors import ConversionError
 from converters.upgrading.own import OF_INPUTS, Coming, Looked, OwnFunction, OwnLayer
+from converters.upgrading.plan import Upgrade
 from zoo.errors import ArgumentError
 
 _LONGEST = 400
@@ -76,6 +78,25 @@ def classes_of(custom_objects: CustomObjects) -> dict[str, Any]:
     named = [value for value in given.values() if hasattr(value, "__name__")]
     registered = {keras.saving.get_registered_name(value): value for value in named}
     return {**given, **registered, **classes}
+
+
+def opened(
+    upgrade: Upgrade, path: Path, custom_objects: CustomObjects, *, compile: bool = False
+) -> keras.Model:
+    """Return the model of a new file.
+
+    Raises:
+        ConversionError: If this Keras does not open it: it is too old, or a class of the user's own raises.
+    """
+    try:
+        return keras.models.load_model(path, compile=compile, custom_objects=classes_of(custom_objects))
+    except Exception as error:  # Keras raises what the user's own code does, too
+        text = f"Keras {keras.__version__} does not open the new file, which needs {upgrade.needs}"
+        raise ConversionError(f"{upgrade.path}: {text}: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LONGEST]
 
 
 def _own(name: str, value: Any) -> OwnLayer | OwnFunction:  # noqa: ANN401 - what the user passes
@@ -194,5 +215,5 @@ def _imported(text: str) -> tuple[str, Any]:
     try:
         value = getattr(importlib.import_module(module), name)
     except Exception as error:  # a module of the user's raises what it likes
-        raise ArgumentError(f"--custom {text!r}: {' '.join(str(error).split())[:_LONGEST]}") from error
+        raise ArgumentError(f"--custom {text!r}: {_line(error)}") from error
     return called or name, value

@@ -306,6 +306,19 @@ def test_what_is_no_layer_may_be_named_beside_what_is(tmp_path):
     assert np.abs(np.asarray(found(x)) - wanted(x)).max() < 1e-5
 
 
+def test_a_class_that_raises_when_the_new_file_is_opened_is_said(tmp_path, monkeypatch):
+    """With the version of Keras that it needs, in one line."""
+
+    def failing(path, **_):
+        raise TypeError("no such\nargument")
+
+    monkeypatch.setattr(keras.models, "load_model", failing)
+    with pytest.raises(ConversionError) as error:
+        zoo.upgrade(model(tmp_path / "old.h5"), custom_objects=OWN)
+    text = f"Keras {keras.__version__} does not open the new file, which needs 3.4.0: no such argument"
+    assert str(error.value) == f"{tmp_path / 'old.h5'}: {text}"
+
+
 def test_what_is_no_class_is_said():
     """By its name."""
     with pytest.raises(ArgumentError) as error:
