@@ -306,6 +306,14 @@ def test_what_is_no_layer_may_be_named_beside_what_is(tmp_path):
     assert np.abs(np.asarray(found(x)) - wanted(x)).max() < 1e-5
 
 
+def test_what_takes_the_place_of_no_layer_is_said(tmp_path):
+    """A name that is written otherwise would change nothing, without a word."""
+    path = model(tmp_path / "old.h5")
+    with pytest.raises(ArgumentError) as error:
+        zoo.upgrade(path, custom_objects={**OWN, "forth": keras.layers.ReLU()})
+    assert str(error.value) == f"{path}: no layer is called 'forth', to take its place"
+
+
 def test_a_class_that_raises_when_the_new_file_is_opened_is_said(tmp_path, monkeypatch):
     """With the version of Keras that it needs, in one line."""
 
