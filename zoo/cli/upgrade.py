@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converters import Upgrade, Upgraded, plan_upgrade, upgrade_file
+from converters.limits import first_repeated
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         "keras_version": arguments.keras_version,
         "backend": arguments.backend,
         "custom": _custom(arguments.custom),
-        "lambdas": dict(map(_lambda, arguments.lambdas)),
+        "lambdas": _lambdas(arguments.lambdas),
         "text": _text_of_yaml(source),
     }
     if arguments.check:
@@ -120,6 +121,14 @@ def _custom(named: list[str]) -> dict[str, Any]:
     for text in named:
         output.note(f"zoo: imported {text.rpartition('=')[2]}")
     return found
+
+
+def _lambdas(texts: list[str]) -> dict[str, str]:
+    """Return what each layer computes, by its name."""
+    said = list(map(_lambda, texts))
+    if (twice := first_repeated([name for name, _ in said])) is not None:
+        raise ArgumentError(f"--lambda: {twice!r} is said twice")
+    return dict(said)
 
 
 def _lambda(text: str) -> tuple[str, str]:

@@ -172,6 +172,8 @@ def test_what_a_layer_computes_is_said(run, refused, tmp_path):
     assert "zoo: code: said to be: x ** 2" in err.splitlines()
     code, out, err = run("upgrade", "--check", refused, "--lambda", "square")
     assert (code, out, err) == (2, "", "zoo: --lambda 'square': say it as LAYER=EXPRESSION\n")
+    twice = ("--lambda", "code=square", "--lambda", "code=x + 1")
+    assert run("upgrade", "--check", refused, *twice) == (2, "", "zoo: --lambda: 'code' is said twice\n")
     code, _, err = run("upgrade", "--check", refused, "--lambda", "code=sin x")
     assert code == 2
     assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: SyntaxError; say ")
