@@ -31,6 +31,7 @@ from converters.upgrading.use import (
     ACTIVATIONS,
     HARD,
     OWN,
+    SEVERAL_SIZES,
     Activation,
     Results,
     Timewise,
@@ -376,7 +377,7 @@ def _spatial_dropout(class_name: str) -> Callable[[Use], Value]:
 def _regularization(use: Use) -> Value:
     """Draw a layer that passes on what comes in, at a price: see :func:`penalised`."""
     said = {name: use.said[name] for name in ("l1", "l2")}
-    if not use.origin.of_tensorflow:
+    if not use.origin.tf_keras:
         for name in [name for name, amount in said.items() if amount]:
             use.report.drop(use.node.name, name)
             said[name] = 0.0
@@ -390,7 +391,7 @@ def penalised(use: Use, value: Results) -> Results:
     today's Keras (from 3.14 on): only that of tf.keras is carried over.
     """
     price, (first, *others) = activity(use.node), results_of(value)
-    elsewhere = use.timewise is not None or others or not use.origin.of_tensorflow
+    elsewhere = use.timewise is not None or others or not use.origin.tf_keras
     if price is None or (price and elsewhere):
         return value
     use.report.carry(use.node.name, ("activity_regularizer",))
@@ -604,9 +605,8 @@ def _recurrent(class_name: str) -> Callable[[Use], Results]:
         arrays = use.numbered(use.arrays(scaled=gates_scaled(use)), *_recurrent_roles(use), place="cell/vars")
         rank = 2 if use.said["return_sequences"] else 1
         handed = _begun(use, states, STATES[class_name])
+        check_first_steps(use, use.said)
         repeats = _repeats_state(use, use.said)
-        if repeats and use.said["stateful"]:
-            raise use.refuse("it is stateful, and masked steps flow into it, of which the first may be some")
         more = {"return_state": True} if repeats and states else {}
         results = use.draw_all(
             class_name, settings | more, value, arrays=arrays, axes=straight(rank), handed=handed
@@ -629,6 +629,16 @@ def _repeats_state(use: Use, said: Mapping[str, Setting]) -> bool:
     """
     older = not (use.origin.tf_keras or use.origin.theano)
     return older and use.values[0].masked is not None and not said["unroll"]
+
+
+def check_first_steps(use: Use, said: Mapping[str, Setting]) -> None:
+    """Raise for a stateful layer whose first steps may be masked, where those gave its state.
+
+    Raises:
+        Refused: If it is one: today's gives zeros there.
+    """
+    if said["stateful"] and _repeats_state(use, said):
+        raise use.refuse("it is stateful, and masked steps flow into it, of which the first may be some")
 
 
 def sequence(use: Use) -> tuple[Value, ...]:
@@ -665,6 +675,7 @@ def _bidirectional(use: Use) -> Results:
     below = replace(use, node=inner, said=said)
     value, *states = sequence(use)
     handed = _begun(use, states, 2 * STATES[class_name])
+    check_first_steps(use, below.said)
     if states and _repeats_state(use, below.said):
         raise use.refuse("it is handed states and masked steps, and its first steps may be masked")
     settings, scaled = _recurrent_settings(below), gates_scaled(below)
@@ -678,7 +689,7 @@ def _bidirectional(use: Use) -> Results:
         place = f"{way}_layer/cell/vars"
         arrays |= below.numbered(found, *_recurrent_roles(below), place=place)
     name = inner.name.replace("/", "__")
-    settings = {"name": name, "dtype": use.dtype, **settings, **below.kept(class_name, arrays)}
+    settings = {"name": name, "dtype": use.dtype_of(inner), **settings, **below.kept(class_name, arrays)}
     if use.node.frozen or inner.frozen:
         settings["trainable"] = False  # today's wrapper does not freeze what lies in it
     layer = written(class_name, settings)
@@ -787,10 +798,17 @@ def _model(use: Use) -> Results:
     if any(value.masked for value in use.values):
         raise use.refuse("masked steps flow into it")
     values = [use.turned(value, own.axes) for value, own in zip(use.values, drawing.inputs, strict=True)]
+    if not all(map(_fits, values, drawing.inputs)):
+        raise use.refuse(SEVERAL_SIZES)
     if any(end.masked for end in drawing.outputs):
         raise use.refuse("masked steps flow out of it")
     results = use.draw_all("Model", {}, *values, inside=drawing)
     return tuple(replace(value, axes=end.axes) for value, end in zip(results, drawing.outputs, strict=True))
+
+
+def _fits(value: Value, own: Value) -> bool:
+    """Return whether a value is of the size of an input, which is that of what flowed in first."""
+    return all(size in (None, found) for found, size in zip(value.shape, own.shape, strict=True))
 
 
 # Layers that the published networks define for themselves: a class of one's own is taken for that of the same

@@ -37,8 +37,8 @@ class Origin:
 
     @property
     def tf_keras(self) -> bool:
-        """Whether TensorFlow's own Keras wrote it, whose versions end in ``-tf`` or are later than 2.3."""
-        return self.version >= (2, 4) or "-tf" in (self.description.keras_version or "")
+        """Whether TensorFlow's own Keras wrote it, whose versions end in ``tf`` or are later than 2.3."""
+        return self.version >= (2, 4) or "tf" in (self.description.keras_version or "")
 
     @property
     def zeroes_masked(self) -> bool:
@@ -52,11 +52,6 @@ class Origin:
     def keras1(self) -> bool:
         """Whether Keras 1 or an older one wrote it."""
         return self.version < (2,)
-
-    @property
-    def of_tensorflow(self) -> bool:
-        """Whether tf.keras wrote it, which trains some things otherwise than Keras of the same version."""
-        return self.version >= (2, 4) or "tf" in (self.description.keras_version or "")
 
 
 def learn_origin(

@@ -142,6 +142,12 @@ class Asked:
     own: Mapping[str, OwnLayer | OwnFunction] = field(default_factory=dict)
     lambdas: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of layers whose places others take; a function may be an activation's name instead."""
+        own = ((name, found) for name, found in self.own.items() if not isinstance(found, OwnFunction))
+        return tuple(name for name, found in own if found.by_name)
+
     def layer(self, name: str, class_name: str) -> OwnLayer | None:
         """Return what the user says of a layer, by its name or by its class."""
         named = self.own.get(name)

@@ -156,11 +156,15 @@ def make_upgrade(
 
 
 def _check_asked(upgrade: Upgrade, asked: Asked) -> None:
-    """Raise if the user says what a layer computes that is none.
+    """Raise if the user says what a layer computes, or what takes its place, that is none.
 
     Raises:
         ArgumentError: With its name, and those of the layers that hold code.
     """
+    named = {layer.name for layer in upgrade.layers} | {refusal.layer for refusal in upgrade.refusals}
+    strange = [name for name in asked.places if name not in named]
+    if strange and upgrade.drawing is not None:
+        raise ArgumentError(f"{upgrade.path}: no layer is called {clipped(strange[0])}, to take its place")
     known = [layer.name for layer in upgrade.layers if layer.class_name == "Lambda"]
     known += [refusal.layer for refusal in upgrade.refusals]
     unknown = [name for name in asked.lambdas if name not in known]

@@ -15,7 +15,7 @@ from converters.upgrading.classes import NAME_IT, penalised
 from converters.upgrading.drawing import Drawing, Value, channels_last, straight
 from converters.upgrading.graph import Network, Node, Source
 from converters.upgrading.own import Asked
-from converters.upgrading.records import RECORDS
+from converters.upgrading.records import RECORDS, record_of
 from converters.upgrading.refusing import Refusal, Refused, refused
 from converters.upgrading.settings import said_of, whole
 from converters.upgrading.store import Store
@@ -77,7 +77,6 @@ class Sketch:
 
     def upgrade(self, use: Use) -> Results:
         """Draw one use of a layer, once its settings are known by today's names."""
-        class_name = use.node.class_name.rpartition(">")[2]
         own = self.asked.layer(use.node.name, use.node.class_name)
         if own is not None:
             self.report.classes[use.node.name] = use.node.class_name
@@ -85,7 +84,7 @@ class Sketch:
         if use.node.network is not None:
             self.report.classes[use.node.name] = use.node.class_name
             return RECORDS["Model"].draw(use)
-        found = RECORDS.get(class_name)
+        found = record_of(use.node.class_name, use.origin)
         if found is None:
             raise use.refuse(UNKNOWN)
 

@@ -22,6 +22,7 @@ from converters.upgrading.classes import (
     Upgrade,
     activation_of,
     arg,
+    check_first_steps,
     gates_scaled,
     moved_axis,
     sequence,
@@ -290,6 +291,7 @@ CELL_ARGUMENTS: Mapping[str, Mapping[str, Argument]] = {
 def _recurrent_of_cells(use: Use) -> Value:
     """Draw a recurrent layer that is told its cells, with the same cells."""
     value = _alone(use)
+    check_first_steps(use, use.said)
     cell, arrays = _cells(use, use.node, use.store.of(use.node), value.shape[-1])
     steps = (value.shape[1],) if use.said["return_sequences"] else ()
     shape = (value.shape[0], *steps, _units(cell))
@@ -303,6 +305,7 @@ def _both_ways(use: Use) -> Results:
     if inner is None or inner.class_name != "RNN":
         return UPGRADES["Bidirectional"].draw(use)
     value, said = _alone(use), said_of(inner, TF_UPGRADES["RNN"].arguments, lambda setting: None)
+    check_first_steps(use, said)
     parts = use.store.of(use.node)
     if said["return_sequences"] and value.masked:
         raise use.refuse("it gives sequences of masked steps, which today's Keras sets to zero")
@@ -312,7 +315,8 @@ def _both_ways(use: Use) -> Results:
     for way, own in (("forward", parts[:half]), ("backward", parts[half:])):
         cell, found = _cells(use, inner, own, value.shape[-1])
         arrays |= {f"{way}_layer/{path}": array for path, array in found.items()}
-    settings = {"name": inner.name.replace("/", "__"), "dtype": use.dtype, **_steps(use, said), "cell": cell}
+    settings = {"name": inner.name.replace("/", "__"), "dtype": use.dtype_of(inner), **_steps(use, said)}
+    settings["cell"] = cell
     units = _units(cell) * (2 if use.said["merge_mode"] == "concat" else 1)
     shape = (value.shape[0], *((value.shape[1],) if said["return_sequences"] else ()), units)
     outer = {"layer": written("RNN", settings), "merge_mode": use.said["merge_mode"]}
@@ -382,7 +386,7 @@ def _cell(use: Use, cell: Config, part: Part) -> tuple[dict[str, Any], list[Valu
     settings = dict(below.said)
     settings |= {key: activation_of(below, key) for key in settings if key.endswith("activation")}
     name = str(own.get("name") or class_name)
-    return written(class_name, {"name": name, "dtype": use.dtype, **settings}), list(found.values())
+    return written(class_name, {"name": name, "dtype": use.dtype_of(node), **settings}), list(found.values())
 
 
 # Preprocessing

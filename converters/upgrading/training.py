@@ -89,7 +89,7 @@ def trained(
     if own := next((output.origin for output in outputs if output.own), None):
         text = f"which arrays of {clipped(own)} are trained only its own code says"
         return Trained(notes=(f"its optimizer is left out: {text}; {_COMPILE}",))
-    writer = Writer(version=origin.version, of_tensorflow=origin.of_tensorflow, anew=_is_anew(training))
+    writer = Writer(version=origin.version, of_tensorflow=origin.tf_keras, anew=_is_anew(training))
     try:
         optimizer = read_optimizer(training.optimizer, writer)
     except Dropped as dropped:

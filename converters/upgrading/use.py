@@ -173,6 +173,10 @@ class Use:
         self.report.mixed.setdefault(str(said), self.node.name)
         return str(said)
 
+    def dtype_of(self, inner: Node) -> str:
+        """Return the type of a layer that lies in this one, which may say its own."""
+        return self.dtype if type_of(inner) is None else replace(self, node=inner).dtype
+
     @property
     def layout(self) -> Layout:
         """The order of the maps that it works on, which it says itself or shares with its model."""
@@ -461,9 +465,7 @@ class Use:
         entry = looked.entry["config"] if looked is not None else settings
         own = known.entry["config"] if known.entry is not None else known.settings
         if own != entry or known.class_name != class_name:
-            raise self.refuse(
-                "it is used on inputs of several sizes, for which it would be drawn differently"
-            )
+            raise self.refuse(SEVERAL_SIZES)
         return known
 
     def _masked(self, class_name: str, settings: Mapping[str, Any], values: Sequence[Value]) -> Masked | None:
@@ -472,7 +474,10 @@ class Use:
         Raises:
             Refused: If it gets some, and would not do with them what the old layer did.
         """
-        if class_name == "Masking" or settings.get("mask_zero"):
+        makes = class_name == "Masking" or bool(settings.get("mask_zero"))
+        if self.timewise is not None:
+            self._check_mask_within(class_name, values, makes=makes)
+        if makes:
             return Masked(tellers=((values[0], settings.get("mask_value", 0)),))
         found = next((value.masked for value in values if value.masked), None)
         if found is None or class_name in _TELL_MASK:
@@ -484,6 +489,19 @@ class Use:
         if class_name not in _TAKES_MASK and (class_name not in TODAY or not TODAY[class_name].passes_mask):
             raise self.refuse("masked steps flow into it, and it is drawn with layers that carry no mask on")
         return found
+
+    def _check_mask_within(self, class_name: str, values: Sequence[Value], *, makes: bool) -> None:
+        """Raise if what lies in a TimeDistributed makes a mask, or goes step by step through masked steps.
+
+        Older versions joined the masks of all steps to one, or handed each its share, or did neither; today's
+        passes on none that is made in it: TimeDistributed in keras/src/layers/rnn/time_distributed.py.
+        """
+        if makes:
+            raise self.refuse(
+                "it tells masked steps in a TimeDistributed, which passes no mask of it on today"
+            )
+        if class_name in STEPWISE and any(value.masked for value in values):
+            raise self.refuse("it lies in a TimeDistributed, and masked steps flow into it")
 
     # Axes
 
@@ -572,6 +590,7 @@ def _told_of(looked: Looked) -> str:
     return OWN.format(f"class {looked.entry['class_name']}")
 
 
+SEVERAL_SIZES = "it is used on inputs of several sizes, for which it would be drawn differently"
 OWN = "the user's own {}, without which the new file does not open"
 _LONGEST = 400
 """How much of what the user's own code says is shown."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converters import Upgrade, Upgraded, plan_upgrade, upgrade_file
+from converters.limits import first_repeated
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError
@@ -20,6 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _upgrade_tree(arguments)
     if arguments.jobs is not None:
         raise ArgumentError(f"--jobs is for folders, and {arguments.files[0]} is none")
+    if arguments.check and arguments.prove:
+        raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     source, weights, target = _named(arguments.files, check=arguments.check)
     asked: dict[str, Any] = {
         "weights": weights,
@@ -27,11 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
         "keras_version": arguments.keras_version,
         "backend": arguments.backend,
         "custom": _custom(arguments.custom),
-        "lambdas": dict(map(_lambda, arguments.lambdas)),
+        "lambdas": _lambdas(arguments.lambdas),
         "text": _text_of_yaml(source),
     }
-    if arguments.check and arguments.prove:
-        raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     if arguments.check:
         return _check(plan_upgrade(source, **asked), as_json=arguments.json)
     with output.unwarned(), BytesDone(progress(), f"upgrading {Path(source).name}") as advance:
@@ -80,13 +81,10 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
 
 def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
     """Compare the new model with the old one, say what was compared, and return it."""
-    import keras
-
-    from zoo.networks.own import classes_of, imported
+    from zoo.networks.own import imported, opened
     from zoo.networks.proving import prove
 
-    own = classes_of(imported(custom))
-    proof = prove(done.upgrade, keras.models.load_model(done.target, compile=False, custom_objects=own))
+    proof = prove(done.upgrade, opened(done.upgrade, done.target, imported(custom)))
     output.note(f"zoo: proved: {proof}")
     return {"proved": proof.as_dict()}
 
@@ -123,6 +121,14 @@ def _custom(named: list[str]) -> dict[str, Any]:
     for text in named:
         output.note(f"zoo: imported {text.rpartition('=')[2]}")
     return found
+
+
+def _lambdas(texts: list[str]) -> dict[str, str]:
+    """Return what each layer computes, by its name."""
+    said = list(map(_lambda, texts))
+    if (twice := first_repeated([name for name, _ in said])) is not None:
+        raise ArgumentError(f"--lambda: {twice!r} is said twice")
+    return dict(said)
 
 
 def _lambda(text: str) -> tuple[str, str]:

@@ -13,9 +13,13 @@ import h5py
 import keras
 import numpy as np
 
+from converters.errors import ConversionError
 from converters.upgrading.own import OF_INPUTS, Coming, Looked, OwnFunction, OwnLayer
+from converters.upgrading.plan import Upgrade
 from zoo.errors import ArgumentError
 
+_LONGEST = 400
+"""How much of what a user's module says is shown."""
 CustomObjects = Mapping[str, Any]
 """Classes, functions and layers of the user's own, by name."""
 
@@ -71,8 +75,28 @@ def classes_of(custom_objects: CustomObjects) -> dict[str, Any]:
     layers = [value for value in custom_objects.values() if isinstance(value, keras.Layer)]
     classes = {keras.saving.get_registered_name(type(layer)): type(layer) for layer in layers}
     given = {name: value for name, value in custom_objects.items() if not isinstance(value, keras.Layer)}
-    registered = {keras.saving.get_registered_name(value): value for value in given.values()}
+    named = [value for value in given.values() if hasattr(value, "__name__")]
+    registered = {keras.saving.get_registered_name(value): value for value in named}
     return {**given, **registered, **classes}
+
+
+def opened(
+    upgrade: Upgrade, path: Path, custom_objects: CustomObjects, *, compile: bool = False
+) -> keras.Model:
+    """Return the model of a new file.
+
+    Raises:
+        ConversionError: If this Keras does not open it: it is too old, or a class of the user's own raises.
+    """
+    try:
+        return keras.models.load_model(path, compile=compile, custom_objects=classes_of(custom_objects))
+    except Exception as error:  # Keras raises what the user's own code does, too
+        text = f"Keras {keras.__version__} does not open the new file, which needs {upgrade.needs}"
+        raise ConversionError(f"{upgrade.path}: {text}: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LONGEST]
 
 
 def _own(name: str, value: Any) -> OwnLayer | OwnFunction:  # noqa: ANN401 - what the user passes
@@ -80,6 +104,8 @@ def _own(name: str, value: Any) -> OwnLayer | OwnFunction:  # noqa: ANN401 - wha
         return _Class(made=cast("type[keras.Layer]", value).from_config)
     if isinstance(value, keras.Layer):
         return _Class(made=lambda said: _renamed(value, str(said["name"])), by_name=True)
+    if isinstance(value, type):  # of losses, regularizers and the like: it is not looked for in layers
+        return OwnFunction(entry=None)
     if callable(value):
         named = getattr(value, "__name__", "<lambda>") != "<lambda>"
         entry = keras.saving.serialize_keras_object(value) if named else None
@@ -188,6 +214,6 @@ def _imported(text: str) -> tuple[str, Any]:
         raise ArgumentError(f"--custom {text!r}: say it as module:Class, or NAME=module:Class")
     try:
         value = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ArgumentError(f"--custom {text!r}: {error}") from error
+    except Exception as error:  # a module of the user's raises what it likes
+        raise ArgumentError(f"--custom {text!r}: {_line(error)}") from error
     return called or name, value

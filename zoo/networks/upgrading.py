@@ -13,7 +13,7 @@ from converters.errors import warn_of
 from converters.upgrading.carrying_out import carry_out
 from converters.upgrading.upgrade import plan_upgrade
 from zoo.networks import proving
-from zoo.networks.own import CustomObjects, classes_of, own_of
+from zoo.networks.own import CustomObjects, opened, own_of
 from zoo.networks.yaml_configs import is_yaml, json_of
 
 
@@ -53,8 +53,9 @@ def upgrade(
             configuration gives.
 
     Returns:
-        The model, in float32. It holds Keras' own layers alone, but for those of ``custom_objects``, so that
-        what its ``save`` writes opens without this package.
+        The model, in float32, or with the mixed policies that its layers had. It holds Keras' own layers
+        alone, but for those of ``custom_objects``, so that what its ``save`` writes opens without this
+        package.
 
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
@@ -87,7 +88,7 @@ def upgrade(
     with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
         target = Path(folder) / "model.keras"
         carry_out(plan, target)
-        model = keras.models.load_model(target, compile=compile, custom_objects=classes_of(own))
+        model = opened(plan, target, own, compile=compile)
     if prove:
         proving.prove(plan, model)
     return model

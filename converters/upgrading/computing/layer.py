@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from converters.upgrading.computing.expressions import NotRecognisedError, Tree,
 from converters.upgrading.computing.functions import called
 from converters.upgrading.computing.instructions import recognised
 from converters.upgrading.drawing import Value
+from converters.upgrading.today import PREPROCESSING
 from converters.upgrading.use import Use
 
 EXPRESSIONS: Mapping[str, str] = {
@@ -41,19 +43,16 @@ HINT = (
     "say what it computes (--lambda LAYER=EXPRESSION, lambdas=),"
     " or what takes its place (--custom, custom_objects=)"
 )
-_SHAPES_ALONE = frozenset(
-    [
-        "Permute",
-        "Reshape",
-        "Flatten",
-        "RepeatVector",
-        "Concatenate",
-        "Model",
-        "Functional",
-        "Dropout",
-        "Activation",
-    ]
+_KEEP_TYPES = frozenset(
+    (
+        *("Permute", "Reshape", "Flatten", "RepeatVector", "Concatenate", "Model", "Functional", "Dropout"),
+        *("Activation", "Identity", "Cropping1D", "Cropping2D", "Cropping3D"),
+        *("ExpandDims", "Squeeze", "Take", "Flip", "Pad", "ops.GetItem", "ops.Tile", "ops.Concatenate"),
+        *("ops.Add", "ops.Subtract", "ops.Multiply", "ops.Maximum", "ops.Minimum"),
+    )
 )
+"""What gives whole numbers where they come in; no other layer of today's does, as far as is known."""
+_SAY_TYPES = frozenset(("InputLayer", "ops.Cast", *PREPROCESSING))
 
 
 CODE = "it holds code, which is never run"
@@ -130,9 +129,10 @@ def _check_types(use: Use) -> None:
             continue
         seen.add(name)
         drawn = use.drawing.layers[name]
-        if drawn.class_name == "InputLayer" and drawn.settings["dtype"] != "float32":
+        ours = drawn.class_name if drawn.entry is None or drawn.class_name == "Functional" else ""
+        if ours in _SAY_TYPES and re.match(r"u?int|bool|string", str(drawn.settings.get("dtype"))):
             raise NotRecognisedError("whole numbers come in")
-        if drawn.class_name in _SHAPES_ALONE:
+        if ours in _KEEP_TYPES:
             waiting += [value.layer for call in drawn.calls for value in call.fed]
 
 

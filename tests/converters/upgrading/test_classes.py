@@ -329,3 +329,36 @@ def test_theano_pools_with_windows_that_reach_beyond_both_sides(pool, stride, tm
     rows, columns = ([at * stride for at in range(-(-size // stride))] for size in (7, 8))
     wanted = [[around[:, r : r + pool, c : c + pool].max((1, 2)) for c in columns] for r in rows]
     assert np.array_equal(np.asarray(model(x)), np.stack([np.stack(row, 1) for row in wanted], 1))
+
+
+OWN_NAMES = (
+    ("Custom>Dropout", {"rate": 0.5}, "2.15.0"),
+    ("mine>Permute", {"dims": [1]}, "2.2.4-tf"),
+    ("LayerNormalization", {"axis": -1, "center": False, "scale": False}, "2.2.4"),
+    ("UnitNormalization", {"axis": -1}, "1.2.2"),
+)
+
+
+@pytest.mark.parametrize(("class_name", "settings", "version"), OWN_NAMES)
+def test_a_class_of_somebodys_own_is_not_taken_for_that_of_the_same_name(
+    class_name, settings, version, tmp_path
+):
+    """Registered in a package, or of a name that Keras had only later."""
+    config = chain(layer(class_name, **settings), shape=(4,))
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config, version=version)).refusals
+    assert refusal.why == f"its class is none of Keras' own that is known here; {NAME_IT}"
+
+
+def test_a_model_that_is_used_on_several_sizes_is_refused(tmp_path):
+    """As a layer is: its inputs are of the first size, and Keras would not open it with another."""
+    source = layer("InputLayer", "map", batch_input_shape=[None, None, None, 3])
+    largest = layer("GlobalMaxPooling2D", "largest", data_format="channels_last")
+    inner = functional([[source], [largest, ["map"]]], ["map"], ["largest"])
+    inner["config"]["name"] = "inner"
+    maps = [
+        [layer("InputLayer", name, batch_input_shape=[None, size, size, 3])]
+        for name, size in (("a", 8), ("b", 4))
+    ]
+    config = functional([*maps, [inner, ["a"], ["b"]]], "ab", ["inner"])
+    (refusal,) = plan_upgrade(write_model(tmp_path / "old.h5", config)).refusals
+    assert refusal.why == "it is used on inputs of several sizes, for which it would be drawn differently"

@@ -219,6 +219,37 @@ def test_two_ways_with_states_and_masked_first_steps_are_refused(tmp_path):
     assert refusal.why == "it is handed states and masked steps, and its first steps may be masked"
 
 
+CELL = {"class_name": "SimpleRNNCell", "config": {"name": "cell", "units": UNITS, "activation": "tanh"}}
+STATEFUL = {
+    "alone": entry("SimpleRNN", "steps", stateful=True),
+    "of cells": layer("RNN", "steps", cell=CELL, stateful=True),
+    "both ways": layer(
+        "Bidirectional", "steps", merge_mode="sum", layer=entry("SimpleRNN", "cell", stateful=True)
+    ),
+    "both ways of cells": layer(
+        "Bidirectional", "steps", merge_mode="sum", layer=layer("RNN", "cell", cell=CELL, stateful=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STATEFUL)
+def test_a_stateful_layer_whose_first_steps_may_be_masked_is_refused(kind, tmp_path):
+    """They gave the state of the batch before, where today's layers give zeros."""
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[2, 6])],
+        [embedding("words", True), ["a"]],
+        [STATEFUL[kind], ["words"]],
+    ]
+    places = ("steps/forward_cell", "steps/backward_cell") if "ways" in kind else ("steps",)
+    arrays = {
+        "words": {"words/embeddings:0": drawn((WORDS, 2))[0]},
+        "steps": named([array for _ in places for array in of_cell("SimpleRNN", 2)], *places),
+    }
+    path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["steps"]), arrays)
+    (refusal,) = plan_upgrade(path).refusals
+    assert refusal.why == "it is stateful, and masked steps flow into it, of which the first may be some"
+
+
 def test_states_that_are_too_few_are_refused(tmp_path):
     """By how many it keeps."""
     config, arrays, _ = translator("LSTM", mask_zero=False, by_name=False)
@@ -415,3 +446,23 @@ def test_a_mean_leaves_masked_steps_out(tmp_path):
     mean = (table[a.astype(int)] * mask).sum(1) / mask.sum(1)
     path = write_model(tmp_path / "old.h5", config, arrays)
     check(outputs(opened(path, tmp_path / "new.keras"), a), [mean, 2 * mean])
+
+
+def test_masks_within_a_wrapper_of_steps_are_refused(tmp_path):
+    """Those that are made there are lost today; those of its steps were handed on by some versions alone."""
+    source = layer("InputLayer", "a", batch_input_shape=[None, 4, 5, 2])
+    steps = layer("TimeDistributed", "steps", layer=entry("LSTM", "cell"))
+    inner = layer("TimeDistributed", "told", layer=layer("Masking", "mask", mask_value=0.0))
+    arrays = {"steps": named(of_cell("LSTM", 2), "steps")}
+    for nodes, why in (
+        (
+            [[source], [layer("Masking", "told", mask_value=0.0), ["a"]], [steps, ["told"]]],
+            "it lies in a TimeDistributed, and masked steps flow into it",
+        ),
+        (
+            [[source], [inner, ["a"]], [steps, ["told"]]],
+            "it tells masked steps in a TimeDistributed, which passes no mask of it on today",
+        ),
+    ):
+        path = write_model(tmp_path / "old.h5", functional(nodes, "a", ["steps"]), arrays, version="2.11.0")
+        assert [refusal.why for refusal in plan_upgrade(path).refusals] == [why]

@@ -347,6 +347,39 @@ def test_a_policy_stays_and_is_said(tmp_path):
     )
 
 
+def test_a_layer_in_a_wrapper_has_a_policy_of_its_own(tmp_path):
+    """And the wrapper its own."""
+    cell = {"class_name": "GRUCell", "config": {"name": "cell", "units": 3, "dtype": MIXED}}
+    gates = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+    shapes = {"kernel": (2, 9), "recurrent_kernel": (3, 9), "bias": (9,)}
+    arrays = {
+        f"ways/{way}_inner/{role}:0": np.zeros(shape, "float32")
+        for way in ("forward", "backward")
+        for role, shape in shapes.items()
+    }
+    for inner in (layer("GRU", "inner", units=3, dtype=MIXED, **gates), layer("RNN", "inner", cell=cell)):
+        around = layer("Bidirectional", "ways", layer=inner, merge_mode="sum", dtype="float32")
+        config = chain(around, shape=(4, 2))
+        plan = plan_upgrade(write_model(tmp_path / "old.h5", config, {"ways": arrays}, version="2.15.0"))
+        drawn = plan.drawing.layers["ways"].settings
+        within = drawn["layer"]["config"]
+        types = (drawn["dtype"], within.get("cell", {"config": within})["config"]["dtype"])
+        assert types == ("float32", "mixed_float16")
+
+
+def test_whole_numbers_that_operations_hand_on_are_not_computed_with(tmp_path):
+    """A mean of them was a whole number, too."""
+    config = of_operations(
+        ("__operators__.getitem", X, {"slice_spec": [ALL, {**ALL, "stop": 2}]}), inputs="x", dtype="int32"
+    )
+    code = layer("Lambda", "mean", function=["code", None, None], function_type="lambda")
+    config["config"]["layers"].append({**code, "name": "mean", "inbound_nodes": [[["op0", 0, 0, {}]]]})
+    config["config"]["output_layers"] = [["mean", 0, 0]]
+    path = write_model(tmp_path / "old.h5", config, version="2.15.0")
+    (refusal,) = plan_upgrade(path, lambdas={"mean": "mean"}).refusals
+    assert "whole numbers come in" in refusal.why
+
+
 # Configurations from anybody
 
 ODD = (

@@ -145,6 +145,8 @@ def test_a_folder_is_upgraded_into_another(run, copied, tmp_path):
         ([], f"{tmp_path / 'old'} is a folder: say where the new files go, in one other folder"),
         ([tmp_path / "new", "--check"], "--check is for single models"),
         ([tmp_path / "new", "--prove"], "--prove is for single models"),
+        ([tmp_path / "new", "--custom", "no:thing"], "--custom is for single models"),
+        ([tmp_path / "new", "--lambda", "a=x"], "--lambda is for single models"),
     ):
         assert run("upgrade", tmp_path / "old", *more) == (2, "", f"zoo: {why}\n")
     source = tmp_path / "old" / "conv1d.h5"
@@ -170,6 +172,8 @@ def test_what_a_layer_computes_is_said(run, refused, tmp_path):
     assert "zoo: code: said to be: x ** 2" in err.splitlines()
     code, out, err = run("upgrade", "--check", refused, "--lambda", "square")
     assert (code, out, err) == (2, "", "zoo: --lambda 'square': say it as LAYER=EXPRESSION\n")
+    twice = ("--lambda", "code=square", "--lambda", "code=x + 1")
+    assert run("upgrade", "--check", refused, *twice) == (2, "", "zoo: --lambda: 'code' is said twice\n")
     code, _, err = run("upgrade", "--check", refused, "--lambda", "code=sin x")
     assert code == 2
     assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: SyntaxError; say ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import h5py
 import keras
@@ -280,6 +281,50 @@ def test_what_cannot_be_imported_is_said(text, message):
     with pytest.raises(ArgumentError) as error:
         imported([text])
     assert str(error.value) == message
+
+
+def test_a_module_that_raises_is_said_in_one_line(tmp_path, monkeypatch):
+    """Whatever it raises."""
+    (tmp_path / "raising_module.py").write_text("raise RuntimeError('no\\nGPU')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ArgumentError) as error:
+        imported(["raising_module:Power"])
+    assert str(error.value) == "--custom 'raising_module:Power': no GPU"
+
+
+class _Loss(keras.losses.Loss):
+    def get_config(self):
+        """Return its settings."""
+        return {}
+
+
+def test_what_is_no_layer_may_be_named_beside_what_is(tmp_path):
+    """Losses, regularizers and functions without a name of their own: Keras takes all in one mapping."""
+    others = {"loss": _Loss, "metric": keras.metrics.MeanSquaredError, "part": partial(own_layers.doubled)}
+    found = zoo.upgrade(model(tmp_path / "old.h5"), custom_objects={**OWN, **others})
+    x = inputs(5, 4)
+    assert np.abs(np.asarray(found(x)) - wanted(x)).max() < 1e-5
+
+
+def test_what_takes_the_place_of_no_layer_is_said(tmp_path):
+    """A name that is written otherwise would change nothing, without a word."""
+    path = model(tmp_path / "old.h5")
+    with pytest.raises(ArgumentError) as error:
+        zoo.upgrade(path, custom_objects={**OWN, "forth": keras.layers.ReLU()})
+    assert str(error.value) == f"{path}: no layer is called 'forth', to take its place"
+
+
+def test_a_class_that_raises_when_the_new_file_is_opened_is_said(tmp_path, monkeypatch):
+    """With the version of Keras that it needs, in one line."""
+
+    def failing(path, **_):
+        raise TypeError("no such\nargument")
+
+    monkeypatch.setattr(keras.models, "load_model", failing)
+    with pytest.raises(ConversionError) as error:
+        zoo.upgrade(model(tmp_path / "old.h5"), custom_objects=OWN)
+    text = f"Keras {keras.__version__} does not open the new file, which needs 3.4.0: no such argument"
+    assert str(error.value) == f"{tmp_path / 'old.h5'}: {text}"
 
 
 def test_what_is_no_class_is_said():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import zoo
-from converters import upgrade_file
+from converters import OwnClass, plan_upgrade, upgrade_file
 from converters.errors import ConversionError, ConversionWarning
 from tests.support.command import Command
 from tests.support.upgrading import chain, layer, opened, source_of, write_model
@@ -108,6 +108,60 @@ def test_files_that_are_not_for_tf_keras_are_not_given_to_it(name, reference, tm
     done = upgrade_file(path, tmp_path / "new.keras")
     proof = proving.prove(done.upgrade, keras.models.load_model(done.target))
     assert (proof.reference, proof.why) == ("", why)
+
+
+HALF = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+
+
+@pytest.mark.parametrize(("off", "proved"), [(2e-3, True), (2e-2, False)])
+def test_layers_that_compute_with_fewer_bits_are_compared_by_those(off, proved, reference, tmp_path):
+    """What their rounding may change is no other result."""
+    reference(lambda x: (x @ KERNEL) * (1 + off))
+    config = chain(layer("Dense", units=3, use_bias=False, dtype=HALF), shape=(4,))
+    arrays = {"layer": {"layer/kernel:0": KERNEL}}
+    path = write_model(tmp_path / "old.h5", config, arrays, version="2.15.0")
+    done = upgrade_file(path, tmp_path / "new.keras")
+    model = keras.models.load_model(done.target)
+    if proved:
+        assert proving.prove(done.upgrade, model).outputs == 1
+    else:
+        with pytest.raises(ConversionError, match="does not give what tf-keras"):
+            proving.prove(done.upgrade, model)
+
+
+def test_a_reference_that_fails_is_none(path, reference):
+    """It is said how, in one line."""
+
+    def failing(x):
+        raise RuntimeError("no such operation\nhere")
+
+    reference(failing)
+    done = upgrade_file(path, path.with_suffix(".keras"))
+    proof = proving.prove(done.upgrade, keras.models.load_model(done.target))
+    why = "tf-keras 2.21.0 does not compute with random inputs (no such operation)"
+    assert (proof.why, proof.reference, proof.shapes) == (why, "", 2)
+
+
+def test_words_are_not_drawn_at_random(reference, tmp_path):
+    """A model that takes some is compared by its shapes."""
+    reference(lambda x: pytest.fail("it was given numbers"))
+    words = {"vocabulary": ["a", "b"], "mask_token": None, "oov_token": "[UNK]", "dtype": "string"}
+    source = layer("InputLayer", "words", batch_input_shape=[None, 2], dtype="string")
+    config = chain(source, layer("StringLookup", "numbers", **words))
+    path = write_model(tmp_path / "old.h5", config, version="2.15.0")
+    done = upgrade_file(path, tmp_path / "new.keras")
+    proof = proving.prove(done.upgrade, keras.models.load_model(done.target))
+    assert proof.why == "words come in, of which none are drawn at random"
+
+
+def test_a_users_class_called_as_one_of_keras_is_not_taken_for_it(tmp_path):
+    """An Embedding of the user's own need not say how many words it knows."""
+    path = write_model(tmp_path / "old.h5", chain(layer("Embedding", dtype="float32"), shape=(4,)))
+    own = OwnClass(module="mine", class_name="Embedding", shape=lambda said, shapes: shapes[0])
+    upgrade = plan_upgrade(path, custom={"Embedding": own})
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Identity()])
+    (numbers,) = proving.random_inputs(model, upgrade.drawing)
+    assert set(np.unique(numbers)) == {0, 1}
 
 
 @pytest.mark.parametrize(
