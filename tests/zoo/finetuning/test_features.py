@@ -125,6 +125,7 @@ def test_a_classifier_that_computes_something_else_is_refused(build, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.long
 def test_googlenet_goes_on_with_its_main_head():
     """From loading it with its auxiliary heads to a trained classifier."""
     model = zoo.load("googlenet", weights=None, num_classes=2, compile=False)

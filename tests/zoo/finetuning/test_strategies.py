@@ -118,9 +118,8 @@ def test_every_strategy_learns(learned, strategy):
     assert best == pytest.approx(result.log_loss, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    "strategy", [pytest.param(name, marks=() if name == "head" else pytest.mark.long) for name in FUNCTIONS]
-)
+@pytest.mark.long  # an interrupted run that ends as a whole one does is asked in each
+@pytest.mark.parametrize("strategy", FUNCTIONS)
 def test_every_strategy_repeats_itself(strategy, brief):
     """The same seed gives the same weights; another seed others."""
     options = {"epochs": 2, "patience": 2, **few()}
@@ -537,6 +536,7 @@ def test_a_run_does_not_go_on_with_another_model(tmp_path, monkeypatch, strategy
     assert str(caught.value).startswith(f"{tmp_path}/run: the run was started with {what}")
 
 
+@pytest.mark.long
 def test_layers_of_ones_own_that_change_pictures_are_known_again(tmp_path, monkeypatch):
     """Their names, which Keras makes up anew each time, do not keep a run from going on."""
     options = {"epochs": 5, "out": tmp_path / "run"}
