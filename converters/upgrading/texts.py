@@ -7,10 +7,41 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from converters.errors import ConversionError
+from converters.errors import ConversionError, FileFormatError
+from converters.hdf5.reader import open_regular
 from converters.layers.config import Setting, is_layer, load_config
+from converters.limits import Limits, too_many
 from converters.upgrading.graph import modern
 from converters.upgrading.refusing import Refused
+
+YAML = (".yaml", ".yml")
+"""How files in YAML are called, in lower case."""
+_SPACE = b"\xef\xbb\xbf \t\r\n"
+
+
+def read_text(path: Path, kind: str, begins: tuple[bytes, ...] = (b"",)) -> str | None:
+    """Return the text of a file, or None if it does not begin as it should.
+
+    Args:
+        path: The file.
+        kind: What it is to be, for messages.
+        begins: What such a text begins with, blanks left aside.
+
+    Raises:
+        FileFormatError: If it is no regular file, too long, or no UTF-8.
+    """
+    cap = Limits.from_environment().header_bytes
+    with open_regular(path) as stream:
+        head = stream.read(64)
+        if not head.lstrip(_SPACE).startswith(begins):
+            return None
+        data = head + stream.read(cap)
+    if len(data) > cap:
+        raise FileFormatError(f"{path} is {kind} of {too_many(path.stat().st_size, cap, 'header_bytes')}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{path}: is {kind} that is not UTF-8") from error
 
 
 def modern_text(text: str, path: Path) -> str:

@@ -12,19 +12,17 @@ from converters.boundary import uncollected
 from converters.errors import ArgumentError, FileFormatError, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
-from converters.hdf5.reader import open_regular
-from converters.limits import Limits, clipped, too_many
+from converters.limits import clipped
 from converters.upgrading.carrying_out import carry_out
 from converters.upgrading.computing.expressions import NotRecognisedError
 from converters.upgrading.computing.layer import EXPRESSIONS, check_said
 from converters.upgrading.own import Asked, OwnFunction, OwnLayer
 from converters.upgrading.plan import Upgrade, make_upgrade
-from converters.upgrading.texts import modern_text
+from converters.upgrading.texts import YAML, modern_text, read_text
 from converters.writing.execute import Progress
 
 ENDING = ".keras"
 ORDERS = (None, "channels_last")
-_YAML = (".yaml", ".yml")
 BACKENDS = (None, "theano", "tensorflow")
 
 
@@ -201,21 +199,10 @@ def _json_text(path: Path) -> str | None:
     Raises:
         FileFormatError: If it is too long or no text, or YAML.
     """
-    if path.suffix.lower() in _YAML:
+    if path.suffix.lower() in YAML:
         hint = "zoo upgrade and zoo.upgrade read it; here, give its text as JSON (text=)"
         raise FileFormatError(f"{path}: is YAML; {hint}")
-    cap = Limits.from_environment().header_bytes
-    with open_regular(path) as stream:
-        head = stream.read(64)
-        if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b'"')):
-            return None
-        data = head + stream.read(cap)
-    if len(data) > cap:
-        raise FileFormatError(f"{path} is JSON of {too_many(path.stat().st_size, cap, 'header_bytes')}")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"{path}: is JSON that is not UTF-8") from error
+    return read_text(path, "JSON", (b"{", b"[", b'"'))
 
 
 def _refuse_folder(path: Path) -> None:

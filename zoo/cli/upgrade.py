@@ -10,6 +10,7 @@ from typing import Any
 
 from converters import Upgrade, Upgraded, plan_upgrade, upgrade_file
 from converters.limits import first_repeated
+from converters.upgrading.texts import YAML
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError
@@ -99,13 +100,12 @@ def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | Non
     return source, weights, target
 
 
-_YAML = (".yaml", ".yml")
-_CONFIGURATIONS = (".json", *_YAML)
+_CONFIGURATIONS = (".json", *YAML)
 
 
 def _text_of_yaml(source: str) -> str | None:
     """Return the JSON of a configuration in YAML, which only then takes PyYAML; None for another file."""
-    if not source.lower().endswith(_YAML):
+    if not source.lower().endswith(YAML):
         return None
     text: str = import_module("zoo.networks.yaml_configs").json_of(source)
     return text

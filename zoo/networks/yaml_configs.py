@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from converters.limits import Limits, clipped, too_many
+from converters.limits import Limits, clipped
+from converters.upgrading.texts import YAML, read_text
 from zoo.errors import FileFormatError
 
-ENDINGS = (".yaml", ".yml")
 _TAG = "tag:yaml.org,2002:"
 _TEXTS = frozenset(f"{_TAG}{kind}" for kind in ("str", "python/unicode", "python/str", "timestamp", "binary"))
 _VALUES = frozenset(f"{_TAG}{kind}" for kind in ("int", "float", "bool", "null"))
@@ -35,15 +35,10 @@ def json_of(path: str | os.PathLike[str]) -> str:
     Raises:
         FileFormatError: If it cannot be read, is too long, no YAML, too deep, or has what JSON has not.
     """
-    file, limits = Path(path), Limits.from_environment()
+    file = Path(path)
+    text = read_text(file, "YAML") or ""
     try:
-        size = file.stat().st_size
-        if size > limits.header_bytes:
-            what = too_many(size, limits.header_bytes, "header_bytes")
-            raise FileFormatError(f"{file} is YAML of {what}")
-        return json.dumps(_Built(limits).of(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{file}: cannot be read ({error})") from error
+        return json.dumps(_Built(Limits.from_environment()).of(text))
     except (yaml.YAMLError, _Refused, ValueError, RecursionError) as error:
         raise FileFormatError(f"{file}: is not read as YAML ({' '.join(str(error).split())})") from error
 
@@ -153,4 +148,4 @@ class _Built:
 
 def is_yaml(path: str | os.PathLike[str]) -> bool:
     """Return whether a file is called as YAML is."""
-    return Path(path).suffix.lower() in ENDINGS
+    return Path(path).suffix.lower() in YAML

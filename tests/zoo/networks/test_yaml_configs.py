@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 import yaml
@@ -100,6 +101,15 @@ def test_what_is_no_configuration_is_refused(case, tmp_path, capsys):
     code, out, errors = Command(capsys)("upgrade", path, tmp_path / "weights.h5")
     assert (code, out, errors) == (1, "", f"zoo: {error.value}\n")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    """A pipe that nobody writes into, and a name that is nobody's."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name, why in (("pipe.yaml", "not a regular file"), ("none.yaml", "no such file")):
+        with pytest.raises(FileFormatError) as error:
+            json_of(tmp_path / name)
+        assert str(error.value) == f"{tmp_path / name}: {why}"
 
 
 def test_a_text_beyond_the_limit_is_refused(tmp_path, monkeypatch):
