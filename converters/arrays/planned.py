@@ -449,43 +449,6 @@ class Given:
         yield Piece(target=target, source=self.values)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Constant:
-    """An array of a new file that is one number all over, whatever the old file holds.
-
-    Attributes:
-        value: The number.
-        target_shape: Its shape.
-        dtype: Its type.
-        role: What it is for.
-    """
-
-    value: float
-    target_shape: Shape
-    dtype: np.dtype[Any]
-    role: str
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    @property
-    def source_shapes(self) -> tuple[Shape, ...]:
-        """None."""
-        return ()
-
-    @property
-    def exact(self) -> bool:
-        """True: nothing is computed."""
-        return True
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes that its values take."""
-        return math.prod(self.target_shape) * self.dtype.itemsize
-
-    def pieces(self, _: Mapping[str, Values], target: Values) -> Iterator[Piece]:
-        """Yield the one piece that fills it."""
-        number = np.full((1,) * target.ndim, self.value, self.dtype)
-        yield Piece(target=target, source=np.broadcast_to(number, target.shape))
+def constant(value: float, shape: Shape, dtype: np.dtype[Any], role: str) -> Given:
+    """Return an array of a new file that is one number all over; it takes no room before it is written."""
+    return Given(values=np.broadcast_to(np.array(value, dtype), shape), role=role)

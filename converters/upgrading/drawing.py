@@ -71,12 +71,6 @@ class Value:
         """How many axes it has besides the batch's."""
         return len(self.axes)
 
-    @property
-    def old_shape(self) -> Sizes:
-        """The shape that the old network's value has."""
-        places = [self.axes.index(axis) for axis in range(self.rank)]
-        return (self.shape[0], *(self.shape[place + 1] for place in places))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.arrays.planned import Constant, Enlarged, Output
+from converters.arrays.planned import Enlarged, Given, Output, constant
 from converters.formats.training import StateArray, Training
 from converters.layers.config import Setting
 from converters.layers.model import Array
@@ -222,8 +222,8 @@ def _numbers(optimizer: Optimizer, steps: int) -> Iterator[Values]:
         yield _number(optimizer.settings["learning_rate"], "float32")
 
 
-def _number(value: float, dtype: str) -> Constant:
-    return Constant(value=value, target_shape=(), dtype=np.dtype(dtype), role="number")
+def _number(value: float, dtype: str) -> Given:
+    return constant(value, (), np.dtype(dtype), "number")
 
 
 def _product(optimizer: Optimizer, steps: int) -> float:
@@ -249,7 +249,7 @@ def _moved(values: Values, slots: Mapping[str, StateArray]) -> Values | None:
 
 
 def _begun(values: Values, first: float) -> Values:
-    return Constant(value=first, target_shape=values.target_shape, dtype=values.dtype, role=values.role)
+    return constant(first, values.target_shape, values.dtype, values.role)
 
 
 def _placed(values: Values, number: int) -> Placed:

@@ -346,7 +346,7 @@ def test_a_state_that_does_not_fit_is_left_out(name, tmp_path):
     plan = plan_upgrade(written(tmp_path / "old.h5", {"class_name": "Adam", "config": ADAM}, state))
     told = (f"the state of its optimizer is left out: {why}; it begins anew",) if why else ()
     assert plan.notes == told
-    assert all(not slot.values.sources and not slot.values.value for slot in plan.trained.slots[2:])
+    assert all(not slot.values.sources and not slot.values.values.any() for slot in plan.trained.slots[2:])
     assert len(plan.trained.slots) == 2 + 2 * COUNT
     assert plan.trained.config["optimizer"]["class_name"] == "Adam"
 
