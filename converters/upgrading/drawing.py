@@ -25,6 +25,7 @@ from converters.arrays.planned import Made
 from converters.boundary import paced
 from converters.layers.names import snake_case3
 from converters.layers.table import KINDS
+from converters.upgrading.holding import UNTRAINED as HELD_UNTRAINED
 from converters.upgrading.refusing import refused
 from converters.upgrading.today import OLDEST, TODAY, Sizes, Version, since
 
@@ -472,12 +473,8 @@ def placed(drawing: Drawing, group: str = "layers", top: str | None = None) -> I
             )
 
 
-UNTRAINED = frozenset(
-    (
-        *(role for kind in KINDS.values() for role, found in kind.arrays.items() if not found.trained),
-        *("mean", "variance", "count", "bin_boundaries", "vector_u", "kernel/again"),
-        *("vars/idf_weights", "_lookup_layer/vars/idf_weights"),
-    )
+UNTRAINED = HELD_UNTRAINED.union(
+    role for kind in KINDS.values() for role, found in kind.arrays.items() if not found.trained
 )
 """The roles of arrays that training changes otherwise than by an optimizer."""
 

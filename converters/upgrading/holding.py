@@ -151,11 +151,14 @@ def _in_cell(kind: str) -> Callable[[Node], tuple[Holding, ...]]:
     return holdings
 
 
+_IDF = ("", "_lookup_layer/")
+"""Where a lookup keeps how rare its words are: by itself, and for a TextVectorization in the one within."""
+
+
 def _lookup(node: Node) -> tuple[Holding, ...]:
     if node.settings.get("output_mode") not in ("tf_idf", "tf-idf"):
         return ()
-    paths = ["vars/idf_weights"]
-    paths += ["_lookup_layer/vars/idf_weights"] if node.class_name == "TextVectorization" else []
+    paths = [f"{path}vars/idf_weights" for path in _IDF[: 1 + (node.class_name == "TextVectorization")]]
     places = [Place(role=path, named="idf_weights", archived=path) for path in paths]
     return (Holding(kind=OTHER, places=tuple(places)),)
 
@@ -176,6 +179,12 @@ def _spectral(node: Node) -> tuple[Holding, ...]:
         Place(role="kernel", named="kernel/again", archived="vars/0"),
     )
     return Holding(kind=kind, places=tuple(places)), Holding(kind=OTHER, places=own)
+
+
+UNTRAINED = frozenset(
+    ("mean", "variance", "count", "bin_boundaries", "vector_u", *(f"{path}vars/idf_weights" for path in _IDF))
+)
+"""The roles of arrays of such layers that training changes otherwise than by an optimizer."""
 
 
 HOLDINGS: Mapping[str, Callable[[Node], tuple[Holding, ...]]] = {
