@@ -235,6 +235,9 @@ def test_convert_takes_a_name(
     code, out, _ = run("convert", "--th-to-tf", "densenet161")
     assert (code, out) == (0, "densenet161_tf.h5\n")
     assert inspect_file(tmp_path / "densenet161_tf.h5").structure == "densenet161"
+    for to, name in (("npz", "densenet161.npz"), ("keras3", "densenet161.weights.h5")):
+        code, out, _ = run("convert", "--th-to-tf", "densenet161", "--to", to, "--no-verify")
+        assert (code, out) == (0, f"{name}\n")
 
 
 def test_convert_names_what_is_missing(run: Command) -> None:
