@@ -233,6 +233,26 @@ def _add_upgrade(commands: _Commands) -> None:
         action="store_true",
         help="say layer by layer what would be done, or cannot be",
     )
+    _add_model_facts(parser)
+    parser.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",
+    )
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="build NEW with Keras, and compare it with what tf-keras computes with OLD where that can be",
+    )
+    parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="of a folder, files at a time (default: one for each processor)"
+    )
+    _add_json(parser)
+
+
+def _add_model_facts(parser: argparse.ArgumentParser) -> None:
+    """Let the user say what an old model is where its files do not, and what is the user's own in it."""
     parser.add_argument(
         "--data-format",
         choices=("channels_last",),
@@ -259,21 +279,6 @@ def _add_upgrade(commands: _Commands) -> None:
         help="what a Lambda layer computes, where its code is not recognised: an expression of x, such as"
         " 'K.abs(x[0] - x[1])', or the name of one, such as abs_difference",
     )
-    parser.add_argument(
-        "--verify",
-        action=argparse.BooleanOptionalAction,
-        help="read NEW back and compare its arrays with OLD's (default: below 1 GiB)",
-    )
-    parser.add_argument(
-        "--prove",
-        action="store_true",
-        help="build NEW with Keras, and compare it with what tf-keras computes with OLD where that can be",
-    )
-    parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="of a folder, files at a time (default: one for each processor)"
-    )
-    _add_json(parser)
 
 
 def _add_diff(commands: _Commands) -> None:
