@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pytest
 
 from converters import convert_file
 from converters.formats.dialects import describe
+from tests.support.long import long_but
 from tests.support.paths import DIALECTS
 
 DATA = DIALECTS
@@ -53,8 +53,7 @@ def in_each_run(names):
     last = {}
     for name in sorted(names, key=lambda name: (not is_last(name), name)):
         last[_network(name)] = name
-    like = {name for name in names if last[_network(name)] != name}
-    return [pytest.param(name, marks=pytest.mark.long if name in like else ()) for name in names]
+    return long_but(last.values(), names)
 
 
 def _network(name):

@@ -116,3 +116,14 @@ def opened(path, target, **options):
 
     upgrade_file(path, target, **options)
     return keras.models.load_model(target)
+
+
+MERGES = {
+    "Add": lambda a, b: a + b,
+    "Subtract": lambda a, b: a - b,
+    "Multiply": lambda a, b: a * b,
+    "Average": lambda a, b: (a + b) / 2,
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
+}
+"""What layers compute of two inputs."""

@@ -8,7 +8,7 @@ import pytest
 from converters import plan_upgrade
 from converters.upgrading.classes import NAME_IT, UPGRADES
 from converters.upgrading.computing.layer import HINT
-from tests.support.upgrading import chain, functional, layer, opened, write_model
+from tests.support.upgrading import MERGES, chain, functional, layer, opened, write_model
 
 SEQUENCE, MAP, VOLUME = (6, 3), (4, 6, 3), (4, 4, 6, 2)
 
@@ -117,16 +117,6 @@ def test_a_layer_on_maps_does_so_channels_first(class_name, settings, shape, wan
     if result.ndim == 4:
         result = np.moveaxis(result, 1, -1)
     assert np.abs(result - wanted(x)).max() < 1e-5
-
-
-MERGES = {
-    "Add": lambda a, b: a + b,
-    "Subtract": lambda a, b: a - b,
-    "Multiply": lambda a, b: a * b,
-    "Average": lambda a, b: (a + b) / 2,
-    "Maximum": np.maximum,
-    "Minimum": np.minimum,
-}
 
 
 @pytest.mark.parametrize("class_name", MERGES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from converters import plan_upgrade
-from tests.support.upgrading import functional, layer, opened, write_model
+from tests.support.upgrading import MERGES, functional, layer, opened, write_model
 
 UNITS, WORDS = 3, 4
 CELLS = {"LSTM": (4, 2), "GRU": (3, 1), "SimpleRNN": (1, 1)}
@@ -366,15 +366,7 @@ def test_a_model_within_a_model_gives_several_values(tmp_path):
     check(outputs(opened(path, tmp_path / "new.keras"), x), [x @ a + between @ a, np.tanh(between @ b)])
 
 
-JOINED = {
-    "Add": lambda a, b: a + b,
-    "Subtract": lambda a, b: a - b,
-    "Multiply": lambda a, b: a * b,
-    "Average": lambda a, b: (a + b) / 2,
-    "Maximum": np.maximum,
-    "Minimum": np.minimum,
-    "Concatenate": lambda a, b: np.concatenate([a, b], -1),
-}
+JOINED = {**MERGES, "Concatenate": lambda a, b: np.concatenate([a, b], -1)}
 
 
 PAIRS = [(("a", True), ("b", True)), (("a", True), ("b", False)), (("a", True), ("a", True))]

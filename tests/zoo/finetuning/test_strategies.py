@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from converters.planning.structures import load_structure
+from tests.support.long import long_but
 from tests.support.small_network import OPTIONS, divided_digits, same, small_network, some_digits, weights_of
 from zoo import finetuning
 from zoo.errors import ArgumentError, UnknownNameError
@@ -101,7 +102,7 @@ def with_weights_of(result):
 
 @pytest.mark.parametrize(
     "strategy",
-    [pytest.param(name, marks=[pytest.mark.long] * (name in ("last-layers", "all"))) for name in FUNCTIONS],
+    long_but(("svm", "head", "freeze-pretrain-finetune"), FUNCTIONS),
 )
 def test_every_strategy_learns(learned, strategy):
     """Well above chance; the model that comes out gives the probabilities that were judged."""

@@ -9,10 +9,11 @@ import pytest
 from tests.support.channels_first import turn_convolutions
 from tests.support.forgetting import forget
 from tests.support.goldens import check
+from tests.support.long import long_but
 from tests.support.shares import FIRST_OF_FAMILY, NETWORKS
 
-LONG = ("vgg16", "inception_v3", "inception_v4", "densenet121")
-"""ResNet has the padding, the sums and the normalisation of these, GoogLeNet the modules; for all of them
+OFTEN = ("resnet50", "googlenet")
+"""ResNet has the padding, the sums and the normalisation of all, GoogLeNet the modules; for all of them
 test_families looks at every layer's axis."""
 
 
@@ -25,7 +26,7 @@ def _forget() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in FIRST_OF_FAMILY.values()],
+    long_but(OFTEN, FIRST_OF_FAMILY.values()),
 )
 def test_one_network_of_each_family(name, practice_file, monkeypatch):
     """It computes the same in channels-first order."""

@@ -15,6 +15,7 @@ import zoo
 from converters.planning.structures import load_structure
 from tests.support.channels_first import turn_convolutions
 from tests.support.forgetting import forget
+from tests.support.long import long_but
 from tests.support.outlines import outline
 from tests.support.shares import NETWORKS
 from zoo.errors import ArgumentError, UnknownNameError
@@ -144,10 +145,7 @@ def headed(request: pytest.FixtureRequest, practice_file) -> Iterator[Headed]:
 
 def on(*ordinary: str) -> pytest.MarkDecorator:
     """Let a test have each network as ``headed``, those that are not named long."""
-    values = [
-        pytest.param(name, id=name, marks=() if name in ordinary else pytest.mark.long) for name in NETWORKS
-    ]
-    return pytest.mark.parametrize("headed", values, indirect=True, scope="module")
+    return pytest.mark.parametrize("headed", long_but(ordinary, NETWORKS), indirect=True, scope="module")
 
 
 @on("vgg16", "googlenet", "resnet50")

@@ -16,6 +16,7 @@ import converters
 import zoo
 from tests.support.forgetting import forget
 from tests.support.goldens import FOLDED, Drawn, check, compare, compare_all, outputs_of
+from tests.support.long import long_but
 from tests.support.shares import FIRST_OF_FAMILY
 from zoo.networks.families.names import keras_name
 
@@ -25,10 +26,7 @@ FIRST = sorted(FIRST_OF_FAMILY.values(), key=lambda name: name != "googlenet")
 
 def of_each_family(*ordinary: str) -> pytest.MarkDecorator:
     """Let a test have the network of each family as ``drawn``, those that are not named long."""
-    values = [
-        pytest.param(name, id=name, marks=() if name in (ordinary or FIRST) else pytest.mark.long)
-        for name in FIRST
-    ]
+    values = long_but(ordinary or FIRST, FIRST)
     return pytest.mark.parametrize("drawn", values, indirect=True, scope="module")
 
 

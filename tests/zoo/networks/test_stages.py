@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from tests.support.forgetting import forget
+from tests.support.long import long_but
 from tests.support.outlines import outline, without_values
 from tests.support.shares import NETWORKS, first_of_families
 from zoo.errors import ArgumentError
@@ -107,10 +108,7 @@ def test_odd_sizes(name, expected):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.long if name in ("densenet121", "inception_v4") else ())
-        for name in ODD
-    ],
+    long_but(("vgg16", "googlenet", "inception_v3", "resnet50"), ODD),
 )
 def test_values_of_odd_sizes(name):
     """Those of the values are the same."""
