@@ -5,7 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from zoo.finetuning.data import Pictures, from_arrays, split
+from zoo.finetuning.data import from_arrays
+from zoo.finetuning.division import split
+from zoo.finetuning.pictures import Pictures
 from zoo.practice.digits import digits
 
 SIDE = 16

@@ -17,20 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.finetuning.augmentation import default_augmentation
-    from zoo.finetuning.data import (
-        Pictures,
-        Problem,
-        as_pictures,
-        from_arrays,
-        from_csv,
-        from_folder,
-        from_loader,
-        split,
-    )
+    from zoo.finetuning.data import as_pictures, from_arrays, from_csv, from_folder, from_loader
+    from zoo.finetuning.division import split
     from zoo.finetuning.features import extract
     from zoo.finetuning.job import Result
     from zoo.finetuning.optimizer import GroupedSGD, factors_by_layer
     from zoo.finetuning.options import Options
+    from zoo.finetuning.pictures import Pictures, Problem
     from zoo.finetuning.runs import finetune
     from zoo.finetuning.schedule import STRATEGIES, choose_strategy
     from zoo.finetuning.strategies import freeze_pretrain_finetune, head, last_layers, svm, train_all
@@ -63,16 +56,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "data": (
-        "Pictures",
-        "Problem",
-        "as_pictures",
-        "from_arrays",
-        "from_csv",
-        "from_folder",
-        "from_loader",
-        "split",
-    ),
+    "data": ("as_pictures", "from_arrays", "from_csv", "from_folder", "from_loader"),
+    "division": ("split",),
+    "pictures": ("Pictures", "Problem"),
     "augmentation": ("default_augmentation",),
     "features": ("extract",),
     "job": ("Result",),

@@ -23,7 +23,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from zoo.finetuning.augmentation import Augment, mixed_seed
-from zoo.finetuning.data import Pictures
+from zoo.finetuning.pictures import Pictures
 from zoo.registry.records import Preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 

@@ -8,41 +8,29 @@ from __future__ import annotations
 
 import csv
 import functools
-import hashlib
-import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
+from zoo.finetuning.pictures import Pictures, Problem, Size, of_one_depth
+from zoo.finetuning.sources import Arrays, Files, Source, rgb
+from zoo.networks.fitting import DEFAULT_FIT, Fit, Frame
 from zoo.networks.images import (
     ENDINGS,
     UNDECIDED,
     Depth,
-    Picture,
     PictureError,
     bits_of,
-    eight_bits,
-    read_picture,
-    resize,
-    see_picture,
     visible_files,
 )
-from zoo.numbers import is_real
-from zoo.registry.digests import hash_file
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
-
-MEMORY = 1 << 30
-"""Bytes of decoded images that are kept in memory; images beyond that are read anew in each epoch."""
 
 SPLITS = frozenset({"train", "training", "valid", "val", "validation", "test", "testing"})
 """Names of folders that hold parts of a data set and not classes."""
@@ -51,303 +39,7 @@ FILE_COLUMNS = ("file", "filename", "path", "image", "img", "picture")
 LABEL_COLUMNS = ("label", "class", "classname", "category", "target")
 
 _CHANNELS = (1, 3, 4)
-_UNREADABLE_GREY = 128
 _THREADS = min(8, os.cpu_count() or 1)
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Something about the data that the user should know.
-
-    Attributes:
-        file: The file, folder or class that it is about.
-        problem: What it is.
-        used: Whether it is used all the same.
-    """
-
-    file: str
-    problem: str
-    used: bool
-
-
-class Source(Protocol):
-    """Where images come from, by number.
-
-    Attributes:
-        unreadable: Images that failed to be read although they had been read before.
-    """
-
-    unreadable: set[int]
-
-    def read(self, index: int, size: Size, depth: Depth) -> Picture:
-        """Return an image at a size, on the scale of its set, uint8 of shape (height, width, 3).
-
-        Raises:
-            PictureError: It can no longer be read.
-        """
-
-    def digest(self, index: int, depth: Depth) -> str:
-        """Return what tells this image's content, on the scale of its set, from any other's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """Labelled images.
-
-    Attributes:
-        classes: Names of the classes, sorted unless they were given.
-        labels: Class of each image as a place in ``classes``, shape (N,).
-        names: A file, or ``picture 17``, for each image.
-        problems: What was left out and what was done to images to make them usable.
-        numbered: Whether integers, as labels, are places in ``classes``, not names of classes.
-        depth: The scale of those that have more than 8 bits a channel, one for all.
-        source: Where the images are read from.
-        places: Number of each image in the source, shape (N,).
-    """
-
-    classes: tuple[str, ...]
-    labels: NDArray[np.int64]
-    names: tuple[str, ...]
-    problems: tuple[Problem, ...] = ()
-    numbered: bool = False
-    depth: Depth = UNDECIDED
-    source: Source = field(repr=False)
-    places: NDArray[np.int64] = field(repr=False)
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.labels)
-
-    @property
-    def readable(self) -> NDArray[np.bool_]:
-        """Whether each image could be read whenever it was asked for, shape (N,).
-
-        Known of the images, not of this part of them: all that is divided from the same source sees it.
-        """
-        return np.array([int(place) not in self.source.unreadable for place in self.places], np.bool_)
-
-    @property
-    def unreadable(self) -> tuple[str, ...]:
-        """Names of the images that could be read once and no longer."""
-        return tuple(self.names[index] for index in np.flatnonzero(~self.readable))
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """Number of images of each class, shape (classes,)."""
-        return np.bincount(self.labels, minlength=len(self.classes))
-
-    def batch(self, indices: Sequence[int] | NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
-        """Return some images at a size.
-
-        Args:
-            indices: Which, n of them.
-            height: In pixels.
-            width: In pixels.
-
-        Returns:
-            RGB, shape (n, height, width, 3). An image that can no longer be read is grey all over.
-        """
-        return self.read(indices, (height, width))[0]
-
-    def read(
-        self, indices: Sequence[int] | NDArray[np.int64], size: Size
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return some images at a size, and whether each could be read.
-
-        One that failed once is not tried again, so that it counts the same in every epoch.
-
-        Args:
-            indices: Which, n of them.
-            size: Height and width in pixels.
-
-        Returns:
-            RGB, shape (n, height, width, 3), and (n,).
-        """
-        images = np.full((len(indices), *size, 3), _UNREADABLE_GREY, np.uint8)
-        readable = np.ones(len(indices), np.bool_)
-        for row, index in enumerate(indices):
-            picture = self._read(int(self.places[index]), size)
-            if picture is None:
-                readable[row] = False
-            else:
-                images[row] = picture
-        return images, readable
-
-    def _read(self, place: int, size: Size) -> Picture | None:
-        unreadable = self.source.unreadable
-        if place in unreadable:
-            return None
-        try:
-            return self.source.read(place, size, self.depth)
-        except PictureError as error:
-            unreadable.add(place)
-            _LOG.warning("%s; it counts for nothing from now on", error)
-            return None
-
-    def digests(self) -> list[str]:
-        """Return what tells each image's content from any other's."""
-        return [self.source.digest(int(place), self.depth) for place in self.places]
-
-    def at_depth(self, depth: Depth) -> Pictures:
-        """Return the same images on another scale, and what is said of them with it."""
-        renamed = {
-            before: now
-            for before, now in zip(self.depth.notes, depth.of(self.depth).notes, strict=True)
-            if before != now
-        }
-        problems = tuple(
-            replace(one, problem=renamed[one.problem]) if one.problem in renamed else one
-            for one in self.problems
-        )
-        return replace(self, depth=depth, problems=problems)
-
-    def subset(self, indices: NDArray[np.int64]) -> Pictures:
-        """Return some of the images, with all classes and problems."""
-        return replace(
-            self,
-            labels=self.labels[indices],
-            names=tuple(self.names[index] for index in indices),
-            places=self.places[indices],
-        )
-
-
-def digest_images(pictures: Pictures) -> str:
-    """Return what tells images and their classes, in their order, from any others."""
-    text = "\n".join(
-        f"{digest} {label}" for digest, label in zip(pictures.digests(), pictures.labels, strict=True)
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def of_one_depth(train: Pictures, valid: Pictures) -> tuple[Pictures, Pictures]:
-    """Return two sets of images on one scale, so that the same grey is the same in both."""
-    depth = train.depth.joined(valid.depth)
-    return train.at_depth(depth), valid.at_depth(depth)
-
-
-_Kept = tuple[int, Size, Depth]
-"""An image by its number, at a size, and on a scale: undecided where it has 8 bits a channel anyway."""
-
-
-class _Memory:
-    """Decoded images, as many as there is room for."""
-
-    def __init__(self) -> None:
-        self._kept: dict[_Kept, Picture] = {}
-        self._bytes = 0
-
-    def get(self, key: _Kept) -> Picture | None:
-        """Return an image that was kept."""
-        return self._kept.get(key)
-
-    def keep(self, key: _Kept, picture: Picture) -> None:
-        """Keep an image if there is room."""
-        if self._bytes + picture.nbytes <= MEMORY and key not in self._kept:
-            self._kept[key] = picture
-            self._bytes += picture.nbytes
-
-
-class _Files:
-    """Images in files.
-
-    Attributes:
-        unreadable: As for :class:`Source`.
-        depths: The scale that each image would be on by itself, of those that have more than 8 bits.
-    """
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.unreadable: set[int] = set()
-        self.depths: dict[int, Depth] = {}
-        self._paths = paths
-        self._digests: dict[int, str] = {}
-        self._memory = _Memory()
-
-    def inspect(self, index: int, size: Size | None) -> tuple[str, ...]:
-        """Read an image for the first time; return what had to be done to it, but for its depth.
-
-        Raises:
-            PictureError: It cannot be read.
-        """
-        path = self._paths[index]
-        seen = see_picture(path)
-        self._digests[index] = hash_file(path, ["sha256"])["sha256"]
-        if seen.own != UNDECIDED:
-            self.depths[index] = seen.own  # what it looks like is known when all others are
-        elif size is not None:
-            self._memory.keep((index, size, UNDECIDED), resize(seen.picture, *size))
-        return seen.notes
-
-    def notes(self, index: int, depth: Depth) -> tuple[str, ...]:
-        """Return what a scale does to an image."""
-        return self._used(index, depth).notes
-
-    def read(self, index: int, size: Size, depth: Depth) -> Picture:
-        """Return an image at a size and on a scale."""
-        key = (index, size, self._used(index, depth))
-        picture = self._memory.get(key)
-        if picture is None:
-            picture = resize(read_picture(self._paths[index], depth), *size)
-            self._memory.keep(key, picture)
-        return picture
-
-    def digest(self, index: int, depth: Depth) -> str:
-        """Return the SHA-256 of the file as it was when first read, and with it the scale if that counts."""
-        return "".join((self._digests[index], *(f", {note}" for note in self._marks(index, depth))))
-
-    def _marks(self, index: int, depth: Depth) -> Iterator[str]:
-        used = self._used(index, depth)
-        if used.bits is not None:
-            yield f"{used.bits} bits"
-        if used.floats is not None:
-            yield f"from {used.floats[0]!r} to {used.floats[1]!r}"
-
-    def _used(self, index: int, depth: Depth) -> Depth:
-        return depth.of(self.depths.get(index, UNDECIDED))
-
-
-class _Arrays:
-    """Images in memory.
-
-    Attributes:
-        unreadable: As for :class:`Source`; none ever is.
-    """
-
-    def __init__(self, pictures: Sequence[NDArray[Any]]) -> None:
-        """Take images.
-
-        Args:
-            pictures: uint8 or, where the scale of the set decides what they look like, uint16, of shape (H,
-                W, channels).
-        """
-        self.unreadable: set[int] = set()
-        self._pictures = pictures
-        self._digests: dict[tuple[int, Depth], str] = {}
-        self._memory = _Memory()
-
-    def read(self, index: int, size: Size, depth: Depth) -> Picture:
-        """Return an image at a size and on a scale."""
-        stored = self._pictures[index]
-        if stored.dtype == np.uint8 and stored.shape == (*size, 3):
-            return stored
-        key = (index, size, self._used(index, depth))
-        picture = self._memory.get(key)
-        if picture is None:
-            picture = resize(_rgb(stored, depth), *size)
-            self._memory.keep(key, picture)
-        return picture
-
-    def digest(self, index: int, depth: Depth) -> str:
-        """Return the SHA-256 of the shape and the pixels."""
-        key = (index, self._used(index, depth))
-        if key not in self._digests:
-            picture = _rgb(self._pictures[index], depth)
-            content = str(picture.shape).encode() + picture.tobytes()
-            self._digests[key] = hashlib.sha256(content).hexdigest()
-        return self._digests[key]
-
-    def _used(self, index: int, depth: Depth) -> Depth:
-        return UNDECIDED if self._pictures[index].dtype == np.uint8 else depth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,7 +63,12 @@ def _given(classes: Sequence[str] | None) -> _Wanted:
 
 
 def as_pictures(
-    data: object, *, like: Pictures | None = None, size: Size | None = None, labelled: bool = True
+    data: object,
+    *,
+    like: Pictures | None = None,
+    size: Size | None = None,
+    fit: Fit = DEFAULT_FIT,
+    labelled: bool = True,
 ) -> Pictures:
     """Return labelled images from anything that holds some.
 
@@ -383,6 +80,7 @@ def as_pictures(
             Images of more than 8 bits a channel are on a scale that suits both; for those of ``like`` see
             :func:`of_one_depth`.
         size: Height and width at which they will be asked for, if that is known.
+        fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``; ``like`` has its own.
         labelled: Whether the classes matter; if not, a folder may hold images as they come.
 
     Raises:
@@ -396,22 +94,27 @@ def as_pictures(
         True
     """
     if like is None:
-        return _read(data, _Wanted(), size, labelled=labelled)
+        return replace(_read(data, _Wanted(), _frame(size, fit), labelled=labelled), fit=fit)
     wanted = _Wanted(names=like.classes, numbered=like.numbered, trained=True)
-    found = replace(_read(data, wanted, size, labelled=labelled), numbered=like.numbered)
-    return of_one_depth(like, found)[1]
+    found = _read(data, wanted, _frame(size, like.fit), labelled=labelled)
+    return of_one_depth(like, replace(found, numbered=like.numbered, fit=like.fit))[1]
 
 
-def _read(data: object, wanted: _Wanted, size: Size | None, *, labelled: bool) -> Pictures:
+def _frame(size: Size | None, fit: Fit = DEFAULT_FIT) -> Frame | None:
+    """Return what images will be asked for in, if that is known."""
+    return None if size is None else Frame(height=size[0], width=size[1], fit=fit)
+
+
+def _read(data: object, wanted: _Wanted, frame: Frame | None, *, labelled: bool) -> Pictures:
     if isinstance(data, Pictures):
         return _with_classes(data, wanted)
     if isinstance(data, str | os.PathLike):
         path = Path(data)
         if path.is_file():
-            return _table(path, wanted, size)
+            return _table(path, wanted, frame)
         if not labelled and path.is_dir():
-            return _unlabelled(path, size)
-        return _folder(path, wanted, size)
+            return _unlabelled(path, frame)
+        return _folder(path, wanted, frame)
     if isinstance(data, tuple | list) and len(data) == 2 and not _is_two_batches(data):
         return _array(data[0], data[1], wanted)
     if isinstance(data, Iterable):
@@ -447,10 +150,10 @@ def from_folder(
         >>> found.classes, len(found)
         (('cats', 'dogs'), 4)
     """
-    return _folder(Path(folder), _given(classes), size)
+    return _folder(Path(folder), _given(classes), _frame(size))
 
 
-def _folder(root: Path, wanted: _Wanted, size: Size | None) -> Pictures:
+def _folder(root: Path, wanted: _Wanted, frame: Frame | None) -> Pictures:
     if not root.is_dir():
         raise ArgumentError(f"{root}: there is no such folder or file")
     files, problems = _files_in(root)
@@ -470,7 +173,7 @@ def _folder(root: Path, wanted: _Wanted, size: Size | None) -> Pictures:
             reason = "not an image, by the end of its name" if label else "not in the folder of a class"
             problems.append(Problem(file=str(path), problem=reason, used=False))
     expected = [one.name for one in folders]
-    return _from_files(root, listed, expected=expected, problems=problems, wanted=wanted, size=size)
+    return _from_files(root, listed, expected=expected, problems=problems, wanted=wanted, frame=frame)
 
 
 def _files_in(root: Path) -> tuple[list[Path], list[Problem]]:
@@ -486,12 +189,12 @@ def _files_in(root: Path) -> tuple[list[Path], list[Problem]]:
     return [path for path in files if runs.isdisjoint(path.parents)], problems
 
 
-def _unlabelled(root: Path, size: Size | None) -> Pictures:
+def _unlabelled(root: Path, frame: Frame | None) -> Pictures:
     """Return all images below a folder; the class of each is the folder there that it lies in, if any."""
     files, problems = _files_in(root)
     listed = [(path, _folder_in(root, path)) for path in files if path.suffix.lower() in ENDINGS]
     wanted = _Wanted(names=tuple(sorted({label for _, label in listed})) or ("",))
-    return _from_files(root, listed, expected=(), problems=problems, wanted=wanted, size=size, least=1)
+    return _from_files(root, listed, expected=(), problems=problems, wanted=wanted, frame=frame, least=1)
 
 
 def _folder_in(root: Path, path: Path) -> str:
@@ -533,10 +236,10 @@ def from_csv(
         >>> found.classes, found.labels.tolist()
         (('cat', 'dog'), [0, 0, 1, 1])
     """
-    return _table(Path(path), _given(classes), size)
+    return _table(Path(path), _given(classes), _frame(size))
 
 
-def _table(table: Path, wanted: _Wanted, size: Size | None) -> Pictures:
+def _table(table: Path, wanted: _Wanted, frame: Frame | None) -> Pictures:
     try:
         listed, problems = _lines(table)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -544,7 +247,9 @@ def _table(table: Path, wanted: _Wanted, size: Size | None) -> Pictures:
         expected = "must be a table in UTF-8, with a line for each image"
         raise ArgumentError(f"{table}: cannot be read as a CSV file: {reason}; {expected}") from error
     expected_classes = [label for _, label in listed]
-    return _from_files(table, listed, expected=expected_classes, problems=problems, wanted=wanted, size=size)
+    return _from_files(
+        table, listed, expected=expected_classes, problems=problems, wanted=wanted, frame=frame
+    )
 
 
 def _lines(table: Path) -> tuple[list[tuple[Path, str]], list[Problem]]:
@@ -596,13 +301,13 @@ def _from_files(
     expected: Sequence[str],
     problems: list[Problem],
     wanted: _Wanted,
-    size: Size | None,
+    frame: Frame | None,
     least: int = 2,
 ) -> Pictures:
     paths, labels = [path for path, _ in listed], [label for _, label in listed]
-    source = _Files(paths)
+    source = Files(paths)
     usable = []
-    inspected = _inspected(source, len(paths), size)
+    inspected = _inspected(source, len(paths), frame)
     depth = functools.reduce(Depth.joined, source.depths.values(), UNDECIDED)
     for index, (name, found) in enumerate(zip(paths, inspected, strict=True)):
         if isinstance(found, PictureError):
@@ -634,12 +339,12 @@ _Inspection = tuple[str, ...] | PictureError
 """What was done to an image, or why it cannot be used."""
 
 
-def _inspected(source: _Files, count: int, size: Size | None) -> list[_Inspection]:
+def _inspected(source: Files, count: int, frame: Frame | None) -> list[_Inspection]:
     """Read all images once, several at a time."""
 
     def inspect(index: int) -> _Inspection:
         try:
-            return source.inspect(index, size)
+            return source.inspect(index, frame)
         except PictureError as error:
             return error
 
@@ -698,7 +403,7 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
         wanted=wanted,
         found=found,
         problems=[Problem(file=name, problem="this class has no images", used=False) for name in without],
-        source=_Arrays(pictures),
+        source=Arrays(pictures),
         places=range(len(names)),
         depth=_depth_of(pictures),
     )
@@ -810,17 +515,7 @@ def _plain_image(array: NDArray[Any]) -> NDArray[Any]:
         array = np.moveaxis(array, 0, -1)
     if array.ndim != 3 or array.shape[-1] not in _CHANNELS or 0 in array.shape:
         raise ArgumentError(f"an image has shape {array.shape}: must be (H, W, 3), (3, H, W) or (H, W)")
-    return array if array.dtype == np.uint16 else _rgb(_eight_bit(array), UNDECIDED)
-
-
-def _rgb(array: NDArray[Any], depth: Depth) -> Picture:
-    """Return an image (H, W, channels) as uint8 of shape (H, W, 3); one of 16 bits is put on a scale."""
-    if array.dtype == np.uint16:
-        array = eight_bits(array, depth.bits or 16)
-    if array.shape[-1] == 4:
-        alpha = array[..., 3:].astype(np.float32) / 255
-        array = np.round(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else np.ascontiguousarray(array)
+    return array if array.dtype == np.uint16 else rgb(_eight_bit(array), UNDECIDED)
 
 
 def _eight_bit(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -930,107 +625,3 @@ def _with_classes(pictures: Pictures, wanted: _Wanted) -> Pictures:
         places=pictures.places.tolist(),
         depth=pictures.depth,
     )
-
-
-def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
-    """Divide images into some to train on and some to validate with, class by class.
-
-    Of each class the share is validated with, but at least one image and never all; a class of one image
-    is only trained on. An image that a class has several times is on one side: to validate with what was
-    trained on would flatter.
-
-    Args:
-        pictures: All pictures.
-        share: Share to validate with, between 0 and 1.
-        seed: Of the draw.
-
-    Returns:
-        Images to train on, and others to validate with, each in the order they had.
-
-    Raises:
-        ArgumentError: The share is not between 0 and 1, or no class has two different images.
-
-    Examples:
-        >>> import numpy as np
-        >>> from zoo import finetuning
-        >>> images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3))
-        >>> found = finetuning.from_arrays(images, ["cat", "dog"] * 5)
-        >>> [len(part) for part in finetuning.split(found, 0.2, seed=0)]
-        [8, 2]
-    """
-    check_share(share)
-    chosen = np.zeros(len(pictures), np.bool_)
-    problems: list[Problem] = []
-    digests = np.array(pictures.digests())
-    for place, name in enumerate(pictures.classes):
-        members = np.flatnonzero(pictures.labels == place)
-        groups = _groups(members, digests)
-        problems += _repeated(pictures, groups)
-        if len(groups) == 1:
-            reason = "this class has one image: nothing validates it"
-            problems.append(Problem(file=name, problem=reason, used=True))
-        elif groups:
-            chosen[_held_out(groups, share, np.random.default_rng([seed, place]))] = True
-    if not chosen.any():
-        raise ArgumentError("no class has two images, one to train on and one to validate with")
-    told = replace(pictures, problems=(*pictures.problems, *problems))
-    return told.subset(np.flatnonzero(~chosen)), told.subset(np.flatnonzero(chosen))
-
-
-def check_share(share: float) -> None:
-    """Check that a share leaves something on both sides.
-
-    Raises:
-        ArgumentError: It is no number between 0 and 1.
-    """
-    if not is_real(share) or not 0 < share < 1:
-        raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
-
-
-def _groups(members: NDArray[np.int64], digests: NDArray[np.str_]) -> dict[int, list[int]]:
-    """Return the members by the first that is the same image."""
-    firsts: dict[str, int] = {}
-    groups: dict[int, list[int]] = {}
-    for member in members.tolist():
-        first = firsts.setdefault(str(digests[member]), member)
-        groups.setdefault(first, []).append(member)
-    return groups
-
-
-def _repeated(pictures: Pictures, groups: dict[int, list[int]]) -> list[Problem]:
-    return [
-        Problem(
-            file=pictures.names[first],
-            problem=f"is there {len(group)} times in its class; all of them on one side of the split",
-            used=True,
-        )
-        for first, group in groups.items()
-        if len(group) > 1
-    ]
-
-
-def _held_out(groups: dict[int, list[int]], share: float, draw: np.random.Generator) -> list[int]:
-    """Return members to validate with: whole groups, drawn, as near to the share as they come below it."""
-    total = sum(map(len, groups.values()))
-    count = min(max(1, round(share * total)), total - 1)
-    chosen: list[int] = []
-    for first in draw.permutation(np.array(list(groups), np.int64)).tolist():
-        if len(chosen) + len(groups[first]) <= count:
-            chosen += groups[first]
-    return chosen or min(groups.values(), key=len)
-
-
-def divided(train: Pictures, valid: Pictures) -> tuple[Problem, ...]:
-    """Return what is wrong with a division that the user made: classes without images, the same twice."""
-    problems = [
-        Problem(file=name, problem="this class has no images to validate with", used=True)
-        for name, count in zip(train.classes, valid.counts, strict=True)
-        if not count
-    ]
-    learned = set(train.digests())
-    problems += [
-        Problem(file=name, problem="the same image is among those that are trained on", used=True)
-        for name, digest in zip(valid.names, valid.digests(), strict=True)
-        if digest in learned
-    ]
-    return tuple(problems)

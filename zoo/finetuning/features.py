@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError, ZooError
 from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain, replicas_of
-from zoo.finetuning.data import Pictures, Size
 from zoo.finetuning.digests import ModelDigest, digest_model
+from zoo.finetuning.pictures import Pictures, Size
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
 from zoo.registry.records import Preprocessing
 from zoo.surgery.folding import fuse
@@ -246,7 +246,7 @@ def extract(
         _LOG.warning("model %r: the features are not kept: %s does not say what it does", _name(body), what)
         return compute(np.arange(len(pictures)))[0]
     shelf = shelf_path(cache, body.name, features_digest(digest, preparation, fused=fused))
-    return looked_up(shelf, pictures.digests(), compute)
+    return looked_up(shelf, pictures.digests_at((preparation.height, preparation.width)), compute)
 
 
 def _check_numbers(body: keras.Model, features: Features, pictures: Pictures) -> None:

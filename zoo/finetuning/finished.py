@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from zoo.errors import ArgumentError, FileFormatError
-from zoo.finetuning.data import Pictures, Problem, digest_images
 from zoo.finetuning.job import Result
 from zoo.finetuning.options import typed_as_they_are
+from zoo.finetuning.pictures import Pictures, Problem, digest_images
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.networks.heads import compile_for_finetuning
 from zoo.networks.run_record import read_run

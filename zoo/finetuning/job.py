@@ -21,8 +21,9 @@ from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
 from zoo.finetuning.batches import Batches, FeatureBatches, ImageBatches, balanced_weights
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
-from zoo.finetuning.data import Pictures, Problem, as_pictures, digest_images, divided, of_one_depth
+from zoo.finetuning.data import as_pictures
 from zoo.finetuning.digests import ModelDigest, digest_model
+from zoo.finetuning.division import divided
 from zoo.finetuning.features import (
     Anatomy,
     dissect,
@@ -35,6 +36,7 @@ from zoo.finetuning.features import (
 )
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
+from zoo.finetuning.pictures import Pictures, Problem, digest_images, of_one_depth
 from zoo.finetuning.report import check_libraries, write_report
 from zoo.finetuning.run_folder import (
     RunFolder,

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
-from zoo.finetuning.data import Pictures
+from zoo.finetuning.pictures import Pictures
 from zoo.networks.run_record import SCHEMA, read_run
 from zoo.storage import disk
 

@@ -15,7 +15,8 @@ from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError, DownloadError
 from zoo.finetuning import devices as several
 from zoo.finetuning.backbone import check_recipe
-from zoo.finetuning.data import Pictures, Size, as_pictures, check_share, of_one_depth, split
+from zoo.finetuning.data import as_pictures
+from zoo.finetuning.division import check_share, split
 from zoo.finetuning.features import dissect, extract, preparation_for
 from zoo.finetuning.finished import (
     asked_of,
@@ -28,6 +29,7 @@ from zoo.finetuning.finished import (
 from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
+from zoo.finetuning.pictures import Pictures, Size, of_one_depth
 from zoo.finetuning.report import check_libraries
 from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.schedule import (
@@ -82,7 +84,7 @@ def finetune(
         name: Name of an architecture, for example ``resnet101``.
         data: Images that are divided into some to train on and some to validate with, class by class: a
             folder with a folder per class, a CSV file, ``(images, labels)``, a ``tf.data`` dataset, a PyTorch
-            loader, or :class:`~zoo.finetuning.data.Pictures`.
+            loader, or :class:`~zoo.finetuning.pictures.Pictures`.
         strategy: ``svm``, ``head``, ``last-layers``, ``freeze-pretrain-finetune``, ``all``, or ``auto``,
             which chooses by the number of images.
         train: Images to train on, in place of ``data`` and beside ``valid``.

@@ -25,10 +25,10 @@ from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.backbone import all_layers, published_graph
 from zoo.finetuning.classifier import Classifier, softmax, two_layers
-from zoo.finetuning.data import Pictures
 from zoo.finetuning.features import Scale
 from zoo.finetuning.job import Data, Job, Result
 from zoo.finetuning.options import Options
+from zoo.finetuning.pictures import Pictures
 from zoo.finetuning.schedule import FIRST_LAYERS, SVM_COST
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.support_vectors import check_machine, check_several, decision_weights
@@ -93,7 +93,7 @@ def svm(
     Args:
         model: From ``zoo.load(name, num_classes=N)``, or any model that ends in a dense layer of N classes.
         train: Images to train on: a folder with a folder per class, a CSV file, ``(images, labels)``, a
-            ``tf.data`` dataset, a PyTorch loader, or :class:`~zoo.finetuning.data.Pictures`.
+            ``tf.data`` dataset, a PyTorch loader, or :class:`~zoo.finetuning.pictures.Pictures`.
         valid: Images to validate with, in any of these forms.
         cost: Of an image on the wrong side of the margin (scikit-learn's C).
         options: See :class:`~zoo.finetuning.options.Options`.

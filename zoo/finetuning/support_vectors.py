@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
-from zoo.finetuning.data import Pictures
+from zoo.finetuning.pictures import Pictures
 from zoo.numbers import is_real
 
 _MAX_ITERATIONS = 20_000

@@ -13,17 +13,10 @@ import tensorflow as tf
 from PIL import Image
 
 from zoo.errors import ArgumentError
-from zoo.finetuning import data as module
-from zoo.finetuning.data import (
-    Problem,
-    as_pictures,
-    divided,
-    from_arrays,
-    from_csv,
-    from_folder,
-    from_loader,
-    split,
-)
+from zoo.finetuning import sources as module
+from zoo.finetuning.data import as_pictures, from_arrays, from_csv, from_folder, from_loader
+from zoo.finetuning.division import divided, split
+from zoo.finetuning.pictures import Problem
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 20, 24, 3), dtype=np.uint8)
 

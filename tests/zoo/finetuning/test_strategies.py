@@ -20,8 +20,9 @@ from zoo import finetuning
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning import strategies
 from zoo.finetuning.backbone import recipe_for
-from zoo.finetuning.data import as_pictures, from_arrays, from_folder, split
+from zoo.finetuning.data import as_pictures, from_arrays, from_folder
 from zoo.finetuning.digests import digest_model
+from zoo.finetuning.division import split
 from zoo.finetuning.job import Result
 from zoo.finetuning.options import Settings
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
@@ -642,9 +643,9 @@ def test_a_run_that_learned_nothing_fails(learned):
 
 def test_pictures_that_vanish_count_for_nothing_and_are_named(tmp_path, monkeypatch):
     """Deleted after they were read first: neither the accuracy nor the predictions know them."""
-    from zoo.finetuning import data
+    from zoo.finetuning import sources
 
-    monkeypatch.setattr(data, "MEMORY", 0)
+    monkeypatch.setattr(sources, "MEMORY", 0)
     photos = write_digits(tmp_path / "photos", count=120, side=16)
     train, valid = split(from_folder(photos, size=(16, 16)), 0.3, seed=0)
     gone = [train.names[0], valid.names[0], valid.names[5]]

@@ -18,8 +18,10 @@ from zoo import finetuning
 from zoo.cli import main
 from zoo.errors import FileFormatError
 from zoo.finetuning.batches import Preparation
-from zoo.finetuning.data import as_pictures, from_arrays, from_csv, from_folder, of_one_depth, split
+from zoo.finetuning.data import as_pictures, from_arrays, from_csv, from_folder
+from zoo.finetuning.division import split
 from zoo.finetuning.features import extract
+from zoo.finetuning.pictures import of_one_depth
 from zoo.finetuning.report import write_report
 from zoo.finetuning.report.record import read_record
 from zoo.networks import predicting
