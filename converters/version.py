@@ -14,7 +14,7 @@ Records of 0.1.0 name no number. ``make digests`` writes down what the rules of 
 FIRST_SCHEMA = 1
 """What a form has that says no number: 0.1.0 wrote most of them without."""
 
-UPGRADE = "upgrade zoo (pip install --upgrade keras-weight-zoo)"
+UPGRADE = "install a later version of keras-weight-zoo"
 
 
 def newer_fault(found: object, known: int) -> str | None:

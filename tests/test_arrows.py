@@ -16,7 +16,7 @@ CONVERTERS = (
     "api", "trees", "compare", "",
 )  # fmt: skip
 ZOO = (
-    "errors", "numbers", "naming", "variables",
+    "errors", "extras", "numbers", "naming", "variables",
     "registry", "storage", "download", "fetching", "surgery", "networks", "finetuning", "practice", "cli",
     "", "__main__",
 )  # fmt: skip

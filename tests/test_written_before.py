@@ -32,7 +32,7 @@ from zoo.storage.cache import Cache, Item
 
 NEWER = (
     "was written by a later version: its schema is {found}, this version knows {known};"
-    " upgrade zoo (pip install --upgrade keras-weight-zoo)"
+    " install a later version of keras-weight-zoo"
 )
 
 

@@ -23,6 +23,7 @@ from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedErr
 from zoo.download.failures import SourceError
 from zoo.download.transports import open_body
 from zoo.errors import ChecksumError
+from zoo.extras import how_to_install
 from zoo.registry.digests import Hashes, verify_file
 from zoo.registry.records import Digest
 from zoo.storage.clock import Clock
@@ -213,7 +214,7 @@ def _check_crc32c(url: str, body: Body, known: Mapping[str, str]) -> tuple[str, 
         return ()
     if CRC32C not in known:
         missing = "the CRC-32C that the host states was not checked: google-crc32c is not installed"
-        return (f"{url}: {missing} (pip install 'keras-weight-zoo[drive]')",)
+        return (f"{url}: {missing} ({how_to_install('drive')})",)
     if known[CRC32C] != stated:
         raise ChecksumError(
             f"{url}: its CRC-32C is {known[CRC32C]}, the host states {stated}: it was damaged on the way"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
+from zoo.extras import how_to_install
 from zoo.finetuning.pictures import Pictures
 from zoo.numbers import is_real
 
@@ -30,7 +31,7 @@ def check_machine(cost: float) -> Callable[..., Any]:
     try:
         from sklearn.svm import LinearSVC
     except ModuleNotFoundError as error:
-        advice = "pip install 'keras-weight-zoo[finetune]'"
+        advice = how_to_install("finetune")
         raise ArgumentError(f"the strategy svm needs scikit-learn: {advice}") from error
     machine: Callable[..., Any] = LinearSVC
     return machine

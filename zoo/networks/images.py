@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError, ZooError
+from zoo.extras import how_to_install
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -317,8 +318,7 @@ def _pillow() -> Any:  # noqa: ANN401 - a module
     try:
         from PIL import Image
     except ModuleNotFoundError as error:
-        advice = "pip install 'keras-weight-zoo[finetune]'"
-        raise ArgumentError(f"reading images needs Pillow: {advice}") from error
+        raise ArgumentError(f"reading images needs Pillow: {how_to_install('finetune')}") from error
     return Image
 
 

@@ -21,6 +21,7 @@ from converters.arrays.moves import Values
 from converters.errors import ConversionError
 from converters.upgrading.drawing import Drawing
 from converters.upgrading.plan import Upgrade
+from zoo.extras import how_to_install
 
 WITHIN = 1e-5
 """How far outputs may be from the old ones, relative to the largest."""
@@ -28,7 +29,6 @@ _OF_FEWER_BITS = {"mixed_float16": 2.0**-7, "mixed_bfloat16": 2.0**-4}
 """How far where layers compute with fewer bits than float32 has: eight units of the last one."""
 BATCH, OPEN = 3, 32
 """How many samples are drawn, and of what size where an input's is open."""
-HINT = "pip install 'keras-weight-zoo[tf-keras]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ def _reference(upgrade: Upgrade) -> tuple[tuple[Any, str] | None, str]:
         return None, why
     module = tf_keras()
     if module is None:
-        return None, f"tf-keras is not installed ({HINT})"
+        return None, f"tf-keras is not installed ({how_to_install('tf-keras')})"
     named = f"tf-keras {module.__version__}"
     try:
         return (module.models.load_model(upgrade.description.path, compile=False), named), ""

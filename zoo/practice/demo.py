@@ -24,6 +24,7 @@ from converters.arrays.form import TH
 from converters.planning.structures import load_structure
 from zoo import practice
 from zoo.errors import ArgumentError
+from zoo.extras import how_to_install
 from zoo.fetching.fetcher import fetch
 from zoo.networks.families.names import keras_name
 from zoo.networks.preprocessing import preprocess_input
@@ -159,7 +160,7 @@ def _load_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
-        advice = "pip install 'keras-weight-zoo[demo]'"
+        advice = how_to_install("demo")
         raise ArgumentError(f"the demo needs scikit-learn for its digits: {advice}") from error
     digits = load_digits()
     return digits.images, digits.target

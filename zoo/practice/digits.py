@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError, ZooError
+from zoo.extras import how_to_install
 
 COUNT = 300
 SIDE = 64  # pixels: eight for each of a digit's
@@ -46,8 +47,7 @@ def digits(
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
-        advice = "pip install 'keras-weight-zoo[finetune]'"
-        raise ArgumentError(f"the digits are scikit-learn's: {advice}") from error
+        raise ArgumentError(f"the digits are scikit-learn's: {how_to_install('finetune')}") from error
     source = load_digits()
     chosen = np.random.default_rng(seed).permutation(_MOST)[:count]
     factor = side // _ENLARGED
@@ -75,8 +75,7 @@ def write_digits(folder: Path, *, count: int = COUNT, side: int = SIDE, seed: in
     try:
         from PIL import Image
     except ModuleNotFoundError as error:
-        advice = "pip install 'keras-weight-zoo[finetune]'"
-        raise ArgumentError(f"writing images needs Pillow: {advice}") from error
+        raise ArgumentError(f"writing images needs Pillow: {how_to_install('finetune')}") from error
     for place, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         path = folder / str(label) / f"digit-{place:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from zoo.errors import ArgumentError, CacheError
+from zoo.extras import how_to_install
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
 
 _ADVICE = "see that the mirror's folder can be written, and run the same again"
-_EXTRA = "pip install 'keras-weight-zoo[mirror]'"
 
 Advance = Callable[[int], None]
 
@@ -134,7 +134,8 @@ class Bucket:
 
             self._system, root = url_to_fs(place.rstrip("/"))
         except (ImportError, ValueError) as error:
-            raise ArgumentError(f"{place}: cannot be reached: {error}; {_EXTRA} brings s3://") from error
+            advice = f"{how_to_install('mirror')} brings s3://"
+            raise ArgumentError(f"{place}: cannot be reached: {error}; {advice}") from error
         self._root = root.rstrip("/")
         self._place = place.rstrip("/")
 

@@ -339,7 +339,7 @@ def test_without_the_library_that_is_said(world: World, monkeypatch: pytest.Monk
     found = world.resolve(world.published("th", DRIVE), backend="th")
     assert found.notes == (
         f"{world.server.local(DRIVE)}: the CRC-32C that the host states was not checked: google-crc32c is"
-        " not installed (pip install 'keras-weight-zoo[drive]')",
+        " not installed (pip install 'google-crc32c>=1.6')",
     )
 
 

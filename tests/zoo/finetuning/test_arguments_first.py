@@ -151,7 +151,7 @@ def test_fine_tuning_into_a_folder_of_something_else(photos):
 def test_a_report_that_could_not_be_written(library, photos, tmp_path, monkeypatch):
     """What is missing for it is known before anything is read, fetched or trained."""
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ArgumentError, match=r"^the report of a run needs .*keras-weight-zoo\[finetune\]"):
+    with pytest.raises(ArgumentError, match=r"^the report of a run needs .*jinja2>="):
         finetune(NETWORK, photos, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zoo.errors import ArgumentError, FileFormatError
+from zoo.extras import how_to_install
 from zoo.finetuning.report import charts, write_report
 from zoo.finetuning.report.numbers import class_scores, confused_pairs, confusion, interval
 from zoo.finetuning.report.record import Epoch, Phase, Prediction, read_record
@@ -338,9 +339,7 @@ def test_missing_library_is_named_before_anything_is_written(folder, monkeypatch
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ArgumentError) as caught:
         write_report(folder)
-    assert str(caught.value) == (
-        f"the report of a run needs {library}: pip install 'keras-weight-zoo[finetune]'"
-    )
+    assert str(caught.value) == (f"the report of a run needs {library}: {how_to_install('finetune')}")
     assert sorted(folder.iterdir()) == before
 
 

@@ -23,7 +23,7 @@ ASKED = {**OPTIONS, "epochs": 4, "patience": 9, "seed": 3}
 """What both runs were asked for, but for the number of epochs of the finished one."""
 NEWER = (
     f"was written by a later version: its schema is {SCHEMA + 1}, this version knows {SCHEMA};"
-    " upgrade zoo (pip install --upgrade keras-weight-zoo)"
+    " install a later version of keras-weight-zoo"
 )
 
 

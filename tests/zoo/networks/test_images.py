@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zoo.errors import ArgumentError
+from zoo.extras import how_to_install
 from zoo.networks.images import PictureError, find_pictures, inspect_picture, read_picture, resize
 
 GRADIENT = np.linspace(0, 255, 20 * 30 * 3).reshape(20, 30, 3).astype(np.uint8)
@@ -282,4 +283,4 @@ def test_missing_pillow_is_explained(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ArgumentError) as caught:
         read_picture(tmp_path / "a.png")
-    assert str(caught.value) == "reading images needs Pillow: pip install 'keras-weight-zoo[finetune]'"
+    assert str(caught.value) == f"reading images needs Pillow: {how_to_install('finetune')}"

@@ -71,7 +71,7 @@ def test_without_tf_keras_shapes_are_compared(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf_keras", None)
     done = upgrade_file(path, path.with_suffix(".keras"))
     proof = proving.prove(done.upgrade, keras.models.load_model(done.target))
-    assert str(proof) == (f"tf-keras is not installed (pip install 'keras-weight-zoo[tf-keras]'); {SHAPES}")
+    assert str(proof) == (f"tf-keras is not installed (pip install 'tf-keras>=2.18'); {SHAPES}")
 
 
 NOT_ITS_OWN = {

@@ -68,7 +68,7 @@ def test_missing_scikit_learn_is_explained(monkeypatch):
     with pytest.raises(ArgumentError) as caught:
         module.demo(report=lambda line: None)
     assert str(caught.value) == (
-        "the demo needs scikit-learn for its digits: pip install 'keras-weight-zoo[demo]'"
+        "the demo needs scikit-learn for its digits: pip install 'scikit-learn>=1.5'"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from zoo.errors import ArgumentError
+from zoo.extras import how_to_install
 from zoo.networks.images import find_pictures, read_picture
 from zoo.practice.digits import digits, main, write_digits
 
@@ -55,7 +56,7 @@ def test_missing_scikit_learn_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ArgumentError) as caught:
         digits()
-    assert str(caught.value) == "the digits are scikit-learn's: pip install 'keras-weight-zoo[finetune]'"
+    assert str(caught.value) == f"the digits are scikit-learn's: {how_to_install('finetune')}"
 
 
 def test_the_command_prints_the_folder(tmp_path, capsys):

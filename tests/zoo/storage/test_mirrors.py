@@ -379,7 +379,7 @@ def test_a_place_that_nothing_can_reach_is_wrong_usage(place: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         destination(place)
     assert str(caught.value).startswith(f"{place}: cannot be reached: ")
-    assert str(caught.value).endswith("; pip install 'keras-weight-zoo[mirror]' brings s3://")
+    assert str(caught.value).endswith("; pip install 'fsspec>=2024.6' 's3fs>=2024.6' brings s3://")
 
 
 def test_progress_is_told_of_every_byte(place: Destination, source: Source) -> None:

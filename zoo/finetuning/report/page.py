@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
+from zoo.extras import how_to_install
 from zoo.finetuning.report.charts import LABELLED, percent
 from zoo.finetuning.report.numbers import ClassScore, confused_pairs, interval, share
 from zoo.finetuning.report.record import Prediction, Record
@@ -40,8 +41,7 @@ def check_libraries() -> None:
     """
     for module, name in _LIBRARIES.items():
         if find_spec(module) is None:
-            advice = "pip install 'keras-weight-zoo[finetune]'"
-            raise ArgumentError(f"the report of a run needs {name}: {advice}")
+            raise ArgumentError(f"the report of a run needs {name}: {how_to_install('finetune')}")
 
 
 def page(
