@@ -45,7 +45,7 @@ from zoo.finetuning.run_folder import (
     write_json,
     write_predictions,
 )
-from zoo.finetuning.schedule import STRATEGIES, TrainingPhase, batch_size
+from zoo.finetuning.schedule import STRATEGIES, TrainingPhase, batch_size, check_callbacks
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
@@ -162,6 +162,7 @@ class Job:
             ZooError: Something is not allowed or cannot be used.
         """
         settings = Settings(**options)
+        check_callbacks(settings.callbacks, strategy)
         if settings.out is not None:
             check_libraries()
         anatomy = dissect(model)
@@ -347,6 +348,7 @@ class Job:
             on_epoch=lambda epochs: self._keep_epochs((*before, *epochs)),
             verbose=self.settings.verbose,
             is_fresh=is_first and is_fresh,
+            callbacks=self.settings.callbacks,
         )
         self._phases.append(_phase_record(phase, outcome, frozen))
         self._epochs = (*before, *outcome.epochs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -51,6 +51,10 @@ class Options(TypedDict, total=False):
             for rounding.
         verbose: As for Keras' ``fit``.
         report: Called with one line of text for each step.
+        callbacks: Keras callbacks of your own, called in every phase that trains: after ours, which take each
+            epoch down. One that sets ``model.stop_training`` ends the phase, whose best weights are kept as
+            ever. A resumed run calls them for the epochs that are left; what they held in memory is theirs
+            to bring back. ``svm`` trains no epochs and takes none.
         about: What ``run.json`` shall say besides: where the weights are from, what the user typed.
     """
 
@@ -71,6 +75,7 @@ class Options(TypedDict, total=False):
     fused: bool
     verbose: int
     report: Report | None
+    callbacks: Sequence[keras.callbacks.Callback]
     about: Mapping[str, Any]
 
 
@@ -111,6 +116,16 @@ def _is_layer(value: Any) -> bool:  # noqa: ANN401 - whatever a user gave
     return isinstance(value, keras.Layer)
 
 
+def _are_callbacks(value: Any) -> bool:  # noqa: ANN401 - whatever a user gave
+    if not isinstance(value, list | tuple):
+        return False
+    if not value:
+        return True
+    import keras
+
+    return all(isinstance(one, keras.callbacks.Callback) for one in value)
+
+
 ANYTHING = Allowed(words="anything")
 RATE = Allowed(words="a number above 0", holds=lambda value: is_real(value) and value > 0, plain=float)
 FLAG = _flag_or("True or False")
@@ -118,6 +133,7 @@ FLAG_OR_NONE = _flag_or("True, False or None")
 FLAG_OR_LAYER = _flag_or("True, False or a Keras layer", _is_layer)
 FLAG_OR_FOLDER = _flag_or("True, False or a folder", lambda value: isinstance(value, str | os.PathLike))
 FUNCTION = Allowed(words="a function that takes a line of text", holds=callable)
+CALLBACKS = Allowed(words="a list of Keras callbacks", holds=_are_callbacks, plain=tuple)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +288,9 @@ class Settings:
     )
     verbose: int = field(default=0, metadata=_says(decides=False))
     report: Report | None = field(default=None, metadata=_says(allowed=FUNCTION, decides=False))
+    callbacks: Sequence[keras.callbacks.Callback] = field(
+        default=(), metadata=_says(allowed=CALLBACKS, decides=False)
+    )
     about: Mapping[str, Any] = field(default_factory=dict, metadata=_says(decides=False))
 
     def __post_init__(self) -> None:

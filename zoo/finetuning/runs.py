@@ -35,6 +35,7 @@ from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.schedule import (
     STRATEGIES,
     Choice,
+    check_callbacks,
     check_strategy,
     choose_strategy,
     names_of_own_options,
@@ -115,6 +116,8 @@ def finetune(
     size = _size(network, input_size)
     own = _own(options, last=last)
     settings = Settings(**options)
+    if strategy != "auto":
+        check_callbacks(settings.callbacks, strategy)
     order = data_format or keras.config.image_data_format()
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
     context = several.scope(devices)
@@ -133,6 +136,7 @@ def finetune(
         return finished
     learned, held_out = _divided(*sources, share=validation_share, seed=settings.seed, size=size)
     choice, given = _settled(strategy, own, learned, network=network, weights=weights)
+    check_callbacks(settings.callbacks, choice.strategy)
     if choice.reason:
         _say(settings, f"strategy {choice.strategy}: {choice.reason}")
     source = provenance(network, weights, size, progress)

@@ -8,7 +8,7 @@ DenseNet, whose feature maps take much memory), ten epochs over images.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -301,6 +301,20 @@ def check_strategy(name: str) -> None:
         known = ", ".join((*STRATEGIES, "auto"))
         raise UnknownNameError(
             f"strategy={name!r}: must be one of {known}{did_you_mean(name, (*STRATEGIES, 'auto'))}"
+        )
+
+
+def check_callbacks(callbacks: Sequence[object], strategy: str) -> None:
+    """Check that there are epochs to call callbacks in.
+
+    Raises:
+        ArgumentError: The strategy trains none.
+    """
+    if callbacks and not STRATEGIES[strategy].phases:
+        training = ", ".join(name for name, one in STRATEGIES.items() if one.phases)
+        raise ArgumentError(
+            f"callbacks: the strategy {strategy} trains no epochs, in which they would be called; "
+            f"leave them out, or say strategy= with one that does: {training}"
         )
 
 

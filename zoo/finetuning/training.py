@@ -6,9 +6,9 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.finetuning.augmentation import reseed
 from zoo.finetuning.batches import Batches, replicas_of
-from zoo.finetuning.epochs import Epochs, epochs_over
+from zoo.finetuning.epochs import Epochs, KerasEpochs, epochs_over
 from zoo.finetuning.features import scope
 from zoo.finetuning.optimizer import GroupedSGD
 from zoo.finetuning.run_folder import TrainingEpoch, write_json
@@ -93,6 +93,7 @@ def train(
     on_epoch: Callable[[tuple[TrainingEpoch, ...]], object] = lambda epochs: None,
     verbose: int = 0,
     is_fresh: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Outcome:
     """Train a model until the loss on the validation images no longer falls, and give it its best weights.
 
@@ -109,16 +110,18 @@ def train(
         verbose: As for Keras' ``fit``; its progress goes to standard error.
         is_fresh: Whether the model starts with layers that have learned nothing. Where no epoch is better
             than that start, the model gets the weights of the best epoch all the same.
+        callbacks: Of the user's, called after what watches the epochs.
     """
     batches.replicas = valid.replicas = replicas_of(model)
     watch = _Watch(batches, phase, seed=seed, folder=folder, on_epoch=on_epoch)
     with scope(model), redirect_stdout(sys.stderr):
         model.optimizer.build(model.trainable_variables)  # in the first step it would have that traced twice
-        way = epochs_over(model, batches, valid)
+        # Whoever brings callbacks has them called around each batch too.
+        way = (KerasEpochs if callbacks else epochs_over)(model, batches, valid)
         watch.prepare(model, way)
         if not watch.is_over:
-            callbacks = [watch, *watch.helpers]
-            way.fit(callbacks, first=len(watch.epochs), epochs=phase.epochs, verbose=verbose)
+            called = [watch, *watch.helpers, *callbacks, *([_Stopped(watch)] if callbacks else [])]
+            way.fit(called, first=len(watch.epochs), epochs=phase.epochs, verbose=verbose)
         return watch.finish(model, is_fresh=is_fresh)
 
 
@@ -247,9 +250,21 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             epoch=number,
             loss=self._before_last.loss(self._batches, logs["loss"]),
             **{name: float(logs[name]) for name in names},
-            learning_rate=self._phase.learning_rate,
+            learning_rate=self._learning_rate,
             seconds=time.perf_counter() - self._start,
         )
+
+    @property
+    def _learning_rate(self) -> float:
+        """That of the epoch: the phase's as it was written, unless a callback has changed it."""
+        used, planned = float(self.model.optimizer.learning_rate), self._phase.learning_rate
+        return planned if used == float(np.float32(planned)) else used
+
+    def end(self) -> None:
+        """Take down that there is no epoch to come, so that a resumed run trains none either."""
+        self._state = replace(self._state, is_over=True)
+        if self._folder is not None:
+            write_json(self._state_file, asdict(self._state))
 
     def _after(self, done: TrainingEpoch) -> _State:
         before = self._state
@@ -286,6 +301,19 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def _weights_file(self, epoch: int) -> Path:
         assert self._folder is not None
         return self._folder / f"epoch-{epoch:04d}.weights.h5"
+
+
+class _Stopped(keras.callbacks.Callback):  # type: ignore[misc]
+    """Called last, tells of an epoch after which one of the user's callbacks wants no other."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        """Tell it."""
+        if self.model.stop_training and not self._watch.is_over:
+            self._watch.end()
 
 
 class _BeforeLast(keras.callbacks.Callback):  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -130,6 +131,9 @@ FINETUNE = [
     ({"cache": 1}, "cache="),
     ({"fused": "yes"}, "fused="),
     ({"resume": "yes"}, "resume="),
+    ({"callbacks": print}, "callbacks=<built-in function print>: must be a list of Keras callbacks"),
+    ({"callbacks": [keras.callbacks.Callback()], "strategy": "svm"}, "callbacks: the strategy svm trains no"),
+    ({"callbacks": [keras.callbacks.Callback()]}, "say strategy= with one that does: head, last-layers, "),
 ]
 
 

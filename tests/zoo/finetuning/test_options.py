@@ -73,7 +73,7 @@ def test_every_argument_has_an_option_or_is_the_call_s_own():
 
 def test_what_decides_is_recorded():
     """Where and how a run is shown is not."""
-    left_out = {"out", "resume", "cache", "verbose", "report", "about"}
+    left_out = {"out", "resume", "cache", "verbose", "report", "callbacks", "about"}
     assert as_record(Settings()).keys() == OPTIONS.keys() - left_out
     assert typed_as_they_are() == [
         "epochs", "batch_size", "learning_rate", "patience", "seed",
@@ -92,6 +92,8 @@ def test_what_decides_is_recorded():
         ("augmentation", "all", "True, False or a Keras layer"),
         ("cache", 3, "True, False or a folder"),
         ("report", "print", "a function that takes a line of text"),
+        ("callbacks", print, "a list of Keras callbacks"),
+        ("callbacks", [print], "a list of Keras callbacks"),
     ],
 )
 def test_what_is_not_allowed_is_told(name, value, message):

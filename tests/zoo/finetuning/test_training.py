@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -186,3 +187,52 @@ def test_keras_progress_goes_to_standard_error(capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "val_loss" in err
+
+
+class Recorder(keras.callbacks.Callback):
+    """Remembers what it was called with, and may end the phase or lower the learning rate."""
+
+    def __init__(self, last=None, rates=()):
+        super().__init__()
+        self.batches, self.epochs, self.last, self.rates = 0, [], last, dict(rates)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Set the learning rate of the epoch."""
+        self.model.optimizer.learning_rate = self.rates.get(epoch, self.model.optimizer.learning_rate)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Count."""
+        self.batches += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Remember, and stop where that is wanted."""
+        self.epochs.append((epoch, sorted(logs)))
+        if epoch == self.last:
+            self.model.stop_training = True
+
+
+def test_callbacks_of_the_user_are_called():
+    """Around each batch and epoch, with Keras' names; what is learned is the same to the bit."""
+    mine = Recorder()
+    model, outcome = run(callbacks=[mine])
+    plain, expected = run()
+    assert mine.batches == 6 * 4
+    assert mine.epochs == [(number, ["accuracy", "loss", "val_accuracy", "val_loss"]) for number in range(6)]
+    assert facts(outcome) == facts(expected)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), plain.get_weights(), strict=True))
+
+
+def test_a_callback_ends_the_phase_for_good(tmp_path):
+    """With the best weights so far; the phase is not gone on with where the run is resumed."""
+    model, outcome = run(callbacks=[Recorder(last=2)], folder=tmp_path)
+    assert [one.epoch for one in outcome.epochs] == [1, 2, 3]
+    assert loss_of(model) == pytest.approx(min(one.val_loss for one in outcome.epochs), rel=1e-5)
+    again = Recorder()
+    _, repeated = run(callbacks=[again], folder=tmp_path)
+    assert (facts(repeated), again.epochs) == (facts(outcome), [])
+
+
+def test_the_learning_rate_that_a_callback_sets_is_the_one_written_down():
+    """Not the phase's."""
+    _, outcome = run(replace(PHASE, epochs=3), callbacks=[Recorder(rates={1: 0.5})])
+    assert [one.learning_rate for one in outcome.epochs] == [0.01, 0.5, 0.5]
