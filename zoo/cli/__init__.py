@@ -6,15 +6,19 @@ and errors go to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 13
 
 from __future__ import annotations
 
-import os
+import argparse
 import sys
+import time
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 from converters.errors import ArgumentError, UnknownNameError, ZooError
-from converters.limits import printable
 from zoo.cli import output
-from zoo.cli.parser import parse
+from zoo.cli.parser import Misused, asks_json, parse
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -29,36 +33,88 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        0 done, 1 failed, 2 wrong usage (also raised as SystemExit by the parser), 130 interrupted.
+        0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Raises:
+        SystemExit: The parser has said all there is to say: usage was wrong, help or the version.
     """
-    arguments = parse(sys.argv[1:] if argv is None else argv)
-    command = import_module(f"zoo.cli.{arguments.module}")
-    failed = getattr(command, "EXIT_ON_ERROR", EXIT_FAILED)
+    typed = sys.argv[1:] if argv is None else argv
     try:
-        with output.warnings_as_notes():
-            code: int = command.run(arguments)
-        sys.stdout.flush()
-    except (ArgumentError, UnknownNameError) as error:
-        return _fail(error, EXIT_USAGE)
-    except ZooError as error:
-        return _fail(error, failed)
-    except BrokenPipeError:
-        return _unheard()
+        return _run(_parsed(typed))
+    except output.Unheard:
+        return EXIT_DONE  # who read the results has seen enough
+
+
+def _parsed(typed: Sequence[str]) -> argparse.Namespace:
+    try:
+        return parse(typed)
+    except SystemExit as end:
+        with suppress(output.Unheard):
+            if isinstance(end, Misused) and asks_json(typed):
+                output.print_json({"error": output.error_object(ArgumentError(end.message))})
+            output.flush()
+        raise
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run a command, tell how it failed if it did, and print its document where one was asked for."""
+    start = time.monotonic()
+    with output.telling(_verbosity(arguments)) as told:
+        try:
+            code = _called(arguments)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            code = _told(error, arguments)
+            if arguments.json:
+                output.print_json({"error": output.error_object(error)})
+        code = _printed(told, code)
+        output.detail(f"zoo: {arguments.command} took {time.monotonic() - start:.2f} s")
+    return code
+
+
+def _verbosity(arguments: argparse.Namespace) -> output.Verbosity:
+    if arguments.quiet:
+        return output.Verbosity.QUIET
+    return output.Verbosity.VERBOSE if arguments.verbose else output.Verbosity.USUAL
+
+
+def _called(arguments: argparse.Namespace) -> int:
+    code: int = _module(arguments).run(arguments)
+    return code
+
+
+def _module(arguments: argparse.Namespace) -> ModuleType:
+    return import_module(f"zoo.cli.{arguments.module}")
+
+
+def _printed(told: output.Telling, code: int) -> int:
+    """Print what is left to print; a disk that is full is a failure like another."""
+    try:
+        with suppress(output.Unheard):
+            output.print_documents(told)
+            output.flush()
     except OSError as error:
-        return _fail(f"{error.filename or arguments.module}: {error.strerror or error}", failed)
-    except KeyboardInterrupt:
-        print("zoo: interrupted", file=sys.stderr)  # noqa: T201
+        output.say(f"zoo: {output.message_of(error)}")
+        return EXIT_FAILED
+    return code
+
+
+def _told(error: BaseException, arguments: argparse.Namespace) -> int:
+    """Say on standard error why a command failed, and return its exit code."""
+    foreseen = isinstance(error, (ZooError, OSError, KeyboardInterrupt))
+    output.say(f"zoo: {output.message_of(error)}" if foreseen else _unexpected(error))
+    if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    return code
+    if isinstance(error, (ArgumentError, UnknownNameError)):
+        return EXIT_USAGE
+    failed: int = getattr(sys.modules.get(f"zoo.cli.{arguments.module}"), "EXIT_ON_ERROR", EXIT_FAILED)
+    return failed
 
 
-def _unheard() -> int:
-    # The reader has gone (`zoo list | head`): nothing is wrong, but Python would complain again at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_DONE
-
-
-def _fail(error: ZooError | str, code: int) -> int:
-    # Names that came out of a file may be in it, and whatever else that steers a terminal.
-    print(f"zoo: {printable(str(error))}", file=sys.stderr)  # noqa: T201
-    return code
+def _unexpected(error: BaseException) -> str:
+    """Return what is said of an error that nobody foresaw: it is a fault of this program, or of a library."""
+    if output.verbose():
+        return "".join(traceback.format_exception(error)).rstrip()
+    *_, last = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    what = f"{type(error).__name__}: {output.message_of(error)}"
+    return f"zoo: unexpected: {what} ({place}); the same command with --verbose shows where it came from"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from zoo.cli import output
+from zoo.storage.progress import Silence
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
 def progress() -> Progress:
     """Return what draws the progress of long steps on standard error."""
+    if output.quiet():
+        return Silence()
     return Bar() if sys.stderr.isatty() else Lines()
 
 
 def keras_verbosity() -> int:
     """Return the same for Keras' own progress: its bar on a terminal, a line at the end elsewhere."""
+    if output.quiet():
+        return 0
     return 1 if sys.stderr.isatty() else 2
 
 
@@ -96,8 +101,8 @@ def several(count: int) -> Iterator[Callable[[], Progress]]:
     Yields:
         A function that returns a progress for one file, to be used by one thread.
     """
-    if not sys.stderr.isatty():
-        yield Lines
+    if output.quiet() or not sys.stderr.isatty():
+        yield Silence if output.quiet() else Lines
         return
     bars = _bars()
     with bars:

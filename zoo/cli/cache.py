@@ -122,7 +122,7 @@ def _agreed(doomed: Sequence[Removed]) -> bool:
     if not doomed:
         return True
     for one in doomed:
-        output.note(_line(one))
+        output.say(_line(one))
     sys.stderr.write(f"zoo: remove {_count(len(doomed))}, {output.megabytes(_bytes(doomed))}? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

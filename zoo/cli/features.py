@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     save_features(path, found, pictures)
     for problem in pictures.problems:
-        output.note(f"zoo: {problem.file}: {problem.problem}")
+        output.say(f"zoo: {problem.file}: {problem.problem}")
     if arguments.json:
         output.print_json(
             {

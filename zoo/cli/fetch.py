@@ -83,7 +83,7 @@ def _tell(result: Future[Fetched]) -> bool:
     try:
         _note(result.result())
     except ZooError as error:
-        output.note(f"zoo: {error}")
+        output.say(f"zoo: {error}")
         return True
     return False
 
@@ -95,7 +95,7 @@ def _note(found: Fetched) -> None:
 
 def _facts_or_error(name: str, result: Future[Fetched], arguments: argparse.Namespace) -> dict[str, Any]:
     error = result.exception()
-    return _facts(name, result.result(), arguments) if error is None else {"name": name, "error": str(error)}
+    return _facts(name, result.result(), arguments) if error is None else output.failure(name, error)
 
 
 def _facts(name: str, found: Fetched, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         if error.result is None:
             raise
         result = error.result
-        output.note(f"zoo: {error}; what there is was kept in {result.out}")
+        output.say(f"zoo: {error}; what there is was kept in {result.out}")
     except KeyboardInterrupt:
         output.note(
             f"zoo: the same command with --resume continues from the last whole epoch in {arguments.out}"
@@ -76,7 +76,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments for the record, but those that say where and how the run is shown."""
-    hidden = {"command", "json", "module", "out", "resume"}
+    hidden = {"command", "json", "module", "out", "quiet", "resume", "verbose"}
     return {name: value for name, value in vars(arguments).items() if name not in hidden}
 
 

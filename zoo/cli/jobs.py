@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextvars import copy_context
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
@@ -77,7 +78,9 @@ def run_jobs(tasks: Sequence[Callable[[], _Result]], count: int, stop: Event) ->
                 # Nothing is lost: whoever asks for the result gets it raised.
                 future.set_exception(error)
 
-    threads = [Thread(target=work, daemon=True) for _ in range(min(count, len(tasks)))]
+    threads = [
+        Thread(target=copy_context().run, args=(work,), daemon=True) for _ in range(min(count, len(tasks)))
+    ]
     for thread in threads:
         thread.start()
     try:

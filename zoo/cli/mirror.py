@@ -67,8 +67,10 @@ def _report(outcomes: Iterable[Outcome], as_json: bool) -> int:
         told.append(outcome)
         if not as_json:
             output.print_line(f"{outcome.state}  {outcome.key}")
-        for text in (*outcome.notes, *([outcome.problem] if outcome.problem else [])):
+        for text in outcome.notes:
             output.note(f"zoo: {text}")
+        if outcome.problem:
+            output.say(f"zoo: {outcome.problem}")
     if as_json:
         output.print_json([asdict(outcome) for outcome in told])
     failed = sum(outcome.problem is not None for outcome in told)

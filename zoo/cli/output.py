@@ -6,13 +6,17 @@ What nobody looks at needs no colours and no line breaks, so that a table into a
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from converters.errors import ConversionWarning
 from converters.limits import printable
@@ -21,24 +25,174 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class Verbosity(IntEnum):
+    """How much the user wants to be told besides results and errors."""
+
+    QUIET = 0
+    """Nothing: no progress, no notes."""
+    USUAL = 1
+    VERBOSE = 2
+    """Also what was asked of whom, what was chosen and why, how long it took."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How one run of a command tells what it does.
+
+    Attributes:
+        verbosity: How much.
+        out: Where its results go.
+        documents: The JSON document, which waits here until the command has ended: if it fails after all,
+            its error is printed instead.
+    """
+
+    verbosity: Verbosity
+    out: TextIO
+    documents: list[object] = field(default_factory=list)
+
+
+_TELLING: ContextVar[Telling | None] = ContextVar("telling", default=None)
+
+
+class Unheard(BaseException):
+    """Whoever read the results has gone, as in ``zoo list | head``."""
+
+
+@contextmanager
+def telling(verbosity: Verbosity) -> Iterator[Telling]:
+    """Let everything within tell as much as is said, and keep standard output for results.
+
+    What anything but this module prints there, a class of the user's or Keras, goes to standard error.
+    What the library logs becomes notes.
+    """
+    told = Telling(verbosity, sys.stdout)
+    before = _TELLING.set(told)
+    try:
+        with redirect_stdout(sys.stderr), _logs_as_notes(told), _warnings_as_notes():
+            yield told
+    finally:
+        _TELLING.reset(before)
+
+
+def _now() -> Telling:
+    return _TELLING.get() or Telling(Verbosity.USUAL, sys.stdout)
+
+
+def quiet() -> bool:
+    """Tell whether the user wants neither progress nor notes."""
+    return _now().verbosity == Verbosity.QUIET
+
+
+def verbose() -> bool:
+    """Tell whether the user wants to know more than usual."""
+    return _now().verbosity == Verbosity.VERBOSE
+
+
+def out() -> TextIO:
+    """Return the stream that results go to."""
+    return _now().out
+
+
 def print_json(value: object) -> None:
-    """Print a result as JSON on standard output."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    """Print a result as JSON on standard output: when the command has ended, if one is running."""
+    told = _TELLING.get()
+    if told is None:
+        _write_json(value)
+    else:
+        told.documents[:] = [value]
+
+
+def print_documents(told: Telling) -> None:
+    """Print the JSON document that a command has left, if there is one."""
+    for document in told.documents:
+        _write_json(document)
+
+
+def _write_json(value: object) -> None:
+    _write(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
 
 
 def print_line(text: str) -> None:
     """Print one line of a result on standard output, as it is."""
-    sys.stdout.write(f"{text}\n")
+    _write(f"{text}\n")
 
 
-def note(text: str) -> None:
-    """Print one line for the person, not the script, on standard error."""
-    sys.stderr.write(f"{printable(text)}\n")
+def _write(text: str) -> None:
+    with _given_up_if_broken(out(), "standard output"):
+        out().write(text)
+
+
+def flush() -> None:
+    """See that all results have reached whoever reads them.
+
+    Raises:
+        Unheard: There is nobody.
+        OSError: They cannot be written.
+    """
+    with _given_up_if_broken(out(), "standard output"):
+        out().flush()
 
 
 @contextmanager
-def warnings_as_notes() -> Iterator[None]:
+def _given_up_if_broken(stream: TextIO, name: str) -> Iterator[None]:
+    """Forget what a stream still holds if it cannot be written: Python would try again at exit."""
+    try:
+        yield
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            raise Unheard from None
+        raise OSError(error.errno, error.strerror, name) from None
+
+
+def note(text: str) -> None:
+    """Print one line for the person, not the script, on standard error; none under ``--quiet``."""
+    if not quiet():
+        say(text)
+
+
+def detail(text: str) -> None:
+    """Print one line for a person who wants to know more than usual."""
+    if verbose():
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print one line on standard error whatever was asked for: an error, or what leads to a question.
+
+    Where nobody reads it any more the work goes on: its results are elsewhere.
+    """
+    with suppress(Unheard), _given_up_if_broken(sys.stderr, "standard error"):
+        sys.stderr.write(f"{printable(text)}\n")
+
+
+def error_object(error: BaseException) -> dict[str, Any]:
+    """Return what JSON says of an error: its type, its message, and the file of an error of the system."""
+    found: dict[str, Any] = {"type": type(error).__name__, "message": message_of(error)}
+    if isinstance(error, OSError) and error.filename is not None:
+        found["file"] = os.fsdecode(error.filename)
+    return found
+
+
+def failure(name: str, error: BaseException) -> dict[str, Any]:
+    """Return the entry, in a list of several things that were asked for, of one that failed."""
+    return {"name": name, "error": error_object(error)}
+
+
+def message_of(error: BaseException) -> str:
+    """Return one sentence on an error, without its type."""
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) or type(error).__name__
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
     """Print what a conversion had to take for granted as a line like any other; each such line once."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", ConversionWarning)
@@ -54,6 +208,44 @@ def warnings_as_notes() -> Iterator[None]:
         yield
 
 
+_LOGGED = {
+    Verbosity.QUIET: logging.ERROR,
+    Verbosity.USUAL: logging.WARNING,
+    Verbosity.VERBOSE: logging.DEBUG,
+}
+
+
+class _Notes(logging.Handler):
+    """Prints what the library logs, from whatever thread, as one command wants to be told it.
+
+    Args:
+        told: How that is.
+    """
+
+    def __init__(self, told: Telling) -> None:
+        super().__init__(_LOGGED[told.verbosity])
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        say(f"zoo: {record.getMessage()}")
+
+
+@contextmanager
+def _logs_as_notes(told: Telling) -> Iterator[None]:
+    handler = _Notes(told)
+    loggers = [logging.getLogger(name) for name in ("zoo", "converters")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(min(handler.level, logging.WARNING))
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
 @contextmanager
 def unwarned() -> Iterator[None]:
     """Leave out those warnings, for whoever prints a plan's notes itself."""
@@ -66,7 +258,7 @@ def console() -> Console:
     """Return a console on standard output that shortens nothing unless a person is looking."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    return Console(file=out(), width=None if out().isatty() else 10_000, highlight=False)
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -86,7 +278,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
 
 
 def _is_looked_at() -> bool:
-    return sys.stdout.isatty() or any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+    return out().isatty() or any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
 
 
 def _is_plain(rows: Iterable[Iterable[str]]) -> bool:
@@ -114,7 +306,10 @@ def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> No
         table.add_column(Text(heading.removesuffix(">")), justify=side)
     for row in cells:
         table.add_row(*map(Text, row))
-    console().print(table)
+    screen = console()
+    with screen.capture() as drawn:
+        screen.print(table)
+    _write(drawn.get())
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from converters.formats.table import targets
 from zoo import __version__
 
 if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    _Commands = argparse._SubParsersAction["Parser"]
 
 _FORMS = ("th", "tf")
 _DIRECTIONS = ("th-to-tf", "tf-to-th")
@@ -23,6 +24,29 @@ _CACHE_ACTIONS = {
 }
 
 
+class Misused(SystemExit):
+    """What was typed is wrong, and has been said so, with the usage of the command.
+
+    Attributes:
+        message: What is wrong.
+    """
+
+    def __init__(self, code: int | str | None, message: str) -> None:
+        super().__init__(code)
+        self.message = message
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes keep their message, for whoever has to print them as JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong on standard error, below the usage, and end with :class:`Misused`."""
+        try:
+            super().error(message)
+        except SystemExit as end:
+            raise Misused(end.code, message) from None
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return what was typed, with the arguments of that one command drawn up and of no other.
 
@@ -30,7 +54,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         argv: The arguments after the program's name.
 
     Raises:
-        SystemExit: They are wrong, or help was asked for.
+        Misused: They are wrong.
+        SystemExit: Help was asked for, or the version.
     """
     command = argv[0] if argv and argv[0] in _COMMANDS else None
     parser, commands = _build(command)
@@ -38,6 +63,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if own is None or own.get_default("command") is None:  # it has commands within it
         return parser.parse_args(argv)
     return own.parse_intermixed_args(argv[1:])  # options and names in any order
+
+
+def asks_json(argv: Sequence[str]) -> bool:
+    """Tell whether JSON is asked for, of arguments that may be wrong; ``--js`` is short for ``--json``."""
+    options = takewhile(lambda word: word != "--", argv)
+    return any(len(word) > len("--j") and "--json".startswith(word) for word in options)
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -49,8 +80,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return _build(command)[0]
 
 
-def _build(command: str | None) -> tuple[argparse.ArgumentParser, _Commands]:
-    parser = argparse.ArgumentParser(
+def _build(command: str | None) -> tuple[Parser, _Commands]:
+    parser = Parser(
         prog="zoo",
         description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
         epilog="ZOO_HOME is the folder of fetched files, ZOO_SHARED one to look into first, ZOO_MIRROR a"
@@ -74,13 +105,11 @@ def _add_list(commands: _Commands) -> None:
         metavar="PATTERN",
         help="part of a name, or a pattern such as 'resnet*'",
     )
-    _add_json(parser)
 
 
 def _add_show(commands: _Commands) -> None:
     parser = _command(commands, "show", "show all the registry knows about a network", module="registry")
     _add_name(parser)
-    _add_json(parser)
 
 
 def _add_fetch(commands: _Commands) -> None:
@@ -101,7 +130,6 @@ def _add_fetch(commands: _Commands) -> None:
         help="refuse files of which nobody published a cryptographic digest",
     )
     parser.add_argument("--jobs", type=int, default=4, metavar="N", help="files at once (default: 4)")
-    _add_json(parser)
 
 
 def _add_cache(commands: _Commands) -> None:
@@ -123,7 +151,6 @@ def _add_cache(commands: _Commands) -> None:
             action.add_argument(
                 "--yes", action="store_true", help="do not ask; nobody is asked where there is no terminal"
             )
-        _add_json(action)
 
 
 def _add_mirror(commands: _Commands) -> None:
@@ -133,7 +160,6 @@ def _add_mirror(commands: _Commands) -> None:
     parser.add_argument("place", metavar="DIR", help="a folder, or a bucket (s3://..., gs://...)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks or ids of files (default: all)")
     parser.add_argument("--check", action="store_true", help="hash again every file of the mirror")
-    _add_json(parser)
 
 
 def _add_trust(commands: _Commands) -> None:
@@ -144,7 +170,6 @@ def _add_trust(commands: _Commands) -> None:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--accept", metavar="SHA256", help="hold to this file from now on")
     choice.add_argument("--forget", action="store_true", help="hold to whatever comes next")
-    _add_json(parser)
 
 
 def _add_convert(commands: _Commands) -> None:
@@ -185,7 +210,6 @@ def _add_convert(commands: _Commands) -> None:
         help="for Keras 3, whose hard_sigmoid is another: scale the gates' arrays by 1.2 (default: keep)",
     )
     _add_writing(parser)
-    _add_json(parser)
 
 
 def _add_forms(parser: argparse.ArgumentParser) -> None:
@@ -248,7 +272,6 @@ def _add_upgrade(commands: _Commands) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="of a folder, files at a time (default: one for each processor)"
     )
-    _add_json(parser)
 
 
 def _add_model_facts(parser: argparse.ArgumentParser) -> None:
@@ -298,7 +321,6 @@ def _add_diff(commands: _Commands) -> None:
         parser.add_argument(f"--second-from-{axis}", choices=_FORMS, help=f"{axis} of B, where it differs")
     parser.add_argument("--second-arch", metavar="NAME", help="the network that B holds, if another")
     parser.add_argument("--second-keras-version", metavar="X.Y.Z", help="who wrote B, if another did")
-    _add_json(parser)
 
 
 def _add_told(parser: argparse.ArgumentParser) -> None:
@@ -330,7 +352,6 @@ def _add_inspect(commands: _Commands) -> None:
     parser = _command(commands, "inspect", "say what a weights file is and what it holds", module="inspect")
     parser.add_argument("file", metavar="FILE")
     _add_kinds(parser)
-    _add_json(parser)
 
 
 def _add_predict(commands: _Commands) -> None:
@@ -341,7 +362,6 @@ def _add_predict(commands: _Commands) -> None:
     parser.add_argument(
         "--weights", default="imagenet", metavar="SET|FILE", help="of a network (default: imagenet)"
     )
-    _add_json(parser)
 
 
 def _add_finetune(commands: _Commands) -> None:
@@ -368,7 +388,6 @@ def _add_finetune(commands: _Commands) -> None:
         if option.argument is not None and option.argument is not FUSED:  # which comes with the network's
             option.argument.add_to(parser, name)
     _add_network_options(parser)
-    _add_json(parser)
 
 
 def _add_features(commands: _Commands) -> None:
@@ -377,7 +396,6 @@ def _add_features(commands: _Commands) -> None:
     parser.add_argument("data", metavar="PICTURES", help="a folder with a folder per class, or a CSV file")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="features, labels, files, classes")
     _add_network_options(parser)
-    _add_json(parser)
 
 
 _FINETUNE: Mapping[str, Mapping[str, Any]] = {
@@ -407,21 +425,28 @@ def _add_demo(commands: _Commands) -> None:
         commands, "demo", "do the main job end to end, offline, on practice values", module="demo"
     )
     parser.add_argument("name", nargs="?", default="densenet161", metavar="NAME")
-    _add_json(parser)
 
 
-def _command(commands: _Commands, name: str, summary: str, *, module: str) -> argparse.ArgumentParser:
+def _command(commands: _Commands, name: str, summary: str, *, module: str) -> Parser:
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     parser.set_defaults(module=module, command=name)
+    _add_common(parser)
     return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Let the user say how to be told; that means the same for every command."""
+    common = parser.add_argument_group("options of every command")
+    common.add_argument("--json", action="store_true", help="print one JSON document, also of a failure")
+    how_much = common.add_mutually_exclusive_group()
+    how_much.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes; errors stay")
+    how_much.add_argument(
+        "-v", "--verbose", action="store_true", help="also what was asked of whom, what was chosen, how long"
+    )
 
 
 def _add_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a network's name; `zoo list` shows them")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 _COMMANDS = {

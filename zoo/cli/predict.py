@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from converters.limits import printable
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         for note in one.notes:
             output.note(f"zoo: {one.file}: {note}")
         if one.problem is not None:
-            output.note(f"zoo: {one.problem}")
+            output.say(f"zoo: {one.problem}")
         elif not arguments.json:
             _print(one)
     if arguments.json:
@@ -62,7 +61,7 @@ def _print(one: Predicted) -> None:
 def bar(share: float) -> str:
     """Return a bar of up to 30 characters, in eighths of one where the terminal can show them."""
     try:
-        _EIGHTHS.encode(sys.stdout.encoding or "ascii")
+        _EIGHTHS.encode(output.out().encoding or "ascii")
     except UnicodeEncodeError:
         return "#" * round(share * _WIDTH)
     whole, rest = divmod(round(share * _WIDTH * 8), 8)

@@ -148,7 +148,7 @@ def _check(plan: Upgrade, *, as_json: bool) -> int:
         for note in plan.notes:
             output.note(f"zoo: {note}")
         for refusal in plan.refusals:
-            output.note(f"zoo: cannot be upgraded: {refusal}")
+            output.say(f"zoo: cannot be upgraded: {refusal}")
     return EXIT_FAILED if plan.refusals else EXIT_DONE
 
 

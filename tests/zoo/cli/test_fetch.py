@@ -88,7 +88,8 @@ def test_json_of_several_is_an_array(zoo: Command, library: Library) -> None:
         "bytes": 8,
         "notes": ["a note on resnet50"],
     }
-    assert json.loads(out) == [{"name": "vgg16", "error": "vgg16: no source"}, expected]
+    error = {"type": "DownloadError", "message": "vgg16: no source"}
+    assert json.loads(out) == [{"name": "vgg16", "error": error}, expected]
     assert json.loads(zoo("fetch", "resnet50", "--backend", "th", "--json")[1]) == expected
 
 
