@@ -61,7 +61,8 @@ def _run(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     with output.telling(_verbosity(arguments)) as told:
         try:
-            code = _called(arguments)
+            with told.until_the_end:
+                code: int = _module(arguments).run(arguments)
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             code = _told(error, arguments)
             if arguments.json:
@@ -75,11 +76,6 @@ def _verbosity(arguments: argparse.Namespace) -> output.Verbosity:
     if arguments.quiet:
         return output.Verbosity.QUIET
     return output.Verbosity.VERBOSE if arguments.verbose else output.Verbosity.USUAL
-
-
-def _called(arguments: argparse.Namespace) -> int:
-    code: int = _module(arguments).run(arguments)
-    return code
 
 
 def _module(arguments: argparse.Namespace) -> ModuleType:
@@ -116,5 +112,5 @@ def _unexpected(error: BaseException) -> str:
         return "".join(traceback.format_exception(error)).rstrip()
     *_, last = traceback.extract_tb(error.__traceback__)
     place = f"{Path(last.filename).name}, line {last.lineno}"
-    what = f"{type(error).__name__}: {output.message_of(error)}"
+    what = "".join(traceback.format_exception_only(error)).strip()
     return f"zoo: unexpected: {what} ({place}); the same command with --verbose shows where it came from"

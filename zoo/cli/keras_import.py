@@ -1,11 +1,14 @@
-"""Keras without the lines that TensorFlow writes about itself while it is imported."""
+"""Keras without the lines that TensorFlow and its like write about themselves."""
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
+import time
 from importlib import import_module
+
+from zoo.cli import output
+from zoo.cli.silence import held, held_whole
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -13,23 +16,21 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def import_keras() -> None:
     """Import Keras and its backend, quietly unless the user has set how much TensorFlow shall say.
 
-    Some lines of TensorFlow's libraries come before its log level counts, so what is written to the standard
-    error during the import is put aside. It is shown if the import fails.
+    What is written to the standard streams during the import is put aside, and what is written to the
+    standard error by libraries as long as the command runs. It is shown if the import fails, and if the
+    command ends in a way that nobody foresaw.
     """
     if "keras" in sys.modules or LEVEL in os.environ:
         import_module("keras")
         return
     os.environ[LEVEL] = "3"
-    sys.stderr.flush()
-    shown = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
+    start = time.monotonic()
+    with output.until_the_end(held()) as show:
         try:
-            import_module("keras")
-        except BaseException:
-            aside.seek(0)
-            os.write(shown, aside.read())
+            with held_whole():
+                keras = import_module("keras")
+        except Exception:
+            show()
             raise
-        finally:
-            os.dup2(shown, 2)
-            os.close(shown)
+    seconds = time.monotonic() - start
+    output.detail(f"zoo: Keras {keras.__version__} on {keras.backend.backend()} imported in {seconds:.1f} s")

@@ -11,12 +11,12 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
 
 from converters.errors import ConversionWarning
 from converters.limits import printable
@@ -35,7 +35,7 @@ class Verbosity(IntEnum):
     """Also what was asked of whom, what was chosen and why, how long it took."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Telling:
     """How one run of a command tells what it does.
 
@@ -44,13 +44,18 @@ class Telling:
         out: Where its results go.
         documents: The JSON document, which waits here until the command has ended: if it fails after all,
             its error is printed instead.
+        err: Where notes and errors go; ``None`` for standard error, whatever that is.
+        until_the_end: What was entered and is to be left when the command ends.
     """
 
     verbosity: Verbosity
     out: TextIO
     documents: list[object] = field(default_factory=list)
+    err: TextIO | None = None
+    until_the_end: ExitStack = field(default_factory=ExitStack)
 
 
+_Entered = TypeVar("_Entered")
 _TELLING: ContextVar[Telling | None] = ContextVar("telling", default=None)
 
 
@@ -72,6 +77,31 @@ def telling(verbosity: Verbosity) -> Iterator[Telling]:
             yield told
     finally:
         _TELLING.reset(before)
+
+
+@contextmanager
+def until_the_end(context: AbstractContextManager[_Entered]) -> Iterator[_Entered]:
+    """Enter something that is left when the command ends; at the end of the block if none is running."""
+    told = _TELLING.get()
+    if told is not None:
+        yield told.until_the_end.enter_context(context)
+    else:
+        with context as entered:
+            yield entered
+
+
+@contextmanager
+def seen_on(stream: TextIO) -> Iterator[None]:
+    """Print notes and errors on a stream whatever standard error is meanwhile."""
+    told = _TELLING.get()
+    if told is None:
+        yield
+        return
+    before, told.err = told.err, stream
+    try:
+        yield
+    finally:
+        told.err = before
 
 
 def _now() -> Telling:
@@ -164,8 +194,9 @@ def say(text: str) -> None:
 
     Where nobody reads it any more the work goes on: its results are elsewhere.
     """
-    with suppress(Unheard), _given_up_if_broken(sys.stderr, "standard error"):
-        sys.stderr.write(f"{printable(text)}\n")
+    stream = _now().err or sys.stderr
+    with suppress(Unheard), _given_up_if_broken(stream, "standard error"):
+        stream.write(f"{printable(text)}\n")
 
 
 def error_object(error: BaseException) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from converters.limits import first_repeated
 from converters.upgrading.texts import YAML
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
+from zoo.cli.keras_import import import_keras
 from zoo.errors import ArgumentError
 
 
@@ -82,6 +83,7 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
 
 def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
     """Compare the new model with the old one, say what was compared, and return it."""
+    import_keras()
     from zoo.networks.own import imported, opened
     from zoo.networks.proving import prove
 
@@ -115,6 +117,7 @@ def _custom(named: list[str]) -> dict[str, Any]:
     """Return the user's own classes, imported: only where some are named, and Keras only then."""
     if not named:
         return {}
+    import_keras()
     sys.path.insert(0, str(Path.cwd()))  # as python does for a script: a module of the user's lies here
     own = import_module("zoo.networks.own")
     found: dict[str, Any] = own.own_of(own.imported(named))
