@@ -12,7 +12,7 @@ from zoo.cli.bars import progress
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import Fetcher
 from zoo.naming import is_name
-from zoo.registry import get_registry, weights_file
+from zoo.registry import CLASS_INDEXES, get_registry, weights_file
 from zoo.registry.records import Registry
 from zoo.storage.cache import Cache, Item
 from zoo.storage.cleanup import describe, keys_of
@@ -43,7 +43,7 @@ def _items(registry: Registry, names: Iterable[str]) -> list[Item]:
 
 def _index(registry: Registry, name: str) -> list[str]:
     network = registry.architectures.get(name)
-    return [f"class_indexes/{network.class_index}"] if network else []
+    return [f"{CLASS_INDEXES}{network.class_index}"] if network else []
 
 
 class _Obtain:

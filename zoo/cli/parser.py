@@ -108,20 +108,24 @@ def _add_list(commands: _Commands) -> None:
 
 
 def _add_show(commands: _Commands) -> None:
-    parser = _command(commands, "show", "show all the registry knows about a network", module="registry")
-    _add_name(parser)
+    parser = _command(
+        commands, "show", "show all the registry knows about a network or a file", module="registry"
+    )
+    parser.add_argument("name", metavar="NAME", help="a network, or the id of a file")
 
 
 def _add_fetch(commands: _Commands) -> None:
     parser = _command(commands, "fetch", "bring verified weights files and print their paths", module="fetch")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="networks; `zoo list` shows them")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="networks (`zoo list` shows them), or ids of files"
+    )
     parser.add_argument("--all", action="store_true", help="every network")
     parser.add_argument(
-        "--backend", choices=_FORMS, default="tf", help="layout and kernels of the file (default: tf)"
+        "--backend",
+        choices=_FORMS,
+        help="layout and kernels of a network's file (default: tf); one with an id comes as published",
     )
-    parser.add_argument(
-        "--weights", default="imagenet", metavar="SET", help="weights set (default: imagenet)"
-    )
+    parser.add_argument("--weights", metavar="SET", help="weights set (default: imagenet)")
     parser.add_argument("--no-top", dest="top", action="store_false", help="the file without the classifier")
     parser.add_argument("--from", dest="from_file", metavar="FILE", help="take a file you have: same checks")
     parser.add_argument(

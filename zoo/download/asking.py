@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from zoo.download.failures import BROKEN, SourceError
+from zoo.download.reach import Hosts
 from zoo.errors import ArgumentError
 from zoo.storage.clock import Clock
 
@@ -143,11 +144,13 @@ class Asking:
         limits: Time-outs and the number of redirects.
         clock: Tells how slow a transfer is.
         plain: Scheme, host and port of a mirror that the user named; it may be asked in plain http.
+        hosts: Which hosts were reached before, and which were not.
     """
 
     limits: TransferLimits
     clock: Clock
     plain: str | None = None
+    hosts: Hosts = field(default_factory=Hosts)
 
 
 class Body:

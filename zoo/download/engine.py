@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from zoo.download import failures
 from zoo.download.asking import Asking, TransferLimits
 from zoo.download.failures import SourceError
+from zoo.download.reach import Hosts
 from zoo.download.transfer import Downloaded, Transfer, Wanted
 from zoo.download.transports import open_body
 from zoo.registry.urls import origin
@@ -31,6 +32,7 @@ class Setting:
         clock: Time and chance.
         progress: Told about every piece.
         mirror: Scheme, host and port of a mirror that the user named; it may be asked in plain http.
+        hosts: Which hosts were reached before, and which were not.
     """
 
     partials: Path
@@ -38,11 +40,12 @@ class Setting:
     clock: Clock = field(default_factory=SystemClock)
     progress: Progress = field(default_factory=Silence)
     mirror: str | None = None
+    hosts: Hosts = field(default_factory=Hosts)
 
     def asking(self, url: str) -> Asking:
         """Return how an address is asked: a mirror may lead to itself, nobody else may lead to it."""
         plain = self.mirror if self.mirror == origin(url) else None
-        return Asking(limits=self.limits, clock=self.clock, plain=plain)
+        return Asking(limits=self.limits, clock=self.clock, plain=plain, hosts=self.hosts)
 
 
 @contextmanager
@@ -70,12 +73,18 @@ def download(url: str, wanted: Wanted, setting: Setting) -> Iterator[Downloaded]
         transfer = Transfer(
             url=url, wanted=wanted, partial=partial, asking=setting.asking(url), progress=setting.progress
         )
-        yield _persist(transfer.run, setting, lambda: partial.size)
+        yield _persist(transfer.run, setting, wanted.stem, lambda: partial.size)
     remove_superseded(setting.partials, wanted.stem)
 
 
-def fetch_text(url: str, setting: Setting, *, most: int) -> bytes:
+def fetch_text(url: str, setting: Setting, *, what: str, most: int) -> bytes:
     """Return a small file as it is, with no check but of its size.
+
+    Args:
+        url: Its address.
+        setting: How.
+        what: What messages call it.
+        most: How many bytes it may have.
 
     Raises:
         SourceError: It cannot be had, or is larger than ``most`` bytes.
@@ -93,12 +102,19 @@ def fetch_text(url: str, setting: Setting, *, most: int) -> bytes:
             raise SourceError(reason, meaning=failures.BROKEN, passing=True)
         return bytes(text)
 
-    return _persist(once, setting, lambda: 0)
+    return _persist(once, setting, what, lambda: 0)
 
 
-def _persist(once: Callable[[], _T], setting: Setting, size: Callable[[], int]) -> _T:
-    """Try until it works or there is no point in trying; ``size`` tells how many bytes have come by now."""
-    patience = _Patience(setting)
+def _persist(once: Callable[[], _T], setting: Setting, what: str, size: Callable[[], int]) -> _T:
+    """Try until it works or there is no point in trying.
+
+    Args:
+        once: One try.
+        setting: How.
+        what: What is fetched, as messages call it.
+        size: Tells how many bytes have come by now.
+    """
+    patience = _Patience(setting, what)
     while True:
         try:
             return once()
@@ -109,10 +125,10 @@ def _persist(once: Callable[[], _T], setting: Setting, size: Callable[[], int]) 
 class _Patience:
     """Decides whether and when a source is asked again."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._limits, self._clock = setting.limits, setting.clock
-        self._progress = setting.progress
-        self._since = self._first = self._clock.monotonic()
+    def __init__(self, setting: Setting, what: str) -> None:
+        self._limits, self._clock, self._hosts = setting.limits, setting.clock, setting.hosts
+        self._progress, self._what = setting.progress, what
+        self._since = self._first = self._tried_at = self._clock.monotonic()
         self._tries = self._failures = self._furthest = 0
 
     def wait_out(self, failure: SourceError, size: int) -> None:
@@ -125,19 +141,31 @@ class _Patience:
         Raises:
             SourceError: The failure, if there is no point in another try.
         """
-        if not failure.passing:
-            raise failure
         now = self._clock.monotonic()
+        if not failure.passing:
+            self._give_up(failure, now)
         self._tries += 1
         self._failures += 1
         if size >= self._furthest + self._limits.progress_bytes:
             self._since, self._failures, self._furthest = now, 1, size
         wait = self._limits.wait(self._failures, self._clock.random())
         wait = max(wait, failure.retry_after or 0.0)
-        if now - self._since + wait > self._limits.budget_s:
-            raise failure.after(self._tries, now - self._first) from failure
-        self._progress.start(0, f"{failure}; trying again in {wait:.0f} s")
+        if now - self._since + wait > self._limits.budget_s or not self._is_in_reach(failure, now, wait):
+            self._give_up(failure.after(self._tries, now - self._first), now)
+        self._progress.start(0, f"{self._what}: {failure}; trying again in {wait:.0f} s")
         try:
             self._clock.sleep(wait)
         finally:
             self._progress.done()
+        self._tried_at = self._clock.monotonic()
+
+    def _is_in_reach(self, failure: SourceError, now: float, wait: float) -> bool:
+        """Tell whether somebody has answered before, or may be in reach after all."""
+        if failure.unreached is None or self._hosts.has_answered(failure.unreached.host):
+            return True
+        return self._hosts.may_wait(self._tries, now - self._tried_at + wait)
+
+    def _give_up(self, failure: SourceError, now: float) -> NoReturn:
+        if failure.unreached is not None:
+            self._hosts.give_up(failure.unreached.host, failure, now)
+        raise failure

@@ -17,12 +17,13 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.utils import requote_uri
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from zoo.download import failures, pages
 from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedError, StallWatch
-from zoo.download.failures import UNSAFE, SourceError
+from zoo.download.failures import UNSAFE, SourceError, Unreached
 from zoo.download.pages import is_sign_in, read_page, way_on
+from zoo.download.proxies import Proxy, proxy_for
 from zoo.registry.urls import is_trusted, origin
 from zoo.storage.clock import Clock
 
@@ -169,8 +170,11 @@ def _ask(
     # No proxy can reach this machine by its loopback address.
     host = urlsplit(address).hostname or ""
     is_loopback = host in ("localhost", "::1") or host.startswith("127.")
+    proxy = None if is_loopback else proxy_for(address)
+    for way in (proxy, origin(address)):
+        asking.hosts.check(str(way), asking.clock.monotonic())
     try:
-        return session.get(
+        response = session.get(
             address,
             headers=headers,
             auth=_no_credentials,
@@ -183,8 +187,47 @@ def _ask(
         reason = f"{origin(address)} does not prove that it is who it says: {_certificate(error)}"
         raise SourceError(reason, meaning=failures.INTERCEPTED) from error
     except requests.RequestException as error:
-        reason = f"no answer from {origin(address)}: {cause_of(error)}"
-        raise SourceError(reason, meaning=failures.SILENT, passing=True) from error
+        raise _no_answer(error, origin(address), proxy) from error
+    asking.hosts.note_answer(origin(address))
+    return response
+
+
+def _no_answer(error: requests.RequestException, host: str, proxy: Proxy | None) -> SourceError:
+    """Return what it means that there is no answer: not even a connection, or one that broke off."""
+    if proxy is not None and isinstance(error, ValueError):
+        return _lost_proxy(proxy, str(error), "the proxy's address cannot be used", passing=False)
+    cause = cause_of(error)
+    if proxy is not None and _never_connected(error):
+        return _lost_proxy(proxy, cause, "this is a dead proxy, or not its address", passing=True)
+    if isinstance(error, requests.exceptions.ProxyError):
+        reason = f"{proxy} does not lead to {host}: {cause}"
+        unreached = Unreached(host=host, cause=f"{proxy} does not lead there: {cause}")
+        return SourceError(reason, meaning=failures.NOT_LED, passing=True, unreached=unreached)
+    silent = Unreached(host=host, cause=cause) if _never_connected(error) else None
+    reason = f"no answer from {host}: {cause}"
+    return SourceError(reason, meaning=failures.SILENT, passing=True, unreached=silent)
+
+
+def _lost_proxy(proxy: Proxy, cause: str, meaning: str, *, passing: bool) -> SourceError:
+    return SourceError(
+        f"no answer from {proxy}: {cause}",
+        meaning=f"{meaning}: correct {proxy.variable}, or unset it",
+        passing=passing,
+        unreached=Unreached(host=str(proxy), cause=cause),
+    )
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Tell whether a request failed because no connection was made at all."""
+    return any(isinstance(one, ConnectTimeoutError | NewConnectionError) for one in _behind(error))
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it, the last thing first."""
+    behind: BaseException | None = error
+    while behind is not None:
+        yield behind
+        behind = behind.__cause__ or behind.__context__
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -278,25 +321,21 @@ def _retry_after(value: str, clock: Clock) -> float | None:
 
 def cause_of(error: BaseException) -> str:
     """Return what the operating system says is behind an error of the HTTP libraries."""
-    behind: BaseException | None = error
-    while behind is not None:
+    for behind in _behind(error):
         if isinstance(behind, TimeoutError):
             return "timed out"
         if isinstance(behind, RemoteDisconnected | IncompleteRead):
             return "it hung up"
         if isinstance(behind, OSError) and behind.strerror:
             return behind.strerror
-        behind = behind.__cause__ or behind.__context__
+        if type(behind) is OSError and behind.args:  # http.client, of a proxy's refusal
+            return str(behind)
     return type(error).__name__
 
 
 def _certificate(error: BaseException) -> str:
-    behind: BaseException | None = error
-    while behind is not None:
-        if message := getattr(behind, "verify_message", ""):
-            return str(message)
-        behind = behind.__cause__ or behind.__context__
-    return cause_of(error)
+    messages = (str(getattr(behind, "verify_message", "")) for behind in _behind(error))
+    return next(filter(None, messages), "") or cause_of(error)
 
 
 # Where an answer may lead.

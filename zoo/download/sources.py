@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 from zoo.download.asking import TransferLimits
 from zoo.download.engine import Setting, download, fetch_text
-from zoo.download.failures import DAMAGED, Attempt, SourceError
+from zoo.download.failures import DAMAGED, LACKING, Attempt, SourceError
+from zoo.download.reach import Hosts
 from zoo.download.transfer import Downloaded, Wanted
 from zoo.download.transports import TRANSPORTS
-from zoo.errors import ArgumentError, DownloadError
+from zoo.errors import ArgumentError, DownloadError, ZooError
 from zoo.registry.records import Digest
 from zoo.registry.urls import origin
 from zoo.storage.cache import Item
@@ -63,7 +64,7 @@ class Mirror:
         parts = urlsplit(url)
         if parts.scheme not in TRANSPORTS or not parts.hostname or parts.query or parts.fragment:
             schemes = " or ".join(f"{scheme}://" for scheme in TRANSPORTS)
-            raise ArgumentError(f"{VARIABLE}={url!r}: must be the {schemes} address of a mirror")
+            raise ArgumentError(f"{VARIABLE}={url!r}: must be the {schemes} address of a mirror{_hint(url)}")
         if "@" in parts.netloc:
             raise ArgumentError(f"{VARIABLE}: must not hold a password: it would end in messages and records")
         return cls(url=url.rstrip("/"))
@@ -88,11 +89,19 @@ class Mirror:
         """
         from zoo.storage.mirrors import LARGEST_INDEX, parse_index
 
-        return parse_index(fetch_text(self.index_url, setting, most=LARGEST_INDEX), self.index_url)
+        text = fetch_text(self.index_url, setting, what=VARIABLE, most=LARGEST_INDEX)
+        return parse_index(text, self.index_url)
 
     def file_url(self, held: Held) -> str:
         """Return where a file lies; its name is made of a digest that was checked to be one."""
         return f"{self.url}/{held.path}"
+
+
+def _hint(url: str) -> str:
+    """Return what else could be meant by something that is no address: a folder, or one without a scheme."""
+    if url.startswith(("/", ".", "~", "file:")):
+        return "; a folder that this machine can read is named by ZOO_SHARED, if it was a ZOO_HOME"
+    return "" if "://" in url else f"; write https://{url}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +120,15 @@ class Source:
     digests: tuple[Digest, ...]
     mirror: str | None = None
 
+    def failed(self, error: ZooError, file: str) -> Attempt:
+        """Return what the source did instead of giving a file.
+
+        Args:
+            error: What asking it ended in.
+            file: The file, by the registry's id.
+        """
+        return Attempt.of(self.url, error, file=file, variable=VARIABLE if self.mirror else "")
+
 
 class Sources:
     """Finds out who has a file and fetches it from there.
@@ -120,6 +138,7 @@ class Sources:
         progress: Told about long steps.
         limits: How long, how much, how often; as the environment says if left out.
         clock: Time and chance; the machine's if left out.
+        hosts: Which hosts were reached before, and which were not.
     """
 
     def __init__(
@@ -129,35 +148,41 @@ class Sources:
         *,
         limits: TransferLimits | None = None,
         clock: Clock | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         self._mirror = Mirror.from_environment()
         self._held: dict[str, Held] | None = None
+        self._failure: DownloadError | None = None
         self._setting = Setting(
             partials=partials,
             limits=limits or TransferLimits.from_environment(),
             clock=clock or SystemClock(),
             progress=progress,
             mirror=self._mirror.origin if self._mirror else None,
+            hosts=hosts or Hosts(),
         )
 
     def of(self, item: Item, urls: Iterable[str], attempts: list[Attempt]) -> Iterator[Source]:
-        """Yield the sources of a file in order; a mirror that fails is added to ``attempts``."""
+        """Yield the sources of a file in order; why the mirror is none of them is added to ``attempts``."""
         if self._mirror is not None:
-            held = self._held_by(self._mirror, attempts).get(item.key)
-            if held is not None:
-                url = self._mirror.file_url(held)
-                conflict = _conflict(item, held)
-                if conflict is None:
-                    word = Digest(
-                        algorithm="sha256", value=held.sha256, grade="C", source="the mirror's index"
-                    )
-                    yield Source(
-                        url=url, size=held.bytes, digests=(*item.digests, word), mirror=self._mirror.url
-                    )
-                else:
-                    attempts.append(Attempt.of(url, conflict))
+            yield from self._of_mirror(self._mirror, item, attempts)
         for url in urls:
             yield Source(url=url, size=item.bytes, digests=item.digests)
+
+    def _of_mirror(self, mirror: Mirror, item: Item, attempts: list[Attempt]) -> Iterator[Source]:
+        held = self._held_by(mirror, attempts)
+        if held is None:
+            return
+        entry = held.get(item.key)
+        if entry is None:
+            attempts.append(_lacking(mirror, item))
+            return
+        url, conflict = mirror.file_url(entry), _conflict(item, entry)
+        if conflict is not None:
+            attempts.append(Attempt.of(url, conflict, file=item.key, variable=VARIABLE))
+            return
+        word = Digest(algorithm="sha256", value=entry.sha256, grade="C", source="the mirror's index")
+        yield Source(url=url, size=entry.bytes, digests=(*item.digests, word), mirror=mirror.url)
 
     def download(
         self, item: Item, source: Source, *, what: str, signature: bytes, converts: bool = False
@@ -173,15 +198,28 @@ class Sources:
         )
         return download(source.url, wanted, self._setting)
 
-    def _held_by(self, mirror: Mirror, attempts: list[Attempt]) -> dict[str, Held]:
-        """Ask the mirror once what it has; if it does not answer, that is told once."""
-        if self._held is None:
+    def _held_by(self, mirror: Mirror, attempts: list[Attempt]) -> dict[str, Held] | None:
+        """Ask the mirror once what it has; its failure is told once, and again where a file fails."""
+        asked = self._held is not None or self._failure is not None
+        if not asked:
             try:
                 self._held = mirror.index(self._setting)
             except DownloadError as error:
-                attempts.append(Attempt.of(mirror.index_url, error))
-                self._held = {}
+                self._failure = error
+        if self._failure is not None and not any(one.source == mirror.index_url for one in attempts):
+            attempts.append(Attempt.of(mirror.index_url, self._failure, variable=VARIABLE, quiet=asked))
         return self._held
+
+
+def _lacking(mirror: Mirror, item: Item) -> Attempt:
+    return Attempt(
+        source=mirror.index_url,
+        happened="the mirror does not have the file",
+        meaning=LACKING,
+        file=item.key,
+        variable=VARIABLE,
+        quiet=True,
+    )
 
 
 def _conflict(item: Item, held: Held) -> SourceError | None:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from zoo.download.asking import TransferLimits
-from zoo.download.failures import Attempt, NoSourceError
+from zoo.download.failures import Attempt, NoSourceError, notes_on
+from zoo.download.reach import Hosts
 from zoo.errors import (
     ArgumentError,
     CacheError,
@@ -28,7 +29,14 @@ from zoo.errors import (
     UnknownNameError,
 )
 from zoo.fetching.verification import Opened, check_class_index, check_structure, check_whole, is_attested
-from zoo.registry import architecture, get_registry, weights_files
+from zoo.registry import (
+    CLASS_INDEXES,
+    get_registry,
+    is_class_index,
+    look_up,
+    weights_file,
+    weights_files,
+)
 from zoo.registry.digests import Hashes, verify_file
 from zoo.registry.records import Architecture, ClassIndex, WeightsFile
 from zoo.storage import disk
@@ -66,33 +74,40 @@ class Fetched:
 def fetch(
     name: str,
     *,
-    backend: Backend = "tf",
-    weights: str = "imagenet",
-    top: bool = True,
+    backend: Backend | None = None,
+    weights: str | None = None,
+    top: bool | None = None,
     from_file: str | os.PathLike[str] | None = None,
     require_checksum: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Return the path of a verified weights file, fetched and converted if need be.
+    """Return the path of a verified file, fetched and converted if need be.
 
     What the user should know about it is logged as a warning.
 
     Args:
-        name: An architecture, for example ``densenet161``.
-        backend: ``th`` or ``tf``: layout and kernels both.
-        weights: Name of a weights set.
-        top: Whether the file is to hold the classifier.
+        name: An architecture, for example ``densenet161``; the id of one published file, which is returned
+            as it was published; or ``class_indexes/NAME``.
+        backend: ``th`` or ``tf``: layout and kernels both; ``tf`` if left out. With a file's id this and the
+            next two only say what the file is anyway.
+        weights: Name of a weights set; ``imagenet`` if left out.
+        top: Whether the file is to hold the classifier; it is if left out.
         from_file: A file that was got in another way; it is checked and copied into the cache.
         require_checksum: Refuse files of which no cryptographic digest was published.
         progress: Told about long steps.
 
     Raises:
-        ArgumentError: ``backend`` is neither.
-        UnknownNameError: There is no such architecture, weights set, or file with or without the classifier.
+        ArgumentError: ``backend`` is neither, or a file's id is contradicted.
+        UnknownNameError: There is no such architecture, file, weights set, or file with or without the
+            classifier.
         DownloadError: No source gave the file; what each did and what it means, and what can be done.
         CacheError: The cache cannot be used, or a file in it was changed.
         RegistryError: The registry contradicts a file that has every published digest.
     """
+    if is_class_index(name):
+        given = {"backend": backend, "weights": weights, "top": top, "from_file": from_file}
+        _check_alone(name, [key for key, value in given.items() if value is not None])
+        return fetch_class_index(name.removeprefix(CLASS_INDEXES), progress=progress)
     found = resolve(
         name,
         backend=backend,
@@ -110,18 +125,19 @@ def fetch(
 def resolve(
     name: str,
     *,
-    backend: Backend = "tf",
-    weights: str = "imagenet",
-    top: bool = True,
+    backend: Backend | None = None,
+    weights: str | None = None,
+    top: bool | None = None,
     convert: bool = True,
     from_file: str | os.PathLike[str] | None = None,
     require_checksum: bool = False,
     progress: Progress | None = None,
+    hosts: Hosts | None = None,
 ) -> Fetched:
-    """Do what :func:`fetch` does, and say which published file it came from.
+    """Do what :func:`fetch` does for a weights file, and say which published file it came from.
 
     Args:
-        name: An architecture, for example ``densenet161``.
+        name: An architecture, for example ``densenet161``, or the id of one published weights file.
         backend: The form that is preferred.
         weights: Name of a weights set.
         top: Whether the file is to hold the classifier.
@@ -129,20 +145,73 @@ def resolve(
         from_file: A file that was got in another way; it is checked and copied into the cache.
         require_checksum: Refuse files of which no cryptographic digest was published.
         progress: Told about long steps.
+        hosts: Which hosts were reached and which were not, where several files are fetched by one command.
 
     Raises:
         ZooError: As :func:`fetch`.
     """
-    fetcher = Fetcher(Cache.from_environment(), progress)
+    fetcher = Fetcher(Cache.from_environment(), progress, hosts=hosts)
+    given = None if from_file is None else Path(from_file)
+    network, file = _chosen(name)
+    if file is not None:
+        check_agrees(file, backend=backend, weights=weights, top=top)
+        return fetcher.published(network, file, from_file=given, require_checksum=require_checksum)
     return fetcher.resolve(
-        architecture(name),
-        backend=backend,
-        weights=weights,
-        top=top,
+        network,
+        backend="tf" if backend is None else backend,
+        weights="imagenet" if weights is None else weights,
+        top=top is not False,
         convert=convert,
-        from_file=None if from_file is None else Path(from_file),
+        from_file=given,
         require_checksum=require_checksum,
     )
+
+
+def _chosen(name: str) -> tuple[Architecture, WeightsFile | None]:
+    """Return the network that a name stands for, and the file where it is that of one."""
+    found = look_up(name)
+    return (found, None) if isinstance(found, Architecture) else weights_file(name)
+
+
+WORDS: Mapping[str, str] = {"backend": "backend={!r}", "weights": "weights={!r}", "top": "top={!r}"}
+"""How messages call what was asked for, by argument."""
+
+
+def check_agrees(
+    file: WeightsFile,
+    *,
+    backend: Backend | None,
+    weights: str | None,
+    top: bool | None,
+    words: Mapping[str, str] = WORDS,
+) -> None:
+    """Check that what is said beside a file's id is what the file is.
+
+    Args:
+        file: The file.
+        backend: Layout and kernels both, if anything is said of them.
+        weights: The weights set, if anything is said of it.
+        top: Whether it holds the classifier, if anything is said of that.
+        words: How messages call these.
+
+    Raises:
+        ArgumentError: It is something else.
+    """
+    form = f"its layout is {file.layout} and its kernels are {file.kernels}"
+    facts = (
+        ("backend", backend, file.layout == file.kernels == backend, form),
+        ("weights", weights, file.set == weights, f"it belongs to the weights set {file.set}"),
+        ("top", top, file.top == top, f"it is a file {'with' if file.top else 'without'} the classifier"),
+    )
+    for key, asked, agrees, fact in facts:
+        if asked is not None and not agrees:
+            said = words[key].format(asked)
+            raise ArgumentError(f"{file.id}: {fact}, which contradicts {said}; leave that out")
+
+
+def _check_alone(name: str, given: Sequence[str]) -> None:
+    if given:
+        raise ArgumentError(f"{name}: {given[0]} is for weights files; leave that out")
 
 
 def find_cached(network: Architecture, weights: str, *, top: bool) -> Fetched | None:
@@ -160,12 +229,13 @@ def find_cached(network: Architecture, weights: str, *, top: bool) -> Fetched | 
     return Fetcher(Cache.from_environment()).find_cached(network, weights, top=top)
 
 
-def fetch_class_index(name: str, *, progress: Progress | None = None) -> Path:
+def fetch_class_index(name: str, *, progress: Progress | None = None, hosts: Hosts | None = None) -> Path:
     """Return the path of a verified file that names classes, fetched if need be.
 
     Args:
         name: Name of the class index, as an architecture's ``class_index`` gives it.
         progress: Told about long steps.
+        hosts: Which hosts were reached and which were not, where several files are fetched by one command.
 
     Raises:
         UnknownNameError: The registry has no such class index.
@@ -175,7 +245,7 @@ def fetch_class_index(name: str, *, progress: Progress | None = None) -> Path:
     known = get_registry().class_indexes
     if name not in known:
         raise UnknownNameError(f"no class index is called {name!r}; there is {', '.join(known)}")
-    return Fetcher(Cache.from_environment(), progress).class_index(known[name])
+    return Fetcher(Cache.from_environment(), progress, hosts=hosts).class_index(known[name])
 
 
 class Fetcher:
@@ -186,6 +256,7 @@ class Fetcher:
         progress: Told about long steps.
         limits: How long a download may take and how often it is tried; as the environment says if left out.
         clock: Time and chance; the machine's if left out.
+        hosts: Which hosts were reached before and which were not, if somebody knows.
     """
 
     def __init__(
@@ -195,8 +266,10 @@ class Fetcher:
         *,
         limits: TransferLimits | None = None,
         clock: Clock | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         self._cache = cache
+        self._hosts = hosts or Hosts()
         self._progress = progress or Silence()
         self._limits = limits
         self._clock = clock or SystemClock()
@@ -217,7 +290,7 @@ class Fetcher:
             raise ArgumentError(f"backend={backend!r}: must be 'th' or 'tf'")
         files = _files_of(network, weights, top)
         if require_checksum:
-            files = _attested(network, files)
+            files = _attested(network.name, files)
         exact = [file for file in files if file.layout == file.kernels == backend]
         others = [file for file in files if file not in exact]
         if from_file is not None:
@@ -228,31 +301,48 @@ class Fetcher:
             found = self._cached(network, exact, copies, backend) or self._obtain(
                 network, exact, others, asked=asked, convert=convert
             )
-        if found.converted or not convert or found.file in exact:
-            return found
-        return self._converted(network, found, backend)
+        if not (found.converted or not convert or found.file in exact):
+            found = self._converted(network, found, backend)
+        return self._told(found)
 
     def find_cached(self, network: Architecture, weights: str, *, top: bool) -> Fetched | None:
         """Return what the cache has of a weights set; the arguments are those of :func:`find_cached`."""
         files = sorted(_files_of(network, weights, top), key=lambda file: file.layout != "tf")
         return self._cached(network, files, files, "tf") or self._cached(network, (), files, "th")
 
-    def published(self, network: Architecture, file: WeightsFile) -> Fetched:
+    def published(
+        self,
+        network: Architecture,
+        file: WeightsFile,
+        *,
+        from_file: Path | None = None,
+        require_checksum: bool = False,
+    ) -> Fetched:
         """Return one published file as it is, from the cache or from its sources.
+
+        Args:
+            network: The network.
+            file: One of its files.
+            from_file: As :func:`fetch`.
+            require_checksum: As :func:`fetch`.
 
         Raises:
             ZooError: As :func:`fetch`.
         """
+        if require_checksum:
+            _attested(file.id, [file])
+        if from_file is not None:
+            return self._told(self._adopt(network, [file], from_file))
         path = self._cache.find(Item.of_weights(network.name, file))
         if path is not None:
-            return Fetched(file=file, path=path)
+            return self._told(Fetched(file=file, path=path))
         self._check_online(network.name, [file.id])
         attempts: list[Attempt] = []
         found = self._first_downloaded(network, [file], attempts)
         if found is None:
-            advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
-            raise NoSourceError(f"{file.id}: no source gave the weights file:", attempts, advice)
-        return found
+            advice = f"get the file in another way, then run: zoo fetch {file.id} --from FILE"
+            raise self._nobody(f"{file.id}: no source gave the weights file:", attempts, advice)
+        return self._told(found)
 
     def class_index(self, index: ClassIndex) -> Path:
         """Return a verified class index; the errors are those of :func:`fetch_class_index`."""
@@ -269,10 +359,10 @@ class Fetcher:
                 try:
                     return self._download_index(index, item, source, what)
                 except (DownloadError, FileFormatError) as error:
-                    attempts.append(Attempt.of(source.url, error))
+                    attempts.append(source.failed(error, item.key))
         if path is None:
             advice = "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
-            raise NoSourceError(f"no source gave the class index {index.name}:", attempts, advice)
+            raise self._nobody(f"no source gave the class index {index.name}:", attempts, advice)
         return path
 
     def _download_index(self, index: ClassIndex, item: Item, source: Source, what: str) -> Path:
@@ -287,14 +377,26 @@ class Fetcher:
     def _sources(self) -> Sources:
         from zoo.download.sources import Sources  # only who goes to the network needs its libraries
 
-        return Sources(self._cache.partials, self._progress, limits=self._limits, clock=self._clock)
+        return Sources(
+            self._cache.partials, self._progress, limits=self._limits, clock=self._clock, hosts=self._hosts
+        )
 
     def _check_online(self, name: str, ids: Iterable[str]) -> None:
         if is_offline():
             missing = ", ".join(ids)
-            raise CacheError(
-                f"{name}: ZOO_OFFLINE is set, and the cache has none of {missing}; unset it to fetch them"
-            )
+            problem = f"; {self._cache.problem}" if self._cache.problem else ""
+            reason = f"ZOO_OFFLINE is set, and the cache has none of {missing}; unset it to fetch them"
+            raise CacheError(f"{name}: {reason}{problem}")
+
+    def _nobody(self, heading: str, attempts: Iterable[Attempt], advice: str) -> NoSourceError:
+        """Return the error of a file that nobody gave; a shared folder that was left out may have it."""
+        said = [self._cache.problem] if self._cache.problem else []
+        return NoSourceError(heading, attempts, "\n".join([*said, advice]))
+
+    def _told(self, found: Fetched) -> Fetched:
+        """Return a file with what the user should know of the cache itself."""
+        said = (self._cache.problem,) if self._cache.problem else ()
+        return replace(found, notes=(*said, *found.notes))
 
     @contextmanager
     def _alone(self, item: Item, what: str, form: Backend | None = None) -> Iterator[None]:
@@ -355,13 +457,13 @@ class Fetcher:
         for file in others if found is None else ():
             path = self._cache.find(Item.of_weights(network.name, file))
             if path is not None:
-                return Fetched(file=file, path=path, notes=tuple(map(str, attempts)))
+                return Fetched(file=file, path=path, notes=notes_on(attempts))
         if found is None:
             self._check_online(network.name, [file.id for file in (*exact, *others)])
             found = self._first_downloaded(network, others, attempts, convert=convert)
         if found is None:
             advice = f"get the file in another way, then run: {asked} --from FILE"
-            raise NoSourceError(f"{network.name}: no source gave the weights file:", attempts, advice)
+            raise self._nobody(f"{network.name}: no source gave the weights file:", attempts, advice)
         return found
 
     def _first_downloaded(
@@ -380,14 +482,14 @@ class Fetcher:
             with self._alone(item, f"fetching {file.id}"):
                 path = self._cache.find(item)
                 if path is not None:  # somebody else has fetched it meanwhile
-                    return Fetched(file=file, path=path, notes=tuple(map(str, attempts)))
+                    return Fetched(file=file, path=path, notes=notes_on(attempts))
                 for source in self._sources.of(item, file.urls, attempts):
                     try:
                         found = self._download(network, file, source, convert=convert)
                     except (DownloadError, FileFormatError, StructureMismatchError) as error:
-                        attempts.append(Attempt.of(source.url, error))
+                        attempts.append(source.failed(error, file.id))
                     else:
-                        return replace(found, notes=(*map(str, attempts), *found.notes))
+                        return replace(found, notes=(*notes_on(attempts), *found.notes))
         return None
 
     def _download(
@@ -559,7 +661,7 @@ def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:
     )
 
 
-def _attested(network: Architecture, files: Iterable[WeightsFile]) -> tuple[WeightsFile, ...]:
+def _attested(name: str, files: Iterable[WeightsFile]) -> tuple[WeightsFile, ...]:
     """Return the files of which a cryptographic digest was published.
 
     Raises:
@@ -570,9 +672,7 @@ def _attested(network: Architecture, files: Iterable[WeightsFile]) -> tuple[Weig
     if not attested:
         reasons = [f"{file.id}: no cryptographic digest of this file was published" for file in files]
         advice = "leave the option out to go by layers, names and shapes, and by what was first seen"
-        raise DownloadError(
-            _table(f"{network.name}: --require-checksum refuses every file:", reasons, advice)
-        )
+        raise DownloadError(_table(f"{name}: --require-checksum refuses every file:", reasons, advice))
     return attested
 
 

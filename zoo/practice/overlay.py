@@ -122,8 +122,10 @@ def _chosen(
 
 def _known(name: str, known: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401 - whatever is known
     if name not in known:
-        near = ", ".join(fields.nearest(name, known)) or ", ".join(known)
-        raise UnknownNameError(f"no {what} is called {name!r}; nearest: {near}")
+        raise UnknownNameError(
+            f"no {what} is called {name!r}; {fields.nearest_of(name, known)}; `zoo list` shows the networks,"
+            " `zoo show NAME` their files"
+        )
     return known[name]
 
 

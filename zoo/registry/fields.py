@@ -51,13 +51,27 @@ def show(value: object) -> str:
     return text if len(text) <= 90 else f"{text[:80]}…{text[-1]}"
 
 
+_A_PART = 3
+"""Letters that a part of a name has at least, to be taken for one."""
+
+
 def nearest(name: object, known: Iterable[str], count: int = 3) -> list[str]:
-    """Return at most ``count`` known names that look like ``name``, in the order in which they are known."""
+    """Return at most ``count`` known names that look like ``name`` or hold it, in the order of the known."""
     from difflib import get_close_matches  # only mistakes pay for this import
 
-    known = list(known)
-    close = get_close_matches(str(name).lower(), [entry.lower() for entry in known], n=count, cutoff=0.6)
+    known, typed = list(known), str(name).lower()
+    lower = [entry.lower() for entry in known]
+    close = get_close_matches(typed, lower, n=count, cutoff=0.6)
+    holding = [entry for entry in lower if typed in entry and entry not in close]
+    if len(typed) >= _A_PART:
+        close += holding[: count - len(close)]
     return [entry for entry in known if entry.lower() in close]
+
+
+def nearest_of(name: object, known: Collection[str]) -> str:
+    """Return ``nearest: X, Y`` for the few known names near ``name``, or how many there are where none is."""
+    near = nearest(name, known)
+    return f"nearest: {', '.join(near)}" if near else f"none of the {len(known)} is near"
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ that it names of a file that is there, and adds any other behind them. What is c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from zoo.registry import fields
 from zoo.registry.assembly import assemble
 from zoo.registry.fields import Mistake
 from zoo.registry.form import FORM, SCHEMA
-from zoo.registry.records import Architecture, Kernels, Layout, Registry, WeightsFile
+from zoo.registry.records import Architecture, ClassIndex, Kernels, Layout, Registry, WeightsFile
 from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
 from zoo.variables import path_list_variable
 
@@ -144,12 +144,54 @@ def weights_file(identifier: str) -> tuple[Architecture, WeightsFile]:
     Raises:
         UnknownNameError: There is no such file; the message lists the nearest ids.
     """
-    files = {
+    return _look_up(identifier, _by_id(), "weights file", "`zoo show NAME` shows those of a network.")
+
+
+CLASS_INDEXES = "class_indexes/"
+"""What the ids of files that name classes begin with; no weights file's id can have a slash."""
+
+
+def is_class_index(name: str) -> bool:
+    """Tell whether something is written as the id of a file that names classes."""
+    return isinstance(name, str) and name.startswith(CLASS_INDEXES)
+
+
+def look_up(name: str) -> Architecture | WeightsFile | ClassIndex:
+    """Return what a name stands for: a network, a weights file by its id, or ``class_indexes/NAME``.
+
+    Raises:
+        UnknownNameError: There is no such thing; the message lists the nearest names.
+    """
+    registry = get_registry()
+    if name in registry.architectures:
+        return registry.architectures[name]
+    ids = _by_id()
+    if name in ids:
+        return ids[name][1]
+    indexes = {f"{CLASS_INDEXES}{key}": index for key, index in registry.class_indexes.items()}
+    if name in indexes:
+        return indexes[name]
+    raise unknown_name(name, [*registry.architectures, *ids, *indexes])
+
+
+def unknown_name(name: str, known: Collection[str]) -> UnknownNameError:
+    """Return the error of a name that is neither a network's nor a file's.
+
+    Args:
+        name: The name.
+        known: All names of networks and files.
+    """
+    hint = "`zoo list` shows the networks, `zoo show NAME` their files"
+    near = fields.nearest_of(name, known)
+    return UnknownNameError(f"no network and no file is called {name!r}; {near}; {hint}")
+
+
+def _by_id() -> dict[str, tuple[Architecture, WeightsFile]]:
+    return {
         file.id: (architecture, file)
         for architecture in get_registry().architectures.values()
         for file in architecture.weights
     }
-    return _look_up(identifier, files, "weights file", "`zoo show NAME` shows those of a network.")
 
 
 def weights_files(
@@ -188,5 +230,4 @@ def weights_files(
 def _look_up(name: str, known: Mapping[str, _Found], what: str, hint: str) -> _Found:
     if name in known:
         return known[name]
-    near = ", ".join(fields.nearest(name, known))
-    raise UnknownNameError(f"no {what} is called {name!r}{f'; nearest: {near}' if near else ''}. {hint}")
+    raise UnknownNameError(f"no {what} is called {name!r}; {fields.nearest_of(name, known)}. {hint}")

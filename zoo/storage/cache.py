@@ -125,6 +125,20 @@ def is_offline() -> bool:
     return os.environ.get(OFFLINE, "") not in ("", "0")
 
 
+def _fault_of_folder(path: Path) -> str | None:
+    """Return why a folder cannot be looked into, or ``None`` if it can."""
+    try:
+        with os.scandir(path) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        return "there is no such folder"
+    except NotADirectoryError:
+        return "this is no folder"
+    except OSError as error:
+        return f"the folder cannot be read: {error.strerror}"
+    return None
+
+
 def utc_now() -> datetime:
     """Return the time of day."""
     return datetime.now(UTC)
@@ -139,21 +153,33 @@ class Cache:
         home: The folder; made when the first file comes.
         shared: A folder of the same form that is searched first and never written to.
         now: Tells the time.
+        problem: What the user should know of a shared folder that had to be left out.
     """
 
     def __init__(
-        self, home: Path, *, shared: Path | None = None, now: Callable[[], datetime] = utc_now
+        self,
+        home: Path,
+        *,
+        shared: Path | None = None,
+        now: Callable[[], datetime] = utc_now,
+        problem: str | None = None,
     ) -> None:
         self.home = home
         self.shared = shared
+        self.problem = problem
         self.memory = Memory(home)
         self._now = now
 
     @classmethod
     def from_environment(cls) -> Cache:
-        """Return the cache that ``ZOO_HOME`` and ``ZOO_SHARED`` name."""
+        """Return the cache that ``ZOO_HOME`` and ``ZOO_SHARED`` name, the latter only if it can be read."""
         home, shared = default_home(), path_variable(SHARED)
-        return cls(home, shared=None if shared == home else shared)
+        if shared is None or shared == home:
+            return cls(home)
+        fault = _fault_of_folder(shared)
+        if fault is None:
+            return cls(home, shared=shared)
+        return cls(home, problem=f"{SHARED}={shared}: {fault}; it was left out")
 
     @property
     def partials(self) -> Path:

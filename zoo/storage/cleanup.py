@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from zoo.errors import UnknownNameError
-from zoo.registry import fields
+from zoo.registry import unknown_name
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture, Layout, Registry, WeightsFile
 from zoo.storage import disk
@@ -138,11 +137,7 @@ def keys_of(name: str, known: Mapping[str, Known], others: Iterable[str]) -> lis
     if name in keys:
         return [name]
     networks = dict.fromkeys(one.network for one in known.values() if one.network)
-    near = ", ".join(fields.nearest(name, [*networks, *keys]))
-    hint = "`zoo list` shows the networks, `zoo show NAME` their files"
-    raise UnknownNameError(
-        f"no network and no file is called {name!r}{f'; nearest: {near}' if near else ''}; {hint}"
-    )
+    raise unknown_name(name, [*networks, *keys])
 
 
 def entries(cache: Cache, known: Mapping[str, Known]) -> list[Entry]:

@@ -223,8 +223,10 @@ def _read_structure(path: Path) -> Structure:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3) or known
-    return f"no structure is called {name!r}; did you mean {', '.join(near)}?"
+    near = difflib.get_close_matches(name, known, n=3)
+    if near:
+        return f"no structure is called {name!r}; did you mean {', '.join(near)}?"
+    return f"no structure is called {name!r}, and none of the {len(known)} is near; `zoo list` shows networks"
 
 
 def _layer(entry: Mapping[str, Any]) -> StructureLayer:

@@ -136,7 +136,7 @@ def test_a_stalled_transfer_counts_as_broken(folder: Path) -> None:
         body, _ = fetch(host.url, folder, limits=TransferLimits(budget_s=600), clock=clock, progress=recorder)
     assert body == BODY
     told = [event[2] for event in recorder.events if event[0] == "start" and event[1] == 0]
-    assert told == ["the transfer stalled: 8 bytes in 31 s; trying again in 1 s"]
+    assert told == ["it: the transfer stalled: 8 bytes in 31 s; trying again in 1 s"]
 
 
 @pytest.mark.parametrize("script", [chunked, lambda call: call.send(head(Content_Length=None), BODY)])

@@ -81,11 +81,12 @@ def test_a_passing_failure_is_waited_out_and_then_the_next_source_is_asked(world
     found = world.resolve(world.published("th", RELEASE_TH, DRIVE), backend="th")
     assert world.clock.waits == [0.75, 1.5]
     assert found.notes == (
-        f"{world.server.local(RELEASE_TH)}: 503 Service Unavailable: the host has a fault"
+        f"tiny-th: {world.server.local(RELEASE_TH)}: 503 Service Unavailable: the host has a fault"
         " (the last of 3 tries in 2 s)",
     )
     waits = [what for total, what, _ in world.recorder.steps if total == 0]
-    assert waits == [f"503 Service Unavailable: the host has a fault; trying again in {n} s" for n in (1, 2)]
+    busy = "tiny-th: 503 Service Unavailable: the host has a fault"
+    assert waits == [f"{busy}; trying again in {n} s" for n in (1, 2)]
 
 
 def test_what_came_from_a_source_that_failed_is_gone_on_with(world: World) -> None:
@@ -159,7 +160,7 @@ def test_a_mirror_that_is_none_is_told_once(
     assert found.path.exists()
     if fault is hosts.empty:
         reason = "an empty body came instead of the file"
-    assert found.notes[0] == f"{mirror}/index.json: {reason}"
+    assert found.notes[0] == f"ZOO_MIRROR: {mirror}/index.json: {reason}"
     assert world.asked().count("/zoo/index.json") == 1
 
 
@@ -177,7 +178,9 @@ def test_a_mirror_with_another_file_is_not_believed(world: World, monkeypatch: p
     mirror = mirrored(world, monkeypatch, tiny_tf=other)
     found = world.resolve(replace(world.published("tf", RELEASE), bytes=None))
     assert found.path.read_bytes() == world.tf.read_bytes()
-    assert found.notes[0].startswith(f"{mirror}/files/{sha256_of(other)}.h5: its md5 is ")
+    assert found.notes[0].startswith(
+        f"tiny-tf: ZOO_MIRROR: {mirror}/files/{sha256_of(other)}.h5: its md5 is "
+    )
 
 
 def test_a_contradiction_is_seen_before_a_byte_is_fetched(
@@ -203,7 +206,7 @@ def test_a_file_that_is_not_what_the_index_says_is_refused(
     name = f"{sha256_of(world.tf)}.h5"
     world.server.fault = on_path("/zoo/files/", hosts.flipped_byte)
     found = world.resolve(world.file("tf", RELEASE))
-    assert found.notes[0].startswith(f"{mirror}/files/{name}: its sha256 is ")
+    assert found.notes[0].startswith(f"tiny-tf: ZOO_MIRROR: {mirror}/files/{name}: its sha256 is ")
     assert found.path.read_bytes() == world.tf.read_bytes()
 
 
@@ -220,15 +223,27 @@ def test_without_a_digest_the_mirror_is_trusted_as_first_seen_and_that_is_said(
     )
 
 
+FOLDER_HINT = "; a folder that this machine can read is named by ZOO_SHARED, if it was a ZOO_HOME"
+
+
 @pytest.mark.parametrize(
-    "url", ["ftp://m.example", "mirror.example/zoo", "https://", "https://m.example/?q=1", "file:///srv/zoo"]
+    ("url", "hint"),
+    [
+        ("ftp://m.example", ""),
+        ("mirror.example/zoo", "; write https://mirror.example/zoo"),
+        ("https://", ""),
+        ("https://m.example/?q=1", ""),
+        ("file:///srv/zoo", FOLDER_HINT),
+        ("/srv/zoo", FOLDER_HINT),
+        ("./zoo", FOLDER_HINT),
+    ],
 )
-def test_a_mirror_is_a_web_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Anything else is refused by name."""
+def test_a_mirror_is_a_web_address(monkeypatch: pytest.MonkeyPatch, url: str, hint: str) -> None:
+    """Anything else is refused by name, with what may have been meant."""
     monkeypatch.setenv("ZOO_MIRROR", url)
     with pytest.raises(ArgumentError) as caught:
         Mirror.from_environment()
-    expected = f"ZOO_MIRROR={url!r}: must be the https:// or http:// address of a mirror"
+    expected = f"ZOO_MIRROR={url!r}: must be the https:// or http:// address of a mirror{hint}"
     assert str(caught.value) == expected
 
 

@@ -106,7 +106,7 @@ def test_sources_are_tried_in_order_and_failures_are_told(world: World) -> None:
     dead = "https://files.example.org/dead.h5"
     found = world.resolve(world.published("tf", dead, RELEASE))
     assert found.path.read_bytes() == world.tf.read_bytes()
-    assert found.notes == (f"{world.server.local(dead)}: 404 Not Found: the host has no such file",)
+    assert found.notes == (f"tiny-tf: {world.server.local(dead)}: 404 Not Found: the host has no such file",)
 
 
 def test_kernels_and_layout_must_both_be_as_asked(world: World) -> None:
@@ -168,7 +168,7 @@ def test_when_the_form_asked_for_cannot_be_had_the_other_is_converted(world: Wor
     found = world.resolve(world.published("tf", dead), world.published("th", DRIVE))
     assert (found.file.id, found.converted) == ("tiny-th", True)
     assert found.notes == (
-        f"{world.server.local(dead)}: 404 Not Found: the host has no such file",
+        f"tiny-tf: {world.server.local(dead)}: 404 Not Found: the host has no such file",
         "tiny-th was published with layout th and kernels th: this is a converted copy",
     )
 
@@ -263,9 +263,9 @@ FAULTS: list[tuple[str, hosts.Fault, str]] = [
 ]
 
 
-def table(*attempts: tuple[str, str, str]) -> str:
-    """Return the rows for sources that failed: address, what happened, what it means."""
-    labels = ("source", "what happened", "what it means")
+def table(*attempts: tuple[str, str, str, str]) -> str:
+    """Return the rows for sources that failed: file, address, what happened, what it means."""
+    labels = ("file", "source", "what happened", "what it means")
     rows = ["".join(f"  {a:<13}  {b}\n" for a, b in zip(labels, row, strict=True)) for row in attempts]
     return "\n".join(rows)
 
@@ -286,7 +286,7 @@ def test_every_fault_ends_with_its_message_and_an_empty_cache(
         world.resolve(world.published("th", DRIVE), backend="th")
     assert str(caught.value) == (
         "tiny: no source gave the weights file:\n"
-        f"{table((world.server.local(DRIVE), reason.format(**facts), meaning))}\n"
+        f"{table(('tiny-th', world.server.local(DRIVE), reason.format(**facts), meaning))}\n"
         "get the file in another way, then run: zoo fetch tiny --backend th --from FILE"
     )
     assert world.kept() == []
@@ -298,10 +298,11 @@ def test_every_source_is_named(world: World) -> None:
     with pytest.raises(DownloadError) as caught:
         world.resolve(world.published("th", DRIVE, RELEASE_TH), world.published("tf", RELEASE))
     reason = "503 Service Unavailable: the host has a fault"
-    sources = [world.server.local(url) for url in (RELEASE, DRIVE, RELEASE_TH)]
+    links = (("tiny-tf", RELEASE), ("tiny-th", DRIVE), ("tiny-th", RELEASE_TH))
+    sources = [(file, world.server.local(url)) for file, url in links]
     assert str(caught.value) == (
         "tiny: no source gave the weights file:\n"
-        f"{table(*((source, reason, failures.BUSY) for source in sources))}\n"
+        f"{table(*((*source, reason, failures.BUSY) for source in sources))}\n"
         "get the file in another way, then run: zoo fetch tiny --from FILE"
     )
 
@@ -365,7 +366,7 @@ def test_first_seen_is_held_to(world: World) -> None:
     with pytest.raises(DownloadError) as caught:
         world.resolve(world.file("tf", RELEASE))
     url = world.server.local(RELEASE)
-    assert str(caught.value).splitlines()[1:3] == [
+    assert str(caught.value).splitlines()[2:4] == [
         f"  source         {url}",
         f"  what happened  this is another file than the one first seen: its sha256 is {sha256_of(world.tf)},"
         f" on {moment} it was {before} (from {url}); to accept the new one: zoo trust tiny-tf --accept"
@@ -418,9 +419,9 @@ def test_another_structure_is_refused(world: World, spoil: Callable[[World], obj
     spoil(world)
     with pytest.raises(DownloadError) as caught:
         world.resolve(world.file("tf", RELEASE))
-    assert str(caught.value).splitlines()[1] == f"  source         {world.server.local(RELEASE)}"
-    assert str(caught.value).splitlines()[2].startswith(f"  what happened  {reason}")
-    assert str(caught.value).splitlines()[3] == f"  what it means  {failures.ANOTHER}"
+    assert str(caught.value).splitlines()[2] == f"  source         {world.server.local(RELEASE)}"
+    assert str(caught.value).splitlines()[3].startswith(f"  what happened  {reason}")
+    assert str(caught.value).splitlines()[4] == f"  what it means  {failures.ANOTHER}"
     assert ".part" not in str(caught.value)
     assert world.kept() == []
 
@@ -588,7 +589,8 @@ def test_a_class_index_that_is_none_is_refused(
     with pytest.raises(DownloadError) as caught:
         Fetcher(world.cache).class_index(index)
     assert str(caught.value) == (
-        f"no source gave the class index two:\n{table((index.urls[0], reason, failures.NOT_THE_FILE))}\n"
+        "no source gave the class index two:\n"
+        f"{table(('class_indexes/two', index.urls[0], reason, failures.NOT_THE_FILE))}\n"
         "try again later, or name another source in an overlay registry (ZOO_REGISTRY)"
     )
     assert world.kept() == []
@@ -602,7 +604,7 @@ def test_a_class_index_without_a_digest_is_held_to(world: World, index: ClassInd
     with pytest.raises(DownloadError) as caught:
         Fetcher(world.cache).class_index(index)
     happened = "  what happened  this is another file than the one first seen: its sha256 is"
-    assert str(caught.value).splitlines()[2].startswith(happened)
+    assert str(caught.value).splitlines()[3].startswith(happened)
 
 
 # The functions that users call.
@@ -630,7 +632,7 @@ def test_notes_are_logged(
 ) -> None:
     """What a caller of fetch should know goes to the log, since only a path is returned."""
     network = world.network(world.file("tf", RELEASE))
-    monkeypatch.setattr(fetching, "architecture", lambda name: network)
+    monkeypatch.setattr(fetching, "look_up", lambda name: network)
     with caplog.at_level(logging.WARNING, logger="zoo"):
         path = fetching.fetch("tiny")
     assert path.is_file()
@@ -641,7 +643,7 @@ def test_notes_are_logged(
 def test_unknown_names_are_errors() -> None:
     """An architecture and a class index that do not exist."""
     with pytest.raises(
-        UnknownNameError, match="no architecture is called 'densenet162'; nearest: densenet121, densenet161"
+        UnknownNameError, match="no network and no file is called 'densenet162'; nearest: densenet121, dens"
     ):
         fetching.fetch("densenet162")
     with pytest.raises(UnknownNameError) as caught:
