@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import math
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from shutil import get_terminal_size
 from typing import Any
 
 from zoo.cli import output
-from zoo.registry import architecture, list_models
-from zoo.registry.records import Architecture, WeightsFile
+from zoo.registry import architecture, list_models, look_up, weights_file
+from zoo.registry.parameters import parameters_of
+from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.storage.cache import Cache, Item
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the networks that match a pattern, or show one."""
+    """List the networks that match a pattern, or show one, or a file."""
     if arguments.command == "list":
         return _list(arguments.pattern, as_json=arguments.json)
-    return _show(architecture(arguments.name), as_json=arguments.json)
+    found = look_up(arguments.name)
+    if isinstance(found, Architecture):
+        return _show(found, as_json=arguments.json)
+    return _show_file(arguments.name, found, as_json=arguments.json)
 
 
 def _list(pattern: str, *, as_json: bool) -> int:
     found = [architecture(name) for name in list_models(_glob(pattern))]
+    cache = Cache.from_environment()
+    if cache.problem:
+        output.note(f"zoo: {cache.problem}")
     if as_json:
-        output.print_json([_summary(network) for network in found])
+        output.print_json([_summary(network, cache) for network in found])
     elif found:
-        columns = ("name", "network", "input>", "top-5 error>", "published weights files")
-        output.print_table(columns, [_row(network) for network in found])
+        _print_list(found, cache)
     else:
-        output.note(f"zoo: no network matches {pattern!r}; `zoo list` shows all")
+        output.note(f"zoo: no network matches {pattern!r}; `zoo list` shows all {len(list_models())}")
     return 0
 
 
@@ -37,11 +47,13 @@ def _glob(pattern: str) -> str:
     return pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
 
 
-def _summary(network: Architecture) -> dict[str, Any]:
+def _summary(network: Architecture, cache: Cache) -> dict[str, Any]:
+    files = [_file_summary(network, file, cache) for file in network.weights]
     return {
         "name": network.name,
         "title": network.title,
         "family": network.family,
+        "parameters": parameters_of(network),
         "input": [network.input.height, network.input.width, network.input.channels],
         "classes": network.classes,
         "preprocessing": network.preprocessing.name,
@@ -49,25 +61,113 @@ def _summary(network: Architecture) -> dict[str, Any]:
         "top5_error_percent": network.accuracy.top5_error_percent,
         "weights_sets": list(network.weights_sets),
         "weights": [file.id for file in network.weights],
+        "files": files,
+        "cached": _layouts(network, cache),
     }
 
 
-def _row(network: Architecture) -> tuple[str, ...]:
-    size = f"{network.input.height}x{network.input.width}"
-    error = f"{network.accuracy.top5_error_percent} %"
+def _file_summary(network: Architecture, file: WeightsFile, cache: Cache) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "set": file.set,
+        "top": file.top,
+        "layout": file.layout,
+        "kernels": file.kernels,
+        "bytes": file.bytes,
+        "cached": [form or "as published" for form in cache.forms_of(Item.of_weights(network.name, file))],
+    }
+
+
+def _layouts(network: Architecture, cache: Cache) -> list[str]:
+    """Return in which layouts the cache has files of a network, as published or converted."""
+    forms = (
+        form or file.layout
+        for file in network.weights
+        for form in cache.forms_of(Item.of_weights(network.name, file))
+    )
+    return sorted(set(forms))
+
+
+_Column = tuple[str, Callable[[Architecture, Cache], str]]
+"""A heading, and what stands below it."""
+
+_COLUMNS: tuple[_Column, ...] = (
+    ("name", lambda network, _: network.name),
+    ("network", lambda network, _: network.title),
+    ("parameters>", lambda network, _: f"{parameters_of(network) / 1e6:.1f} M"),
+    ("input>", lambda network, _: f"{network.input.height}x{network.input.width}"),
+    ("top-5 error>", lambda network, _: f"{network.accuracy.top5_error_percent} %"),
+    ("files", lambda network, _: _counts(network)),
+    ("size>", lambda network, _: _size(network)),
+    ("cached", lambda network, cache: ", ".join(_layouts(network, cache)) or "-"),
+)
+_DROPPED = ("network", "files", "top-5 error>", "input>")
+"""What is left out where a terminal is too narrow, in this order."""
+
+_GAP = 2
+
+
+def _print_list(networks: Sequence[Architecture], cache: Cache) -> None:
+    """Print a table; on a terminal too narrow for it some columns are left out, and that is said."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else math.inf
+    table = {heading: [text(network, cache) for network in networks] for heading, text in _COLUMNS}
+    left_out: list[str] = []
+    while len(left_out) < len(_DROPPED) and _width(table) > width:
+        left_out.append(_DROPPED[len(left_out)])
+        del table[left_out[-1]]
+    output.print_table(table, zip(*table.values(), strict=True))
+    if left_out:
+        names = ", ".join(heading.removesuffix(">") for heading in left_out)
+        output.note(f"zoo: no room for: {names}; a wider terminal or --json has it")
+
+
+def _width(table: Mapping[str, Sequence[str]]) -> int:
+    widths = (max(map(len, [heading.removesuffix(">"), *cells])) for heading, cells in table.items())
+    return sum(widths) + _GAP * (len(table) - 1)
+
+
+def _counts(network: Architecture) -> str:
     counts = (f"{sum(file.layout == form for file in network.weights)} {form}" for form in ("th", "tf"))
-    return network.name, network.title, size, error, ", ".join(counts)
+    return ", ".join(counts)
+
+
+def _size(network: Architecture) -> str:
+    """Return the size of a file with all layers: stated, or about what the parameters take in it."""
+    stated = [file.bytes for file in network.weights if file.bytes and file.top]
+    about = "" if stated else "~"
+    return f"{about}{output.megabytes(stated[0] if stated else _FLOAT32 * parameters_of(network))}"
+
+
+_FLOAT32 = 4
+"""Bytes of a value, as all published files have them."""
 
 
 def _show(network: Architecture, *, as_json: bool) -> int:
     if as_json:
-        output.print_json(_plain(network))
+        output.print_json(_plain(network) | {"parameters": parameters_of(network)})
         return 0
     output.print_facts(_facts(network))
     for file in network.weights:
         output.print_line("")
         output.print_facts(_file_facts(file))
     return 0
+
+
+def _show_file(name: str, file: WeightsFile | ClassIndex, *, as_json: bool) -> int:
+    """Show one file, and which network it belongs to."""
+    network = weights_file(name)[0].name if isinstance(file, WeightsFile) else None
+    if as_json:
+        output.print_json(_plain(file) | {"network": network})
+    elif isinstance(file, WeightsFile):
+        output.print_facts(_file_facts(file) | {"  network": network})
+    else:
+        size = {"  size": f"{file.bytes:,} bytes"}
+        output.print_facts({name: f"names {file.classes} classes"} | size | _index_facts(file))
+    return 0
+
+
+def _index_facts(index: ClassIndex) -> dict[str, str]:
+    return {label: text(index) for label, text, _ in _FILE if label in ("  digests", "  sources")}
 
 
 def _paper(network: Architecture) -> str:
@@ -102,7 +202,7 @@ def _percent(value: float | None) -> str:
     return "not stated" if value is None else f"{value} %"
 
 
-def _digests(file: WeightsFile) -> str:
+def _digests(file: WeightsFile | ClassIndex) -> str:
     texts = [f"{digest} (grade {digest.grade}: {digest.source})" for digest in file.digests]
     return "\n".join(texts) or "none published"
 
@@ -117,6 +217,7 @@ _NETWORK: tuple[_Line, ...] = (
         ("title", "name", "family"),
     ),
     ("paper", _paper, ("paper.title", "paper.year", "paper.url")),
+    ("parameters", lambda network: f"{parameters_of(network):,}", ()),
     ("input", _input, ("input.height", "input.width", "input.channels", "input.min_size")),
     (
         "preprocessing",

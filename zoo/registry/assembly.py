@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-from converters import planning
 from zoo.registry import fields
 from zoo.registry.families import FAMILIES
 from zoo.registry.fields import Mistake, did_you_mean
+from zoo.registry.parameters import STRUCTURES
 from zoo.registry.records import Architecture, ClassIndex, Graph, ReadOnly, Registry, WeightsFile, read_only
 
 _Entry = TypeVar("_Entry")
-
-_STRUCTURES = Path(planning.__path__[0]) / "structures"
 
 
 def assemble(raw: Mapping[str, Any]) -> Registry:
@@ -92,9 +89,9 @@ class _Structure:
 
 def _structure(name: str, path: fields.Path) -> _Structure:
     try:
-        text = (_STRUCTURES / f"{name}.json").read_text(encoding="utf-8")
+        text = (STRUCTURES / f"{name}.json").read_text(encoding="utf-8")
     except FileNotFoundError:
-        known = sorted(file.stem for file in _STRUCTURES.glob("*.json"))
+        known = sorted(file.stem for file in STRUCTURES.glob("*.json"))
         raise Mistake(path, f"there is no structure {name!r}{did_you_mean(name, known)}") from None
     return _Structure(name, text)
 

@@ -52,6 +52,7 @@ MACHINERY = frozenset({PARTIAL, FEATURES, FOLDER})
 
 _NAME_DIGITS = 16
 _NO_PLAN = "0" * 64
+_FORMS: tuple[Layout | None, ...] = (None, "th", "tf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +225,23 @@ class Cache:
                 self.check_seen(item, shelf.source(item), str(path))
                 return path
         return _Shelf(self.home, self.memory, writable=True).find(item, form)
+
+    def forms_of(self, item: Item) -> tuple[Layout | None, ...]:
+        """Return in which forms an item seems to be here: nothing is hashed, nobody is warned.
+
+        Args:
+            item: What is asked about.
+
+        Returns:
+            ``None`` for the published file itself, and each form that it was converted to.
+
+        Raises:
+            CacheError: What is remembered is damaged.
+        """
+        shelves = [_Shelf(self.home, self.memory, writable=True)]
+        if self.shared is not None:
+            shelves.insert(0, _Shelf(self.shared, Memory(self.shared), writable=False))
+        return tuple(form for form in _FORMS if any(shelf.has(item, form) for shelf in shelves))
 
     def check_seen(self, item: Item, sha256: str, label: str, *, url: str | None = None) -> Seen | None:
         """Accept a file only if it is the one that was first seen under this name, or the first one.
@@ -428,15 +446,26 @@ class _Shelf:
         assert seen is not None
         return seen.sha256
 
+    def has(self, item: Item, form: Layout | None) -> bool:
+        """Tell whether an item's file lies here, which may have been changed since it was verified."""
+        seen = self._memory.seen(item.key)
+        return seen is not None and self._is_there(item, item.name(seen.sha256, form), form)
+
+    def _is_there(self, item: Item, name: str, form: Layout | None) -> bool:
+        if not (self._home / name).exists():
+            return False
+        # What a converted copy should be is known from its records alone.
+        return form is None or self._is_up_to_date(item, name)
+
     def find(self, item: Item, form: Layout | None) -> Path | None:
         """Return an item's verified file; see :meth:`Cache.find`."""
         seen = self._memory.seen(item.key)
         if seen is None:
             return None
         name = item.name(seen.sha256, form)
+        if not self._is_there(item, name, form):
+            return None
         path, known = self._home / name, self._memory.verified(name)
-        if not path.exists() or (form and (known is None or not self._is_up_to_date(item, name, known))):
-            return None  # what a converted copy should be is known from its records alone
         unknown = {digest.algorithm for digest in item.digests} - set(seen.digests)
         if unknown and form:
             return None  # published since: only the file itself can show whether it is that one
@@ -446,14 +475,12 @@ class _Shelf:
         self._check_published(item, seen)
         return path
 
-    def _is_up_to_date(self, item: Item, name: str, known: Verified) -> bool:
+    def _is_up_to_date(self, item: Item, name: str) -> bool:
         """Say whether today's rules, from what the registry says today, would make the same copy."""
-        made = self._memory.converted(name)
-        return made is not None and (made.rules, made.source, made.sha256) == (
-            RULES_NUMBER,
-            item.facts,
-            known.sha256,
-        )
+        made, known = self._memory.converted(name), self._memory.verified(name)
+        if made is None or known is None:
+            return False
+        return (made.rules, made.source, made.sha256) == (RULES_NUMBER, item.facts, known.sha256)
 
     def _check_unchanged(
         self, item: Item, form: Layout | None, path: Path, known: Verified | None, seen: Seen

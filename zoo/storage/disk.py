@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,7 +155,7 @@ def create(path: Path, data: bytes) -> bool:
 def _aside(path: Path, temporary: Path | None = None) -> Iterator[Path]:
     """Give a name beside a file's, under which nothing is left in the end."""
     make_folder(path.parent)
-    temporary = temporary or path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")
+    temporary = temporary or path.with_name(f".{path.name}-{os.urandom(8).hex()}.part")
     try:
         yield temporary
     finally:

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import pytest
 
 from tests.support.command import Command
 from zoo import practice
-from zoo.errors import DownloadError
-from zoo.fetching.fetcher import Fetched
-from zoo.registry import architecture, list_models
+from zoo.download.reach import Hosts
+from zoo.errors import ArgumentError, DownloadError
+from zoo.fetching.fetcher import Fetched, fetch
+from zoo.registry import architecture, list_models, weights_file
 from zoo.storage.cache import Cache
 
+EVERYTHING = sum(1 + len(architecture(name).weights) for name in list_models()) + 1  # and a class index
 NAMES = ("vgg16", "resnet50", "googlenet")
 
 
@@ -27,12 +30,14 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.hosts: list[Hosts] = []
         self.gone: dict[str, str] = {}
         self.meeting: threading.Barrier | None = None
 
     def resolve(self, name: str, **asked: Any) -> Fetched:
         """Return a file, as the library does."""
         asked.pop("progress")
+        self.hosts.append(asked.pop("hosts"))
         self.asked.append((name, asked))
         if self.meeting:
             self.meeting.wait()
@@ -58,6 +63,7 @@ def test_paths_are_printed_in_the_order_asked(zoo: Command, library: Library) ->
     assert out == "".join(f"{library.folder / name}.h5\n" for name in (*NAMES, "vgg16"))
     assert err == "".join(f"zoo: a note on {name}\n" for name in NAMES)
     assert sorted(name for name, _ in library.asked) == sorted(NAMES)
+    assert len(set(library.hosts)) == 1  # a host that one has found dead is not waited for by the others
 
 
 def test_several_are_fetched_at_once(zoo: Command, library: Library) -> None:
@@ -100,8 +106,8 @@ def test_all_is_every_network(zoo: Command, library: Library) -> None:
     assert [Path(line).stem for line in out.splitlines()] == list_models()
     options = {
         "backend": "th",
-        "weights": "imagenet",
-        "top": True,
+        "weights": None,
+        "top": None,
         "from_file": None,
         "require_checksum": True,
     }
@@ -117,7 +123,36 @@ def test_all_is_every_network(zoo: Command, library: Library) -> None:
         (["vgg16", "vgg19", "--jobs", "0"], "--jobs 0: must be 1 or more"),
         (
             ["vgg16", "vgg17"],
-            "no architecture is called 'vgg17'; nearest: vgg16, vgg19. `zoo list` shows all.",
+            "no network and no file is called 'vgg17'; nearest: vgg16, vgg19; `zoo list` shows the networks,"
+            " `zoo show NAME` their files",
+        ),
+        (
+            ["zzz"],
+            f"no network and no file is called 'zzz'; none of the {EVERYTHING} is near; `zoo list` shows the"
+            " networks, `zoo show NAME` their files",
+        ),
+        (
+            ["vgg16", "resnet50-th-top-v0.2", "--backend", "tf"],
+            "resnet50-th-top-v0.2: its layout is th and its kernels are th, which contradicts --backend tf;"
+            " leave that out",
+        ),
+        (
+            ["resnet50-th-top-v0.2", "--no-top"],
+            "resnet50-th-top-v0.2: it is a file with the classifier, which contradicts --no-top;"
+            " leave that out",
+        ),
+        (
+            ["resnet50-th-top-v0.2", "--weights", "imagenet-0.1"],
+            "resnet50-th-top-v0.2: it belongs to the weights set imagenet, which contradicts"
+            " --weights imagenet-0.1; leave that out",
+        ),
+        (
+            ["class_indexes/imagenet", "--no-top"],
+            "class_indexes/imagenet: --no-top is for weights files; leave that out",
+        ),
+        (
+            ["class_indexes/imagenet", "--from", "x.json"],
+            "class_indexes/imagenet: --from is for weights files; leave that out",
         ),
     ],
 )
@@ -125,6 +160,33 @@ def test_wrong_usage_fetches_nothing(zoo: Command, library: Library, argv: list[
     """Exit code 2 before anything is asked of a host."""
     assert zoo("fetch", *argv) == (2, "", f"zoo: {message}\n")
     assert library.asked == []
+
+
+FILES = [(name, file.id) for name in list_models() for file in architecture(name).weights]
+
+
+@pytest.mark.parametrize(("name", "key"), FILES, ids=[key for _, key in FILES])
+def test_every_file_of_the_registry_can_be_chosen(zoo: Command, name: str, key: str, tmp_path: Path) -> None:
+    """By its id, as it was published: nothing else is looked for, whatever its form, set and top."""
+    network, file = weights_file(key)
+    assert network.name == name
+    form, top = (["--backend", file.layout], [] if file.top else ["--no-top"])
+    form = form if file.layout == file.kernels else []
+    wrong = tmp_path / "wrong.h5"
+    wrong.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(88))
+    code, out, err = zoo("fetch", key, *form, *top, "--weights", file.set, "--from", wrong)
+    assert (code, out) == (1, "")
+    assert key in err if file.digests or file.bytes else f"{wrong}: is no weights file of {name}" in err
+    others = {other.id for other in network.weights} - {key}
+    assert not any(f"  {other}: " in err for other in others)
+
+
+def test_the_same_line_is_told_once(zoo: Command, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong ZOO_SHARED is the same for every network."""
+    note = "ZOO_SHARED=/no: there is no such folder; it was left out"
+    found = {name: library.resolve(name, progress=None, hosts=None) for name in NAMES}
+    monkeypatch.setattr("zoo.cli.fetch.resolve", lambda name, **_: replace(found[name], notes=(note,)))
+    assert zoo("fetch", *NAMES)[2] == f"zoo: {note}\n"
 
 
 def test_a_mistake_in_the_program_is_not_hidden(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +233,29 @@ def test_two_networks_come_from_their_hosts(zoo: Command, published: Path) -> No
         "fetching practice-googlenet-th",
     ]
     assert zoo("fetch", "googlenet", "densenet121", "--backend", "th") == (0, out, "")
+
+
+@pytest.mark.usefixtures("hosts")
+def test_files_come_by_their_ids_as_they_were_published(zoo: Command, published: Path) -> None:
+    """A th file stays one, without --backend; what names the classes comes too, and in Python as well."""
+    keys = ("practice-googlenet-th", "class_indexes/imagenet")
+    code, out, _ = zoo("fetch", *keys)
+    path, index = map(Path, out.splitlines())
+    assert (code, path.parent.name, index.parent.name) == (0, "googlenet", "class_indexes")
+    assert path.read_bytes() == next(published.rglob("*googlenet*.h5")).read_bytes()
+    assert fetch(keys[0]) == path
+    assert fetch(keys[0], backend="th", weights="imagenet", top=True) == path
+    assert fetch(keys[1]) == index
+    told = json.loads(zoo("fetch", *keys, "--json")[1])
+    assert [(one["name"], one["id"], one["backend"]) for one in told] == [
+        (keys[0], keys[0], "th"),
+        (keys[1], keys[1], None),
+    ]
+    for asked, said in (({"backend": "tf"}, "backend='tf'"), ({"top": False}, "top=False")):
+        with pytest.raises(ArgumentError, match=f"which contradicts {said}; leave that out"):
+            fetch(keys[0], **asked)
+    with pytest.raises(ArgumentError, match="class_indexes/imagenet: top is for weights files"):
+        fetch(keys[1], top=True)
 
 
 @pytest.mark.usefixtures("hosts")
