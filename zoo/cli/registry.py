@@ -12,9 +12,10 @@ from shutil import get_terminal_size
 from typing import Any
 
 from zoo.cli import output
+from zoo.errors import ZooError
 from zoo.registry import architecture, list_models, look_up, weights_file
 from zoo.registry.parameters import parameters_of
-from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.registry.records import Architecture, ClassIndex, Layout, WeightsFile
 from zoo.storage.cache import Cache, Item
 
 
@@ -30,16 +31,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(pattern: str, *, as_json: bool) -> int:
     found = [architecture(name) for name in list_models(_glob(pattern))]
-    cache = Cache.from_environment()
-    if cache.problem:
-        output.note(f"zoo: {cache.problem}")
+    held = _held(found)
     if as_json:
-        output.print_json([_summary(network, cache) for network in found])
+        output.print_json([_summary(network, held) for network in found])
     elif found:
-        _print_list(found, cache)
+        _print_list(found, held)
     else:
         output.note(f"zoo: no network matches {pattern!r}; `zoo list` shows all {len(list_models())}")
     return 0
+
+
+_Held = Mapping[str, Sequence[Layout | None]]
+"""In which forms the cache has files, by their ids: ``None`` as published, or converted."""
+
+
+def _held(networks: Iterable[Architecture]) -> _Held:
+    """Return what is cached of some networks; a cache that cannot be used keeps nobody from the registry."""
+    try:
+        cache = Cache.from_environment()
+        items = [Item.of_weights(network.name, file) for network in networks for file in network.weights]
+        held = {item.key: cache.forms_of(item) for item in items}
+        problem = cache.problem
+    except ZooError as error:
+        held, problem = {}, f"what is cached is not known: {error}"
+    if problem:
+        output.note(f"zoo: {problem}")
+    return held
 
 
 def _glob(pattern: str) -> str:
@@ -47,8 +64,8 @@ def _glob(pattern: str) -> str:
     return pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
 
 
-def _summary(network: Architecture, cache: Cache) -> dict[str, Any]:
-    files = [_file_summary(network, file, cache) for file in network.weights]
+def _summary(network: Architecture, held: _Held) -> dict[str, Any]:
+    files = [_file_summary(file, held) for file in network.weights]
     return {
         "name": network.name,
         "title": network.title,
@@ -62,11 +79,11 @@ def _summary(network: Architecture, cache: Cache) -> dict[str, Any]:
         "weights_sets": list(network.weights_sets),
         "weights": [file.id for file in network.weights],
         "files": files,
-        "cached": _layouts(network, cache),
+        "cached": _layouts(network, held),
     }
 
 
-def _file_summary(network: Architecture, file: WeightsFile, cache: Cache) -> dict[str, Any]:
+def _file_summary(file: WeightsFile, held: _Held) -> dict[str, Any]:
     return {
         "id": file.id,
         "set": file.set,
@@ -74,21 +91,16 @@ def _file_summary(network: Architecture, file: WeightsFile, cache: Cache) -> dic
         "layout": file.layout,
         "kernels": file.kernels,
         "bytes": file.bytes,
-        "cached": [form or "as published" for form in cache.forms_of(Item.of_weights(network.name, file))],
+        "cached": [form or "as published" for form in held.get(file.id, ())],
     }
 
 
-def _layouts(network: Architecture, cache: Cache) -> list[str]:
+def _layouts(network: Architecture, held: _Held) -> list[str]:
     """Return in which layouts the cache has files of a network, as published or converted."""
-    forms = (
-        form or file.layout
-        for file in network.weights
-        for form in cache.forms_of(Item.of_weights(network.name, file))
-    )
-    return sorted(set(forms))
+    return sorted({form or file.layout for file in network.weights for form in held.get(file.id, ())})
 
 
-_Column = tuple[str, Callable[[Architecture, Cache], str]]
+_Column = tuple[str, Callable[[Architecture, _Held], str]]
 """A heading, and what stands below it."""
 
 _COLUMNS: tuple[_Column, ...] = (
@@ -99,7 +111,7 @@ _COLUMNS: tuple[_Column, ...] = (
     ("top-5 error>", lambda network, _: f"{network.accuracy.top5_error_percent} %"),
     ("files", lambda network, _: _counts(network)),
     ("size>", lambda network, _: _size(network)),
-    ("cached", lambda network, cache: ", ".join(_layouts(network, cache)) or "-"),
+    ("cached", lambda network, held: ", ".join(_layouts(network, held)) or "-"),
 )
 _DROPPED = ("network", "files", "top-5 error>", "input>")
 """What is left out where a terminal is too narrow, in this order."""
@@ -107,10 +119,10 @@ _DROPPED = ("network", "files", "top-5 error>", "input>")
 _GAP = 2
 
 
-def _print_list(networks: Sequence[Architecture], cache: Cache) -> None:
+def _print_list(networks: Sequence[Architecture], held: _Held) -> None:
     """Print a table; on a terminal too narrow for it some columns are left out, and that is said."""
     width = get_terminal_size().columns if sys.stdout.isatty() else math.inf
-    table = {heading: [text(network, cache) for network in networks] for heading, text in _COLUMNS}
+    table = {heading: [text(network, held) for network in networks] for heading, text in _COLUMNS}
     left_out: list[str] = []
     while len(left_out) < len(_DROPPED) and _width(table) > width:
         left_out.append(_DROPPED[len(left_out)])

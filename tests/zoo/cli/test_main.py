@@ -79,7 +79,7 @@ def test_list_takes_part_of_a_name_in_any_case(run: Command, typed: str) -> None
 
 def test_list_says_when_nothing_matches(run: Command) -> None:
     """A pattern without a match is no failure, and standard output stays empty."""
-    assert run("list", "*mobile*") == (0, "", "zoo: no network matches '*mobile*'; `zoo list` shows all\n")
+    assert run("list", "*mobile*") == (0, "", "zoo: no network matches '*mobile*'; `zoo list` shows all 11\n")
     assert run("list", "*mobile*", "--json") == (0, "[]\n", "")
 
 
@@ -102,8 +102,8 @@ def test_unknown_name_is_wrong_usage(run: Command) -> None:
     code, out, err = run("show", "resnet51")
     assert (code, out) == (2, "")
     assert err == (
-        "zoo: no architecture is called 'resnet51'; nearest: resnet50, resnet101, resnet152."
-        " `zoo list` shows all.\n"
+        "zoo: no network and no file is called 'resnet51'; nearest: resnet50, resnet101, resnet152;"
+        " `zoo list` shows the networks, `zoo show NAME` their files\n"
     )
 
 

@@ -1,15 +1,23 @@
-"""``zoo show``: what it says of fields that no line of its own tells."""
+"""``zoo list`` and ``zoo show``: parameters, sizes, what is cached; files by their ids; later fields."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import pytest
 
+from converters.planning.structures import load_structure
+from tests.support.command import Command
+from tests.support.shelf import GOOGLENET, everything, keep, keep_converted
 from zoo.cli import registry
-from zoo.registry import architecture
+from zoo.registry import architecture, list_models
+from zoo.registry.parameters import parameters_of
 from zoo.registry.records import Architecture, Paper, WeightsFile
+from zoo.storage.cache import Cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,3 +85,161 @@ def test_a_field_as_it_is_where_it_is_left_out_takes_no_line(
     paper = widened(network.paper, LaterPaper, doi="")
     registry._show(replace(network, tasks=(), paper=paper, weights=weights), as_json=False)
     assert capsys.readouterr().out == before
+
+
+# What a list says.
+
+
+def practice_width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """Print as on a terminal of so many columns."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+
+
+def test_a_list_tells_parameters_input_sizes_and_what_is_cached(zoo: Command) -> None:
+    """A size that nobody states is about four bytes for each parameter, and said to be about that."""
+    cache = Cache.from_environment()
+    known = everything()
+    keep(cache, known[GOOGLENET].item, b"published")
+    keep_converted(cache, known[GOOGLENET].item, b"converted", "tf")
+    code, out, err = zoo("list", "n*t16?")
+    assert (code, out, err) == (0, "", "zoo: no network matches 'n*t16?'; `zoo list` shows all 11\n")
+    assert [line.rstrip() for line in zoo("list", "net")[1].splitlines()[:4]] == [
+        "name         network       parameters    input  top-5 error  files            size  cached",
+        "googlenet    GoogLeNet         13.4 M  224x224       11.1 %  2 th, 0 tf   ~53.5 MB  tf, th",
+        "resnet50     ResNet-50         25.6 M  224x224        7.8 %  4 th, 4 tf   102.9 MB  -",
+        "resnet101    ResNet-101        44.8 M  224x224        7.1 %  1 th, 1 tf  ~179.0 MB  -",
+    ]
+
+
+def test_the_json_of_a_list_has_all_of_it(zoo: Command) -> None:
+    """Each file with its size in bytes, if it is stated, and how it lies in the cache."""
+    keep(Cache.from_environment(), everything()[GOOGLENET].item, b"published")
+    (told,) = json.loads(zoo("list", "googlenet", "--json")[1])
+    assert (told["parameters"], told["cached"]) == (13_378_280, ["th"])
+    first = next(one for one in told["files"] if one["id"] == GOOGLENET)
+    assert first == {
+        "id": GOOGLENET,
+        "set": "imagenet",
+        "top": True,
+        "layout": "th",
+        "kernels": "th",
+        "bytes": None,
+        "cached": ["as published"],
+    }
+    assert [one["id"] for one in told["files"]] == told["weights"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [
+        (200, []),
+        (80, ["network"]),
+        (70, ["network", "files"]),
+        (60, ["network", "files", "top-5 error"]),
+        (46, ["network", "files", "top-5 error", "input"]),
+    ],
+)
+def test_a_list_fits_the_terminal(
+    zoo: Command, monkeypatch: pytest.MonkeyPatch, columns: int, missing: list[str]
+) -> None:
+    """Columns go in an order, which is said; a name is never cut."""
+    practice_width(monkeypatch, columns)
+    code, out, err = zoo("list")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in out.splitlines()]
+    assert code == 0
+    assert max(map(len, lines)) <= columns
+    assert [line.split()[0] for line in lines[1:]] == list_models()
+    gone = f"zoo: no room for: {', '.join(missing)}; a wider terminal or --json has it\n" if missing else ""
+    assert err == gone
+    assert [word for word in ("network", "files", "top-5 error", "input") if word not in lines[0]] == missing
+
+
+def test_a_list_needs_no_cache(zoo: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is wrong with it is said; the registry is shown all the same. Nor is a shared one."""
+    before = zoo("list")[1]
+    monkeypatch.setenv("ZOO_SHARED", str(tmp_path / "no"))
+    problem = f"ZOO_SHARED={tmp_path / 'no'}: there is no such folder; it was left out"
+    assert zoo("list") == (0, before, f"zoo: {problem}\n")
+    cache = Cache.from_environment()
+    keep(cache, everything()[GOOGLENET].item, b"published")
+    for record in (cache.home / "_memory").rglob("*.json"):
+        record.write_text("{")
+    code, out, err = zoo("list")
+    assert (code, out) == (0, before)
+    assert err.startswith("zoo: what is cached is not known: ")
+
+
+def test_nothing_is_hashed_for_a_list(zoo: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nor is anything written: a file that was changed is still shown, and found out when it is asked for."""
+    cache = Cache.from_environment()
+    path = keep(cache, everything()[GOOGLENET].item, b"published")
+    path.write_bytes(b"changed!!")
+    monkeypatch.setattr("zoo.storage.cache.hash_file", None)
+    (told,) = json.loads(zoo("list", "googlenet", "--json")[1])
+    assert told["cached"] == ["th"]
+    path.unlink()
+    assert json.loads(zoo("list", "googlenet", "--json")[1])[0]["cached"] == []
+
+
+def test_what_a_shared_folder_has_counts_as_cached(
+    zoo: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is where a fetch looks first."""
+    keep(Cache(tmp_path / "shared"), everything()[GOOGLENET].item, b"published")
+    monkeypatch.setenv("ZOO_SHARED", str(tmp_path / "shared"))
+    assert json.loads(zoo("list", "googlenet", "--json")[1])[0]["cached"] == ["th"]
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_number_of_parameters_is_that_of_the_graph(name: str, zoo: Command) -> None:
+    """All arrays of the structure counted, which the goldens hold the drawn networks to."""
+    structure = load_structure(architecture(name).default_graph.structures[0])
+    counted = sum(math.prod(shape) for layer in structure.layers for shape in layer.arrays.values())
+    assert parameters_of(architecture(name)) == counted
+    assert json.loads(zoo("show", name, "--json")[1])["parameters"] == counted
+    assert f"parameters       {counted:,}\n" in zoo("show", name)[1]
+
+
+# Files by their ids.
+
+FILES = [(name, file) for name in list_models() for file in architecture(name).weights]
+
+
+@pytest.mark.parametrize(("name", "file"), FILES, ids=[file.id for _, file in FILES])
+def test_every_file_can_be_shown(zoo: Command, name: str, file: WeightsFile) -> None:
+    """As it stands below its network, with the network's name."""
+    code, out, _ = zoo("show", file.id)
+    assert (code, out.split()[0]) == (0, file.id)
+    of_network = zoo("show", name)[1].split("\n\n")
+    told = [line.split() for line in out.splitlines()]
+    assert told[-1] == ["network", name]
+    assert told[:-1] in [[line.split() for line in block.splitlines()] for block in of_network]
+    shown = json.loads(zoo("show", file.id, "--json")[1])
+    assert (shown["network"], shown["urls"]) == (name, list(file.urls))
+
+
+def test_a_class_index_can_be_shown(zoo: Command) -> None:
+    """By the id that mirror, trust and cache take."""
+    code, out, _ = zoo("show", "class_indexes/imagenet")
+    assert code == 0
+    assert out.splitlines()[:2] == [
+        "class_indexes/imagenet  names 1000 classes",
+        "  size                  35,363 bytes",
+    ]
+    assert json.loads(zoo("show", "class_indexes/imagenet", "--json")[1])["bytes"] == 35_363
+
+
+@pytest.mark.parametrize(
+    "argv", [["show"], ["fetch"], ["trust"], ["cache", "remove"], ["mirror", "there"]], ids=" ".join
+)
+def test_unknown_names_are_answered_alike(zoo: Command, argv: list[str]) -> None:
+    """With a few near ones, never all; where none is near, with their number and where to see them."""
+    hint = "`zoo list` shows the networks, `zoo show NAME` their files"
+    for name, near in (
+        ("resnet", "nearest: resnet50, resnet101, resnet152"),
+        ("googlenet-ht", "nearest: googlenet, googlenet-th, googlenet-th-author-git"),
+        ("zzz", f"none of the {len(FILES) + len(list_models()) + 1} is near"),
+    ):
+        said = f"zoo: no network and no file is called {name!r}; {near}; {hint}\n"
+        assert zoo(*argv, name) == (2, "", said)

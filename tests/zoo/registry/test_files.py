@@ -494,8 +494,9 @@ def test_list_models_matches_shell_patterns() -> None:
         ("DenseNet161", "; nearest: densenet121, densenet161, densenet169"),
         ("inception-v4", "; nearest: inception_v3, inception_v4"),
         ("alexnet", "; nearest: googlenet"),
-        ("zzz", ""),
-        ("", ""),
+        ("res", "; nearest: resnet50, resnet101, resnet152"),
+        ("zzz", "; none of the 11 is near"),
+        ("", "; none of the 11 is near"),
     ],
 )
 def test_an_unknown_network_is_answered_with_the_nearest(name: str, nearest: str) -> None:
