@@ -6,6 +6,7 @@ This module imports next to nothing, so that naming an error costs nothing.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -100,4 +101,18 @@ def warn_of(path: Path, notes: Iterable[str], *, stacklevel: int = 1) -> None:
         ConversionWarning: If the user has made these warnings errors.
     """
     for doubt in doubts_of(notes):
-        warnings.warn(f"{path}: {doubt}", ConversionWarning, stacklevel=stacklevel + 1)
+        level = _without_passed_over(stacklevel + 1)
+        warnings.warn(f"{path}: {doubt}", ConversionWarning, stacklevel=level)
+
+
+def _without_passed_over(level: int) -> int:
+    """Return which frame is a function's own caller where functions stand between that only pass a call on.
+
+    Such a function says so with a variable ``_passed_over``; Python counts its frame like any other.
+    """
+    frame, wanted, found = sys._getframe(1), level, 0
+    while frame is not None and wanted:
+        found += 1
+        wanted -= "_passed_over" not in frame.f_locals
+        frame = frame.f_back  # type: ignore[assignment]
+    return found

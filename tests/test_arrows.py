@@ -16,8 +16,9 @@ CONVERTERS = (
     "api", "trees", "compare", "",
 )  # fmt: skip
 ZOO = (
-    "errors", "extras", "numbers", "naming", "variables",
-    "registry", "storage", "download", "fetching", "surgery", "networks", "finetuning", "practice", "cli",
+    "errors", "extras", "numbers", "naming", "variables", "progress", "calling",
+    "registry", "storage", "download", "fetching", "files",
+    "surgery", "networks", "finetuning", "practice", "cli",
     "", "__main__",
 )  # fmt: skip
 """The rooms of each package in their order; what has no name is the package itself."""

@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from zoo.calling import public
 from zoo.download.asking import TransferLimits
 from zoo.download.failures import Attempt, NoSourceError, notes_on
 from zoo.download.reach import Hosts
@@ -29,6 +30,8 @@ from zoo.errors import (
     UnknownNameError,
 )
 from zoo.fetching.verification import Opened, check_class_index, check_structure, check_whole, is_attested
+from zoo.progress.asked import Asked, chosen
+from zoo.progress.protocol import shown
 from zoo.registry import (
     CLASS_INDEXES,
     get_registry,
@@ -42,7 +45,7 @@ from zoo.registry.records import Architecture, ClassIndex, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import Cache, Item, is_offline
 from zoo.storage.clock import Clock, SystemClock
-from zoo.storage.progress import Progress, Silence
+from zoo.storage.progress import Progress
 
 if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources
@@ -71,6 +74,7 @@ class Fetched:
     opened: Opened | None = field(default=None, repr=False, compare=False)
 
 
+@public("backend")
 def fetch(
     name: str,
     *,
@@ -79,7 +83,7 @@ def fetch(
     top: bool | None = None,
     from_file: str | os.PathLike[str] | None = None,
     require_checksum: bool = False,
-    progress: Progress | None = None,
+    progress: Asked = None,
 ) -> Path:
     """Return the path of a verified file, fetched and converted if need be.
 
@@ -94,10 +98,12 @@ def fetch(
         top: Whether the file is to hold the classifier; it is if left out.
         from_file: A file that was got in another way; it is checked and copied into the cache.
         require_checksum: Refuse files of which no cryptographic digest was published.
-        progress: Told about long steps.
+        progress: ``None`` draws bars where somebody looks, on a terminal or in a notebook; ``False``, or
+            ``ZOO_QUIET=1``, none; ``True`` tells elsewhere too when a step is over. A function is called with
+            what is done, the total, which may be ``None``, and what is being done.
 
     Raises:
-        ArgumentError: ``backend`` is neither, or a file's id is contradicted.
+        ArgumentError: ``backend`` is neither, a file's id is contradicted, or an argument is not allowed.
         UnknownNameError: There is no such architecture, file, weights set, or file with or without the
             classifier.
         DownloadError: No source gave the file; what each did and what it means, and what can be done.
@@ -107,7 +113,7 @@ def fetch(
     if is_class_index(name):
         given = {"backend": backend, "weights": weights, "top": top, "from_file": from_file}
         _check_alone(name, [key for key, value in given.items() if value is not None])
-        return fetch_class_index(name.removeprefix(CLASS_INDEXES), progress=progress)
+        return fetch_class_index(name.removeprefix(CLASS_INDEXES), progress=chosen(progress))
     found = resolve(
         name,
         backend=backend,
@@ -115,7 +121,7 @@ def fetch(
         top=top,
         from_file=from_file,
         require_checksum=require_checksum,
-        progress=progress,
+        progress=chosen(progress),
     )
     for note in found.notes:
         _LOG.warning("%s", note)
@@ -270,7 +276,7 @@ class Fetcher:
     ) -> None:
         self._cache = cache
         self._hosts = hosts or Hosts()
-        self._progress = progress or Silence()
+        self._progress = progress or shown()
         self._limits = limits
         self._clock = clock or SystemClock()
 

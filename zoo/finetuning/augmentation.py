@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.calling import public
 from zoo.surgery.tensors import Tensor
 
 ROTATION = 10 / 360  # of a full turn, either way
@@ -25,6 +26,7 @@ Augment = Callable[[Tensor, Tensor], Tensor]
 """Takes float32 images (N, H, W, 3) with values 0 to 255 and two integers that name the batch."""
 
 
+@public()
 def default_augmentation(*, flip: bool = True) -> keras.Sequential:
     """Return the layers that are used unless others are given.
 

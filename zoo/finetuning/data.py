@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.finetuning.pictures import Pictures, Problem, Size, of_one_depth
 from zoo.finetuning.sources import Arrays, Files, Source, rgb
@@ -62,6 +63,7 @@ def _given(classes: Sequence[str] | None) -> _Wanted:
     return _Wanted() if classes is None else _Wanted(names=tuple(classes), numbered=True)
 
 
+@public()
 def as_pictures(
     data: object,
     *,
@@ -128,6 +130,7 @@ def _is_two_batches(data: Sequence[Any]) -> bool:
     return isinstance(data, list) and all(isinstance(item, tuple) and len(item) == 2 for item in data)
 
 
+@public()
 def from_folder(
     folder: str | os.PathLike[str], *, classes: Sequence[str] | None = None, size: Size | None = None
 ) -> Pictures:
@@ -213,6 +216,7 @@ def _check_folders(root: Path, folders: Sequence[Path]) -> None:
         raise ArgumentError(f"{root}: its folders {', '.join(names)} are no classes; {advice}")
 
 
+@public()
 def from_csv(
     path: str | os.PathLike[str], *, classes: Sequence[str] | None = None, size: Size | None = None
 ) -> Pictures:
@@ -354,6 +358,7 @@ def _inspected(source: Files, count: int, frame: Frame | None) -> list[_Inspecti
         return list(pool.map(inspect, range(count)))
 
 
+@public()
 def from_arrays(
     images: Any,  # noqa: ANN401 - anything that NumPy takes
     labels: Any,  # noqa: ANN401
@@ -410,6 +415,7 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
     return replace(assembled, numbered=numbered)
 
 
+@public()
 def from_loader(loader: Iterable[Any], *, classes: Sequence[str] | None = None) -> Pictures:
     """Return the images that a ``tf.data`` dataset, a PyTorch loader or another iterable yields.
 

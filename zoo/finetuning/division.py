@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.finetuning.pictures import Pictures, Problem
 from zoo.numbers import is_real
 
 
+@public()
 def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
     """Divide images into some to train on and some to validate with, class by class.
 

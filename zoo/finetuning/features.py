@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from zoo.calling import public
 from zoo.errors import ArgumentError, ZooError
 from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain, replicas_of
 from zoo.finetuning.digests import ModelDigest, digest_model
@@ -186,6 +187,7 @@ def preparation_for(model: keras.Model, recipe: Preprocessing | None) -> Prepara
     return Preparation(height=height, width=width, data_format=order, recipe=recipe)
 
 
+@public()
 def extract(
     body: keras.Model,
     pictures: Pictures,

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.numbers import is_real
 from zoo.registry.fields import did_you_mean
@@ -63,6 +64,7 @@ class GroupedSGD(keras.optimizers.SGD):  # type: ignore[misc]
         return next((self.factors[name] for name in reversed(layers) if name in self.factors), 1.0)
 
 
+@public()
 def factors_by_layer(
     groups: Mapping[str, float] | None, layers: Collection[str], head: Collection[str]
 ) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Any, Unpack, cast
 import keras
 
 from converters.planning.structures import load_structure
+from zoo.calling import public
 from zoo.errors import ArgumentError, DownloadError
 from zoo.finetuning import devices as several
 from zoo.finetuning.backbone import check_recipe
@@ -48,6 +49,8 @@ from zoo.networks.families.names import keras_name
 from zoo.networks.loading import check_dropout, prepared
 from zoo.networks.weights import choose_weights, is_path
 from zoo.numbers import is_whole
+from zoo.progress.asked import Asked
+from zoo.progress.protocol import shown
 from zoo.registry import architecture
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture
@@ -62,6 +65,7 @@ Weights = str | os.PathLike[str] | None
 _ANY_CLASSES = 2  # of a classifier that is left off
 
 
+@public("*")
 def finetune(
     name: str,
     data: Data = None,
@@ -76,7 +80,7 @@ def finetune(
     data_format: DataFormat | None = None,
     devices: str | int | None = None,
     last: int | str | None = None,
-    progress: Progress | None = None,
+    progress: Asked = None,
     **options: Unpack[Options],
 ) -> Result:
     """Load a network with as many classes as there are, and fine-tune it.
@@ -98,7 +102,8 @@ def finetune(
         data_format: As for :func:`zoo.load`.
         devices: ``"all"`` trains on all devices, a number on so many; ``None`` on the one Keras takes.
         last: For ``last-layers``: which.
-        progress: Told about the download of the weights, if there is one.
+        progress: As for :func:`zoo.fetch`, of the download and of what is computed, unless ``verbose`` has
+            Keras show that.
         options: See :class:`~zoo.finetuning.options.Options`. The seed becomes that of Keras, NumPy and
             Python too.
 
@@ -130,7 +135,7 @@ def finetune(
         **without_names(as_record(settings)),
     }
     sources = (data, train, valid)
-    wish = _Wish(network=network, size=size, weights=weights, share=validation_share, progress=progress)
+    wish = _Wish(network=network, size=size, weights=weights, share=validation_share, progress=shown())
     finished = _finished(settings, wish, strategy, asked, sources)
     if finished is not None:
         return finished
@@ -139,7 +144,7 @@ def finetune(
     check_callbacks(settings.callbacks, choice.strategy)
     if choice.reason:
         _say(settings, f"strategy {choice.strategy}: {choice.reason}")
-    source = provenance(network, weights, size, progress)
+    source = provenance(network, weights, size, shown())
     asked |= {"strategy": choice.strategy, "weights": _digest_in(source), **image_facts(learned, held_out)}
     about = {"weights": source, "reason": choice.reason or None, "asked": asked}
     # So that what has no weights of its own starts the same way each time.

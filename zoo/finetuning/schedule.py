@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.arguments import Argument, number_or_name
 from zoo.numbers import is_whole
@@ -244,6 +245,7 @@ class Choice:
     reason: str
 
 
+@public()
 def choose_strategy(pictures: int, classes: int) -> Choice:
     """Choose a strategy by the number of images to train on.
 

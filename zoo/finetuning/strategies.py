@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.planning.structures import load_structure
+from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.backbone import all_layers, published_graph
 from zoo.finetuning.classifier import Classifier, softmax, two_layers
@@ -81,6 +82,7 @@ def check_last_layers(intended: Intended) -> None:
 _STATISTICS = 2_000  # images that mean and deviation of the features are taken from
 
 
+@public("cost")
 def svm(
     model: keras.Model, train: Data, valid: Data, *, cost: float = SVM_COST, **options: Unpack[Options]
 ) -> Result:
@@ -141,6 +143,7 @@ def finish_fitted(
     return job.finish(_keep(job, classifier))
 
 
+@public()
 def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options]) -> Result:
     """Train a new softmax alone, on bottleneck features.
 
@@ -167,6 +170,7 @@ def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options
     return job.finish(_keep(job, classifier))
 
 
+@public()
 def freeze_pretrain_finetune(
     model: keras.Model, train: Data, valid: Data, **options: Unpack[Options]
 ) -> Result:
@@ -200,6 +204,7 @@ def freeze_pretrain_finetune(
     return job.finish(whole)
 
 
+@public("last", "fresh_head")
 def last_layers(
     model: keras.Model,
     train: Data,
@@ -236,6 +241,7 @@ def last_layers(
     return _train_images(job, frozen, fresh_head=fresh_head)
 
 
+@public("fresh_head")
 def train_all(
     model: keras.Model,
     train: Data,

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from converters.planning.structures import Structure
+from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.networks.families.drawing import Neck, Pen
 from zoo.networks.families.names import keras_name
@@ -139,6 +140,7 @@ def compile_for_finetuning(model: keras.Model) -> None:
     )
 
 
+@public("num_classes")
 def replace_head(
     model: keras.Model, num_classes: int, layer: str | Sequence[str] | None = None
 ) -> keras.Model:
@@ -173,6 +175,7 @@ def replace_head(
     return _resized(model, lambda old: int(num_classes), layer, keep=False)
 
 
+@public("extra_classes")
 def extend_head(
     model: keras.Model, extra_classes: int, layer: str | Sequence[str] | None = None
 ) -> keras.Model:

@@ -15,6 +15,7 @@ from converters.arrays.blocks import ALIGNMENT, aligned_empty
 from converters.boundary import uncollected
 from converters.errors import warn_of
 from converters.planning.structures import load_structure
+from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError
 from zoo.networks import heads
 from zoo.networks.families import builder
@@ -23,12 +24,14 @@ from zoo.networks.families.names import keras_name
 from zoo.networks.families.whole import cut, fill
 from zoo.networks.weights import Weights, choose_weights
 from zoo.numbers import is_flag, is_real, is_whole
+from zoo.progress.asked import Asked
 from zoo.registry import architecture
 from zoo.registry.records import Architecture, Graph, Head, Kernels
 from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
 
+@public("*")
 def load(
     name: str,
     *,
@@ -43,6 +46,7 @@ def load(
     data_format: DataFormat | None = None,
     include_preprocessing: bool = False,
     compile: bool = True,
+    progress: Asked = None,
 ) -> keras.Model:
     """Return a network as a Keras model, with its published weights and ready for ``model.fit``.
 
@@ -73,6 +77,7 @@ def load(
             which takes one-hot labels and integers. With several outputs each has its loss, all of them
             count the same, and ``fit`` takes a list of labels or a dict by output name. Without a head there
             is nothing to compile.
+        progress: As for :func:`zoo.fetch`: how a download is shown, if there has to be one.
 
     Returns:
         A model of standard Keras layers with their published names, ``/`` written ``__``. It can be saved and

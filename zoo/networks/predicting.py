@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.calling import public
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching.fetcher import fetch_class_index
 from zoo.naming import hidden_note, is_name, is_written_as_path
@@ -34,6 +35,7 @@ from zoo.networks.preprocessing import apply_recipe, decode_predictions
 from zoo.networks.run_record import INCLUDED, read_run
 from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
+from zoo.progress.asked import Asked, chosen
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
 from zoo.storage.progress import Progress
@@ -105,13 +107,14 @@ class _Seer:
         return self.name(np.asarray(keras.ops.convert_to_numpy(last)))
 
 
+@public("top", "weights")
 def predict(
     source: str | os.PathLike[str],
     pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     top: int = 5,
     weights: str | os.PathLike[str] = "imagenet",
-    progress: Progress | None = None,
+    progress: Asked = None,
 ) -> list[Predicted]:
     """Name what images show.
 
@@ -125,7 +128,7 @@ def predict(
         pictures: A picture file, a folder of them (all below it), or several of these.
         top: How many classes to name, at most.
         weights: Of a published network: as in :func:`zoo.load`. The file must have the published head.
-        progress: Told about downloads, if there are any.
+        progress: As for :func:`zoo.fetch`, of downloads and of the images.
 
     Returns:
         One entry for each image, in order; an image that cannot be read has its problem told instead.
@@ -136,7 +139,7 @@ def predict(
         FileFormatError: The folder is not that of a finished run.
         DownloadError: The weights, or the names of the classes, cannot be had.
     """
-    return list(predict_each(source, pictures, top=top, weights=weights, progress=progress))
+    return list(predict_each(source, pictures, top=top, weights=weights, progress=chosen(progress)))
 
 
 def predict_each(

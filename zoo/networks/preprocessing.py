@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import fetch_class_index
 from zoo.numbers import is_whole
@@ -23,6 +24,7 @@ Prediction = tuple[str, str, float]
 """WordNet identifier, name of the class, probability."""
 
 
+@public("data_format")
 def preprocess_input(
     name: str, images: ArrayLike, data_format: DataFormat = "channels_last"
 ) -> NDArray[np.float32]:
@@ -77,6 +79,7 @@ def apply_recipe(
     return prepared
 
 
+@public("top")
 def decode_predictions(name: str, predictions: ArrayLike, top: int = 5) -> list[list[Prediction]]:
     """Name the classes that a network with its published head finds most probable.
 

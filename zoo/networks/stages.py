@@ -8,9 +8,11 @@ from typing import Any
 
 import keras
 
+from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.networks.loading import load
 from zoo.numbers import is_whole
+from zoo.progress.asked import Asked
 from zoo.registry import architecture
 from zoo.surgery.graph import Operation, Step, Wiring, wiring
 from zoo.surgery.tensors import DataFormat, Tensor
@@ -23,6 +25,7 @@ _LINEAR = (keras.layers.Conv2D,)
 _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D, keras.layers.InputLayer)
 
 
+@public("*")
 def feature_maps(
     name: str,
     *,
@@ -32,6 +35,7 @@ def feature_maps(
     freeze: int | str | None = None,
     data_format: DataFormat | None = None,
     include_preprocessing: bool = False,
+    progress: Asked = None,
 ) -> keras.Model:
     """Return a network whose outputs are its feature maps, from fine to coarse.
 
@@ -46,6 +50,7 @@ def feature_maps(
         freeze: What not to train.
         data_format: Order of the channels.
         include_preprocessing: Whether the model takes RGB images with values 0 to 255 as they are.
+        progress: As for :func:`zoo.fetch`.
 
     Returns:
         A model that is not compiled. Its output is a dict, ``{"stride4": map, "stride8": map, ...}`` in the

@@ -12,11 +12,15 @@ import keras
 from converters.errors import warn_of
 from converters.upgrading.carrying_out import carry_out
 from converters.upgrading.upgrade import plan_upgrade
+from zoo.calling import public
 from zoo.networks import proving
 from zoo.networks.own import CustomObjects, opened, own_of
 from zoo.networks.yaml_configs import is_yaml, json_of
+from zoo.progress.asked import Asked, chosen
+from zoo.progress.protocol import BytesDone
 
 
+@public()
 def upgrade(
     path: str | os.PathLike[str],
     *,
@@ -28,6 +32,7 @@ def upgrade(
     lambdas: Mapping[str, str] | None = None,
     compile: bool = True,
     prove: bool = False,
+    progress: Asked = None,
 ) -> keras.Model:
     """Return a whole model of Keras 1 or 2 as a model of today's, with the same outputs.
 
@@ -51,6 +56,7 @@ def upgrade(
         prove: Compare the new model with what tf-keras computes with the old file, where that is installed
             and the file is of its versions; and in any case the shapes of all values with those that the old
             configuration gives.
+        progress: As for :func:`zoo.fetch`.
 
     Returns:
         The model, in float32, or with the mixed policies that its layers had. It holds Keras' own layers
@@ -87,7 +93,8 @@ def upgrade(
     warn_of(plan.path, plan.notes, stacklevel=2)
     with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
         target = Path(folder) / "model.keras"
-        carry_out(plan, target)
+        with BytesDone(chosen(progress), f"upgrading {Path(path).name}") as advance:
+            carry_out(plan, target, progress=advance)
         model = opened(plan, target, own, compile=compile)
     if prove:
         proving.prove(plan, model)

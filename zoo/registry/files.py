@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from converters.version import newer_fault
+from zoo.calling import public
 from zoo.errors import RegistryError, UnknownNameError
 from zoo.registry import fields
 from zoo.registry.assembly import assemble
@@ -109,6 +110,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
+@public(name="spec")
 def architecture(name: str) -> Architecture:
     """Return everything the registry says about one network.
 
@@ -124,6 +126,7 @@ def architecture(name: str) -> Architecture:
     return _look_up(name, get_registry().architectures, "architecture", "`zoo list` shows all.")
 
 
+@public()
 def list_models(pattern: str = "*") -> list[str]:
     """Return the names of the networks in the registry's order.
 

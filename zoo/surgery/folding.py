@@ -12,12 +12,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.calling import public
 from zoo.surgery.graph import Operation, Step, Wiring, copied, redraw, wiring
 from zoo.surgery.tensors import Tensor
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
 
+@public()
 def fuse(model: keras.Model) -> keras.Model:
     """Return a model that computes the same with less: no batch normalisation right behind a convolution.
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.registry import architecture
 from zoo.registry.records import Preprocessing
@@ -58,6 +59,7 @@ def is_drawn_recipe(layer: keras.Layer, recipe: Preprocessing) -> bool:
     )
 
 
+@public("data_format")
 def with_preprocessing(
     model: keras.Model, recipe: str | Preprocessing, *, data_format: DataFormat | None = None
 ) -> keras.Model:
