@@ -163,7 +163,7 @@ class _Patience:
         """Tell whether somebody has answered before, or may be in reach after all."""
         if failure.unreached is None or self._hosts.has_answered(failure.unreached.host):
             return True
-        return self._hosts.may_wait(self._tries, now - self._tried_at + wait)
+        return self._hosts.may_wait(self._tries, now - self._tried_at, wait)
 
     def _give_up(self, failure: SourceError, now: float) -> NoReturn:
         if failure.unreached is not None:

@@ -16,6 +16,7 @@ UNSAFE: Final = "a fault of the link or somebody's trick: nothing was fetched fr
 BUSY: Final = "the host is overloaded or broken for now: later it may work"
 BROKEN: Final = "the host or the network failed: the same command goes on from what has come"
 SILENT: Final = "the host is dead, or this machine is not on the network"
+DEAD_PROXY: Final = "this is a dead proxy, or not its address"
 NOT_LED: Final = "the proxy refuses, or does not reach the host either"
 INTERCEPTED: Final = "somebody stands in between, as a hotel's login page does, or the clock is wrong"
 DAMAGED: Final = "this source has a damaged or another file: it was thrown away"

@@ -21,9 +21,10 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from zoo.download import failures, pages
 from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedError, StallWatch
-from zoo.download.failures import UNSAFE, SourceError, Unreached
+from zoo.download.failures import DEAD_PROXY, UNSAFE, SourceError, Unreached
 from zoo.download.pages import is_sign_in, read_page, way_on
 from zoo.download.proxies import Proxy, proxy_for
+from zoo.download.reach import Hosts
 from zoo.registry.urls import is_trusted, origin
 from zoo.storage.clock import Clock
 
@@ -173,6 +174,8 @@ def _ask(
     proxy = None if is_loopback else proxy_for(address)
     for way in (proxy, origin(address)):
         asking.hosts.check(str(way), asking.clock.monotonic())
+    if not is_loopback and not asking.hosts.has_answered(origin(address)):
+        _check_name(asking.hosts, origin(address), proxy)
     try:
         response = session.get(
             address,
@@ -192,13 +195,29 @@ def _ask(
     return response
 
 
+def _check_name(hosts: Hosts, host: str, proxy: Proxy | None) -> None:
+    """See that a name server says something of the name that is to be connected to.
+
+    Raises:
+        SourceError: None does, in the time that there is for it.
+    """
+    if hosts.has_name(urlsplit(proxy.address if proxy else host).hostname or ""):
+        return
+    cause = "the name server is silent"
+    if proxy is not None:
+        raise _lost_proxy(proxy, cause, DEAD_PROXY, passing=True)
+    unreached = Unreached(host=host, cause=cause)
+    reason = f"no answer from {host}: {cause}"
+    raise SourceError(reason, meaning=failures.SILENT, passing=True, unreached=unreached)
+
+
 def _no_answer(error: requests.RequestException, host: str, proxy: Proxy | None) -> SourceError:
     """Return what it means that there is no answer: not even a connection, or one that broke off."""
     if proxy is not None and isinstance(error, ValueError):
         return _lost_proxy(proxy, str(error), "the proxy's address cannot be used", passing=False)
     cause = cause_of(error)
     if proxy is not None and _never_connected(error):
-        return _lost_proxy(proxy, cause, "this is a dead proxy, or not its address", passing=True)
+        return _lost_proxy(proxy, cause, DEAD_PROXY, passing=True)
     if isinstance(error, requests.exceptions.ProxyError):
         reason = f"{proxy} does not lead to {host}: {cause}"
         unreached = Unreached(host=host, cause=f"{proxy} does not lead there: {cause}")

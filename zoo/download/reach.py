@@ -9,7 +9,9 @@ answered before and is lost in the middle of a download keeps all the patience o
 
 from __future__ import annotations
 
-from threading import Lock
+import socket
+from contextlib import suppress
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -20,6 +22,12 @@ TRIES: Final = 3
 
 SECONDS: Final = 4.0
 """For how long, in all, hosts that were never reached are tried again."""
+
+LOOKUP_S: Final = 6.0
+"""For how many seconds a name server is waited for: a second one is asked in it, where the first is dead."""
+
+LATER_LOOKUP_S: Final = 1.0
+"""For how many seconds once it has not answered about another name."""
 
 REMEMBERED_S: Final = 60.0
 """For how many seconds a host that was not reached is not asked again."""
@@ -33,6 +41,8 @@ class Hosts:
         self._answered: set[str] = set()
         self._dead: dict[str, tuple[float, SourceError]] = {}
         self._left = SECONDS
+        self._lookup_s = LOOKUP_S
+        self._told: set[str] = set()
 
     def check(self, host: str, now: float) -> None:
         """Ask nobody who was not reached a moment ago.
@@ -58,17 +68,40 @@ class Hosts:
             self._answered.add(host)
             self._dead.pop(host, None)
 
-    def may_wait(self, tries: int, seconds: float) -> bool:
+    def has_name(self, host: str) -> bool:
+        """Tell whether the name server has said anything of a name, even that there is no such host.
+
+        By itself a look-up lasts for as long as the operating system wants, often half a minute.
+        """
+
+        def look_up() -> None:
+            with suppress(BaseException):  # whoever connects gets the same again
+                socket.getaddrinfo(host, None)
+
+        if host in self._told:
+            return True
+        asking = Thread(target=look_up, daemon=True)
+        asking.start()
+        asking.join(self._lookup_s)
+        if asking.is_alive():
+            self._lookup_s = LATER_LOOKUP_S
+            return False
+        self._told.add(host)
+        return True
+
+    def may_wait(self, tries: int, took: float, wait: float) -> bool:
         """Tell whether a host that was never reached is worth another try.
 
         Args:
             tries: How often it was tried.
-            seconds: How long the last try took, and how long it would be waited for the next one.
+            took: How many seconds the last try took.
+            wait: How long it would be waited for the next one.
         """
         with self._lock:
-            if tries >= TRIES or seconds > self._left:
+            self._left -= took
+            if tries >= TRIES or wait > self._left:
                 return False
-            self._left -= seconds
+            self._left -= wait
             return True
 
     def give_up(self, host: str, failure: SourceError, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from tests.support.downloads import BODY, PATIENT, FakeClock, fetch
 from tests.support.raw_host import RawHost, half, honest, status
 from tests.support.world import World
-from zoo.download import failures
+from zoo.download import failures, reach
 from zoo.download.asking import TransferLimits
 from zoo.download.failures import NoSourceError, SourceError
 from zoo.download.proxies import proxy_for
@@ -98,7 +99,26 @@ def test_names_that_do_not_resolve_are_known_in_seconds(world: World, lookups: l
         f"  what it means  {failures.SILENT}\n\n{NETWORK}\n{ADVICE}"
     )
     assert world.clock.waits == [0.75, 1.5, 0.75]
-    assert lookups == ["a.example"] * 3 + ["b.example"] * 2
+    assert lookups == ["a.example"] * (1 + 3) + ["b.example"] * (1 + 2)  # once to see who answers
+
+
+def test_a_silent_name_server_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself a look-up may last for half a minute; for the second name there is less time."""
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait())
+    monkeypatch.setattr(reach, "LOOKUP_S", 0.02)
+    monkeypatch.setattr(reach, "LATER_LOOKUP_S", 0.01)
+    joined: list[float] = []
+    join = threading.Thread.join
+    monkeypatch.setattr(
+        reach.Thread, "join", lambda self, timeout=None: (joined.append(timeout), join(self, timeout))
+    )
+    world.limits = TransferLimits(budget_s=0)
+    told = failure_of(world, "https://a.example/x.h5", "https://b.example/x.h5")
+    released.set()
+    assert "  what happened  no answer: the name server is silent\n" in told
+    assert [seconds for seconds in joined if seconds] == [0.02, 0.01]
+    assert reach.Hosts().has_name("a.example")
 
 
 def test_the_lines_of_waiting_name_the_file(world: World, lookups: list[str]) -> None:
@@ -134,10 +154,10 @@ def test_commands_share_what_they_know(world: World, lookups: list[str]) -> None
     hosts, urls = Hosts(), ["https://a.example/x.h5", "https://b.example/x.h5"]
     for _ in range(2):
         failure_of(world, *urls, fetcher=fetcher_with(world, hosts))
-    assert (world.clock.waits, len(lookups)) == ([0.75, 1.5, 0.75], 5)
+    assert (world.clock.waits, len(lookups)) == ([0.75, 1.5, 0.75], 7)
     world.clock.now += REMEMBERED_S
     failure_of(world, *urls, fetcher=fetcher_with(world, hosts))
-    assert len(lookups) == 8
+    assert len(lookups) == 10
 
 
 def fetcher_with(world: World, hosts: Hosts) -> Fetcher:
@@ -149,7 +169,7 @@ def test_who_has_no_patience_waits_for_nobody(world: World, lookups: list[str]) 
     """ZOO_RETRY_SECONDS=0 counts here as well."""
     world.limits = TransferLimits(budget_s=0)
     failure_of(world, "https://a.example/x.h5", "https://a.example/y.h5")
-    assert (world.clock.waits, lookups) == ([], ["a.example"])
+    assert (world.clock.waits, lookups) == ([], ["a.example"] * 2)
 
 
 def test_a_host_that_has_answered_keeps_its_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +269,7 @@ def test_a_mirror_that_is_not_reached_stands_in_the_table(
             "  files          tiny-tf, tiny-th\n"
             "  source         https://a.example\n"
         )
-    assert lookups.count("mirror.example") == 3
+    assert lookups.count("mirror.example") == 4
 
 
 def test_a_mirror_that_lacks_the_file_stands_in_the_table(
