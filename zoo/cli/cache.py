@@ -12,8 +12,9 @@ from typing import Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
+from zoo.cli.noted import noted_cache
 from zoo.registry import get_registry
-from zoo.storage.cache import Cache
+from zoo.storage.cache import SHARED, Cache
 from zoo.storage.cleanup import (
     Entry,
     Known,
@@ -27,6 +28,7 @@ from zoo.storage.cleanup import (
     undescribed,
     verify,
 )
+from zoo.variables import path_variable
 
 _NAMED = 20
 """Files of strangers that are named; of a whole home directory that is enough to see what it is."""
@@ -34,13 +36,13 @@ _NAMED = 20
 
 def run(arguments: argparse.Namespace) -> int:
     """Look after the cache."""
-    return _ACTIONS[arguments.action](Cache.from_environment(), arguments)
+    return _ACTIONS[arguments.action](noted_cache(), arguments)
 
 
 def _path(cache: Cache, arguments: argparse.Namespace) -> int:
-    shared = str(cache.shared) if cache.shared else None
+    shared = path_variable(SHARED)  # also one that had to be left out
     if arguments.json:
-        output.print_json({"home": str(cache.home), "shared": shared})
+        output.print_json({"home": str(cache.home), "shared": str(shared) if shared else None})
     else:
         output.print_line(str(cache.home))
     return EXIT_DONE

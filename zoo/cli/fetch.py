@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress, several
 from zoo.cli.jobs import Stoppable, run_jobs
+from zoo.download.failures import NoSourceError
 from zoo.download.reach import Hosts
 from zoo.errors import ArgumentError, ZooError
 from zoo.fetching.fetcher import check_agrees, fetch_class_index, resolve
@@ -147,10 +148,26 @@ def _tell(results: Mapping[str, Future[_Got]]) -> dict[str, ZooError]:
             told |= dict.fromkeys(result.result().notes, output.note)
         except ZooError as error:
             errors[name] = error
-            told[str(error)] = output.say
+    told |= dict.fromkeys(map(str, _at_once(errors)), output.say)
     for text, tell in told.items():
         tell(f"zoo: {text}")
     return errors
+
+
+def _at_once(errors: Mapping[str, ZooError]) -> list[ZooError]:
+    """Return what failed; where nobody was reached for several files that is one error."""
+    alone = {
+        name: error
+        for name, error in errors.items()
+        if isinstance(error, NoSourceError) and not error.reached
+    }
+    others = [error for name, error in errors.items() if name not in alone]
+    if len(alone) <= 1:
+        return [*others, *alone.values()]
+    attempts = [attempt for error in alone.values() for attempt in error.attempts]
+    heading = f"{', '.join(alone)}: no source gave the files:"
+    advice = "get a file in another way, then run: zoo fetch NAME --from FILE"
+    return [*others, NoSourceError(heading, attempts, advice)]
 
 
 def _entry(name: str, result: Future[_Got], errors: Mapping[str, ZooError]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
+from zoo.cli.noted import noted_cache
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import Fetcher
 from zoo.naming import is_name
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Bring files to a mirror, or hash again what it holds."""
     place = destination(arguments.place)
     if not arguments.check:
-        cache, registry = Cache.from_environment(), get_registry()
+        cache, registry = noted_cache(), get_registry()
         items = _items(registry, arguments.names)
         if is_name(arguments.place, lambda: registry.architectures):
             output.note(f"zoo: {arguments.place}: taken for a folder; a network's name goes after it")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from shutil import get_terminal_size
@@ -121,7 +120,7 @@ _GAP = 2
 
 def _print_list(networks: Sequence[Architecture], held: _Held) -> None:
     """Print a table; on a terminal too narrow for it some columns are left out, and that is said."""
-    width = get_terminal_size().columns if sys.stdout.isatty() else math.inf
+    width = get_terminal_size().columns if output.out().isatty() else math.inf
     table = {heading: [text(network, held) for network in networks] for heading, text in _COLUMNS}
     left_out: list[str] = []
     while len(left_out) < len(_DROPPED) and _width(table) > width:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from zoo.cli import EXIT_DONE, output
+from zoo.cli.noted import noted_cache
 from zoo.errors import ArgumentError
 from zoo.fetching.verification import check_whole
 from zoo.registry import get_registry, weights_file
@@ -20,7 +21,7 @@ from zoo.storage.cleanup import Known, describe, keys_of
 
 def run(arguments: argparse.Namespace) -> int:
     """Show which files are held to and which were refused, or hold to another one."""
-    cache, known = Cache.from_environment(), describe(get_registry())
+    cache, known = noted_cache(), describe(get_registry())
     keys = keys_of(arguments.name, known, cache.memory.keys())
     said = None
     if arguments.accept:

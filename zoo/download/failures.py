@@ -146,15 +146,16 @@ class NoSourceError(DownloadError):
 
     Attributes:
         attempts: Every source that was asked, in order.
+        reached: Whether anybody answered.
     """
 
     def __init__(self, heading: str, attempts: Iterable[Attempt], advice: str) -> None:
         self.attempts = tuple(attempts)
+        self.reached = not self.attempts or any(one.unreached is None for one in self.attempts)
         groups: dict[object, list[Attempt]] = {}
         for attempt in self.attempts:
             groups.setdefault(_shared_row(attempt), []).append(attempt)
-        reached = any(attempt.unreached is None for attempt in self.attempts)
-        first = [] if reached or not self.attempts else [NO_NETWORK]
+        first = [] if self.reached else [NO_NETWORK]
         super().__init__("\n".join([heading, *map(_row, groups.values()), *first, advice]))
 
 

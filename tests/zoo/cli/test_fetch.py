@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.command import Command
 from zoo import practice
+from zoo.download import failures
 from zoo.download.reach import Hosts
 from zoo.errors import ArgumentError, DownloadError
 from zoo.fetching.fetcher import Fetched, fetch
@@ -77,7 +79,7 @@ def test_failures_do_not_stop_the_others(zoo: Command, library: Library) -> None
     library.gone = {"vgg16": "vgg16: no source", "googlenet": "googlenet: no source"}
     code, out, err = zoo("fetch", *NAMES)
     assert (code, out) == (1, f"{library.folder / 'resnet50.h5'}\n")
-    assert err == "zoo: vgg16: no source\nzoo: a note on resnet50\nzoo: googlenet: no source\n"
+    assert err == "zoo: a note on resnet50\nzoo: vgg16: no source\nzoo: googlenet: no source\n"
 
 
 def test_json_of_several_is_an_array(zoo: Command, library: Library) -> None:
@@ -179,6 +181,35 @@ def test_every_file_of_the_registry_can_be_chosen(zoo: Command, name: str, key: 
     assert key in err if file.digests or file.bytes else f"{wrong}: is no weights file of {name}" in err
     others = {other.id for other in network.weights} - {key}
     assert not any(f"  {other}: " in err for other in others)
+
+
+def test_no_network_is_told_once_for_all(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every host and file in one table, which says what to do next; in JSON each has its own."""
+    monkeypatch.setattr("socket.getaddrinfo", unresolved)
+    code, out, err = zoo("fetch", "densenet169", "densenet161", "--backend", "th", "--jobs", "1")
+    files = "densenet169-th-flyyufelix, densenet169-tf-flyyufelix, densenet161-th-flyyufelix,"
+    hosts = "https://drive.google.com, https://media.githubusercontent.com"
+    assert (code, out, err) == (
+        1,
+        "",
+        "zoo: densenet169, densenet161: no source gave the files:\n"
+        f"  files          {files} densenet161-tf-flyyufelix\n"
+        f"  source         {hosts}\n"
+        "  what happened  no answer: Name or service not known\n"
+        f"  what it means  {failures.SILENT}\n\n{failures.NO_NETWORK}\n"
+        "get a file in another way, then run: zoo fetch NAME --from FILE\n",
+    )
+    told = json.loads(zoo("fetch", "densenet169", "densenet161", "--json")[1])
+    assert [(one["name"], one["error"]["type"]) for one in told] == [
+        ("densenet169", "NoSourceError"),
+        ("densenet161", "NoSourceError"),
+    ]
+    assert told[0]["error"]["message"].endswith("then run: zoo fetch densenet169 --from FILE")
+
+
+def unresolved(host: str, *rest: object, **named: object) -> None:
+    """Look up a name where there is no network."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def test_the_same_line_is_told_once(zoo: Command, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
