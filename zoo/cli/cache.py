@@ -13,9 +13,11 @@ from typing import Any
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
 from zoo.cli.noted import noted_cache
+from zoo.errors import ChecksumError
 from zoo.registry import get_registry
 from zoo.storage.cache import SHARED, Cache
 from zoo.storage.cleanup import (
+    Checked,
     Entry,
     Known,
     Removed,
@@ -83,12 +85,19 @@ def _verify(cache: Cache, arguments: argparse.Namespace) -> int:
             output.print_line(f"{one.entry.path}: {one.problem or 'right'}")
     bad = [one for one in checked if one.problem]
     if arguments.json:
-        output.print_json([_entry(one.entry) | {"problem": one.problem} for one in checked])
+        output.print_json([_verdict(one) for one in checked])
     output.note(f"zoo: {_count(len(checked))} hashed, {len(bad)} not right")
     for key in dict.fromkeys(one.entry.key for one in bad if one.entry.key):
         output.note(f"zoo: to fetch it again, first run: zoo cache remove {key}")
     _leave(cache, known)
     return EXIT_FAILED if bad else EXIT_DONE
+
+
+def _verdict(one: Checked) -> dict[str, Any]:
+    entry = {"name": one.entry.key or str(one.entry.path)} | _entry(one.entry)
+    if one.problem is None:
+        return entry
+    return entry | {"error": {"type": ChecksumError.__name__, "message": one.problem}}
 
 
 def _remove(cache: Cache, arguments: argparse.Namespace) -> int:

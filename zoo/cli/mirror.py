@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
@@ -73,8 +73,17 @@ def _report(outcomes: Iterable[Outcome], as_json: bool) -> int:
         if outcome.problem:
             output.say(f"zoo: {outcome.problem}")
     if as_json:
-        output.print_json([asdict(outcome) for outcome in told])
+        output.print_json([_entry(outcome) for outcome in told])
     failed = sum(outcome.problem is not None for outcome in told)
     size = output.megabytes(sum(outcome.bytes or 0 for outcome in told if not outcome.problem))
     output.note(f"zoo: {len(told) - failed} files, {size}; {failed} failed")
     return EXIT_FAILED if failed else EXIT_DONE
+
+
+def _entry(outcome: Outcome) -> dict[str, Any]:
+    """Return what JSON says of one file."""
+    entry: dict[str, Any] = {"name": outcome.key, "state": outcome.state, "bytes": outcome.bytes}
+    entry["notes"] = list(outcome.notes)
+    if outcome.problem is not None:
+        entry["error"] = {"type": outcome.fault, "message": outcome.problem}
+    return entry

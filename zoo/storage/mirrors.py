@@ -61,6 +61,7 @@ class Outcome:
         state: One word: ``added``, ``there`` or ``failed``; of a check ``right`` or ``damaged``.
         bytes: Its size, if it is there.
         problem: What is wrong, if anything.
+        fault: The name of the class of errors that this is.
         notes: What the user should know, one line each.
     """
 
@@ -68,6 +69,7 @@ class Outcome:
     state: str
     bytes: int | None = None
     problem: str | None = None
+    fault: str = ChecksumError.__name__
     notes: tuple[str, ...] = ()
 
 
@@ -173,7 +175,8 @@ def mirror(
             held[item.key] = entry
             destination.write(INDEX, write_index(held))
         except ZooError as error:
-            yield Outcome(key=item.key, state="failed", problem=str(error))
+            fault = type(error).__name__
+            yield Outcome(key=item.key, state="failed", problem=str(error), fault=fault)
         else:
             mended = (f"{damage}; it was brought again",) if damage else ()
             notes = (*mended, *_notes(item))

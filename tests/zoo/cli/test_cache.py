@@ -39,6 +39,23 @@ def test_the_folder_is_printed_alone(zoo: Command, home: Path, monkeypatch: pyte
     assert json.loads(zoo("cache", "path", "--json")[1]) == {"home": str(home), "shared": "/lab/zoo"}
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [["cache", "path"], ["cache", "list"], ["cache", "verify"], ["trust", "vgg16"], ["list"], ["mirror"]],
+    ids=" ".join,
+)
+def test_a_wrong_shared_folder_is_told(
+    zoo: Command, argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By every command that looks into the cache, once."""
+    argv = [*argv, str(tmp_path / "mirror"), "googlenet-th"] if argv == ["mirror"] else argv
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    monkeypatch.setenv("ZOO_SHARED", str(tmp_path / "no"))
+    problem = f"ZOO_SHARED={tmp_path / 'no'}: there is no such folder; it was left out"
+    assert zoo(*argv)[2].splitlines()[0] == f"zoo: {problem}"
+    assert zoo(*argv, "--json")[2].splitlines().count(f"zoo: {problem}") == 1
+
+
 def test_an_empty_cache_is_said_to_be_empty(zoo: Command, home: Path) -> None:
     """On standard error; standard output has no table, and JSON an empty array."""
     assert zoo("cache", "list") == (0, "", f"zoo: 0 files, 0.0 MB in {home}\n")
@@ -87,9 +104,9 @@ def test_verify_fails_on_damage(zoo: Command, filled: tuple[Cache, Path, Path]) 
     )
     code, out, _ = zoo("cache", "verify", "--json")
     assert code == 1
-    assert [(one["path"], one["problem"]) for one in json.loads(out)] == [
-        (str(copy), None),
-        (str(source), problem),
+    assert [(one["name"], one["path"], one.get("error")) for one in json.loads(out)] == [
+        (THEANO, str(copy), None),
+        (THEANO, str(source), {"type": "ChecksumError", "message": problem}),
     ]
     assert zoo("cache", "remove", THEANO)[0] == 0
     assert zoo("cache", "verify")[0] == 0

@@ -77,8 +77,9 @@ def test_what_fails_is_told_and_the_rest_is_brought(
     code, out, err = zoo("mirror", str(mirror[0]), FILE, "--json")
     assert code == 1
     (outcome,) = json.loads(out)
-    assert (outcome["key"], outcome["state"], outcome["bytes"]) == (FILE, "failed", None)
-    assert "404 Not Found" in outcome["problem"]
+    assert (outcome["name"], outcome["state"], outcome["bytes"]) == (FILE, "failed", None)
+    assert outcome["error"]["type"] == "NoSourceError"
+    assert "404 Not Found" in outcome["error"]["message"]
     assert err.endswith("zoo: 0 files, 0.0 MB; 1 failed\n")
     hosts.fault = None
     assert zoo("mirror", str(mirror[0]), FILE)[:2] == (0, f"added  {FILE}\n")
