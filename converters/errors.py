@@ -24,6 +24,10 @@ class ArgumentError(ZooError, ValueError):
     """An argument has a value that is not allowed; the message says which values are."""
 
 
+class DataError(ArgumentError):
+    """Images, or a folder or table of them, are not there or cannot be used; the message says why."""
+
+
 class UnknownNameError(ZooError, LookupError):
     """No architecture, weights set or layer has this name; the message lists the nearest ones."""
 

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from converters.errors import ArgumentError, UnknownNameError, ZooError
+from converters.errors import ArgumentError, DataError, UnknownNameError, ZooError
 from zoo.cli import output
 from zoo.cli.parser import Misused, asks_json, parse
 
@@ -100,7 +100,7 @@ def _told(error: BaseException, arguments: argparse.Namespace) -> int:
     output.say(f"zoo: {output.message_of(error)}" if foreseen else _unexpected(error))
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    if isinstance(error, (ArgumentError, UnknownNameError)):
+    if isinstance(error, (ArgumentError, UnknownNameError)) and not isinstance(error, DataError):
         return EXIT_USAGE
     failed: int = getattr(sys.modules.get(f"zoo.cli.{arguments.module}"), "EXIT_ON_ERROR", EXIT_FAILED)
     return failed

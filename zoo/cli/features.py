@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import keras_verbosity, progress
+from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import number_or_name, weights_named
@@ -20,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
         raise ArgumentError(f"--out {path}: {what}; name a file to write, features.npz for example")
+    check_training(arguments)
     import_keras()
     from zoo.finetuning.features import save_features
     from zoo.finetuning.runs import features

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import keras_verbosity, progress
+from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
 from zoo.finetuning.arguments import learning_rate_factors, number_or_name, weights_named
 from zoo.finetuning.options import OPTIONS
 from zoo.finetuning.schedule import STRATEGIES
-from zoo.registry import architecture
 
 if TYPE_CHECKING:
     from zoo.finetuning.job import Result
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fine-tune a network on images and say where the run folder is."""
     # What can be told without Keras is told before it is imported.
     learning_rate_factors(arguments.learning_rate_factor)
-    architecture(arguments.name)
+    check_training(arguments)
     import_keras()
     from zoo.finetuning.training import TrainingError
 

@@ -32,5 +32,6 @@ def import_keras() -> None:
         except Exception:
             show()
             raise
-    seconds = time.monotonic() - start
-    output.detail(f"zoo: Keras {keras.__version__} on {keras.backend.backend()} imported in {seconds:.1f} s")
+    if output.verbose():
+        which, took = f"{keras.__version__} on {keras.backend.backend()}", time.monotonic() - start
+        output.detail(f"zoo: Keras {which} imported in {took:.1f} s")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.limits import printable
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
+from zoo.cli.early import all_unreadable, check_predicting
 from zoo.cli.keras_import import import_keras
+from zoo.networks.images import PictureError
 
 if TYPE_CHECKING:
     from zoo.networks.predicting import Predicted
@@ -19,6 +22,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 def run(arguments: argparse.Namespace) -> int:
     """Name what images show; fail if one of them could not be read."""
+    check_predicting(arguments)
+    unreadable = all_unreadable(arguments.pictures)
+    if unreadable is not None:
+        for error in unreadable.values():
+            output.say(f"zoo: {error}")
+        if arguments.json:
+            output.print_json([_failed(file, error) for file, error in unreadable.items()])
+        return EXIT_FAILED
     import_keras()
     from zoo.networks.predicting import predict_each
 
@@ -46,7 +57,13 @@ def _plain(one: Predicted) -> dict[str, Any]:
     guesses = [
         {"id": guess.id, "name": guess.name, "probability": guess.probability} for guess in one.guesses
     ]
-    return {"file": str(one.file), "classes": guesses, "problem": one.problem}
+    if one.problem is not None:
+        return _failed(one.file, PictureError(one.problem))
+    return {"file": str(one.file), "classes": guesses, "problem": None}
+
+
+def _failed(file: Path, error: PictureError) -> dict[str, Any]:
+    return {"file": str(file), "classes": [], "problem": str(error), **output.failure(str(file), error)}
 
 
 def _print(one: Predicted) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.calling import public
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, DataError
 from zoo.finetuning.pictures import Pictures, Problem, Size, of_one_depth
 from zoo.finetuning.sources import Arrays, Files, Source, rgb
 from zoo.networks.fitting import DEFAULT_FIT, Fit, Frame
@@ -30,6 +30,7 @@ from zoo.networks.images import (
     Depth,
     PictureError,
     bits_of,
+    read_picture,
     visible_files,
 )
 
@@ -86,7 +87,7 @@ def as_pictures(
         labelled: Whether the classes matter; if not, a folder may hold images as they come.
 
     Raises:
-        ArgumentError: There are no images in it, only one class, or a class that ``like`` has not.
+        DataError: There are no images in it, only one class, or a class that ``like`` has not.
 
     Examples:
         >>> from zoo import finetuning
@@ -100,6 +101,35 @@ def as_pictures(
     wanted = _Wanted(names=like.classes, numbered=like.numbered, trained=True)
     found = _read(data, wanted, _frame(size, like.fit), labelled=labelled)
     return of_one_depth(like, replace(found, numbered=like.numbered, fit=like.fit))[1]
+
+
+def check_source(data: str | os.PathLike[str], *, labelled: bool = True) -> None:
+    """Check that a folder or a table has images, as far as names and the first that can be read tell.
+
+    Args:
+        data: A folder, or a CSV file.
+        labelled: As for :func:`as_pictures`.
+
+    Raises:
+        DataError: It is not there, has no images, or none of them can be read.
+    """
+    path = Path(data)
+    if path.is_file():
+        listed, _ = _in_table(path)
+    elif not labelled and path.is_dir():
+        listed, _ = _below(path)
+    else:
+        _, listed, _ = _in_folders(path)
+    if not any(_is_readable(file) for file, _ in listed):
+        as_pictures(data, labelled=labelled)  # which says of each what is wrong
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        read_picture(file)
+    except PictureError:
+        return False
+    return True
 
 
 def _frame(size: Size | None, fit: Fit = DEFAULT_FIT) -> Frame | None:
@@ -144,7 +174,7 @@ def from_folder(
         size: Height and width at which they will be asked for, if that is known.
 
     Raises:
-        ArgumentError: There is no such folder, no images in it, only one class, or a class that is not
+        DataError: There is no such folder, no images in it, only one class, or a class that is not
             among ``classes``.
 
     Examples:
@@ -157,8 +187,22 @@ def from_folder(
 
 
 def _folder(root: Path, wanted: _Wanted, frame: Frame | None) -> Pictures:
+    expected, listed, problems = _in_folders(root)
+    return _from_files(root, listed, expected=expected, problems=problems, wanted=wanted, frame=frame)
+
+
+_Listed = list[tuple[Path, str]]
+"""Files, each with its label."""
+
+
+def _in_folders(root: Path) -> tuple[list[str], _Listed, list[Problem]]:
+    """Return the folders of classes, the images in them, and what is left out.
+
+    Raises:
+        DataError: There is no such folder, or it has none for classes.
+    """
     if not root.is_dir():
-        raise ArgumentError(f"{root}: there is no such folder or file")
+        raise DataError(f"{root}: there is no such folder or file")
     files, problems = _files_in(root)
     runs = {problem.file for problem in problems}
     folders = sorted(
@@ -167,7 +211,7 @@ def _folder(root: Path, wanted: _Wanted, frame: Frame | None) -> Pictures:
         if path.is_dir() and not path.name.startswith(".") and str(path) not in runs
     )
     _check_folders(root, folders)
-    listed: list[tuple[Path, str]] = []
+    listed: _Listed = []
     for path in files:
         label, picture = _folder_in(root, path), path.suffix.lower() in ENDINGS
         if label and picture:
@@ -175,8 +219,7 @@ def _folder(root: Path, wanted: _Wanted, frame: Frame | None) -> Pictures:
         elif label or picture:
             reason = "not an image, by the end of its name" if label else "not in the folder of a class"
             problems.append(Problem(file=str(path), problem=reason, used=False))
-    expected = [one.name for one in folders]
-    return _from_files(root, listed, expected=expected, problems=problems, wanted=wanted, frame=frame)
+    return [one.name for one in folders], listed, problems
 
 
 def _files_in(root: Path) -> tuple[list[Path], list[Problem]]:
@@ -194,10 +237,15 @@ def _files_in(root: Path) -> tuple[list[Path], list[Problem]]:
 
 def _unlabelled(root: Path, frame: Frame | None) -> Pictures:
     """Return all images below a folder; the class of each is the folder there that it lies in, if any."""
-    files, problems = _files_in(root)
-    listed = [(path, _folder_in(root, path)) for path in files if path.suffix.lower() in ENDINGS]
+    listed, problems = _below(root)
     wanted = _Wanted(names=tuple(sorted({label for _, label in listed})) or ("",))
     return _from_files(root, listed, expected=(), problems=problems, wanted=wanted, frame=frame, least=1)
+
+
+def _below(root: Path) -> tuple[_Listed, list[Problem]]:
+    files, problems = _files_in(root)
+    listed = [(path, _folder_in(root, path)) for path in files if path.suffix.lower() in ENDINGS]
+    return listed, problems
 
 
 def _folder_in(root: Path, path: Path) -> str:
@@ -210,10 +258,10 @@ def _check_folders(root: Path, folders: Sequence[Path]) -> None:
     if not names:
         loose = sum(path.suffix.lower() in ENDINGS for path in root.iterdir())
         found = f"; the {loose} images in it have no class" if loose else ""
-        raise ArgumentError(f"{root}: has no folders; make one for each class, {root}/CLASS/*.jpg{found}")
+        raise DataError(f"{root}: has no folders; make one for each class, {root}/CLASS/*.jpg{found}")
     if len(names) > 1 and SPLITS.issuperset(name.lower() for name in names):
         advice = f"give them as train='{root / names[0]}', valid=... (--train, --valid)"
-        raise ArgumentError(f"{root}: its folders {', '.join(names)} are no classes; {advice}")
+        raise DataError(f"{root}: its folders {', '.join(names)} are no classes; {advice}")
 
 
 @public()
@@ -231,7 +279,7 @@ def from_csv(
         size: Height and width at which they will be asked for, if that is known.
 
     Raises:
-        ArgumentError: It is no such file, lacks a column, lists no images, only one class, or a class that
+        DataError: It is no such file, lacks a column, lists no images, only one class, or a class that
             is not among ``classes``.
 
     Examples:
@@ -244,21 +292,28 @@ def from_csv(
 
 
 def _table(table: Path, wanted: _Wanted, frame: Frame | None) -> Pictures:
+    listed, problems = _in_table(table)
+    expected = [label for _, label in listed]
+    return _from_files(table, listed, expected=expected, problems=problems, wanted=wanted, frame=frame)
+
+
+def _in_table(table: Path) -> tuple[_Listed, list[Problem]]:
+    """Return what :func:`_lines` does.
+
+    Raises:
+        DataError: It is no table, or lacks a column.
+    """
     try:
-        listed, problems = _lines(table)
+        return _lines(table)
     except (UnicodeDecodeError, csv.Error) as error:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
         expected = "must be a table in UTF-8, with a line for each image"
-        raise ArgumentError(f"{table}: cannot be read as a CSV file: {reason}; {expected}") from error
-    expected_classes = [label for _, label in listed]
-    return _from_files(
-        table, listed, expected=expected_classes, problems=problems, wanted=wanted, frame=frame
-    )
+        raise DataError(f"{table}: cannot be read as a CSV file: {reason}; {expected}") from error
 
 
-def _lines(table: Path) -> tuple[list[tuple[Path, str]], list[Problem]]:
+def _lines(table: Path) -> tuple[_Listed, list[Problem]]:
     """Return the files that a table lists, each with its label, and the lines that list none."""
-    listed: list[tuple[Path, str]] = []
+    listed: _Listed = []
     problems: list[Problem] = []
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
@@ -295,7 +350,7 @@ def _column(table: Path, names: Sequence[str], known: Sequence[str]) -> str:
         if name.strip().lower() in known:
             return name
     has = f"its first line names {', '.join(names)}" if names else "it is empty"
-    raise ArgumentError(f"{table}: needs a column {' or '.join(known)}; {has}")
+    raise DataError(f"{table}: needs a column {' or '.join(known)}; {has}")
 
 
 def _from_files(
@@ -599,12 +654,12 @@ def _assembled(
     known = {name: place for place, name in enumerate(classes)}
     if not labels:
         told = f"; {problems[0].file}: {problems[0].problem}" if problems else ""
-        raise ArgumentError(f"{where}: has no images that can be used{told}")
+        raise DataError(f"{where}: has no images that can be used{told}")
     if unknown := sorted(set(labels).difference(known)):
         whose = "which the training images have not; they have" if wanted.trained else "which is none of"
-        raise ArgumentError(f"{where}: has the class {unknown[0]!r}, {whose} {', '.join(classes)}")
+        raise DataError(f"{where}: has the class {unknown[0]!r}, {whose} {', '.join(classes)}")
     if len(classes) < least:
-        raise ArgumentError(f"{where}: has one class, {classes[0]!r}; there must be two to tell apart")
+        raise DataError(f"{where}: has one class, {classes[0]!r}; there must be two to tell apart")
     return Pictures(
         classes=classes,
         labels=np.array([known[label] for label in labels], np.int64),

@@ -43,6 +43,7 @@ from zoo.finetuning.schedule import (
     own_options,
 )
 from zoo.finetuning.shelves import Features
+from zoo.finetuning.sizes import size_of
 from zoo.finetuning.strategies import Intended
 from zoo.finetuning.training import TrainingError
 from zoo.networks.families.names import keras_name
@@ -118,7 +119,7 @@ def finetune(
     """
     check_strategy(strategy)
     network = architecture(name)
-    size = _size(network, input_size)
+    size = size_of(network, input_size)
     own = _own(options, last=last)
     settings = Settings(**options)
     if strategy != "auto":
@@ -214,7 +215,7 @@ def features(
         ZooError: As :func:`finetune`.
     """
     network = architecture(name)
-    size = _size(network, input_size)
+    size = size_of(network, input_size)
     Settings(cache=cache, fused=fused, report=report)
     _check_network(network, size, weights=weights)
     context = several.scope(devices)
@@ -324,19 +325,6 @@ def provenance(
     # In the cache a file's name is its id and the first digits of its digest.
     identifier = path.name if is_path(weights) else path.stem.rpartition("-")[0]
     return {"id": identifier, "sha256": hash_file(path, ["sha256"])["sha256"]}
-
-
-def _size(network: Architecture, asked: int | tuple[int, int] | None) -> Size:
-    if asked is None:
-        return network.input.height, network.input.width
-    sides = (asked, asked) if is_whole(asked) else asked
-    if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(is_whole(side) for side in sides):
-        raise ArgumentError(f"input_size={asked!r}: must be a number of pixels, or height and width")
-    if min(sides) < network.input.min_size:
-        raise ArgumentError(
-            f"input_size={asked!r}: {network.name} takes images from {network.input.min_size} pixels upwards"
-        )
-    return int(sides[0]), int(sides[1])
 
 
 def _divided(

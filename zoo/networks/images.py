@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ArgumentError, ZooError
+from zoo.errors import ArgumentError, DataError, ZooError
 from zoo.extras import how_to_install
 
 if TYPE_CHECKING:
@@ -152,6 +152,20 @@ class Seen:
 def find_pictures(folder: Path) -> list[Path]:
     """Return the image files below a folder, told by their endings, sorted; hidden ones are left out."""
     return [path for path in visible_files(folder) if path.suffix.lower() in ENDINGS]
+
+
+def pictures_at(path: Path) -> list[Path]:
+    """Return an image file, or all below a folder.
+
+    Raises:
+        DataError: There are none below it.
+    """
+    if not path.is_dir():
+        return [path]
+    found = find_pictures(path)
+    if not found:
+        raise DataError(f"{path}: no image files are in this folder")
+    return found
 
 
 def visible_files(folder: Path) -> list[Path]:

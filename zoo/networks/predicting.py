@@ -26,7 +26,7 @@ from zoo.networks.images import (
     PictureError,
     Seen,
     common_depth,
-    find_pictures,
+    pictures_at,
     resize,
     see_picture,
 )
@@ -183,12 +183,7 @@ def _is_run(source: str | os.PathLike[str]) -> bool:
 
 def _files(pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
     given = [pictures] if isinstance(pictures, (str, os.PathLike)) else list(pictures)
-    files: list[Path] = []
-    for path in map(Path, given):
-        found = find_pictures(path) if path.is_dir() else [path]
-        if not found:
-            raise ArgumentError(f"{path}: no image files are in this folder")
-        files += found
+    files = [file for path in given for file in pictures_at(Path(path))]
     if not files:
         raise ArgumentError("pictures: none were given")
     return files

@@ -66,6 +66,7 @@ def test_a_system_error_is_one_line(monkeypatch, capsys):
     def fail(*_):
         raise PermissionError(13, "Permission denied", "/lab/run1/model.keras")
 
+    monkeypatch.setattr(finetune, "check_training", lambda _: None)
     monkeypatch.setattr(finetune, "import_keras", lambda: None)
     monkeypatch.setattr(finetune, "_finetuned", fail)
     assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 1
@@ -78,6 +79,7 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(finetune, "check_training", lambda _: None)
     monkeypatch.setattr(finetune, "import_keras", lambda: None)
     monkeypatch.setattr(finetune, "_finetuned", interrupt)
     assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 130
@@ -159,6 +161,7 @@ def test_a_run_that_came_to_nothing_says_what_it_kept(as_json, monkeypatch, caps
     def fail(*_):
         raise TrainingError(failure, result)
 
+    monkeypatch.setattr(finetune, "check_training", lambda _: None)
     monkeypatch.setattr(finetune, "import_keras", lambda: None)
     monkeypatch.setattr(finetune, "_finetuned", fail)
     arguments = ["finetune", "resnet50", "photos", "--out", "run1", *(["--json"] if as_json else [])]

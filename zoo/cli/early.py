@@ -1,0 +1,90 @@
+"""What can be told of a command's arguments and files without a framework, which takes seconds to import."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from zoo.errors import ArgumentError, UnknownNameError
+from zoo.finetuning.arguments import weights_named
+from zoo.finetuning.data import check_source
+from zoo.finetuning.report.page import check_libraries
+from zoo.finetuning.run_folder import RunFolder
+from zoo.finetuning.sizes import size_of
+from zoo.naming import is_name
+from zoo.networks.images import PictureError, pictures_at, read_picture
+from zoo.networks.weights import choose_weights
+from zoo.registry import architecture, get_registry
+
+
+def check_training(arguments: argparse.Namespace) -> None:
+    """Check what ``zoo finetune`` and ``zoo features`` are given: names, sizes, weights and folders.
+
+    Raises:
+        ZooError: Something is not allowed, cannot be read or is not there.
+    """
+    if arguments.name is not None:
+        network = architecture(arguments.name)
+        size_of(network, arguments.input_size)
+        weights = weights_named(arguments.weights)
+        if weights is not None:
+            choose_weights(network, weights)
+    labelled = arguments.command == "finetune"
+    if labelled and arguments.out is not None:
+        _check_folder(RunFolder(path=Path(arguments.out)), resume=bool(arguments.resume))
+    for name in ("data", "train", "valid"):
+        source = getattr(arguments, name, None)
+        if source is not None:
+            check_source(source, labelled=labelled)
+
+
+def _check_folder(folder: RunFolder, *, resume: bool) -> None:
+    if not (resume and folder.is_finished):
+        check_libraries()
+        folder.check(resume=resume)
+
+
+def check_predicting(arguments: argparse.Namespace) -> None:
+    """Check what ``zoo predict`` is given but for the images.
+
+    Raises:
+        UnknownNameError: There is neither such a network nor such a run.
+        ArgumentError: It has not so many classes, or none are asked for.
+    """
+    most = ""
+    if is_name(arguments.source, lambda: get_registry().architectures):
+        network = architecture(arguments.source)
+        most = f" to {network.classes}" if arguments.top > network.classes else ""
+        choose_weights(network, arguments.weights)
+    elif not Path(arguments.source).exists():
+        _check_name(arguments.source)
+    if arguments.top < 1 or most:
+        raise ArgumentError(f"--top {arguments.top}: must be an integer from 1{most}")
+
+
+def _check_name(source: str) -> None:
+    try:
+        architecture(source)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error} There is no folder of this name either.") from error
+
+
+def all_unreadable(given: Iterable[str]) -> dict[Path, PictureError] | None:
+    """Return what is wrong with each image if all are unreadable: then no network need look.
+
+    Args:
+        given: Images, and folders of them.
+
+    Raises:
+        DataError: A folder has none.
+    """
+    found: dict[Path, PictureError] = {}
+    for file in [file for path in given for file in pictures_at(Path(path))]:
+        try:
+            read_picture(file)
+        except PictureError as error:
+            found[file] = error
+        else:
+            return None
+    return found
