@@ -56,7 +56,7 @@ def _list(cache: Cache, arguments: argparse.Namespace) -> int:
         output.print_json([_entry(entry) for entry in found])
     elif found:
         columns = ("file", "size>", "what it is", "path")
-        output.print_table(columns, [_row(entry) for entry in found])
+        output.print_table(columns, [_row(entry) for entry in found], whole=("path",))
     if not arguments.json:
         output.note(f"zoo: {_count(len(found))}, {output.megabytes(_bytes(found))} in {cache.home}")
     return EXIT_DONE

@@ -46,7 +46,9 @@ def _of_each(arguments: argparse.Namespace, name: str) -> tuple[str | None, str 
 
 def _print(comparison: Comparison) -> None:
     rows = [_row(layer) for layer in comparison.layers]
-    output.print_table(("layer", "result", "values that differ>", "largest difference>", "relative>"), rows)
+    output.print_table(
+        ("layer", "result", "values that differ>", "largest difference>", "relative>"), rows, whole=("layer",)
+    )
     output.print_line("")
     output.print_line(str(comparison))
 

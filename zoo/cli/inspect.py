@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     output.print_facts(_facts(inspection))
     output.print_line("")
-    output.print_table(("layer", "kind", "arrays"), _rows(inspection.as_dict()["layers"]))
+    output.print_table(("layer", "kind", "arrays"), _rows(inspection.as_dict()["layers"]), whole=("layer",))
     return 0
 
 

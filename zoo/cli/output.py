@@ -10,19 +10,18 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
+from shutil import get_terminal_size
+from typing import Any, Literal, TextIO, TypeVar
 
 from converters.errors import ConversionWarning
 from converters.limits import printable
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from zoo.cli.tables import GAP, blocks, title, widths
 
 
 class Verbosity(IntEnum):
@@ -285,31 +284,42 @@ def unwarned() -> Iterator[None]:
         yield
 
 
-def console() -> Console:
-    """Return a console on standard output that shortens nothing unless a person is looking."""
-    from rich.console import Console
-
-    return Console(file=out(), width=None if out().isatty() else 10_000, highlight=False)
+def width() -> int | None:
+    """Return how many columns there are for results; ``None`` where they go to no terminal."""
+    return get_terminal_size().columns if out().isatty() else None
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a table on standard output.
+def print_table(
+    columns: Iterable[str], rows: Iterable[Iterable[str]], *, whole: Collection[str] = ()
+) -> None:
+    """Print a table on standard output; on a terminal it is made to fit, see :mod:`zoo.cli.tables`.
 
     Args:
         columns: Headings; one that ends in ``>`` is right-aligned.
         rows: One text per column. Markup in them is printed, not obeyed.
+        whole: Headings of columns whose cells stay on one line, as they may be pasted: paths.
     """
     headings = list(columns)
     cells = [[printable(cell) for cell in row] for row in rows]
-    if _is_looked_at() or not _is_plain([headings, *cells]):
-        _print_styled(headings, cells)
+    room = width()
+    if room is None and not _is_styled() and _is_plain([headings, *cells]):
+        for row in [list(map(title, headings)), *cells]:
+            print_line(_aligned(row, headings, _widths(headings, cells)))
         return
-    for row in [[heading.removesuffix(">") for heading in headings], *cells]:
-        print_line(_aligned(row, headings, _widths(headings, cells)))
+    fitting = widths(headings, cells, whole, room or _WITHOUT_END)
+    if fitting is None:
+        for line in blocks(headings, cells, whole, room or _WITHOUT_END):
+            print_line(line)
+    else:
+        _print_styled(headings, cells, fitting)
 
 
-def _is_looked_at() -> bool:
-    return out().isatty() or any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+_WITHOUT_END = 10_000
+
+
+def _is_styled() -> bool:
+    """Tell whether colours are asked for where there is no terminal."""
+    return any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
 
 
 def _is_plain(rows: Iterable[Iterable[str]]) -> bool:
@@ -318,7 +328,7 @@ def _is_plain(rows: Iterable[Iterable[str]]) -> bool:
 
 
 def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    own = (len(heading.removesuffix(">")) for heading in headings)
+    own = (len(title(heading)) for heading in headings)
     return [max([width, *(len(row[place]) for row in cells)]) for place, width in enumerate(own)]
 
 
@@ -327,17 +337,18 @@ def _aligned(row: Sequence[str], headings: Sequence[str], widths: Sequence[int])
     return "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
 
 
-def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]], fitting: Sequence[int]) -> None:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for heading, wide in zip(headings, fitting, strict=True):
         side: Literal["left", "right"] = "right" if heading.endswith(">") else "left"
-        table.add_column(Text(heading.removesuffix(">")), justify=side)
+        table.add_column(Text(title(heading)), justify=side, width=wide)
     for row in cells:
         table.add_row(*map(Text, row))
-    screen = console()
+    screen = Console(file=out(), width=sum(fitting) + GAP * len(fitting), highlight=False)
     with screen.capture() as drawn:
         screen.print(table)
     _write(drawn.get())

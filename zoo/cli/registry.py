@@ -7,10 +7,10 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from shutil import get_terminal_size
 from typing import Any
 
 from zoo.cli import output
+from zoo.cli.tables import GAP
 from zoo.errors import ZooError
 from zoo.registry import architecture, list_models, look_up, weights_file
 from zoo.registry.parameters import parameters_of
@@ -115,12 +115,10 @@ _COLUMNS: tuple[_Column, ...] = (
 _DROPPED = ("network", "files", "top-5 error>", "input>")
 """What is left out where a terminal is too narrow, in this order."""
 
-_GAP = 2
-
 
 def _print_list(networks: Sequence[Architecture], held: _Held) -> None:
     """Print a table; on a terminal too narrow for it some columns are left out, and that is said."""
-    width = get_terminal_size().columns if output.out().isatty() else math.inf
+    width = output.width() or math.inf
     table = {heading: [text(network, held) for network in networks] for heading, text in _COLUMNS}
     left_out: list[str] = []
     while len(left_out) < len(_DROPPED) and _width(table) > width:
@@ -134,7 +132,7 @@ def _print_list(networks: Sequence[Architecture], held: _Held) -> None:
 
 def _width(table: Mapping[str, Sequence[str]]) -> int:
     widths = (max(map(len, [heading.removesuffix(">"), *cells])) for heading, cells in table.items())
-    return sum(widths) + _GAP * (len(table) - 1)
+    return sum(widths) + GAP * (len(table) - 1)
 
 
 def _counts(network: Architecture) -> str:

@@ -146,7 +146,7 @@ def _check(plan: Upgrade, *, as_json: bool) -> int:
     if as_json:
         output.print_json(plan.as_dict())
     else:
-        output.print_table(["layer", "class", "becomes", "how"], _rows(plan))
+        output.print_table(["layer", "class", "becomes", "how"], _rows(plan), whole=("layer",))
         _tell_needs(plan)
         for note in plan.notes:
             output.note(f"zoo: {note}")
