@@ -15,11 +15,31 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from converters.errors import ConversionWarning, ZooError
 from converters.version import VERSION
+from zoo import errors
+from zoo.errors import ConversionWarning, ZooError
 
 if TYPE_CHECKING:
+    from zoo.errors import (
+        AlreadyConvertedError,
+        ArgumentError,
+        CacheError,
+        ChecksumError,
+        ConversionError,
+        DownloadError,
+        FileFormatError,
+        NewerFileError,
+        RegistryError,
+        StructureMismatchError,
+        UnknownFlattenError,
+        UnknownNameError,
+    )
     from zoo.fetching.fetcher import fetch
+    from zoo.files.comparing import diff
+    from zoo.files.converting import convert
+    from zoo.files.inspecting import inspect
+    from zoo.finetuning.bottleneck import features
+    from zoo.finetuning.runs import finetune
     from zoo.networks.heads import extend_head, replace_head
     from zoo.networks.loading import load
     from zoo.networks.predicting import predict
@@ -34,15 +54,32 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "AlreadyConvertedError",
+    "ArgumentError",
+    "CacheError",
+    "ChecksumError",
+    "ConversionError",
     "ConversionWarning",
+    "DownloadError",
+    "FileFormatError",
+    "NewerFileError",
+    "RegistryError",
+    "StructureMismatchError",
+    "UnknownFlattenError",
+    "UnknownNameError",
     "ZooError",
     "__version__",
+    "convert",
     "decode_predictions",
+    "diff",
     "extend_head",
     "feature_maps",
+    "features",
     "fetch",
+    "finetune",
     "finetuning",
     "fuse",
+    "inspect",
     "list_models",
     "load",
     "predict",
@@ -54,11 +91,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "convert": ("zoo.files.converting", "convert"),
     "decode_predictions": ("zoo.networks.preprocessing", "decode_predictions"),
+    "diff": ("zoo.files.comparing", "diff"),
     "extend_head": ("zoo.networks.heads", "extend_head"),
     "feature_maps": ("zoo.networks.stages", "feature_maps"),
+    "features": ("zoo.finetuning.bottleneck", "features"),
     "fetch": ("zoo.fetching.fetcher", "fetch"),
+    "finetune": ("zoo.finetuning.runs", "finetune"),
     "fuse": ("zoo.surgery.folding", "fuse"),
+    "inspect": ("zoo.files.inspecting", "inspect"),
     "list_models": ("zoo.registry", "list_models"),
     "load": ("zoo.networks.loading", "load"),
     "predict": ("zoo.networks.predicting", "predict"),
@@ -74,6 +116,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be
     """Import a public name when it is first asked for."""
     if name == "finetuning":
         return import_module("zoo.finetuning")
+    if name in errors.__all__:
+        return getattr(errors, name)
     if name not in _HOMES:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     module, attribute = _HOMES[name]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from converters import Form, convert_file, parse_flatten, parse_layers, plan_file
 from converters.api import target_format
-from converters.formats.table import format_of
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.errors import ArgumentError, FileFormatError
@@ -167,9 +166,8 @@ def _from(arguments: argparse.Namespace) -> Literal["th", "tf"]:
 
 
 def _target_of_name(arguments: argparse.Namespace) -> str:
-    """Name a fetched network's new file, in the working folder: the cache is not for the user's files."""
+    """Name a fetched network's new file."""
+    from zoo.files.converting import new_name
+
     end = arguments.direction.rpartition("-")[2] if arguments.direction else arguments.to_layout
-    new = format_of(arguments.to)
-    if new is not None and new.ending is not None:
-        return f"{arguments.source}{new.ending}"
-    return f"{arguments.source}_{end or 'converted'}.h5"
+    return new_name(arguments.source, end, arguments.to)

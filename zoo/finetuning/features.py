@@ -28,6 +28,8 @@ from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain,
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.pictures import Pictures, Size
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
+from zoo.progress import protocol
+from zoo.progress.protocol import Count
 from zoo.registry.records import Preprocessing
 from zoo.surgery.folding import fuse
 from zoo.surgery.graph import Operation, ends, wiring
@@ -152,12 +154,20 @@ def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[
         jit_compile=model.jit_compile,
         autograph=False,
     )
-    shown = keras.utils.Progbar(len(batches), verbose=verbose)
+    bar = keras.utils.Progbar(len(batches), verbose=verbose)
     found = []
-    for rows in inputs:
-        found.append(np.asarray(step(rows), np.float32))
-        shown.add(1)
+    with progress_of(len(batches), verbose) as advance:
+        for rows in inputs:
+            found.append(np.asarray(step(rows), np.float32))
+            bar.add(1)
+            advance(1)
     return np.concatenate(found)
+
+
+def progress_of(batches: int, verbose: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show batches of images that go through a network, where Keras does not."""
+    what = (Count(batches, "batches"), "running the network")
+    return protocol.step(*what) if verbose == 0 else nullcontext(lambda count: None)
 
 
 def image_size(model: keras.Model) -> Size:

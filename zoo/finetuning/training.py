@@ -6,8 +6,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from zoo.finetuning.optimizer import GroupedSGD
 from zoo.finetuning.run_folder import TrainingEpoch, write_json
 from zoo.finetuning.schedule import TrainingPhase
 from zoo.networks.heads import MOMENTUM
+from zoo.progress.protocol import Count, Silence, shown, step
 from zoo.surgery.tensors import Tensor
 
 
@@ -121,7 +122,8 @@ def train(
         watch.prepare(model, way)
         if not watch.is_over:
             called = [watch, *watch.helpers, *callbacks, *([_Stopped(watch)] if callbacks else [])]
-            way.fit(called, first=len(watch.epochs), epochs=phase.epochs, verbose=verbose)
+            with _shown(called, phase, len(batches), len(watch.epochs), is_wanted=verbose == 0):
+                way.fit(called, first=len(watch.epochs), epochs=phase.epochs, verbose=verbose)
         return watch.finish(model, is_fresh=is_fresh)
 
 
@@ -301,6 +303,38 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def _weights_file(self, epoch: int) -> Path:
         assert self._folder is not None
         return self._folder / f"epoch-{epoch:04d}.weights.h5"
+
+
+@contextmanager
+def _shown(
+    called: list[keras.callbacks.Callback], phase: TrainingPhase, batches: int, done: int, *, is_wanted: bool
+) -> Iterator[None]:
+    """Show the batches of a phase, where the user looks at our progress and not at Keras'."""
+    if not is_wanted or isinstance(shown(), Silence):
+        yield
+        return
+    total = Count((phase.epochs - done) * batches, "batches")
+    with step(total, f"training, phase {phase.name}") as advance:
+        called.append(_Counted(batches, advance))
+        yield
+
+
+class _Counted(keras.callbacks.Callback):  # type: ignore[misc]
+    """Counts batches as they are done; those that nobody told of when their epoch is."""
+
+    def __init__(self, batches: int, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self._batches, self._advance, self._told = batches, advance, 0
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Count one."""
+        self._told += 1
+        self._advance(1)
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        """Count the rest."""
+        self._advance(self._batches - self._told)
+        self._told = 0
 
 
 class _Stopped(keras.callbacks.Callback):  # type: ignore[misc]

@@ -36,6 +36,7 @@ from zoo.networks.run_record import INCLUDED, read_run
 from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
 from zoo.progress.asked import Asked, chosen
+from zoo.progress.protocol import Count, step
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
 from zoo.storage.progress import Progress
@@ -139,7 +140,13 @@ def predict(
         FileFormatError: The folder is not that of a finished run.
         DownloadError: The weights, or the names of the classes, cannot be had.
     """
-    return list(predict_each(source, pictures, top=top, weights=weights, progress=chosen(progress)))
+    each = predict_each(source, pictures, top=top, weights=weights, progress=chosen(progress))
+    found = list(islice(each, 1))  # by then the model is there, and what was fetched has been shown
+    with step(None, "looking at images") as advance:
+        for one in each:
+            found.append(one)
+            advance(1)
+    return found
 
 
 def predict_each(

@@ -1,0 +1,69 @@
+"""Comparing two weights files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from converters.compare import Comparison, Either, compare_files
+from converters.planning.flatten import Flatten
+from zoo.calling import public
+from zoo.registry import architecture
+
+
+@public()
+def diff(
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    *,
+    from_layout: Either = None,
+    from_kernels: Either = None,
+    arch: Either = None,
+    flatten: Flatten | None = None,
+    layers: Mapping[str, str] | None = None,
+    keras_version: Either = None,
+) -> Comparison:
+    """Compare two weights files as if they were in one form, as ``zoo diff`` does.
+
+    Args:
+        first: A file.
+        second: Another one.
+        from_layout: ``"th"`` or ``"tf"``: the layout of both, where the files do not tell it; or a pair, what
+            is said of the first and of the second. So too with the other pairs.
+        from_kernels: How their kernels are stored, or a pair.
+        arch: The network that they hold, or a pair.
+        flatten: The feature map, (C, H, W), before a dense layer, by the layer's name.
+        layers: The kinds of layers, by name, where the files do not tell them.
+        keras_version: Who wrote them, where they do not say it, or a pair.
+
+    Returns:
+        How they compare, layer by layer; ``equal`` says it of the whole.
+
+    Raises:
+        ArgumentError: An argument is not allowed, or something is said of a layer that neither has.
+        UnknownNameError: There is no such network.
+        FileFormatError: One of them cannot be read as weights.
+        ConversionError: They cannot be brought into one form.
+
+    Warns:
+        ConversionWarning: What had to be taken for granted, where anything is permuted.
+
+    Examples:
+        >>> import zoo
+        >>> print(zoo.diff("small_th.h5", "small_th.h5"))
+        equal: of 2 layers 2 equal, 0 permuted, 0 different
+    """
+    _passed_over = True
+    for name in arch if isinstance(arch, tuple | list) else (arch,):
+        if name is not None:
+            architecture(name)
+    return compare_files(
+        first,
+        second,
+        from_layout=from_layout,
+        from_kernels=from_kernels,
+        arch=arch,
+        flatten=flatten,
+        layers=layers,
+        keras_version=keras_version,
+    )
