@@ -245,6 +245,31 @@ def see_picture(path: str | os.PathLike[str], depth: Depth = UNDECIDED) -> Seen:
     return _opened(path, lambda image: _as_rgb(image, depth))
 
 
+def see_image(image: Image.Image, name: str, depth: Depth = UNDECIDED) -> Seen:
+    """Do what :func:`see_picture` does, with an image that Pillow has opened or made; it stays as it is.
+
+    Args:
+        image: The image.
+        name: What messages call it.
+        depth: As for :func:`see_picture`.
+
+    Raises:
+        PictureError: Its file cannot be read to the end.
+    """
+    try:
+        return _as_rgb(image, depth)
+    except (*_DAMAGE, _pillow().DecompressionBombError) as error:
+        raise PictureError(f"{name}: cannot be read as an image: {_reason(error)}") from error
+
+
+def depth_of(image: Image.Image, name: str) -> Depth:
+    """Return the scale that an image of Pillow's would be on by itself; one that is damaged tells none."""
+    try:
+        return _own_depth(image)
+    except (*_DAMAGE, _pillow().DecompressionBombError):
+        return UNDECIDED
+
+
 def common_depth(paths: Iterable[str | os.PathLike[str]]) -> Depth:
     """Return the scale on which all images of a set can be; what cannot be read decides nothing.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -19,23 +19,21 @@ from zoo.calling import public
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching.fetcher import fetch_class_index
 from zoo.naming import hidden_note, is_name, is_written_as_path
+from zoo.networks.given import Entry, common_scale, entries
 from zoo.networks.images import (
     UNDECIDED,
     Depth,
     Picture,
     PictureError,
     Seen,
-    common_depth,
-    pictures_at,
     resize,
-    see_picture,
 )
 from zoo.networks.loading import load
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
 from zoo.networks.run_record import INCLUDED, read_run
 from zoo.networks.weights import choose_weights
 from zoo.numbers import is_whole
-from zoo.progress.asked import Asked, chosen
+from zoo.progress.asked import Asked
 from zoo.progress.protocol import Count, step
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
@@ -49,6 +47,9 @@ So the published errors of all these networks were measured, on a single crop in
 """
 
 BATCH = 16
+
+Images = Any
+"""An image as :func:`zoo.networks.given.entries` takes it, or several."""
 
 _MODEL, _RECORD = "model.keras", "run.json"
 _LOG = logging.getLogger(__name__)
@@ -74,13 +75,15 @@ class Predicted:
     """What was seen in one image.
 
     Attributes:
-        file: The image.
+        name: The image: its path, or where it stands in what was given, ``pictures[2]``.
+        file: Its path, if it is in a file.
         guesses: The likeliest classes, the likeliest first; none if the image could not be read.
         problem: Why it could not be read.
         notes: On which scale it was read, where it has more than 8 bits a channel.
     """
 
-    file: Path
+    name: str
+    file: Path | None = None
     guesses: tuple[Guess, ...] = ()
     problem: str | None = None
     notes: tuple[str, ...] = ()
@@ -108,10 +111,10 @@ class _Seer:
         return self.name(np.asarray(keras.ops.convert_to_numpy(last)))
 
 
-@public("top", "weights")
+@public("pictures", "top", "weights")
 def predict(
     source: str | os.PathLike[str],
-    pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    pictures: Images,
     *,
     top: int = 5,
     weights: str | os.PathLike[str] = "imagenet",
@@ -126,23 +129,27 @@ def predict(
 
     Args:
         source: Name of an architecture, or the folder of a fine-tuning run.
-        pictures: A picture file, a folder of them (all below it), or several of these.
+        pictures: An image file, or a folder of them (all below it); an array of RGB images (H, W, 3) or
+            (N, H, W, 3), uint8 or floats, with values from 0 to 255; a Pillow image; or several of these, of
+            any kinds.
         top: How many classes to name, at most.
         weights: Of a published network: as in :func:`zoo.load`. The file must have the published head.
         progress: As for :func:`zoo.fetch`, of downloads and of the images.
 
     Returns:
-        One entry for each image, in order; an image that cannot be read has its problem told instead.
+        One entry for each image, in order, with its path or where it stands in what was given; an image that
+        cannot be read has its problem told instead.
 
     Raises:
         UnknownNameError: There is no such architecture.
-        ArgumentError: ``top`` is no count, or there are no images.
+        ArgumentError: ``top`` is no count, there are no images, or an array is none of images.
         FileFormatError: The folder is not that of a finished run.
         DownloadError: The weights, or the names of the classes, cannot be had.
     """
-    each = predict_each(source, pictures, top=top, weights=weights, progress=chosen(progress))
+    given = entries(pictures)
+    each = predict_each(source, given, top=top, weights=weights)
     found = list(islice(each, 1))  # by then the model is there, and what was fetched has been shown
-    with step(None, "looking at images") as advance:
+    with step(Count(len(given) - len(found), "images"), "looking at images") as advance:
         for one in each:
             found.append(one)
             advance(1)
@@ -151,7 +158,7 @@ def predict(
 
 def predict_each(
     source: str | os.PathLike[str],
-    pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    pictures: Images,
     *,
     top: int = 5,
     weights: str | os.PathLike[str] = "imagenet",
@@ -161,7 +168,7 @@ def predict_each(
 
     The model is made when an image has been read: of images none of which can be, nothing is fetched.
     """
-    files = _files(pictures)
+    files = entries(pictures)
     if not is_whole(top) or top < 1:
         raise ArgumentError(f"top={top!r}: must be an integer from 1")
     if _is_run(source):
@@ -188,34 +195,27 @@ def _is_run(source: str | os.PathLike[str]) -> bool:
     return Path(source).is_dir() or is_written_as_path(source)
 
 
-def _files(pictures: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    given = [pictures] if isinstance(pictures, (str, os.PathLike)) else list(pictures)
-    files = [file for path in given for file in pictures_at(Path(path))]
-    if not files:
-        raise ArgumentError("pictures: none were given")
-    return files
-
-
-def _predicted(seer: Callable[[], _Seer], files: Sequence[Path], depth: Depth) -> Iterator[Predicted]:
-    depth = depth.otherwise(common_depth(files))
-    rest = iter(files)
+def _predicted(seer: Callable[[], _Seer], given: Sequence[Entry], depth: Depth) -> Iterator[Predicted]:
+    depth = depth.otherwise(common_scale(given))
+    rest = iter(given)
     while batch := list(islice(rest, BATCH)):
-        read = {place: picture_or_problem(file, depth) for place, file in enumerate(batch)}
+        read = {place: picture_or_problem(entry, depth) for place, entry in enumerate(batch)}
         seen = {place: one for place, one in read.items() if not isinstance(one, str)}
         shown = [one.picture for one in seen.values()]
         guesses = dict(zip(seen, seer().look(shown), strict=True)) if seen else {}
-        for place, file in enumerate(batch):
+        for place, entry in enumerate(batch):
             found = read[place]
             if isinstance(found, str):
-                yield Predicted(file=file, problem=found)
+                yield Predicted(name=entry.name, file=entry.file, problem=found)
             else:
-                yield Predicted(file=file, guesses=guesses[place], notes=found.depth_notes)
+                told, notes = guesses[place], found.depth_notes
+                yield Predicted(name=entry.name, file=entry.file, guesses=told, notes=notes)
 
 
-def picture_or_problem(file: Path, depth: Depth) -> Seen | str:
+def picture_or_problem(entry: Entry, depth: Depth) -> Seen | str:
     """Return an image, or why it cannot be read."""
     try:
-        return see_picture(file, depth)
+        return entry.see(depth)
     except PictureError as error:
         return str(error)
 

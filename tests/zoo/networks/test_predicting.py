@@ -224,6 +224,21 @@ def test_a_run_that_preprocesses_by_itself(tmp_path):
     assert seen.guesses == (Guess(id="", name="red", probability=pytest.approx(powers[0] / powers.sum())),)
 
 
+def test_arrays_and_images_in_memory(tmp_path):
+    """Beside paths, in their order; each entry says which it is, and they are counted for who looks."""
+    run, told = run_folder(tmp_path / "run"), []
+    red = colour(tmp_path / "red.png", 255, 100, 100)
+    green = np.full((30, 40, 3), (0, 200, 0), np.float32)
+    given = [red, green, Image.new("RGB", (9, 9), "blue")]
+    found = zoo.predict(run, given, top=1, progress=lambda *what: told.append(what))
+    assert [(one.name, one.file, one.guesses[0].name) for one in found] == [
+        (str(red), red, "red"),
+        ("pictures[1]", None, "green"),
+        ("pictures[2]", None, "blue"),
+    ]
+    assert told == [(place, 2, "looking at images") for place in range(3)]
+
+
 @pytest.mark.parametrize(
     ("missing", "expected"),
     [
