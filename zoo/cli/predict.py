@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.limits import printable
@@ -28,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         for error in unreadable.values():
             output.say(f"zoo: {error}")
         if arguments.json:
-            output.print_json([_failed(file, error) for file, error in unreadable.items()])
+            output.print_json([_failed(str(file), error) for file, error in unreadable.items()])
         return EXIT_FAILED
     import_keras()
     from zoo.networks.predicting import predict_each
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         found.append(one)
         for note in one.notes:
-            output.note(f"zoo: {one.file}: {note}")
+            output.note(f"zoo: {one.name}: {note}")
         if one.problem is not None:
             output.say(f"zoo: {one.problem}")
         elif not arguments.json:
@@ -58,16 +57,16 @@ def _plain(one: Predicted) -> dict[str, Any]:
         {"id": guess.id, "name": guess.name, "probability": guess.probability} for guess in one.guesses
     ]
     if one.problem is not None:
-        return _failed(one.file, PictureError(one.problem))
-    return {"file": str(one.file), "classes": guesses, "problem": None}
+        return _failed(one.name, PictureError(one.problem))
+    return {"file": one.name, "classes": guesses, "problem": None}
 
 
-def _failed(file: Path, error: PictureError) -> dict[str, Any]:
-    return {"file": str(file), "classes": [], "problem": str(error), **output.failure(str(file), error)}
+def _failed(name: str, error: PictureError) -> dict[str, Any]:
+    return {"file": name, "classes": [], "problem": str(error), **output.failure(name, error)}
 
 
 def _print(one: Predicted) -> None:
-    output.print_line(printable(str(one.file)))
+    output.print_line(printable(one.name))
     names = [printable(guess.name) for guess in one.guesses]
     width = max(map(len, names))
     for name, guess in zip(names, one.guesses, strict=True):
