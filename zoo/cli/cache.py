@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _path(cache: Cache, arguments: argparse.Namespace) -> int:
-    shared = path_variable(SHARED)  # also one that had to be left out
+    shared = path_variable(SHARED)  # whether or not it can be used
     if arguments.json:
         output.print_json({"home": str(cache.home), "shared": str(shared) if shared else None})
     else:

@@ -123,7 +123,11 @@ def architecture(name: str) -> Architecture:
         >>> network.input.height, network.preprocessing.channel_order, network.classes
         (224, 'bgr', 1000)
     """
-    return _look_up(name, get_registry().architectures, "architecture", "`zoo list` shows all.")
+    known = get_registry().architectures
+    if name not in known and name in (ids := _by_id()):
+        owner = ids[name][0].name
+        raise UnknownNameError(f"no architecture is called {name!r}: it is a weights file of {owner}")
+    return _look_up(name, known, "architecture", "`zoo list` shows all.")
 
 
 @public()

@@ -52,6 +52,7 @@ MACHINERY = frozenset({PARTIAL, FEATURES, FOLDER})
 
 _NAME_DIGITS = 16
 _NO_PLAN = "0" * 64
+_MISSING = "there is no such folder"
 _FORMS: tuple[Layout | None, ...] = (None, "th", "tf")
 
 
@@ -132,7 +133,7 @@ def _fault_of_folder(path: Path) -> str | None:
         with os.scandir(path) as entries:
             next(entries, None)
     except FileNotFoundError:
-        return "there is no such folder"
+        return _MISSING
     except NotADirectoryError:
         return "this is no folder"
     except OSError as error:
@@ -180,7 +181,9 @@ class Cache:
         fault = _fault_of_folder(shared)
         if fault is None:
             return cls(home, shared=shared)
-        return cls(home, problem=f"{SHARED}={shared}: {fault}; it was left out")
+        # One that is not there does no harm, and may come: a disk that is not mounted yet.
+        kept = shared if fault == _MISSING else None
+        return cls(home, shared=kept, problem=f"{SHARED}={shared}: {fault}; it was left out")
 
     @property
     def partials(self) -> Path:

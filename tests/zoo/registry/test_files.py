@@ -506,6 +506,13 @@ def test_an_unknown_network_is_answered_with_the_nearest(name: str, nearest: str
     assert str(caught.value) == f"no architecture is called {name!r}{nearest}. `zoo list` shows all."
 
 
+def test_a_file_s_id_in_place_of_a_network_s_name_is_answered_with_the_network() -> None:
+    """It is a name, but none of a network."""
+    with pytest.raises(UnknownNameError) as caught:
+        architecture("vgg16-th-gist")
+    assert str(caught.value) == "no architecture is called 'vgg16-th-gist': it is a weights file of vgg16"
+
+
 def test_a_weights_file_is_found_by_its_id() -> None:
     """An id leads to the file and its network."""
     network, file = weights_file("densenet161-tf-flyyufelix")
