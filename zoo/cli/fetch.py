@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +11,12 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, output
 from zoo.cli.bars import progress, several
 from zoo.cli.jobs import Stoppable, run_jobs
 from zoo.download.failures import NoSourceError
 from zoo.download.reach import Hosts
-from zoo.errors import ArgumentError, ZooError
+from zoo.errors import ArgumentError, UnknownNameError, ZooError
 from zoo.fetching.fetcher import check_agrees, fetch_class_index, resolve
 from zoo.registry import CLASS_INDEXES, is_class_index, list_models, look_up
 from zoo.registry.records import Architecture, WeightsFile
@@ -136,7 +136,15 @@ def _fetch_several(names: Sequence[str], arguments: argparse.Namespace, hosts: H
         for name in names:
             if name not in errors:
                 output.print_line(str(results[name].result().path))
-    return EXIT_FAILED if errors else EXIT_DONE
+    return _exit_code(errors.values())
+
+
+def _exit_code(errors: Collection[ZooError]) -> int:
+    """Return what one of them alone would have ended with; 1 if some are mistakes of usage and some not."""
+    if not errors:
+        return EXIT_DONE
+    misused = all(isinstance(error, ArgumentError | UnknownNameError) for error in errors)
+    return EXIT_USAGE if misused else EXIT_FAILED
 
 
 def _tell(results: Mapping[str, Future[_Got]]) -> dict[str, ZooError]:

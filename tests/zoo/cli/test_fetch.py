@@ -212,6 +212,16 @@ def unresolved(host: str, *rest: object, **named: object) -> None:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
+@pytest.mark.parametrize("names", [["vgg16"], ["vgg16", "vgg19"]], ids=["one", "several"])
+def test_a_wrong_mirror_is_wrong_usage(
+    zoo: Command, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For one and for several, told once by its variable's name, as soon as anybody would be asked."""
+    monkeypatch.setenv("ZOO_MIRROR", "lab.example/zoo")
+    said = "ZOO_MIRROR='lab.example/zoo': must be the https:// or http:// address of a mirror"
+    assert zoo("fetch", *names) == (2, "", f"zoo: {said}; write https://lab.example/zoo\n")
+
+
 def test_the_same_line_is_told_once(zoo: Command, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong ZOO_SHARED is the same for every network."""
     note = "ZOO_SHARED=/no: there is no such folder; it was left out"
