@@ -14,9 +14,6 @@ LIKE = {
         2,
         "no architecture is called 'resnet51'",
         [
-            ["show", "resnet51"],
-            ["fetch", "resnet51"],
-            ["fetch", "vgg16", "resnet51"],
             ["convert", "--th-to-tf", "old.h5", "--arch", "resnet51"],
             ["diff", "old.h5", "old.h5", "--arch", "resnet51"],
             ["predict", "resnet51", "good.ppm"],
@@ -27,8 +24,15 @@ LIKE = {
     ),
     "a network or a file that is not known": (
         2,
-        "'resnet51'",
-        [["trust", "resnet51"], ["mirror", "folder", "resnet51"], ["cache", "remove", "resnet51"]],
+        "no network and no file is called 'resnet51'",
+        [
+            ["show", "resnet51"],
+            ["fetch", "resnet51"],
+            ["fetch", "vgg16", "resnet51"],
+            ["trust", "resnet51"],
+            ["mirror", "folder", "resnet51"],
+            ["cache", "remove", "resnet51"],
+        ],
     ),
     "a weights set that is not known": (
         2,
