@@ -431,6 +431,10 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument("name", nargs="?", default="densenet161", metavar="NAME")
 
 
+def _add_doctor(commands: _Commands) -> None:
+    _command(commands, "doctor", "say what there is on this machine, and what is broken", module="doctor")
+
+
 def _command(commands: _Commands, name: str, summary: str, *, module: str) -> Parser:
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     parser.set_defaults(module=module, command=name)
@@ -468,4 +472,5 @@ _COMMANDS = {
     "finetune": _add_finetune,
     "features": _add_features,
     "demo": _add_demo,
+    "doctor": _add_doctor,
 }

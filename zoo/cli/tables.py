@@ -80,10 +80,16 @@ def blocks(
             yield ""
         for heading, cell in zip(headings, row, strict=True):
             if cell:
-                lines = [cell] if title(heading) in whole else _wrapped(cell, room - label)
+                lines = [cell] if title(heading) in whole else wrapped(cell, room - label)
                 yield f"{title(heading):<{label}}{lines[0]}"
                 yield from (" " * label + line for line in lines[1:])
 
 
-def _wrapped(text: str, room: int) -> list[str]:
+def wrapped(text: str, room: int) -> list[str]:
+    """Return the lines of a text, none of whose words is cut.
+
+    Args:
+        text: The text.
+        room: Columns that there are for a line; more are taken where a word is longer.
+    """
     return textwrap.wrap(text, max(room, _NARROW), break_long_words=False, break_on_hyphens=False) or [text]

@@ -144,7 +144,12 @@ def test_json_is_known_to_be_asked_for_before_anything_is_understood(typed, aske
     assert asks_json(typed) is asked
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_but_the_doctor_can_fail():
+    """Which tells of what is broken in its own document."""
+    assert {*FAILING, "doctor"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", FAILING)
 def test_a_failure_is_one_json_document(command, tmp_path, monkeypatch, capsys):
     """Of a mistake that the command itself finds: the message is that of standard error."""
     monkeypatch.chdir(tmp_path)
