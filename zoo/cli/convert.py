@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             verify=arguments.verify,
             progress=advance,
         )
+    output.detail(str(conversion.plan))
     for note in conversion.plan.notes:
         output.note(f"zoo: {note}")
     proof = conversion.record.proof

@@ -5,6 +5,7 @@ Every reason raised here stands alone: whoever asked for a URL puts it in front.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -33,6 +34,8 @@ PAGE_BYTES: Final = 1 << 20
 
 _ENOUGH: Final = 1024  # bytes by which a page, a text or an XML error is told from a file
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+_LOG = logging.getLogger(__name__)
 
 _HEADERS = {
     "User-Agent": "keras-weight-zoo",
@@ -174,6 +177,8 @@ def _ask(
     proxy = None if is_loopback else proxy_for(address)
     for way in (proxy, origin(address)):
         asking.hosts.check(str(way), asking.clock.monotonic())
+    shown = address.partition("?")[0]  # what follows may be a secret
+    _LOG.info("asking %s%s", shown, f", through {proxy}" if proxy else "")
     if not is_loopback and not asking.hosts.has_answered(origin(address)):
         _check_name(asking.hosts, origin(address), proxy)
     try:
@@ -192,6 +197,7 @@ def _ask(
     except requests.RequestException as error:
         raise _no_answer(error, origin(address), proxy) from error
     asking.hosts.note_answer(origin(address))
+    _LOG.info("%s answered %d %s", shown, response.status_code, response.reason)
     return response
 
 

@@ -299,6 +299,14 @@ class Fetcher:
             files = _attested(network.name, files)
         exact = [file for file in files if file.layout == file.kernels == backend]
         others = [file for file in files if file not in exact]
+        _LOG.info(
+            "%s for %s: published so: %s; in another form: %s; the cache is %s",
+            network.name,
+            backend,
+            ", ".join(file.id for file in exact) or "none",
+            ", ".join(file.id for file in others) or "none",
+            self._cache.home,
+        )
         if from_file is not None:
             found = self._adopt(network, [*exact, *others], from_file)
         else:
@@ -403,6 +411,8 @@ class Fetcher:
     def _told(self, found: Fetched) -> Fetched:
         """Return a file with what the user should know of the cache itself."""
         said = (self._cache.problem,) if self._cache.problem else ()
+        how = "converted" if found.converted else "as published"
+        _LOG.info("%s, %s: %s", found.file.id, how, found.path)
         return replace(found, notes=(*said, *found.notes))
 
     @contextmanager

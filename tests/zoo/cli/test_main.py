@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -371,3 +372,28 @@ def test_python_m_zoo_is_the_command_line() -> None:
         [sys.executable, "-m", "zoo", "--version"], capture_output=True, check=True, text=True
     )
     assert done.stdout == "zoo 0.1.0\n"
+
+
+def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
+    run: Command, served: Callable[[hosts.Fault | None], None], tmp_path: Path
+) -> None:
+    """Which files there are, each request with its answer, the file that was taken, and how long it took."""
+    code, out, err = run("fetch", "densenet161", "--backend", "th", "--verbose")
+    told = err.splitlines()
+    assert code == 0
+    known, asked, answered, *_, taken, took = told
+    assert known == (
+        "zoo: densenet161 for th: published so: practice-densenet161-th-flyyufelix; in another form: none;"
+        f" the cache is {tmp_path / 'zoo-home'}"
+    )
+    assert re.fullmatch(r"zoo: asking https?://\S+", asked)
+    assert answered == f"{asked.replace('asking ', '')} answered 303 See Other"
+    assert taken == f"zoo: practice-densenet161-th-flyyufelix, as published: {out.strip()}"
+    assert re.fullmatch(r"zoo: fetch took \d+\.\d\d s", took)
+
+
+def test_who_asks_is_shown_the_plan_of_a_conversion(run: Command, tmp_path: Path) -> None:
+    """As --dry-run shows it."""
+    code, _, err = run("convert", "--th-to-tf", str(SAMPLE), str(tmp_path / "new.h5"), "-v")
+    assert code == 0
+    assert run("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(tmp_path / "new.h5"))[1] in err

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from tests.support.paths import DIALECTS
 from zoo.cli.keras_import import LEVEL
+
+SAMPLES = DIALECTS / "keras122_theano_th"
 
 KERAS = """
 import os, sys, warnings
@@ -114,3 +119,47 @@ def test_how_long_the_import_took_is_told_to_who_asks(tmp_path):
     """With what was imported."""
     told = ended(tmp_path, "", "--verbose").stderr.splitlines()
     assert told[2].startswith("zoo: Keras 3.0.0 on tensorflow imported in ")
+
+
+FRAMEWORK = re.compile(
+    r"^[IWEF]\d{4} |^\d{4}-\d\d-\d\d |onednn|cuda|absl|xla|tensorflow/|warning", re.IGNORECASE
+)
+"""What lines of TensorFlow and its libraries have, and ours have not."""
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Return a folder with images of two classes."""
+    for place, name in enumerate(("bright", "dark")):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for number in range(6):
+            shade = 200 * (1 - place) + number
+            (folder / f"{number}.ppm").write_bytes(b"P6 64 64 255 " + bytes([shade]) * (3 * 64 * 64))
+    return tmp_path / "photos"
+
+
+@pytest.mark.long
+def test_the_real_framework_is_not_heard(photos, tmp_path):
+    """In every command that needs it, in processes as a user starts them."""
+    model = shutil.copy(SAMPLES / "conv2d_same_stride2.model.h5", tmp_path / "old.h5")
+    random = ["googlenet", "photos", "--weights", "none", "--input-size", "64"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "CUDA_"))}
+    for typed in (
+        ["features", *random, "--out", "f.npz"],
+        ["finetune", *random, "--out", "run", "--strategy", "head", "--epochs", "2"],
+        ["predict", "run", str(photos / "dark")],
+        ["upgrade", "--prove", model],
+        ["demo", "googlenet"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "zoo", *typed],
+            cwd=tmp_path,
+            env=kept,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "unexpected" not in done.stderr, (typed, done.stderr)
+        heard = [line for line in (done.stderr + done.stdout).splitlines() if FRAMEWORK.search(line)]
+        assert heard == [], typed
