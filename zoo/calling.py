@@ -12,8 +12,7 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, ParamSpec, TypeVar, Union
 
 from zoo.errors import ArgumentError
@@ -124,6 +123,8 @@ class _Call:
         return given
 
     def _instead(self, name: str) -> str:
+        from difflib import get_close_matches  # only mistakes pay for this import
+
         near = get_close_matches(name, self.parameters, 1)
         return f"; did you mean {near[0]}=?" if near else f"; it takes {self._taken}"
 
@@ -158,7 +159,7 @@ def _holds(value: Any, hint: Any) -> bool:  # noqa: ANN401 - any value, any anno
         return value is None
     if kind in _TOLD:
         return _TOLD[kind](value)
-    if not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
+    if kind is Any or not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind)
 
@@ -184,16 +185,20 @@ def _words(hint: Any) -> Iterator[str]:  # noqa: ANN401 - any annotation
     if origin in (Union, types.UnionType):
         for one in sorted(arguments, key=lambda one: one is types.NoneType):
             yield from _words(one)
-    elif origin is Literal:
-        yield from map(repr, arguments)
+    elif origin is Literal or hint is bool:
+        yield from map(repr, arguments or (True, False))
     else:
         kind = hint if origin is None else origin
-        yield _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"
+        yield _WORDS.get(kind) or _named(kind)
+
+
+def _named(kind: Any) -> str:  # noqa: ANN401 - any class
+    name = getattr(kind, "__name__", str(kind))
+    return f"a Keras {name.lower()}" if kind.__module__.partition(".")[0] == "keras" else f"of type {name}"
 
 
 _WORDS: Mapping[Any, str] = {
     types.NoneType: "None",
-    bool: "True or False",
     int: "an integer",
     float: "a number",
     str: "a text",
@@ -201,6 +206,9 @@ _WORDS: Mapping[Any, str] = {
     tuple: "several values in a tuple",
     Mapping: "a dict",
     Callable: "a function",
+    Iterable: "several values",
+    Sequence: "several values in a list",
+    Collection: "several values in a list",
 }
 
 

@@ -415,8 +415,8 @@ def _inspected(source: Files, count: int, frame: Frame | None) -> list[_Inspecti
 
 @public()
 def from_arrays(
-    images: Any,  # noqa: ANN401 - anything that NumPy takes
-    labels: Any,  # noqa: ANN401
+    images: Iterable[Any],
+    labels: Iterable[Any],
     *,
     classes: Sequence[str] | None = None,
 ) -> Pictures:

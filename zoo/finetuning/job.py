@@ -52,6 +52,7 @@ from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, t
 from zoo.networks import heads
 from zoo.networks.run_record import INCLUDED, SCHEMA
 from zoo.registry import get_registry
+from zoo.registry.tables import facts_table
 from zoo.storage import disk
 from zoo.storage.cache import FEATURES, default_home
 from zoo.surgery.graph import ends
@@ -102,6 +103,34 @@ class Result:
     out: Path | None
     report: Path | None
     failure: str | None = None
+
+    def __repr__(self) -> str:
+        """Return what came of it, in one line."""
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        """Return what came of it, in one line."""
+        count = len(self.predictions)
+        came = f"{self.accuracy:.1%} of {counted(count, 'validation image')}, log loss {self.log_loss:.4f}"
+        where = "" if self.out is None else f", run {self.out}"
+        return f"{self.strategy}{' FAILED' if self.failure else ''}: {came}{where}"
+
+    def _repr_html_(self) -> str:
+        left_out = sum(not one.used for one in self.problems)
+        told = {
+            "failed": self.failure,
+            "accuracy": f"{self.accuracy:.1%} of {counted(len(self.predictions), 'validation image')}",
+            "log loss": f"{self.log_loss:.4f}",
+            "classes": ", ".join(self.classes),
+            "epochs": len(self.history),
+            "chosen": self.reason,
+            "left out": counted(left_out, "image") if left_out else None,
+            "run": self.out,
+            "report": self.report,
+        }
+        return facts_table(
+            self.strategy, [(name, value) for name, value in told.items() if value is not None]
+        )
 
 
 class Job:

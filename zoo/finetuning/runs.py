@@ -66,7 +66,7 @@ Weights = str | os.PathLike[str] | None
 _ANY_CLASSES = 2  # of a classifier that is left off
 
 
-@public("*")
+@public("strategy", "validation_share", "input_size", "weights", "dropout", "data_format", "devices")
 def finetune(
     name: str,
     data: Data = None,

@@ -82,7 +82,7 @@ def check_last_layers(intended: Intended) -> None:
 _STATISTICS = 2_000  # images that mean and deviation of the features are taken from
 
 
-@public("cost")
+@public()
 def svm(
     model: keras.Model, train: Data, valid: Data, *, cost: float = SVM_COST, **options: Unpack[Options]
 ) -> Result:
@@ -204,7 +204,7 @@ def freeze_pretrain_finetune(
     return job.finish(whole)
 
 
-@public("last", "fresh_head")
+@public()
 def last_layers(
     model: keras.Model,
     train: Data,
@@ -241,7 +241,7 @@ def last_layers(
     return _train_images(job, frozen, fresh_head=fresh_head)
 
 
-@public("fresh_head")
+@public()
 def train_all(
     model: keras.Model,
     train: Data,

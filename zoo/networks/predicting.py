@@ -111,7 +111,7 @@ class _Seer:
         return self.name(np.asarray(keras.ops.convert_to_numpy(last)))
 
 
-@public("pictures", "top", "weights")
+@public("pictures", "top")
 def predict(
     source: str | os.PathLike[str],
     pictures: Images,

@@ -28,6 +28,7 @@ from zoo.registry import fields
 from zoo.registry.assembly import assemble
 from zoo.registry.fields import Mistake
 from zoo.registry.form import FORM, SCHEMA
+from zoo.registry.names import Names
 from zoo.registry.records import Architecture, ClassIndex, Kernels, Layout, Registry, WeightsFile
 from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
 from zoo.variables import path_list_variable
@@ -137,12 +138,15 @@ def list_models(pattern: str = "*") -> list[str]:
     Args:
         pattern: Only those that match this shell pattern, for example ``*resnet*``.
 
+    Returns:
+        A list, which a notebook shows as a table of the networks.
+
     Examples:
         >>> import zoo
         >>> zoo.list_models("*resnet*")
         ['resnet50', 'resnet101', 'resnet152']
     """
-    return [name for name in get_registry().architectures if fnmatchcase(name, pattern)]
+    return Names([name for name in get_registry().architectures if fnmatchcase(name, pattern)], architecture)
 
 
 def weights_file(identifier: str) -> tuple[Architecture, WeightsFile]:

@@ -41,6 +41,7 @@ from zoo.registry.kinds import (
     URL,
     DigestText,
 )
+from zoo.registry.tables import facts_table
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -284,6 +285,38 @@ class Architecture:
         ListOf(form_of(WeightsFile)),
         "Every published file, best first among those of the same form",
     ]
+
+    def __repr__(self) -> str:
+        """Return what it is, in one line; each attribute can be looked at."""
+        what = f"{self._shape}, {self.classes:,} classes, {len(self.weights)} files"
+        return f"<{self.title} ({self.name}): {what}>"
+
+    def __str__(self) -> str:
+        """Return the facts that matter to whoever uses it, a line each."""
+        indent = f"\n{'':<15}"
+        return "\n".join(f"{name:<15}{indent.join(value.splitlines())}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return facts_table(self.title, self._facts())
+
+    @property
+    def _shape(self) -> str:
+        return f"{self.input.height} × {self.input.width} × {self.input.channels}"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        recipe, errors = self.preprocessing, self.accuracy
+        top1 = "not stated" if errors.top1_error_percent is None else f"{errors.top1_error_percent} %"
+        return [
+            ("name", self.name),
+            ("network", f"{self.title}, family {self.family}"),
+            ("paper", f"{self.paper.title} ({self.paper.year}), {self.paper.url}"),
+            ("input", self._shape),
+            ("preprocessing", f"{recipe.name}: {recipe.channel_order.upper()}"),
+            ("classes", f"{self.classes:,}"),
+            ("error", f"top-1 {top1}, top-5 {errors.top5_error_percent} %"),
+            ("weights sets", ", ".join(self.weights_sets)),
+            ("weights files", "\n".join(file.id for file in self.weights)),
+        ]
 
     @property
     def default_graph(self) -> Graph:

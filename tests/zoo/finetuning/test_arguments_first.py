@@ -206,7 +206,7 @@ def test_prediction(wrong, message, photos):
 def test_extending_a_head(wrong):
     """The number of classes, of whatever model."""
     with pytest.raises(ArgumentError, match="extra_classes="):
-        zoo.extend_head(None, wrong)
+        zoo.extend_head(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]), wrong)
 
 
 def test_the_command_line_says_so_too(photos, capsys):

@@ -135,6 +135,19 @@ def test_every_strategy_repeats_itself(strategy, brief):
         assert not same(first.model.get_weights(), other.model.get_weights())
 
 
+def test_a_result_is_told_in_few_words(learned):
+    """In one line, and in a notebook in a table; what failed says so."""
+    result = learned("head")
+    count = len(result.predictions)
+    said = f"head: {result.accuracy:.1%} of {count} validation images, log loss {result.log_loss:.4f}"
+    assert (str(result), repr(result)) == (said, f"<{said}>")
+    assert str(replace(result, failure="why", out=Path("run1"))) == f"head FAILED{said[4:]}, run run1"
+    page = replace(result, classes=("<b>", "c"), out=Path("run1"))._repr_html_()
+    for text in ("&lt;b&gt;, c", f"{result.accuracy:.1%} of {count} validation images", "run1"):
+        assert f">{text}</td>" in page
+    assert ">failed</th>" not in page
+
+
 CHANGED = {
     "svm": {"classes"},
     "head": {"classes"},
