@@ -29,6 +29,8 @@ WITHOUT_EXAMPLE = (
     "zoo.fetch",
     "zoo.decode_predictions",
     "zoo.feature_maps",
+    "zoo.features",
+    "zoo.finetune",
     "zoo.predict",
     "zoo.finetuning.extract",
     "zoo.finetuning.finetune",
