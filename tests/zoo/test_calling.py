@@ -17,6 +17,7 @@ import zoo
 import zoo.errors
 import zoo.finetuning
 from converters.errors import Doubt, warn_of
+from tests.support.paths import DIALECTS
 from zoo.calling import CallError, _holds, _in_words, public
 from zoo.cli.parser import _COMMANDS
 from zoo.errors import ArgumentError, UnknownNameError
@@ -214,6 +215,16 @@ def test_what_is_right_passes_and_a_warning_shows_the_caller_s_line():
     assert within is progress
     assert type(shown()) is Silence
     assert [one.filename for one in told] == [__file__]
+
+
+def test_an_upgrade_tells_its_progress():
+    """In bytes, by the file's name."""
+    told = []
+    old = DIALECTS / "keras122_theano_th/conv2d_flatten_dense_dense.model.h5"
+    zoo.upgrade(old, progress=lambda *what: told.append(what))
+    done, total, what = told[-1]
+    assert done == total > 0
+    assert what == "upgrading conv2d_flatten_dense_dense.model.h5"
 
 
 # The names.

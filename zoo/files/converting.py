@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from converters.trees import TreeReport, convert_tree
 from zoo.calling import public
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.fetching.fetcher import resolve
-from zoo.naming import is_name
+from zoo.naming import hidden_note, is_name
 from zoo.progress.asked import Asked, chosen
 from zoo.progress.protocol import BytesDone, step
 from zoo.registry import architecture, list_models
+
+_LOG = logging.getLogger(__name__)
 
 
 @public()
@@ -160,6 +163,9 @@ def _fetched(name: str, asked: Mapping[str, Any]) -> _Source:
     if start is None:
         raise ArgumentError(f"direction=None: say which form of {name} to convert: 'th-to-tf' or 'tf-to-th'")
     found = resolve(name, backend=cast(Literal["th", "tf"], start))
+    for note in (hidden_note(name, "network"), *found.notes):
+        if note:
+            _LOG.warning("%s", note)
     form = None if found.converted else Form(layout=found.file.layout, kernels=found.file.kernels)
     return _Source(path=found.path, form=form, target=new_name(name, end, asked["to"]))
 

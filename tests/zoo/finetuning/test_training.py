@@ -12,6 +12,8 @@ import pytest
 from zoo.finetuning.batches import FeatureBatches
 from zoo.finetuning.schedule import TrainingPhase
 from zoo.finetuning.training import compile_for_phase, train
+from zoo.progress import showing
+from zoo.progress.protocol import Telling
 
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 8)).astype(np.float32)
@@ -236,3 +238,16 @@ def test_the_learning_rate_that_a_callback_sets_is_the_one_written_down():
     """Not the phase's."""
     _, outcome = run(replace(PHASE, epochs=3), callbacks=[Recorder(rates={1: 0.5})])
     assert [one.learning_rate for one in outcome.epochs] == [0.01, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("callbacks", [[], [keras.callbacks.Callback()]], ids=["whole epochs", "batches"])
+def test_batches_are_shown_where_keras_shows_none(callbacks):
+    """Up to all of the phase, whichever way the epochs go; with Keras' own bar there is no other."""
+    told = []
+    with showing(Telling(lambda *what: told.append(what))):
+        run(callbacks=callbacks)
+        count = len(told)
+        run(replace(PHASE, epochs=1), verbose=2)
+    assert (told[0], told[-1]) == ((0, 24, "training, phase new"), (24, 24, "training, phase new"))
+    assert [done for done, *_ in told] == sorted(done for done, *_ in told)
+    assert len(told) == count
