@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import itertools
 import json
 import math
 import re
@@ -24,7 +25,18 @@ from zoo.extras import how_to_install
 from zoo.finetuning.report import charts, write_report
 from zoo.finetuning.report.numbers import class_scores, confused_pairs, confusion, interval
 from zoo.finetuning.report.record import Epoch, Phase, Prediction, read_record
-from zoo.finetuning.report.scene import Box, Dot, Line, Scene, Words, shortened, svg, svg_file
+from zoo.finetuning.report.scene import (
+    Box,
+    Dot,
+    Line,
+    Photo,
+    Scene,
+    Words,
+    svg,
+    svg_file,
+    text_width,
+    wrapped,
+)
 
 NASTY = "<script>alert(\"x\")</script> & 'co'"
 CLASSES = ["cat", NASTY, "dog"]
@@ -161,19 +173,32 @@ def test_page_has_the_numbers_that_were_counted_by_hand(folder):
     """Accuracy, precision, recall, F1 and confusions are those of the five predictions."""
     page = Page(write_report(folder))
     assert page.open == []
-    confused, classes, problems, phases = page.tables
+    epochs, matrix, confused, classes, problems, phases = page.tables
+    assert epochs == [
+        ["phase", "epoch", "training loss", "validation loss", "training accuracy", "validation accuracy"],
+        ["dense", "1", "1.000", "1.100", "50.0 %", "40.0 %"],
+        ["dense", "2", "0.800", "0.900", "60.0 %", "60.0 %"],
+        ["everything", "3", "0.700", "1.000", "70.0 %", "60.0 %"],
+    ]
+    assert matrix == [
+        ["", "predicted class"],
+        ["true class", "cat", NASTY, "dog"],
+        ["cat", "2", "1", ""],
+        [NASTY, "", "1", "1"],
+        ["dog", "", "", ""],
+    ]
     assert confused == [
-        ["shown", "named as", "times", "of the shown"],
+        ["true class", "predicted class", "images", "of the true class"],
         ["cat", NASTY, "1", "33.3 %"],
         [NASTY, "dog", "1", "50.0 %"],
     ]
     assert classes == [
-        ["class", "precision", "recall", "F1", "right", "pictures", "named so"],
-        ["cat", "100.0 %", "66.7 %", "0.800", "2", "3", "2"],
-        [NASTY, "50.0 %", "50.0 %", "0.500", "1", "2", "2"],
+        ["class", "precision", "recall", "F1", "support", "correct", "predicted"],
+        ["cat", "100.0 %", "66.7 %", "0.800", "3", "2", "2"],
+        [NASTY, "50.0 %", "50.0 %", "0.500", "2", "1", "2"],
         ["dog", "0.0 %", "–", "0.000", "0", "0", "1"],
     ]
-    assert problems == [["file", "what was found", ""], ["a<b>.png", "torn & cut", "left out"]]
+    assert problems == [["file", "what was found", "and then"], ["a<b>.png", "torn & cut", "left out"]]
     assert phases[1:] == [
         ["dense", "3 layers, conv1 to <conv3>", "2", "2", "0.001", "3.5 s"],
         ["everything", "nothing", "1", "none", "0.0001", "4.0 s"],
@@ -235,8 +260,9 @@ def test_worst_mistakes_come_first_with_their_thumbnails(folder):
     page = Page(write_report(folder))
     said = page.text[page.text.index("Worst mistakes") :]
     assert said.startswith(
-        "Worst mistakes All 2, by how little probability the right class was given. "
-        f"no image dog (57.5 %) is {NASTY} (12.5 %) image 4 {NASTY} (70.0 %) is cat (25.0 %)"
+        "Worst mistakes All 2, by how little probability the true class was given. "
+        f"no image predicted dog (57.5 %) true class {NASTY} (12.5 %) image 4 "
+        f"predicted {NASTY} (70.0 %) true class cat (25.0 %)"
     )
     [source] = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
     with Image.open(BytesIO(base64.b64decode(source.partition(",")[2]))) as thumbnail:
@@ -362,8 +388,8 @@ def test_run_without_epochs_or_mistakes_says_so(folder):
     text = page.text
     assert "One epoch, or fitted in one go: there is no curve to draw." in text
     assert page.tables[0] == [
-        ["phase", "training loss", "validation loss", "training accuracy", "validation accuracy"],
-        ["svm", "0.100", "0.200", "100.0 %", "100.0 %"],
+        ["phase", "epoch", "training loss", "validation loss", "training accuracy", "validation accuracy"],
+        ["svm", "1", "0.100", "0.200", "100.0 %", "100.0 %"],
     ]
     assert "None: every validation image was correctly classified." in text
     assert "Nothing was confused." in text
@@ -444,14 +470,14 @@ def test_scores_are_what_counting_gives(pairs):
     counts = confusion(labels, predicted, 4)
     assert counts.tolist() == [[pairs.count((shown, named)) for named in range(4)] for shown in range(4)]
     for number, score in enumerate(class_scores(counts)):
-        right = pairs.count((number, number))
-        assert (score.right, score.pictures, score.named) == (
-            right,
+        correct = pairs.count((number, number))
+        assert (score.correct, score.support, score.predicted) == (
+            correct,
             labels.count(number),
             predicted.count(number),
         )
-        for value, whole in ((score.recall, score.pictures), (score.precision, score.named)):
-            assert value == right / whole if whole else math.isnan(value)
+        for value, whole in ((score.recall, score.support), (score.precision, score.predicted)):
+            assert value == correct / whole if whole else math.isnan(value)
     wrong = sum(times for _, _, times in confused_pairs(counts, 16))
     assert wrong == sum(shown != named for shown, named in pairs)
 
@@ -507,14 +533,19 @@ def test_time_is_told_in_two_units_at_most(folder, seconds, said):
     assert f"seed 7 time {said} Settings" in text if said else "seed 7 Settings" in text
 
 
-def test_long_names_keep_their_shares():
-    """Below a thumbnail the middle of a long name gives way, not what it was given."""
+def test_long_names_are_given_whole_with_their_shares():
+    """Below a thumbnail a long name takes as many lines as it needs, and the drawing is as much higher."""
     one = Prediction(row=0, file="x", label=1, predicted=0, probabilities=(0.75, 0.25))
-    scene = charts.contact_sheet([(one, charts.empty_tile())], ["a" * 60, "b" * 60])
-    named, shown = [shape.text for shape in scene.shapes if isinstance(shape, Words)]
-    assert re.fullmatch(r"a+…a+ \(75\.0 %\)", named)
-    assert re.fullmatch(r"is b+…b+ \(25\.0 %\)", shown)
-    assert max(len(named), len(shown)) <= charts.TILE / (0.56 * 12)
+    scene = charts.contact_sheet([(one, charts.empty_tile())] * 7, ["a" * 60, "b" * 60])
+    words = [shape for shape in scene.shapes if isinstance(shape, Words)]
+    lines = words[: len(words) // 7]
+    text = "".join(line.text for line in lines)
+    assert text.replace(" ", "") == "predicted" + "a" * 60 + "(75.0%)trueclass" + "b" * 60 + "(25.0%)"
+    assert all(text_width(line.text, line.size) <= charts.TILE for line in lines)
+    assert [later.y - line.y for line, later in itertools.pairwise(lines)] == [15.0] * (len(lines) - 1)
+    tiles = [shape for shape in scene.shapes if isinstance(shape, Photo)]
+    assert tiles[6].y > lines[-1].y
+    assert words[-1].y + 4 <= scene.height
 
 
 def test_matrix_without_names_says_how_to_read_it(folder):
@@ -523,7 +554,12 @@ def test_matrix_without_names_says_how_to_read_it(folder):
     (folder / "run.json").write_text(json.dumps(_run(classes=classes)), "utf-8")
     rows = [["x", name, name, *[1 / 41] * 41] for name in classes]
     _write_csv(folder / "predictions.csv", [["file", "label", "predicted", *classes], *rows])
-    assert "Classes stand in the order of the table below; point at a cell" in Page(write_report(folder)).text
+    text = Page(write_report(folder)).text
+    assert (
+        "Classes stand in the order of the table of precision and recall; point at a cell to read its names,"
+        " or open the list below." in text
+    )
+    assert "All classes that were confused" not in text  # there are none
 
 
 def _epoch(loss, phase="all"):
@@ -595,13 +631,135 @@ def test_svg_has_the_colours_where_they_were_put():
     ]
 
 
-@given(st.text(max_size=80), st.floats(20, 200))
-def test_shortened_text_fits_and_keeps_both_ends(text, width):
-    """A text that fits is left as it is; of a longer one, beginning and end stay."""
-    short = shortened(text, 12, width)
-    room = max(3, int(width / (0.56 * 12)))
-    assert (
-        short == text
-        if len(text) <= room
-        else (len(short) == room and short[0] == text[0] and short[-1] == text[-1])
-    )
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=80), st.floats(20, 200))
+def test_wrapped_text_fits_and_loses_nothing(text, width):
+    """A text that fits is one line; of a longer one, each line fits and all but blanks is there, in order."""
+    lines = wrapped(text, 12, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(text_width(line, 12) <= width for line in lines)
+    if text_width(text, 12) <= width:
+        assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("tabby cat", ["tabby cat"]),
+        ("Egyptian cat on a sofa", ["Egyptian cat", "on a sofa"]),
+        ("practice_class_0007", ["practice_", "class_0007"]),
+        ("x" * 20, ["x" * 14, "x" * 6]),
+        ("猫" * 10, ["猫" * 8, "猫" * 2]),
+        ("e\u0301" * 14, ["e\u0301" * 14]),
+        ("", [""]),
+    ],
+)
+def test_text_is_broken_between_words(text, lines):
+    """Where a word ends, or where it must be; wide characters take more room, and accents none."""
+    assert wrapped(text, 12, 100) == lines
+
+
+def test_drawings_give_names_whole(folder):
+    """In the files, too, no label is shortened and none lies beyond the edge."""
+    classes = ["practice_class_" * 9, "W" * 40, "猫" * 40]
+    (folder / "run.json").write_text(json.dumps(_run(classes=classes)), "utf-8")
+    rows = [["x", classes[0], name, 0.5, 0.3, 0.2] for name in classes]
+    _write_csv(folder / "predictions.csv", [["file", "label", "predicted", *classes], *rows])
+    write_report(folder)
+    for name in ("confusion", "classes", "mistakes"):
+        drawing = _drawing(folder / f"{name}.svg")
+        width, height = map(float, drawing.attrib["viewBox"].split()[2:])
+        texts = [one for one in drawing.iter("text") if one.text]
+        assert "…" not in "".join(one.text for one in texts)
+        assert all(label in "".join(one.text for one in texts).replace(" ", "") for label in classes)
+        for one in texts:
+            wide = text_width(one.text, float(one.attrib["font-size"]))
+            if "transform" in one.attrib:
+                x, y = map(float, re.match(r"translate\((\S+) (\S+)\)", one.attrib["transform"]).groups())
+                assert (x <= width, y - wide >= 0, y <= height) == (True, True, True)
+                continue
+            x, anchor = float(one.attrib["x"]), one.attrib["text-anchor"]
+            left = x - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
+            assert (left >= 0, left + wide <= width, float(one.attrib["y"]) <= height) == (True, True, True)
+
+
+def _style(folder):
+    html = write_report(folder).read_text("utf-8")
+    return html[html.index("<style>") : html.index("</style>")]
+
+
+def _colours(style, place):
+    """Return the colours of the page's ``place``-th set: light, dark, paper."""
+    block = re.findall(r":root\{(?:color-scheme:[\w ]+;)?((?:--[\w-]+:#[0-9a-f]{6};)+)\}", style)[place]
+    pairs = re.findall(r"--([\w-]+):#([0-9a-f]{6});", block)
+    return {role: tuple(int(text[at : at + 2], 16) / 255 for at in (0, 2, 4)) for role, text in pairs}
+
+
+def _contrast(one, other):
+    """Return the contrast of two colours as WCAG 2.2 defines it."""
+
+    def luminance(colour):
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("place", range(3), ids=["light", "dark", "paper"])
+def test_colours_have_contrast(folder, place):
+    """Text has 4.5 : 1 on what it stands on (WCAG AA), lines and bars 3 : 1; white on black has 21."""
+    assert _contrast((1, 1, 1), (0, 0, 0)) == pytest.approx(21)
+    colours = _colours(_style(folder), place)
+    for text, ground in itertools.product(("ink", "quiet", "wrong", "right"), ("page", "card")):
+        assert (text, ground, _contrast(colours[text], colours[ground]) >= 4.5) == (text, ground, True)
+    for drawn in ("train", "valid", "precision", "recall"):
+        assert (drawn, _contrast(colours[drawn], colours["page"]) >= 3) == (drawn, True)
+    for cell, share in itertools.product(("right", "wrong"), (0.0, 0.5, 1.0)):
+        part = charts.strength(share)
+        ground = [part * a + (1 - part) * b for a, b in zip(colours[cell], colours["card"], strict=True)]
+        assert (cell, share, _contrast(colours["ink"], ground) >= 4.5) == (cell, share, True)
+
+
+def test_page_moves_nothing_and_cuts_nothing(folder):
+    """Nothing is animated, so there is nothing to reduce; no rule of the style shortens a text."""
+    style = _style(folder)
+    for rule in ("animation", "transition", "scroll-behavior", "text-overflow", "line-clamp"):
+        assert rule not in style
+    assert ":focus-visible{outline:2px solid var(--valid)" in style
+
+
+def test_tables_and_drawings_are_told_to_those_who_do_not_see_them(folder):
+    """Tables have captions and scopes, drawings and scrolling parts names, images alternatives."""
+    page = Page(write_report(folder))
+    tags = [tag for tag, _ in page.tags]
+    assert ("html", {"lang": "en"}) in page.tags
+    assert tags.count("table") == tags.count("caption") == 6
+    assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
+    assert [attrs["aria-label"] for tag, attrs in page.tags if tag == "svg"] == [
+        "Loss after each epoch, in training and in validation",
+        "Accuracy after each epoch, in training and in validation",
+    ]
+    assert [attrs["alt"] for tag, attrs in page.tags if tag == "img"] == [
+        "/".join((folder.parent / "image <2>.png").parts[-2:])
+    ]
+    scrolling = [
+        attrs for _, attrs in page.tags if "wide" in attrs.get("class", "").split() or "tabindex" in attrs
+    ]
+    assert len(scrolling) == 7
+    for attrs in scrolling:
+        assert (attrs["role"], attrs["tabindex"], bool(attrs["aria-label"])) == ("region", "0", True)
+
+
+def test_matrix_of_many_classes_can_be_read_as_a_list(folder):
+    """Beyond 40 classes what was confused stands in a table that can be unfolded."""
+    classes = [f"class {number}" for number in range(41)]
+    (folder / "run.json").write_text(json.dumps(_run(classes=classes)), "utf-8")
+    rows = [["x", name, classes[max(place - 1, 0)], *[1 / 41] * 41] for place, name in enumerate(classes)]
+    _write_csv(folder / "predictions.csv", [["file", "label", "predicted", *classes], *rows])
+    page = Page(write_report(folder))
+    assert [attrs["aria-label"] for tag, attrs in page.tags if tag == "svg"][2:] == [
+        "Confusion matrix of 41 classes: 1 of 41 images on the diagonal"
+    ]
+    _, confused, every, *_ = page.tables
+    assert every[:9] == confused
+    assert every[1:] == [[name, classes[place], "1", "100.0 %"] for place, name in enumerate(classes[1:])]

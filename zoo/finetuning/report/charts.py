@@ -20,8 +20,8 @@ from zoo.finetuning.report.scene import (
     Photo,
     Scene,
     Words,
-    shortened,
     text_width,
+    wrapped,
 )
 from zoo.networks.images import Picture
 
@@ -33,10 +33,37 @@ _TOP, _HEIGHT = 56.0, 200.0
 _DOTTED = 60  # epochs; beyond, dots would run into each other
 
 _MATRIX = 560.0  # the widest a matrix gets
-_LABEL_ROOM = 150.0
+
+_LINE = 1.25  # from one line of text to the next, in sizes of the font
 
 LABELLED = 40
 """Classes of a matrix with names; of more they would not fit beside their rows."""
+
+
+def strength(share: float) -> float:
+    """Return how much of its colour a cell of a confusion matrix gets, so that the number on it can be read.
+
+    Args:
+        share: Of the images of its true class, 0 to 1.
+
+    Returns:
+        0.12 to 0.45; black on the strongest has a contrast of 4.5 and more, and so has white on a dark page.
+    """
+    return 0.12 + 0.33 * share
+
+
+def curve(name: str, history: Sequence[Epoch], phases: Sequence[Phase]) -> Scene:
+    """Draw the loss or the accuracy alone, for a page that may be narrow.
+
+    Args:
+        name: ``loss`` or ``accuracy``.
+        history: Two epochs or more.
+        phases: What they belong to.
+    """
+    title = f"{name.capitalize()} after each epoch, in training and in validation"
+    scene = Scene(width=_GAP + _PLOT + 16, height=_TOP + _HEIGHT + 48, title=title)
+    _plot(scene, history, phases, _PLOTS[name](_GAP - 4, history))
+    return scene
 
 
 def curves(history: Sequence[Epoch], phases: Sequence[Phase]) -> Scene:
@@ -47,13 +74,8 @@ def curves(history: Sequence[Epoch], phases: Sequence[Phase]) -> Scene:
         phases: What they belong to.
     """
     scene = Scene(width=_WIDTH, height=_TOP + _HEIGHT + 48, title="Loss and accuracy after each epoch")
-    losses = [value for one in history for value in (one.loss, one.val_loss) if math.isfinite(value)]
-    ticks = _ticks(max(losses, default=1.0))
-    _plot(scene, history, phases, _Plot("loss", _GAP - 16, ticks, lambda one: (one.loss, one.val_loss)))
-    percents = (0.0, 0.25, 0.5, 0.75, 1.0)
-    right = 2 * _GAP - 4 + _PLOT
-    accuracy = _Plot("accuracy", right, percents, lambda one: (one.accuracy, one.val_accuracy))
-    _plot(scene, history, phases, accuracy)
+    _plot(scene, history, phases, _loss(_GAP - 16, history))
+    _plot(scene, history, phases, _accuracy(2 * _GAP - 4 + _PLOT, history))
     return scene
 
 
@@ -70,6 +92,20 @@ class _Plot:
         return _TOP + _HEIGHT * (1 - value / self.ticks[-1])
 
 
+def _loss(left: float, history: Sequence[Epoch]) -> _Plot:
+    losses = [value for one in history for value in (one.loss, one.val_loss) if math.isfinite(value)]
+    ticks = _ticks(max(losses, default=1.0))
+    return _Plot("loss", left, ticks, lambda one: (one.loss, one.val_loss))
+
+
+def _accuracy(left: float, history: Sequence[Epoch]) -> _Plot:
+    percents = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return _Plot("accuracy", left, percents, lambda one: (one.accuracy, one.val_accuracy))
+
+
+_PLOTS = {"loss": _loss, "accuracy": _accuracy}
+
+
 def _plot(scene: Scene, history: Sequence[Epoch], phases: Sequence[Phase], plot: _Plot) -> None:
     """Draw training and validation, epochs to the right."""
 
@@ -77,15 +113,15 @@ def _plot(scene: Scene, history: Sequence[Epoch], phases: Sequence[Phase], plot:
         return plot.left + 8 + (_PLOT - 16) * epoch / (len(history) - 1)
 
     _axes(scene, plot)
-    for phase in phases:
-        _phase(scene, x(phase.first), x(phase.last), phase.name, phase.first > 0)
+    for number, phase in enumerate(phases):
+        _phase(scene, x(phase.first), number, phase.name, plot.left + _PLOT)
     for epoch in _epoch_ticks(len(history)):
         scene.add(_quiet(x(epoch - 1), _TOP + _HEIGHT + 18, str(epoch), "middle"))
     scene.add(_quiet(plot.left + _PLOT / 2, _TOP + _HEIGHT + 38, "epoch", "middle"))
     for which, colour in enumerate(("train", "valid")):
         values = [plot.values(one)[which] for one in history]
         points = [(x(place), plot.y(value)) for place, value in enumerate(values) if math.isfinite(value)]
-        scene.add(Line(points=points, colour=colour, width=2))
+        scene.add(Line(points=points, colour=colour, width=2, is_dashed=colour == "train"))
         if len(points) <= _DOTTED:
             scene.add(*(Dot(x=across, y=up, radius=2.2, colour=colour) for across, up in points))
     for kept in (phase.kept for phase in phases if phase.kept is not None):
@@ -102,7 +138,8 @@ def _axes(scene: Scene, plot: _Plot) -> None:
     left, right = plot.left, plot.left + _PLOT
     scene.add(Words(x=left, y=18, text=plot.name.capitalize(), size=14))
     for at, text, colour in ((right - 152, "training", "train"), (right - 68, "validation", "valid")):
-        scene.add(Line(points=[(at - 18, 14), (at - 4, 14)], colour=colour, width=3))
+        dashed = colour == "train"  # the two differ in more than their colour
+        scene.add(Line(points=[(at - 21, 14), (at - 4, 14)], colour=colour, width=3, is_dashed=dashed))
         scene.add(_quiet(at, 18, text))
     for tick in plot.ticks:
         scene.add(Line(points=[(left, plot.y(tick)), (right, plot.y(tick))], colour="rule"))
@@ -110,11 +147,14 @@ def _axes(scene: Scene, plot: _Plot) -> None:
         scene.add(_quiet(left - 6, plot.y(tick) + 4, label, "end"))
 
 
-def _phase(scene: Scene, start: float, end: float, name: str, later: bool) -> None:
-    if later:
-        line = start - 6
-        scene.add(Line(points=[(line, _TOP - 18), (line, _TOP + _HEIGHT)], colour="quiet"))
-    scene.add(_quiet(start - (1 if later else 8), _TOP - 8, shortened(name, 11, max(end - start, 60))))
+def _phase(scene: Scene, start: float, number: int, name: str, end: float) -> None:
+    """Draw where a phase begins, and its name; that of a neighbour stands a line higher or lower."""
+    height = _TOP - 8 - 13 * (number % 2)
+    if number:
+        scene.add(Line(points=[(start - 6, height - 10), (start - 6, _TOP + _HEIGHT)], colour="quiet"))
+    x = start - 1 if number else start - 8
+    fits = x + text_width(name, 11) <= end
+    scene.add(_quiet(x, height, name) if fits else _quiet(x - 9, height, name, "end"))
 
 
 def _ticks(highest: float) -> list[float]:
@@ -133,10 +173,10 @@ def _epoch_ticks(count: int) -> list[int]:
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Scene:
-    """Draw how often each class was named as each; a row's shades are shares of its images.
+    """Draw how often each class was predicted as each; a row's shades are shares of its images.
 
     Args:
-        counts: Shape (C, C), row shown, column named.
+        counts: Shape (C, C), row is the true class, column the predicted one.
         classes: Their names, C.
     """
     count = len(classes)
@@ -144,18 +184,29 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Scene
     labelled = count <= LABELLED
     size = min(12.0, max(7.0, 0.75 * cell))
     widest = max((text_width(name, size) for name in classes), default=0) if labelled else 0
-    room = min(_LABEL_ROOM, widest + 12) + 32
-    top = (room if widest > cell - 4 else 26.0 + size) + 4
-    scene = Scene(
-        width=room + max(cell * count, 120.0) + 8, height=top + cell * count + 8, title="Confusion matrix"
+    room = max(widest + 44, text_width("true class", 11) + 12) if labelled else 32.0
+    top = (widest + 48 if widest > cell - 4 else 30.0 + size) if labelled else 32.0
+    title = (
+        f"Confusion matrix of {count} classes: {np.trace(counts)} of {counts.sum()} images on the diagonal"
     )
-    scene.add(_quiet(room, 13, "named as"), _quiet(room - 8, top - 6, "shown", "end"))
+    scene = Scene(width=room + max(cell * count, 120.0) + 8, height=top + cell * count + 8, title=title)
     scene.add(Box(x=room, y=top, width=cell * count, height=cell * count, colour="card"))
     if labelled:
+        scene.add(_quiet(room, 13, "predicted class"), _quiet(room - 8, top - 6, "true class", "end"))
         _name_rows_and_columns(scene, classes, (room, top, cell, size))
-    for shown, named in np.argwhere(counts).tolist():
-        _cell(scene, counts, (shown, named), (room, top, cell), classes)
+    else:
+        _name_axes(scene, room, top)
+    for true, predicted in np.argwhere(counts).tolist():
+        _cell(scene, counts, (true, predicted), (room, top, cell), classes)
     return scene
+
+
+def _name_axes(scene: Scene, left: float, top: float) -> None:
+    """Name the axes of a matrix that is shown small on a phone."""
+    size, text = 20.0, "true class"
+    scene.add(Words(x=left, y=size, text="predicted class", colour="quiet", size=size))
+    bottom = top + text_width(text, size)
+    scene.add(Words(x=left - 10, y=bottom, text=text, colour="quiet", size=size, upright=True))
 
 
 def _name_rows_and_columns(
@@ -165,12 +216,11 @@ def _name_rows_and_columns(
     upright = any(text_width(name, size) > cell - 4 for name in classes)
     for number, name in enumerate(classes):
         middle = (number + 0.5) * cell
-        text = shortened(name, size, min(room - 32, _LABEL_ROOM))
-        scene.add(Words(x=room - 8, y=top + middle + 0.36 * size, text=text, size=size, anchor="end"))
+        scene.add(Words(x=room - 8, y=top + middle + 0.36 * size, text=name, size=size, anchor="end"))
         if upright:
-            scene.add(Words(x=room + middle + 0.36 * size, y=top - 6, text=text, size=size, upright=True))
+            scene.add(Words(x=room + middle + 0.36 * size, y=top - 6, text=name, size=size, upright=True))
         else:
-            scene.add(Words(x=room + middle, y=top - 6, text=text, size=size, anchor="middle"))
+            scene.add(Words(x=room + middle, y=top - 6, text=name, size=size, anchor="middle"))
 
 
 def _cell(
@@ -180,24 +230,24 @@ def _cell(
     corner: tuple[float, float, float],
     classes: Sequence[str],
 ) -> None:
-    (shown, named), (left, top, cell) = place, corner
-    count, total = int(counts[shown, named]), int(counts[shown].sum())
-    gap, weakest = (1.0, 0.12) if cell > 8 else (0.0, 0.35)  # a lone speck shall be seen
-    colour = "right" if shown == named else "wrong"
+    (true, predicted), (left, top, cell) = place, corner
+    count, total = int(counts[true, predicted]), int(counts[true].sum())
+    is_small = cell <= 8  # a lone speck shall be seen
+    gap = 0.0 if is_small else 1.0
     scene.add(
         Box(
-            x=left + named * cell + gap,
-            y=top + shown * cell + gap,
+            x=left + predicted * cell + gap,
+            y=top + true * cell + gap,
             width=cell - 2 * gap,
             height=cell - 2 * gap,
-            colour=colour,
-            strength=weakest + 0.5 * count / total,
-            title=f"{classes[shown]} named as {classes[named]}: {count} of {total}",
+            colour="right" if true == predicted else "wrong",
+            strength=0.35 + 0.5 * count / total if is_small else strength(count / total),
+            title=f"true class {classes[true]}, predicted {classes[predicted]}: {count} of {total}",
         )
     )
     size = min(13.0, 0.5 * cell, 0.9 * cell / (0.6 * len(str(count))))
-    if size >= 6:
-        middle = (left + (named + 0.5) * cell, top + (shown + 0.5) * cell + 0.36 * size)
+    if size >= 6 and not is_small:
+        middle = (left + (predicted + 0.5) * cell, top + (true + 0.5) * cell + 0.36 * size)
         scene.add(Words(x=middle[0], y=middle[1], text=str(count), size=size, anchor="middle"))
 
 
@@ -208,23 +258,47 @@ def class_bars(scores: Sequence[ClassScore], classes: Sequence[str]) -> Scene:
         scores: One for each class.
         classes: Their names.
     """
-    row, room, bar = 36.0, 170.0, 560.0
+    room, bar = 170.0, 560.0
+    names = [wrapped(name, 13, room - 16) for name in classes]
+    heights = [max(36.0, 13 * _LINE * len(lines) + 3) for lines in names]
     scene = Scene(
-        width=room + bar + 110, height=40 + row * len(classes) + 8, title="Precision and recall of each class"
+        width=room + bar + 110, height=40 + sum(heights) + 8, title="Precision and recall of each class"
     )
     for place, colour in enumerate(("precision", "recall")):
         scene.add(Box(x=room + 90 * place, y=12, width=12, height=10, colour=colour))
         scene.add(Words(x=room + 18 + 90 * place, y=21, text=colour, colour="quiet"))
-    for number, (score, name) in enumerate(zip(scores, classes, strict=True)):
-        top = 40 + row * number
-        scene.add(Words(x=room - 12, y=top + 19, text=shortened(name, 13, room - 16), size=13, anchor="end"))
-        for place, (value, colour) in enumerate(((score.precision, "precision"), (score.recall, "recall"))):
-            y = top + 13 * place
-            scene.add(Box(x=room, y=y + 2, width=bar, height=10, colour="card"))
-            if math.isfinite(value):
-                scene.add(Box(x=room, y=y + 2, width=bar * value, height=10, colour=colour))
-            scene.add(Words(x=room + bar + 10, y=y + 11, text=percent(value), colour="quiet", size=11))
+    top = 40.0
+    for score, lines, height in zip(scores, names, heights, strict=True):
+        first = top + 19 - 13 * _LINE / 2 * (min(len(lines), 2) - 1)
+        scene.add(*_lines(room - 12, first, lines, size=13, anchor="end"))
+        _bars(scene, score, top, room, bar)
+        top += height
     return scene
+
+
+def _lines(
+    x: float,
+    y: float,
+    lines: Sequence[str],
+    *,
+    colour: str = "ink",
+    size: float = 12,
+    anchor: Anchor = "start",
+) -> list[Words]:
+    """Return lines of text below each other, the baseline of the first at ``y``."""
+    return [
+        Words(x=x, y=y + _LINE * size * number, text=line, colour=colour, size=size, anchor=anchor)
+        for number, line in enumerate(lines)
+    ]
+
+
+def _bars(scene: Scene, score: ClassScore, top: float, left: float, width: float) -> None:
+    for place, (value, colour) in enumerate(((score.precision, "precision"), (score.recall, "recall"))):
+        y = top + 13 * place
+        scene.add(Box(x=left, y=y + 2, width=width, height=10, colour="card"))
+        if math.isfinite(value):
+            scene.add(Box(x=left, y=y + 2, width=width * value, height=10, colour=colour))
+        scene.add(Words(x=left + width + 10, y=y + 11, text=percent(value), colour="quiet", size=11))
 
 
 def contact_sheet(mistakes: Sequence[tuple[Prediction, Picture]], classes: Sequence[str]) -> Scene:
@@ -234,29 +308,31 @@ def contact_sheet(mistakes: Sequence[tuple[Prediction, Picture]], classes: Seque
         mistakes: Predictions with their images.
         classes: Names of the classes.
     """
-    columns, wide, high = 6, TILE + 12, TILE + 54
-    rows = math.ceil(len(mistakes) / columns)
-    scene = Scene(width=columns * wide + 12, height=rows * high + 12, title="Worst mistakes")
-    for number, (one, picture) in enumerate(mistakes):
-        x, y = 12.0 + wide * (number % columns), 12.0 + high * (number // columns)
-        named, shown = _captions(one, classes)
+    columns, wide = 6, TILE + 12
+    captions = [_captions(one, classes) for one, _ in mistakes]
+    heights = [
+        TILE + 22 + 12 * _LINE * max(sum(map(len, caption)) for caption in captions[start : start + columns])
+        for start in range(0, len(captions), columns)
+    ]
+    scene = Scene(width=columns * wide + 12, height=sum(heights) + 12, title="Worst mistakes")
+    for number, ((_, picture), (predicted, true)) in enumerate(zip(mistakes, captions, strict=True)):
+        x, y = 12.0 + wide * (number % columns), 12.0 + sum(heights[: number // columns])
+        below = y + TILE + 16
         scene.add(
             Photo(x=x, y=y, side=TILE, picture=picture),
-            Words(x=x, y=y + TILE + 16, text=named, colour="wrong"),
-            Words(x=x, y=y + TILE + 32, text=shown, colour="quiet"),
+            *_lines(x, below, predicted, colour="wrong"),
+            *_lines(x, below + 12 * _LINE * len(predicted), true, colour="quiet"),
         )
     return scene
 
 
-def _captions(one: Prediction, classes: Sequence[str]) -> tuple[str, str]:
-    """Return what an image was named and what it is; of a long name the middle gives way, not the share."""
+def _captions(one: Prediction, classes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the lines that say what an image was predicted to be and what it is."""
 
-    def caption(before: str, which: int) -> str:
-        share = f" ({percent(one.probabilities[which])})"
-        room = TILE - text_width(before + share, 12)
-        return f"{before}{shortened(classes[which], 12, room)}{share}"
+    def caption(what: str, which: int) -> list[str]:
+        return wrapped(f"{what} {classes[which]} ({percent(one.probabilities[which])})", 12, TILE)
 
-    return caption("", one.predicted), caption("is ", one.label)
+    return caption("predicted", one.predicted), caption("true class", one.label)
 
 
 def percent(value: float) -> str:

@@ -15,32 +15,32 @@ class ClassScore:
     """How well one class was found; a share of nothing is NaN.
 
     Attributes:
-        pictures: How many pictures of it there were.
-        named: How many images were named so.
-        right: How many of them rightly.
-        precision: Of the images named so, the share that are: right / named.
-        recall: Of its images, the share that were found: right / images.
-        f1: Harmonic mean of the two: 2 right / (images + named).
+        support: How many images of it there are.
+        predicted: How many images were predicted to be of it.
+        correct: How many of them are.
+        precision: Of the images predicted to be of it, the share that are: correct / predicted.
+        recall: Of its images, the share that were predicted to be: correct / support.
+        f1: Harmonic mean of the two: 2 correct / (support + predicted).
     """
 
-    pictures: int
-    named: int
-    right: int
+    support: int
+    predicted: int
+    correct: int
     precision: float
     recall: float
     f1: float
 
 
 def confusion(labels: Sequence[int], predicted: Sequence[int], classes: int) -> NDArray[np.int64]:
-    """Return how often each class was named as each.
+    """Return how often each class was predicted as each.
 
     Args:
-        labels: What the images show, shape (N,).
-        predicted: What they were named, shape (N,).
+        labels: The true classes of the images, shape (N,).
+        predicted: The predicted ones, shape (N,).
         classes: How many classes there are, C.
 
     Returns:
-        Counts, shape (C, C): row is the class shown, column the class named.
+        Counts, shape (C, C): row is the true class, column the predicted one.
     """
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (np.asarray(labels, np.int64), np.asarray(predicted, np.int64)), 1)
@@ -51,7 +51,7 @@ def class_scores(counts: NDArray[np.int64]) -> list[ClassScore]:
     """Return precision and recall of each class.
 
     Args:
-        counts: A confusion matrix, shape (C, C), row shown, column named.
+        counts: A confusion matrix, shape (C, C), row true class, column predicted.
 
     Returns:
         One score for each class.
@@ -61,14 +61,14 @@ def class_scores(counts: NDArray[np.int64]) -> list[ClassScore]:
     )
     return [
         ClassScore(
-            pictures=pictures,
-            named=named,
-            right=right,
-            precision=share(right, named),
-            recall=share(right, pictures),
-            f1=share(2 * right, pictures + named),
+            support=support,
+            predicted=predicted,
+            correct=correct,
+            precision=share(correct, predicted),
+            recall=share(correct, support),
+            f1=share(2 * correct, support + predicted),
         )
-        for pictures, named, right in columns
+        for support, predicted, correct in columns
     ]
 
 
@@ -99,15 +99,17 @@ def interval(right: int, count: int) -> tuple[float, float]:
 
 
 def confused_pairs(counts: NDArray[np.int64], most: int) -> list[tuple[int, int, int]]:
-    """Return which classes were taken for which most often.
+    """Return which classes were predicted as which others most often.
 
     Args:
         counts: A confusion matrix, shape (C, C).
         most: How many pairs to return at most.
 
     Returns:
-        (class shown, class named, how often), the most frequent first, only what happened.
+        (true class, predicted class, how often), the most frequent first, only what happened.
     """
     wrong = counts - np.diag(np.diag(counts))
-    pairs = [(int(shown), int(named), int(wrong[shown, named])) for shown, named in np.argwhere(wrong)]
+    pairs = [
+        (true, predicted, int(wrong[true, predicted])) for true, predicted in np.argwhere(wrong).tolist()
+    ]
     return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))[:most]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
 from zoo.extras import how_to_install
-from zoo.finetuning.report.charts import LABELLED, percent
+from zoo.finetuning.report.charts import LABELLED, curve, percent, strength
 from zoo.finetuning.report.numbers import ClassScore, confused_pairs, interval, share
 from zoo.finetuning.report.record import Prediction, Record
 from zoo.finetuning.report.scene import DARK, LIGHT, Scene, jpeg, svg
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _PAIRS = 8  # most confused pairs that are listed
+_ALL_PAIRS = 1_000  # those that are listed where the matrix has no names
+_SHORT = 3  # characters of a class's name that fit above its column
 _PROBLEMS = 200  # data problems that are listed
 _LIBRARIES = {"jinja2": "Jinja2", "PIL": "Pillow"}
 _TEMPLATE = "report.html.jinja"
@@ -55,10 +57,10 @@ def page(
 
     Args:
         record: What the run left.
-        counts: Confusion matrix, shape (C, C), row shown, column named.
+        counts: Confusion matrix, shape (C, C), row true class, column predicted.
         scores: One for each class.
         worst: The worst mistakes, with their images.
-        scenes: The drawings ``curves`` and ``confusion``.
+        scenes: The drawing ``confusion``.
     """
     facts = _facts(record)
     return _template(record).render(
@@ -67,13 +69,16 @@ def page(
         light=LIGHT,
         dark=DARK,
         tiles=_tiles(record, counts),
-        curves=_drawn(scenes["curves"]),
+        curves=_curves(record),
         idle=[phase.name for phase in record.phases if phase.kept is None],
         phase_count=len(record.phases),
         history=record.history,
         confusion=_drawn(scenes["confusion"]),
-        are_labelled=len(record.classes) <= LABELLED,
-        pairs=list(_pairs(record, counts)),
+        matrix=_matrix(record, counts) if len(record.classes) <= LABELLED else [],
+        are_short=max(map(len, record.classes), default=0) <= _SHORT,
+        pairs=list(_pairs(record, counts, _PAIRS)),
+        all_pairs=[] if len(record.classes) <= LABELLED else list(_pairs(record, counts, _ALL_PAIRS)),
+        pair_count=int(np.count_nonzero(counts - np.diag(np.diag(counts)))),
         classes=list(zip(record.classes, scores, strict=True)),
         mistakes=len(record.mistakes),
         worst=[_mistake(record, one, picture) for one, picture in worst],
@@ -103,6 +108,28 @@ def _template(record: Record) -> Template:
 
 def _drawn(scene: Scene | None) -> str:
     return "" if scene is None else svg(scene)
+
+
+def _curves(record: Record) -> list[str]:
+    """Return loss and accuracy as drawings that fit beside or below each other; none of a single epoch."""
+    if len(record.history) < 2:
+        return []
+    return [svg(curve(name, record.history, record.phases)) for name in ("loss", "accuracy")]
+
+
+def _matrix(record: Record, counts: NDArray[np.int64]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Return the rows of the confusion matrix: class, and text, colour and strength in % of each cell."""
+    totals = counts.sum(axis=1).tolist()
+
+    def cell(true: int, predicted: int) -> tuple[str, str, str]:
+        count = int(counts[true, predicted])
+        if not count:
+            return "", "", ""
+        colour = "right" if true == predicted else "wrong"
+        return str(count), colour, f"{100 * strength(count / totals[true]):.0f}"
+
+    places = range(len(record.classes))
+    return [(record.classes[true], [cell(true, predicted) for predicted in places]) for true in places]
 
 
 def _tiles(record: Record, counts: NDArray[np.int64]) -> list[tuple[str, str, str]]:
@@ -135,19 +162,19 @@ def _number(value: object) -> str:
     return f"{value:.3f}" if is_number else "–"
 
 
-def _pairs(record: Record, counts: NDArray[np.int64]) -> Iterator[tuple[str, str, int, float]]:
-    """Yield class shown, class named, how often, and its share of the shown."""
+def _pairs(record: Record, counts: NDArray[np.int64], most: int) -> Iterator[tuple[str, str, int, float]]:
+    """Yield true class, predicted class, how often, and its share of the true class."""
     totals = counts.sum(axis=1)
-    for shown, named, times in confused_pairs(counts, _PAIRS):
-        yield record.classes[shown], record.classes[named], times, times / totals[shown]
+    for true, predicted, times in confused_pairs(counts, most):
+        yield record.classes[true], record.classes[predicted], times, times / totals[true]
 
 
 def _mistake(record: Record, one: Prediction, picture: Picture | None) -> dict[str, Any]:
     return {
-        "named": record.classes[one.predicted],
-        "named_share": one.probabilities[one.predicted],
-        "shown": record.classes[one.label],
-        "shown_share": one.probabilities[one.label],
+        "predicted": record.classes[one.predicted],
+        "predicted_share": one.probabilities[one.predicted],
+        "true": record.classes[one.label],
+        "true_share": one.probabilities[one.label],
         "file": one.file,
         "short": "/".join(Path(one.file).parts[-2:]),  # the folder is most often the class
         "jpeg": None if picture is None else jpeg(picture),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -25,7 +26,7 @@ LIGHT = {
     "train": "#8a94a6",
     "valid": "#2563c9",
     "right": "#2563c9",
-    "wrong": "#cf4a1d",
+    "wrong": "#c2421a",
     "precision": "#2563c9",
     "recall": "#12897b",
 }
@@ -54,6 +55,9 @@ TILE = 144
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What a name may hold and XML may not: https://www.w3.org/TR/xml/#charsets."""
 
+_BROAD = frozenset("mwMW@%&—…")
+_WORD = re.compile(r"[^\s_/.-]*(?:[\s_/.-]+|$)")  # with what ends it, so that nothing is lost
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -62,6 +66,7 @@ class Line:
     points: Sequence[tuple[float, float]]
     colour: str
     width: float = 1.0
+    is_dashed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +154,9 @@ def _svg_shape(shape: Shape) -> str:
     match shape:
         case Line():
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
+            dashes = ' stroke-dasharray="6 5"' if shape.is_dashed else ""
             return (
-                f'<polyline class="stroke-{shape.colour}" stroke-width="{shape.width:g}" fill="none"'
+                f'<polyline class="stroke-{shape.colour}" stroke-width="{shape.width:g}" fill="none"{dashes}'
                 f' stroke-linejoin="round" stroke-linecap="round" points="{points}"/>'
             )
         case Box():
@@ -197,14 +203,32 @@ def jpeg(picture: Picture) -> str:
 
 
 def text_width(text: str, size: float) -> float:
-    """Return about how wide a line of text is, in units; the font on the page is the reader's."""
-    return 0.56 * size * len(text)
+    """Return about how wide a line of text is, in units, rather too wide: the font is the reader's."""
+    return size * sum(map(_advance, text))
 
 
-def shortened(text: str, size: float, width: float) -> str:
-    """Return a text that fits into a width, its middle left out where it is too long."""
-    room = max(3, int(width / (0.56 * size)))
-    if len(text) <= room:
-        return text
-    front = room // 2
-    return f"{text[:front]}…{text[len(text) - (room - front - 1) :]}"
+def _advance(character: str) -> float:
+    """Return the width of a character as a share of the font's size."""
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:  # stands on the one before, or is not seen
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF" or character in _BROAD:
+        return 1.0
+    return 0.75 if character.isupper() else 0.56
+
+
+def wrapped(text: str, size: float, width: float) -> list[str]:
+    """Return a text as lines that fit into a width, broken between words where that can be.
+
+    Args:
+        text: One line.
+        size: Of the font, in units.
+        width: Of the room, in units; a single character may be wider.
+    """
+    lines = [""]
+    for word in _WORD.findall(text):
+        parts = [word] if text_width(word.rstrip(), size) <= width else list(word)
+        for part in parts:
+            if lines[-1] and text_width(lines[-1] + part.rstrip(), size) > width:
+                lines.append("")
+            lines[-1] += part
+    return [line.strip() for line in lines]
