@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -24,6 +24,10 @@ test-all: $(VENV)/ready
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
 	$(BIN)/python -m pytest tests/nginx/check_nginx.py
+
+# Needs a browser (apt-get install chromium-headless-shell), so it is no part of `make test`.
+test-browser: $(VENV)/ready
+	$(BIN)/python -m pytest tests/browser/check_report.py
 
 # The commands of the README and of docs/ as they stand, on practice files; what they print is compared.
 test-pages: $(VENV)/ready
