@@ -258,7 +258,15 @@ class Settings:
             ),
         ),
     )
-    preprocessing: str = field(default="auto", metadata=_says())
+    preprocessing: str = field(
+        default="auto",
+        metadata=_says(
+            argument=Argument(
+                help="recipe for the images (default: the network's own)",
+                more={"default": "auto", "metavar": "RECIPE"},
+            )
+        ),
+    )
     include_preprocessing: bool = field(
         default=False,
         metadata=_says(

@@ -15,6 +15,7 @@ import yaml
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.practice.files import write
 from zoo.practice.server import PracticeServer
+from zoo.practice.values import recipe
 from zoo.registry import fields, load_registry
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture, ClassIndex, Digest, Layout, Registry, WeightsFile
@@ -72,7 +73,7 @@ def build(
     needed = dict.fromkeys(base.architectures[name].class_index for name in chosen)
     indexes = [_write_index(folder, base.class_indexes[name]) for name in needed]
     catalogue = folder / CATALOGUE
-    catalogue.write_text(_overlay(weights, indexes), "utf-8")
+    catalogue.write_text(_overlay(base, weights, indexes), "utf-8")
     return catalogue
 
 
@@ -92,10 +93,11 @@ def serve(folder: Path) -> Iterator[PracticeZoo]:
     catalogue = folder / CATALOGUE
     if not catalogue.is_file():
         raise ArgumentError(f"{folder}: no practice zoo is here; `python -m zoo.practice` writes one")
-    weights, indexes = _practice_entries(load_registry(overlays=[catalogue]))
+    known = load_registry(overlays=[catalogue])
+    weights, indexes = _practice_entries(known)
     with PracticeServer(_served(folder, weights, indexes)) as server:
         registry = folder / f"registry-{urlsplit(server.origin()).port}.yaml"
-        registry.write_text(_overlay(*_relocated(server, weights, indexes)), "utf-8")
+        registry.write_text(_overlay(known, *_relocated(server, weights, indexes)), "utf-8")
         try:
             yield PracticeZoo(registry=registry, server=server)
         finally:
@@ -202,12 +204,16 @@ def _relocated(server: PracticeServer, weights: _Weights, indexes: Sequence[Clas
     return moved, [replace(index, urls=local(index.urls)) for index in indexes]
 
 
-def _overlay(weights: _Weights, indexes: Sequence[ClassIndex]) -> str:
-    """Return an overlay registry as YAML."""
+def _overlay(known: Registry, weights: _Weights, indexes: Sequence[ClassIndex]) -> str:
+    """Return an overlay registry as YAML: the files, and the recipe that their values need."""
+    recipes = {name: recipe(known.architectures[name]) for name in weights}
     overlay = {
         "schema": 1,
         "class_indexes": {index.name: _entry(index) for index in indexes},
-        "architectures": {name: {"weights": list(map(_entry, files))} for name, files in weights.items()},
+        "architectures": {
+            name: {"preprocessing": recipes[name], "weights": list(map(_entry, files))}
+            for name, files in weights.items()
+        },
     }
     return yaml.safe_dump(overlay, sort_keys=False, allow_unicode=True, width=120)
 

@@ -13,6 +13,7 @@ from typing import Any
 from zoo.errors import ArgumentError, ZooError
 from zoo.practice.digits import COUNT, SIDE, write_digits
 from zoo.practice.files import write_published
+from zoo.practice.values import recipe
 from zoo.registry import architecture
 
 NETWORK = "googlenet"
@@ -31,20 +32,25 @@ class StandIn:
     Attributes:
         photos: A folder for each class, with images in it.
         weights: A weights file as it was published for Theano, with practice values.
+        side: Height and width of the images that the network is given, in pixels.
+        preprocessing: The recipe that images need for these values; ``None`` if it is the network's own.
     """
 
     photos: Path
     weights: Path
+    side: int = SIDE
+    preprocessing: str | None = None
 
     @property
     def options(self) -> dict[str, Any]:
         """What to tell ``finetune`` besides the network's name and the images."""
         return {
             "weights": self.weights,
-            "input_size": SIDE,
+            "input_size": self.side,
             "learning_rate": LEARNING_RATE,
             "learning_rate_factors": {"head": HEAD_FACTOR},
             "augmentation": False,  # the digits are upright, centred and grey, in training as elsewhere
+            **({"preprocessing": self.preprocessing} if self.preprocessing else {}),
         }
 
 
@@ -67,7 +73,7 @@ def stand_in(
         ArgumentError: scikit-learn or Pillow is not installed, or the folder holds a stand-in.
         UnknownNameError: There is no such network.
     """
-    architecture(network)  # a wrong name comes to light before anything is written
+    known = architecture(network)  # a wrong name comes to light before anything is written
     photos = folder / "photos"
     if photos.exists():
         raise ArgumentError(f"{photos}: is there already; name another folder")
@@ -79,7 +85,10 @@ def stand_in(
             (drawn / str(digit)).rename(photos / name)
     weights = folder / f"{network}_th.h5"
     write_published(network, weights, "th")
-    return StandIn(photos=photos, weights=weights)
+    needed = recipe(known)
+    other = None if needed == known.preprocessing.name else needed
+    side = max(SIDE, known.input.min_size)  # a few networks take no images as small as the digits'
+    return StandIn(photos=photos, weights=weights, side=side, preprocessing=other)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,7 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"zoo.practice.stand_in: {error}\n")
         return 1
     command = ["zoo", "finetune", arguments.network, source.photos, "--weights", source.weights]
-    command += ["--input-size", SIDE, "--augmentation", "none"]
+    command += ["--input-size", source.side, "--augmentation", "none"]
+    command += ["--preprocessing", source.preprocessing] if source.preprocessing else []
     command += ["--learning-rate", LEARNING_RATE, "--learning-rate-factor", f"head={HEAD_FACTOR}"]
     command += ["--out", "run1"]
     sys.stdout.write(f"{shlex.join(map(str, command))}\n")

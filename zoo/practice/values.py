@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from converters.planning.structures import StructureLayer
 from zoo.errors import ArgumentError
+from zoo.registry.records import Architecture
 
 Float32 = NDArray[np.float32]
 
@@ -81,6 +82,24 @@ def images(name: str) -> Float32:
     drawn = Draw(distribution="uniform", a=-1.0, b=1.0).fill(f"{name}/input", tuple(described["shape"]))
     drawn *= np.float32(described["constant"])
     return drawn
+
+
+_RECIPES = {"caffe_x0.017": "caffe"}
+"""Recipes that make images smaller than the values were drawn for, and those without their factor. Images a
+sixtieth as large would leave every rectifier of a DenseNet shut, and its features the same for all images."""
+
+
+def recipe(network: Architecture) -> str:
+    """Return the recipe of the registry that images need for a network's practice values.
+
+    Args:
+        network: An architecture.
+
+    Returns:
+        Its own recipe; for a DenseNet the one that leaves values on the scale of 0 to 255.
+    """
+    own = network.preprocessing.name
+    return _RECIPES.get(own, own)
 
 
 def array(graph: str, layer: StructureLayer, role: str) -> Float32:

@@ -26,6 +26,7 @@ from tests.support.paths import NETWORK_DATA
 from tests.support.shares import first_of_families
 from zoo import practice
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.networks.preprocessing import apply_recipe
 from zoo.practice import __main__ as command
 from zoo.practice import files, values
 from zoo.registry import load_registry, weights_file
@@ -33,6 +34,7 @@ from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture, WeightsFile
 
 DATA = NETWORK_DATA
+DRAWS = Path(values.__file__).with_name("draws")
 NAMES = sorted(path.name.removesuffix(".layout.json") for path in DATA.glob("*.layout.json"))
 
 # 40 bytes more than published: what distinguishes this file's layout is not known.
@@ -89,6 +91,16 @@ def test_network_without_images_is_refused():
     """A network without listed draws has no images, and the message lists those that have."""
     with pytest.raises(ArgumentError, match=r"^no practice images for 'alexnet'; there are some for dense"):
         values.images("alexnet")
+
+
+@pytest.mark.parametrize("name", REGISTRY.architectures)
+def test_recipe_gives_images_of_the_scale_that_values_are_drawn_for(name):
+    """Black and white, prepared for practice values, are about as far from zero as the practice images."""
+    network = REGISTRY.architectures[name]
+    recipe = REGISTRY.preprocessing[values.recipe(network)]
+    ends = apply_recipe(recipe, np.float32([[[[0] * 3]], [[[255] * 3]]]))
+    constant = json.loads((DRAWS / f"{name}.json").read_text("utf-8"))["input"]["constant"]
+    assert 0.5 < np.abs(ends).max() / constant < 4
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
@@ -332,6 +344,18 @@ def test_catalogue_is_an_overlay_of_twins(folder):
         changed = {name: getattr(twin, name) for name in ("id", "bytes", "digests", "licence", "source")}
         assert replace(published, **changed) == twin
         assert twin.bytes == path.stat().st_size
+
+
+def test_overlay_names_the_recipe_that_its_values_need(folder):
+    """Served or not, a DenseNet of the practice zoo gets its images at full scale, and GoogLeNet as ever."""
+    with practice.serve(folder) as zoo:
+        for overlay in (folder / "practice.yaml", zoo.registry):
+            registry = load_registry([overlay])
+            recipes = [
+                registry.architectures[name].preprocessing.name for name in ("densenet121", "googlenet")
+            ]
+            assert recipes == ["caffe", "caffe"]
+            assert registry.architectures["densenet161"].preprocessing.name == "caffe_x0.017"
 
 
 def test_other_networks_stay_as_they_are(folder):

@@ -10,6 +10,7 @@ import pytest
 import zoo
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.networks.images import read_picture
+from zoo.practice import stand_in as module
 from zoo.practice.digits import digits
 from zoo.practice.stand_in import main, stand_in
 
@@ -60,6 +61,21 @@ def test_command_says_how_to_use_what_it_wrote(tmp_path, capsys):
     assert words == [*expected, "--out", "run1"]
     assert photos.is_dir()
     assert weights.is_file()
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("densenet121", "--input-size 64 --augmentation none --preprocessing caffe --learning-rate"),
+        ("inception_v4", "--input-size 75 --augmentation none --learning-rate"),
+        ("resnet50", "--input-size 64 --augmentation none --learning-rate"),
+    ],
+)
+def test_command_says_what_its_network_needs(tmp_path, capsys, monkeypatch, network, words):
+    """Some take no images of 64 pixels, and a DenseNet's practice values none that are scaled down."""
+    monkeypatch.setattr(module, "write_published", lambda name, path, form: path.touch())
+    assert main([str(tmp_path / "photos"), "--count", "10", "--network", network]) == 0
+    assert f" {words} " in capsys.readouterr().out
 
 
 def test_command_with_a_wrong_number_fails_with_one_line(tmp_path, capsys):

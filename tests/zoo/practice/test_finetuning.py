@@ -1,0 +1,35 @@
+"""Practice values of every network carry enough of an image that a new head learns from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.long import long_but
+from zoo import finetuning
+from zoo.practice import values
+from zoo.practice.digits import digits
+from zoo.registry import load_registry
+
+NETWORKS = load_registry(overlays=()).architectures
+CHANCE = 0.1
+
+
+@pytest.mark.parametrize("name", long_but((), NETWORKS))
+def test_new_head_learns_digits(name, tmp_path, practice_file):
+    """A hundred digits teach a head on practice values to tell forty others, far better than chance."""
+    network = NETWORKS[name]
+    pictures, labels = digits(140)
+    result = finetuning.finetune(
+        name,
+        train=(pictures[:100], labels[:100]),
+        valid=(pictures[100:], labels[100:]),
+        strategy="head",
+        weights=practice_file(name),
+        preprocessing=values.recipe(network),
+        input_size=max(64, network.input.min_size),
+        augmentation=False,
+        epochs=10,
+        out=tmp_path / "run",
+    )
+    assert result.failure is None
+    assert result.accuracy > 3 * CHANCE
