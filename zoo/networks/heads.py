@@ -5,7 +5,7 @@ And of any other Keras model: find its classifiers, replace or extend them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ import numpy as np
 from converters.planning.structures import Structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
+from zoo.networks import losses
 from zoo.networks.families.drawing import Neck, Pen
 from zoo.networks.families.names import keras_name
 from zoo.numbers import is_whole
@@ -28,7 +29,27 @@ LEARNING_RATE = 1e-3
 MOMENTUM = 0.9
 
 
-def attach(pen: Pen, neck: Neck, head: Head, classes: int, *, dropout: float) -> Tensor:
+ACTIVATIONS = ("softmax", "sigmoid", "linear", None)
+"""What a head may end in: probabilities of classes, those of labels, or (two ways to say it) logits."""
+
+SAME = "same"
+"""The activation that the old head had."""
+
+
+def check_activation(activation: object, allowed: Sequence[object] = ACTIVATIONS) -> None:
+    """Check the activation of a head.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if not any(activation is one or (isinstance(one, str) and activation == one) for one in allowed):
+        *others, last = map(repr, allowed)
+        raise ArgumentError(f"activation={activation!r}: must be {', '.join(others)} or {last}")
+
+
+def attach(
+    pen: Pen, neck: Neck, head: Head, classes: int, *, dropout: float, activation: str | None = "softmax"
+) -> Tensor:
     """Draw one classifier under its published names.
 
     Args:
@@ -37,18 +58,19 @@ def attach(pen: Pen, neck: Neck, head: Head, classes: int, *, dropout: float) ->
         head: Names of the softmax output and of the dense layer.
         classes: Outputs.
         dropout: Rate of the dropout right before the dense layer; 0 keeps the published one, if there is one.
+        activation: One of ``ACTIVATIONS``.
 
     Returns:
-        Symbolic probabilities of shape (N, classes).
+        Symbolic probabilities or logits of shape (N, classes).
     """
     x = neck.tensor
     rate = dropout or neck.dropout
     if rate:
         x = pen.dropout(x, neck.dropout_name, rate)
     if head.name == head.layer:
-        return pen.dense(x, head.layer, classes, activation="softmax")
+        return pen.dense(x, head.layer, classes, activation=activation)
     logits = pen.dense(x, head.layer, classes)
-    return keras.layers.Activation("softmax", name=keras_name(head.name))(logits)
+    return keras.layers.Activation(activation, name=keras_name(head.name))(logits)
 
 
 def frozen_layers(
@@ -122,45 +144,98 @@ def _same_position(other: Structure, place: int, published: Structure) -> int:
 
 
 def compile_for_finetuning(model: keras.Model) -> None:
-    """Compile as for fine-tuning: stochastic gradient descent with Nesterov momentum and cross-entropy.
+    """Compile as for fine-tuning: stochastic gradient descent with Nesterov momentum, and what fits the head.
 
-    The loss takes one-hot labels and integers. With several outputs each has its own loss and accuracy,
-    under its name, and all count the same.
+    ======== ============ ==================== ============================================================
+    output   units        loss, metric         labels
+    ======== ============ ==================== ============================================================
+    softmax  from 2       crossentropy,        integers or one-hot rows, a class for each image; one after
+                          accuracy             the other if need be
+    sigmoid  from 1       binary_crossentropy, rows of 0 and 1: each class is there or not
+                          binary_accuracy
+    logits   from 2       crossentropy from    as for softmax; opened from a file, the model takes integers
+                          logits, accuracy
+    logits   1            binary_crossentropy  0 or 1
+                          from logits,
+                          binary_accuracy
+    ======== ============ ==================== ============================================================
+
+    With several outputs each has its own loss and metric, under its name, and all count the same.
 
     Args:
-        model: A model whose outputs are probabilities.
+        model: A model whose outputs are probabilities or logits.
     """
     single = len(model.outputs) == 1
-    names = [] if single else model.output_names  # which a Sequential model has not
+    # A bare name would be kept in a .h5 file too, but Keras cannot read it there.
+    names = [None] if single else model.output_names  # which a Sequential model has not
+    found = [losses.fitting(*_end(output)) for output in model.outputs]
+
+    def each(make: Callable[[losses.Fitting], Any]) -> Any:  # noqa: ANN401 - as Keras takes them
+        made = dict(zip(names, map(make, found), strict=True))
+        return [made[None]] if single else made
+
     model.compile(
         optimizer=keras.optimizers.SGD(learning_rate=LEARNING_RATE, momentum=MOMENTUM, nesterov=True),
-        # A bare name would be kept in a .h5 file too, but Keras cannot read it there.
-        loss=["crossentropy"] if single else dict.fromkeys(names, "crossentropy"),
-        metrics=["accuracy"] if single else {name: ["accuracy"] for name in names},
+        loss=each(lambda one: one.loss()),
+        metrics=each(lambda one: one.metric() if single else [one.metric()]),
+    )
+    losses.record_as(
+        model,
+        each(lambda one: one.saved_loss()),
+        each(lambda one: one.saved_metric() if single else [one.saved_metric()]),
     )
 
 
-@public("num_classes")
+def _end(output: Tensor) -> tuple[str, int | None]:
+    """Return the activation that an output comes out of, and how many numbers it has for an image."""
+    units = output.shape[-1]
+    while True:
+        history = output._keras_history
+        operation = history.operation
+        if not isinstance(operation, _SHAPED):
+            break
+        output = operation._inbound_nodes[history.node_index].input_tensors[0]
+    if isinstance(operation, keras.layers.Softmax):
+        return "softmax", units
+    activation = getattr(operation, "activation", None)
+    is_head = _is_classifier(operation) or isinstance(operation, keras.layers.Activation)
+    return (_named_activation(activation) if is_head else "softmax"), units
+
+
+def _named_activation(activation: object) -> str:
+    """Return the name of an activation, empty for one that has none."""
+    name = keras.activations.serialize(activation)
+    return name if isinstance(name, str) else ""
+
+
+@public("num_classes", "activation")
 def replace_head(
-    model: keras.Model, num_classes: int, layer: str | Sequence[str] | None = None
+    model: keras.Model,
+    num_classes: int,
+    layer: str | Sequence[str] | None = None,
+    *,
+    activation: str | None = SAME,
 ) -> keras.Model:
     """Return a model with a fresh classifier of another size in place of its own.
 
     Everything before the classifier is the very same layers, with their weights and frozen as they were; the
     model itself stays as it is. The new layer has the old one's name and configuration (so its activation, or
-    a softmax behind it, too) and starts afresh.
+    a softmax behind it, too, unless told otherwise) and starts afresh.
 
     Args:
         model: Any functional or ``Sequential`` model, not only one of ours.
         num_classes: Outputs of the new classifier, from 1; from 2 where they go through a softmax.
         layer: Name of the classifier, a dense layer or a 1x1 convolution, or several names. ``None`` finds
             the last one before each output's softmax, so that GoogLeNet has all three replaced.
+        activation: ``softmax`` for one class of several, ``sigmoid`` for several labels at once or a single
+            output, ``None`` or ``linear`` for logits; ``same`` keeps the old one's.
 
     Returns:
         A functional model that is not compiled.
 
     Raises:
-        ArgumentError: ``num_classes`` is no count, there is no classifier, or other weights stand on it.
+        ArgumentError: ``num_classes`` is no count, ``activation`` none of these, there is no classifier, or
+            other weights stand on it.
         UnknownNameError: There is no layer of this name.
 
     Examples:
@@ -169,10 +244,14 @@ def replace_head(
         >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="softmax")])
         >>> zoo.replace_head(model, num_classes=10).output_shape
         (None, 10)
+        >>> zoo.replace_head(model, num_classes=1, activation="sigmoid").layers[-1].activation.__name__
+        'sigmoid'
     """
     if not is_whole(num_classes) or num_classes < 1:
         raise ArgumentError(f"num_classes={num_classes!r}: must be an integer from 1")
-    return _resized(model, lambda old: int(num_classes), layer, keep=False)
+    check_activation(activation, (*ACTIVATIONS, SAME))
+    wanted = "linear" if activation is None else activation
+    return _resized(model, lambda old: int(num_classes), layer, keep=False, activation=wanted)
 
 
 @public("extra_classes")
@@ -186,7 +265,8 @@ def extend_head(
     softmax shares out 1 among all classes, so each old one is multiplied by S / (S + T), with S and T the
     sums of exp(logit) over old and new classes. Which old class is the likeliest, and by what ratio, stays;
     how much goes to the untrained classes is an accident until they are trained. Training moves the old
-    classes' weights with the new ones', so examples of both belong into it.
+    classes' weights with the new ones', so examples of both belong into it. After a sigmoid each output
+    stands for itself: there the old ones' probabilities stay the same. The activation is the old one's.
 
     Args:
         model: Any functional or ``Sequential`` model; it stays as it is.
@@ -227,12 +307,20 @@ _PASSED_OVER = (
 )
 """What may stand between a classifier and the output."""
 
+_SHAPED = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
+"""What only gives the numbers of an output another shape."""
+
 _OF_CLASSES = ("linear", "log_softmax", "sigmoid", "softmax")
 """Activations that a classifier may have; a rectifier makes features."""
 
 
 def _resized(
-    model: keras.Model, size: Callable[[int], int], layer: str | Sequence[str] | None, *, keep: bool
+    model: keras.Model,
+    size: Callable[[int], int],
+    layer: str | Sequence[str] | None,
+    *,
+    keep: bool,
+    activation: str = SAME,
 ) -> keras.Model:
     graph = wiring(model)
     if layer is None:
@@ -242,24 +330,48 @@ def _resized(
     changed: dict[int, Tensor] = {}
     classifiers = {id(step.operation) for step in found}
     sizes: dict[int, int] = {}
+    said = _activations(graph, classifiers, activation)
     for step in graph.steps:
         standing = [tensor for tensor in step.inputs if id(tensor) in changed]
         output = id(step.outputs[0])
+        own = said.get(id(step.operation), SAME)
         if standing:
             _check_follows(model, step)
             old = sizes[id(standing[0])]
-            changed[output] = _follower(step.operation, old, size(old))(changed[id(standing[0])])
+            changed[output] = _follower(step.operation, old, size(old), own)(changed[id(standing[0])])
         elif id(step.operation) in classifiers:
             _check_unshared(model, graph, step.operation)
             old = _classes(step.operation)
-            changed[output] = _fresh(step, size(old), keep=keep)
+            changed[output] = _fresh(step, size(old), keep=keep, activation=own)
         else:
             continue
-        _check_learns(model, step.operation, size(old))
+        _check_learns(model, step.operation, size(old), own)
         sizes[output] = old
     inputs, outputs = ends(model)
     outputs = keras.tree.map_structure(lambda tensor: changed.get(id(tensor), tensor), outputs)
     return keras.Model(inputs, outputs, name=model.name)
+
+
+def _activations(graph: Wiring, classifiers: Container[int], wanted: str) -> dict[int, str]:
+    """Return what activation each layer is to have, by its identity, so that each way out ends in one.
+
+    It is the last of a classifier and the activations on it that gets the one that is wanted; those before it
+    let everything pass.
+    """
+    if wanted == SAME:
+        return {}
+    found: dict[int, str] = {}
+    last: dict[int, int] = {}  # by tensor, the layer with the last activation on the way to it
+    for step in graph.steps:
+        before = next((last[id(tensor)] for tensor in step.inputs if id(tensor) in last), None)
+        key = id(step.operation)
+        if before is None and key not in classifiers:
+            continue
+        if before is None or isinstance(step.operation, (keras.layers.Activation, keras.layers.Softmax)):
+            found |= {} if before is None else {before: "linear"}
+            found[key], before = wanted, key
+        last |= {id(tensor): before for tensor in step.outputs}
+    return found
 
 
 def _is_classifier(operation: Operation) -> bool:
@@ -310,11 +422,12 @@ def _classes(classifier: Operation) -> int:
     return int(classifier.units if isinstance(classifier, keras.layers.Dense) else classifier.filters)
 
 
-def _fresh(step: Step, classes: int, *, keep: bool) -> Tensor:
+def _fresh(step: Step, classes: int, *, keep: bool, activation: str = SAME) -> Tensor:
     """Draw a classifier of another size where the old one stands, and return what it gives."""
     old = step.operation
     size = "units" if isinstance(old, keras.layers.Dense) else "filters"
-    new = type(old).from_config(old.get_config() | {size: classes, "trainable": True})
+    said = {} if activation == SAME else {"activation": activation}
+    new = type(old).from_config(old.get_config() | {size: classes, "trainable": True} | said)
     output = new(step.inputs[0])
     if keep:
         merged = [np.array(array) for array in new.get_weights()]
@@ -331,12 +444,18 @@ def _check_unshared(model: keras.Model, graph: Wiring, classifier: Operation) ->
         raise ArgumentError(f"model {model.name!r}: layer {name!r} is called {calls} times; must be once")
 
 
-def _check_learns(model: keras.Model, operation: Operation, classes: int) -> None:
-    activation = getattr(operation, "activation", None)
-    is_softmax = activation in (keras.activations.softmax, keras.activations.log_softmax)
-    if classes == 1 and (is_softmax or isinstance(operation, keras.layers.Softmax)):
+def _check_learns(model: keras.Model, operation: Operation, classes: int, activation: str = SAME) -> None:
+    own = getattr(operation, "activation", None)
+    is_softmax = own in (keras.activations.softmax, keras.activations.log_softmax)
+    if activation != SAME:
+        is_softmax = activation == "softmax"
+    elif isinstance(operation, keras.layers.Softmax):
+        is_softmax = True
+    if classes == 1 and is_softmax:
         reason = f"{operation.name!r} is a softmax, which is 1 for a single class whatever goes in"
-        raise ArgumentError(f"num_classes=1: model {model.name!r}: {reason}; must be from 2")
+        raise ArgumentError(
+            f"num_classes=1: model {model.name!r}: {reason}; must be from 2, or activation='sigmoid'"
+        )
 
 
 def _check_follows(model: keras.Model, step: Step) -> None:
@@ -351,8 +470,10 @@ def _check_follows(model: keras.Model, step: Step) -> None:
     )
 
 
-def _follower(operation: Operation, old: int, new: int) -> Operation:
+def _follower(operation: Operation, old: int, new: int, activation: str) -> Operation:
     """Return a copy of what stands on a classifier, for another number of classes."""
+    if activation != SAME:
+        return keras.layers.Activation(activation, name=operation.name, dtype=operation.dtype_policy)
     if not isinstance(operation, keras.layers.Reshape):
         return copied(operation)
     shape: tuple[Any, ...] = tuple(new if side == old else side for side in operation.target_shape)
