@@ -105,8 +105,20 @@ def warn_of(path: Path, notes: Iterable[str], *, stacklevel: int = 1) -> None:
         ConversionWarning: If the user has made these warnings errors.
     """
     for doubt in doubts_of(notes):
-        level = _without_passed_over(stacklevel + 1)
-        warnings.warn(f"{path}: {doubt}", ConversionWarning, stacklevel=level)
+        warn(f"{path}: {doubt}", stacklevel=stacklevel + 1)
+
+
+def warn(text: str, *, stacklevel: int = 1) -> None:
+    """Issue a :class:`converters.errors.ConversionWarning`.
+
+    Args:
+        text: What had to be taken for granted.
+        stacklevel: As in :func:`warn_of`.
+
+    Raises:
+        ConversionWarning: If the user has made these warnings errors.
+    """
+    warnings.warn(text, ConversionWarning, stacklevel=_without_passed_over(stacklevel + 1))
 
 
 def _without_passed_over(level: int) -> int:

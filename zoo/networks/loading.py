@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from converters.arrays.blocks import ALIGNMENT, aligned_empty
 from converters.boundary import uncollected
-from converters.errors import warn_of
+from converters.errors import Doubt, warn_of
 from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError
@@ -22,11 +24,14 @@ from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
 from zoo.networks.families.names import keras_name
 from zoo.networks.families.whole import cut, fill
-from zoo.networks.weights import Weights, choose_weights
+from zoo.networks.own_head import OwnHead
+from zoo.networks.sides import Sides, checked_sides, ordered
+from zoo.networks.weights import Weights, choose_weights, is_path
 from zoo.numbers import is_flag, is_real, is_whole
 from zoo.progress.asked import Asked
 from zoo.registry import architecture
 from zoo.registry.records import Architecture, Graph, Head, Kernels
+from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
 from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
@@ -36,9 +41,10 @@ def load(
     name: str,
     *,
     num_classes: int | None = None,
+    activation: str | None = "softmax",
     weights: str | os.PathLike[str] | None = "imagenet",
     kernels: Kernels | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int | None] | None = None,
     pooling: str | None = None,
     dropout: float = 0.0,
     freeze: int | str | None = None,
@@ -52,17 +58,25 @@ def load(
 
     Args:
         name: Name of an architecture, for example ``resnet101``.
-        num_classes: ``None`` keeps the published classifiers. A number from 2 replaces each of them by a
-            freshly initialised softmax of that size, under the same name. 0 leaves them off: the output is
-            the last feature map, (N, H, W, C) or (N, C, H, W).
+        num_classes: ``None`` keeps the published classifiers, or those of the file at a path, whose classes
+            may be others. A number replaces each of them by a freshly initialised one of that size, under the
+            same name, whatever classifiers a file has. 0 leaves them off: the output is the last feature map,
+            (N, H, W, C) or (N, C, H, W).
+        activation: What a fresh classifier ends in. ``softmax``: one class of several, from 2. ``sigmoid``:
+            each class by itself, so several labels at once, or one output for yes or no. ``None`` or
+            ``linear``: logits, of published classifiers too.
         weights: Name of a weights set of this architecture, fetched and verified on first use; or the path of
-            a weights file in either layout, with either kernels, written by Keras 0.x, 1 or 2; or ``None``
-            for random weights. Nothing is ever loaded in part.
+            a weights file in either layout, with either kernels, written by Keras 0.x, 1, 2 or 3 (a whole
+            model too), as safetensors or npz; or ``None`` for random weights. Below the classifiers nothing
+            is ever loaded in part.
         kernels: ``th`` or ``tf``: how the convolution kernels of the file at a path are stored, where that is
             known better than the file tells it.
         input_shape: (H, W, 3), or (3, H, W) for ``channels_first``, in pixels; ``None`` is the published
-            size. At other sizes the networks pool globally. VGG with its dense layers and GoogLeNet with its
-            auxiliary heads take the published size only.
+            size. A side may be ``None``: any length from the smallest on. At other sizes the networks pool
+            globally. VGG with its dense layers and GoogLeNet with its auxiliary heads take the published size
+            only. Another number of channels than 3: the first kernels are summed over the colours for one
+            channel; for n channels, i has the kernel of red, green or blue (i mod 3) times 3 / n, as timm
+            does it. ``preprocess_input(..., channels=n)`` prepares such images.
         pooling: With ``num_classes=0``: ``avg`` or ``max`` over the last feature map, for an output (N, C).
         dropout: Share of its inputs that the dropout before each classifier's dense layer zeroes in training.
             0 keeps the published rate; a network that has no dropout there gets one.
@@ -73,8 +87,10 @@ def load(
         data_format: ``channels_last`` or ``channels_first``; ``None`` is Keras' own setting.
         include_preprocessing: Put what :func:`zoo.preprocess_input` does into the model, as Keras layers: it
             takes RGB images of its size with values 0 to 255 as they are, and so does a saved copy.
-        compile: Compile with SGD (learning rate 1e-3, Nesterov momentum 0.9) and the loss ``crossentropy``,
-            which takes one-hot labels and integers. With several outputs each has its loss, all of them
+        compile: Compile with SGD (learning rate 1e-3, Nesterov momentum 0.9) and the loss that fits the
+            activation: ``crossentropy``, which takes one-hot labels and integers, now these and then those
+            (after ``None``, from logits); after ``sigmoid``, or for one logit, binary cross-entropy, which
+            takes rows of 0 and 1. With several outputs each has its loss, all of them
             count the same, and ``fit`` takes a list of labels or a dict by output name. Without a head there
             is nothing to compile.
         progress: As for :func:`zoo.fetch`: how a download is shown, if there has to be one.
@@ -92,8 +108,10 @@ def load(
 
     Warns:
         ConversionWarning: What nothing told of the file at a path, for instance how its kernels are stored,
-            so that it had to be taken for granted. ``warnings.filterwarnings("error",
-            category=zoo.ConversionWarning)`` refuses such a file, ``"ignore"`` silences the warning.
+            so that it had to be taken for granted; which classifiers of it were left out, or taken though
+            they are not the published ones; what became of the first kernels for images that are not RGB.
+            ``warnings.filterwarnings("error", category=zoo.ConversionWarning)`` refuses such a file,
+            ``"ignore"`` silences the warning.
 
     Examples:
         Random weights, and no head, so that nothing is fetched:
@@ -106,6 +124,7 @@ def load(
     return prepared(
         name,
         num_classes=num_classes,
+        activation=activation,
         weights=weights,
         kernels=kernels,
         input_shape=input_shape,
@@ -123,9 +142,10 @@ def prepared(
     name: str,
     *,
     num_classes: int | None = None,
+    activation: str | None = "softmax",
     weights: str | os.PathLike[str] | None = "imagenet",
     kernels: Kernels | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int | None] | None = None,
     pooling: str | None = None,
     dropout: float = 0.0,
     freeze: int | str | None = None,
@@ -143,6 +163,7 @@ def prepared(
     wish = replace(
         _checked_wish(network, data_format, input_shape),
         classes=num_classes,
+        activation=activation,
         pooling=pooling,
         dropout=dropout,
         aux_heads=aux_heads,
@@ -155,6 +176,7 @@ def prepared(
     elif kernels is not None:
         raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
     # All that can be wrong with the arguments comes to light before anything is fetched.
+    wish, head_notes = _with_held_head(opened() if opened and is_path(weights) else None, wish)
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
     _check_flattened(network, graph, wish)
     if not is_flag(compile):
@@ -165,8 +187,8 @@ def prepared(
             model = draw(network, graph, wish)
         else:
             source = opened()
-            warn_of(source.path, source.plan.notes, stacklevel=3)
-            model = _read(network, source, wish)
+            model, notes = _read(network, source, wish)
+            warn_of(source.path, (*source.plan.notes, *head_notes, *notes), stacklevel=3)
         heads.freeze(model, is_frozen)
         if compile and wish.classes != 0:
             heads.compile_for_finetuning(model)
@@ -175,14 +197,59 @@ def prepared(
     return made
 
 
+def _with_held_head(source: Weights | None, wish: Wish) -> tuple[Wish, list[Doubt]]:
+    """Return what to draw if a file has classifiers that are not the published ones, and what to say of it.
+
+    Raises:
+        ArgumentError: Published classifiers are to end in a sigmoid, or the file's in what it contradicts.
+        StructureMismatchError: The file's classifiers are wanted, and are other layers.
+    """
+    head = source.head if source else None
+    if wish.classes is None and head is None and wish.activation == "sigmoid":
+        reason = "the published head was trained with a softmax; num_classes=N puts a fresh one on"
+        raise ArgumentError(f"activation='sigmoid': {reason}")
+    if source is None or head is None or wish.classes == 0:
+        return wish, []
+    own = f"the head in the file ({', '.join(map(repr, head.layers))}, {head.classes} classes)"
+    if wish.classes is not None:
+        return wish, [Doubt(f"{own} is left out: a fresh one of {wish.classes} is put on")]
+    if not head.fits:
+        advice = "num_classes=N leaves it out and puts a fresh classifier on, num_classes=0 none"
+        raise StructureMismatchError(
+            f"{source.path}: {own} has other layers than the published one; {advice}"
+        )
+    _check_held_activation(source, head, wish)
+    ending = f"activation={wish.activation!r}"
+    return replace(wish, held=head.classes), [
+        Doubt(f"{own} is taken over, with {ending}; num_classes=N leaves it out and puts a fresh one on")
+    ]
+
+
+def _check_held_activation(source: Weights, head: OwnHead, wish: Wish) -> None:
+    asked = wish.activation or "linear"
+    known = head.activation
+    if known is not None and known != asked:
+        said = None if known == "linear" else known
+        text = f"the head in the file ends in {known}; say activation={said!r}"
+        raise ArgumentError(f"activation={wish.activation!r}: {source.path}: {text}")
+    if head.classes == 1 and asked == "softmax":
+        reason = "the head in the file has one output, whose softmax is 1 whatever goes in"
+        raise ArgumentError(
+            f"activation='softmax': {source.path}: {reason}; say 'sigmoid', or None for logits"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What model a user asked for.
 
     Attributes:
         classes: Outputs of fresh heads, 0 for no head, ``None`` for the published heads.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        height: Of the images, in pixels; ``None`` for any.
+        width: Of the images, in pixels; ``None`` for any.
+        channels: Of the images.
+        held: Outputs of the heads that are read, where they are not the published ones.
+        activation: What fresh heads end in, and with ``None`` published ones too.
         pooling: ``avg``, ``max`` or ``None``; only without a head.
         dropout: Rate before each classifier, 0 for the published one.
         aux_heads: Whether auxiliary heads are drawn.
@@ -191,8 +258,11 @@ class Wish:
     """
 
     classes: int | None = None
-    height: int
-    width: int
+    height: int | None
+    width: int | None
+    channels: int = RGB
+    held: int | None = None
+    activation: str | None = "softmax"
     pooling: str | None = None
     dropout: float = 0.0
     aux_heads: bool = True
@@ -200,9 +270,9 @@ class Wish:
     include_preprocessing: bool = False
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Sides:
         """The shape of one image."""
-        return _ordered(self.height, self.width, self.data_format)
+        return ordered((self.height, self.width, self.channels), self.data_format)
 
     def heads(self, graph: Graph) -> tuple[Head, ...]:
         """Return the heads to draw."""
@@ -211,11 +281,7 @@ class Wish:
         return graph.heads if self.aux_heads else graph.heads[-1:]
 
 
-def _ordered(height: int, width: int, data_format: str) -> tuple[int, int, int]:
-    return (3, height, width) if data_format == "channels_first" else (height, width, 3)
-
-
-def _checked_wish(network: Architecture, order: DataFormat | None, size: Sequence[int] | None) -> Wish:
+def _checked_wish(network: Architecture, order: DataFormat | None, size: Sequence[int | None] | None) -> Wish:
     """Return the published heads at a size, in an order of channels.
 
     Raises:
@@ -225,8 +291,8 @@ def _checked_wish(network: Architecture, order: DataFormat | None, size: Sequenc
         allowed = "'channels_first', 'channels_last' or None (Keras' own setting)"
         raise ArgumentError(f"data_format={order!r}: must be {allowed}")
     data_format: DataFormat = order or keras.config.image_data_format()
-    height, width = _checked_size(network, size, data_format)
-    return Wish(height=height, width=width, data_format=data_format)
+    height, width, channels = checked_sides(network, size, data_format)
+    return Wish(height=height, width=width, channels=channels, data_format=data_format)
 
 
 def _check_heads(wish: Wish) -> None:
@@ -236,10 +302,10 @@ def _check_heads(wish: Wish) -> None:
         ArgumentError: A value is not allowed, alone or beside the others.
     """
     classes, pooling, dropout = wish.classes, wish.pooling, wish.dropout
-    if classes is not None and (not is_whole(classes) or classes < 0 or classes == 1):
-        # The softmax of one output is 1 whatever goes in: such a head would never learn.
+    if classes is not None and (not is_whole(classes) or classes < 0):
         allowed = "None (the published head), 0 (no head) or a number of classes from 2"
         raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
+    _check_activation(wish)
     if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):
         raise ArgumentError(f"pooling={pooling!r}: must be None, or with num_classes=0 'avg' or 'max'")
     check_dropout(dropout)
@@ -250,6 +316,24 @@ def _check_heads(wish: Wish) -> None:
             raise ArgumentError(f"{name}={getattr(wish, name)!r}: must be True or False")
 
 
+def _check_activation(wish: Wish) -> None:
+    """Check what heads are to end in.
+
+    Raises:
+        ArgumentError: It is no activation, or means nothing beside the number of classes.
+    """
+    heads.check_activation(wish.activation)
+    if wish.classes == 1 and wish.activation == "softmax":
+        # Such a head would never learn.
+        reason = "the softmax of one output is 1 whatever goes in"
+        advice = "activation='sigmoid' is for one output, num_classes=2 for two classes"
+        raise ArgumentError(f"num_classes=1: {reason}; {advice}")
+    if wish.classes == 0 and wish.activation != "softmax":
+        raise ArgumentError(
+            f"activation={wish.activation!r}: num_classes=0 leaves no classifier that could end in it"
+        )
+
+
 def check_dropout(rate: float) -> None:
     """Check a rate of dropout.
 
@@ -258,22 +342,6 @@ def check_dropout(rate: float) -> None:
     """
     if not is_real(rate) or not 0 <= rate < 1:
         raise ArgumentError(f"dropout={rate!r}: must be a number from 0 up to, but not including, 1")
-
-
-def _checked_size(network: Architecture, shape: Sequence[int] | None, order: str) -> tuple[int, int]:
-    """Return height and width of the images."""
-    published = network.input
-    if shape is None:
-        return published.height, published.width
-    whole = isinstance(shape, (tuple, list)) and all(is_whole(side) for side in shape)
-    if not whole or len(shape) != 3 or shape[0 if order == "channels_first" else 2] != 3:
-        expected = "(3, H, W) with channels_first" if order == "channels_first" else "(H, W, 3)"
-        raise ArgumentError(f"input_shape={shape!r}: must be {expected}, three integers for RGB images")
-    height, width = shape[1:] if order == "channels_first" else shape[:2]
-    if min(height, width) < published.min_size:
-        smallest = _ordered(published.min_size, published.min_size, order)
-        raise ArgumentError(f"input_shape={shape!r}: {network.name} takes images from {smallest} upwards")
-    return int(height), int(width)
 
 
 def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = default) -> keras.Model:
@@ -292,14 +360,16 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
     inputs = keras.Input(wish.shape, name=_input_name(graph))
     images = inputs
     if wish.include_preprocessing:
-        images = draw_preprocessing(inputs, network.preprocessing, pen.channel_axis)
+        recipe = recipe_for(network.preprocessing, wish.channels)
+        images = draw_preprocessing(inputs, recipe, pen.channel_axis)
     asked = wish.heads(graph)
     build, names = builder(network.family), [head.name for head in asked]
-    built = build(pen, images, graph.config, names)
-    whole = isinstance(built, keras.Model)
-    if whole and wish.include_preprocessing:
-        # Such a model has an input of its own: what stands before it is put there afterwards.
-        built = build(pen, inputs, graph.config, names)
+    with _explained(network, wish):
+        built = build(pen, images, graph.config, names)
+        whole = isinstance(built, keras.Model)
+        if whole and wish.include_preprocessing:
+            # Such a model has an input of its own: what stands before it is put there afterwards.
+            built = build(pen, inputs, graph.config, names)
     drawing = cut(built, asked) if isinstance(built, keras.Model) else built
     model = keras.Model(inputs, _outputs(network, graph, wish, drawing, pen), name=network.name)
     if whole:
@@ -310,17 +380,43 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
                 # What a copy made from the configuration starts from; the values given here are this one's.
                 setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
     if whole and wish.include_preprocessing:
-        return with_preprocessing(model, network.preprocessing, data_format=wish.data_format)
+        recipe = network.preprocessing
+        return with_preprocessing(model, recipe, data_format=wish.data_format, channels=wish.channels)
     return model
+
+
+@contextmanager
+def _explained(network: Architecture, wish: Wish) -> Iterator[None]:
+    """Say why a network that somebody else's builder draws takes no images of any size.
+
+    Raises:
+        ArgumentError: It does not: a dense layer stands on a map whose size is open.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if None not in wish.shape:
+            raise
+        reason = " ".join(str(error).split())
+        advice = "give the sides in pixels, or leave its layers above the maps out with num_classes=0"
+        text = f"input_shape={wish.shape}: {network.name} has layers that take one size only"
+        raise ArgumentError(f"{text} ({reason}); {advice}") from error
 
 
 def _outputs(network: Architecture, graph: Graph, wish: Wish, drawing: Drawing, pen: Pen) -> Any:  # noqa: ANN401
     """Draw the heads, or what there is without any; several tensors, or the only one."""
     fresh = Pen(data_format=wish.data_format, epsilon=graph.batch_norm_epsilon)
     head_pen = pen if wish.classes is None else fresh
-    classes = network.classes if wish.classes is None else int(wish.classes)
+    classes = (wish.held or network.classes) if wish.classes is None else int(wish.classes)
     outputs = [
-        heads.attach(head_pen, drawing.necks[head.name], head, classes, dropout=float(wish.dropout))
+        heads.attach(
+            head_pen,
+            drawing.necks[head.name],
+            head,
+            classes,
+            dropout=float(wish.dropout),
+            activation=wish.activation or "linear",
+        )
         for head in wish.heads(graph)
     ]
     outputs = outputs or [_headless_output(pen, drawing, wish.pooling)]
@@ -345,7 +441,10 @@ def _wrong_size(network: Architecture, graph: Graph, wish: Wish) -> str | None:
         what, advice = "its dense layers take", "num_classes=0 leaves them out and takes any size"
     size = f"{published.height}x{published.width}"
     smallest = f"{published.min_size}x{published.min_size}"
-    return f"input_shape={wish.shape}: {network.name}: {what} {size} images only; {advice} from {smallest}"
+    reason = f"input_shape={wish.shape}: {network.name}: {what} {size} images only; {advice} from {smallest}"
+    if None in wish.shape and len(graph.heads) == 1:
+        return f"{reason}; with pooling='avg' besides, a head of your own can stand on its output"
+    return reason
 
 
 def _check_flattened(network: Architecture, graph: Graph, wish: Wish) -> None:
@@ -377,15 +476,18 @@ def _headless_output(pen: Pen, drawing: Drawing, pooling: str | None) -> Tensor:
     return drawing.features
 
 
-def _read(network: Architecture, source: Weights, wish: Wish) -> keras.Model:
+def _read(network: Architecture, source: Weights, wish: Wish) -> tuple[keras.Model, Sequence[Doubt]]:
     """Draw a model whose weights, but those of fresh heads, are a file's, each read exactly once.
+
+    Returns:
+        The model, and what was done to the file's arrays besides.
 
     Raises:
         StructureMismatchError: The file lacks a layer, or an array would be left over. Nothing is used then.
     """
     fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
     with source.open() as read:
-        given = _Given(source.roles, read)
+        given = _Given(source.roles, read, partial(_adapted, network, wish))
         with uncollected():
             model = draw(network, source.graph, wish, given)
     shapes = {
@@ -408,7 +510,17 @@ def _read(network: Architecture, source: Weights, wish: Wish) -> keras.Model:
         raise StructureMismatchError(
             f"{source.path}: layer {layer!r}: {role} is missing, {model.name} has one"
         )
-    return model
+    return model, [Doubt(said_of(layer, wish.channels)) for layer in given.adapted]
+
+
+def _adapted(
+    network: Architecture, wish: Wish, values: NDArray[np.float32], shape: tuple[int, ...]
+) -> NDArray[np.float32] | None:
+    """Return what an array becomes for images that are not RGB; ``None`` if it does not fit even so."""
+    if wish.channels == RGB:
+        return None
+    kernel = kernel_for(values, wish.channels, network.preprocessing)
+    return kernel if kernel is not None and kernel.shape == shape else None
 
 
 class _Given:
@@ -419,14 +531,20 @@ class _Given:
 
     Attributes:
         misshapen: Layers and roles whose shape in the file was not the one that was asked for.
+        adapted: Layers that have another kernel than in the file, for images that are not RGB.
     """
 
     def __init__(
-        self, roles: Mapping[str, Collection[str]], read: Callable[[str, str], NDArray[np.float32]]
+        self,
+        roles: Mapping[str, Collection[str]],
+        read: Callable[[str, str], NDArray[np.float32]],
+        adapt: Callable[[NDArray[np.float32], tuple[int, ...]], NDArray[np.float32] | None],
     ) -> None:
         self.misshapen: set[tuple[str, str]] = set()
+        self.adapted: list[str] = []
         self._roles = roles
         self._read = read
+        self._adapt = adapt
 
     def __call__(self, layer: str, role: str) -> Any:  # noqa: ANN401 - a name or a function
         """Return the initialiser of an array."""
@@ -436,11 +554,21 @@ class _Given:
         def initializer(shape: Sequence[int], dtype: Any = None) -> Tensor:  # noqa: ANN401
             values = self._read(layer, role)
             if values.shape != tuple(shape):
-                self.misshapen.add((layer, role))
-                values = np.zeros(shape, np.float32)
+                values = self._fitted(layer, role, values, tuple(shape))
             return _tensor(values, dtype)
 
         return initializer
+
+    def _fitted(
+        self, layer: str, role: str, values: NDArray[np.float32], shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """Return an array of the shape that is asked for in place of one that has another."""
+        fitting = self._adapt(values, shape)
+        if fitting is None:
+            self.misshapen.add((layer, role))
+            return np.zeros(shape, np.float32)
+        self.adapted.append(layer)
+        return fitting
 
 
 def _tensor(values: NDArray[np.float32], dtype: Any) -> Tensor:  # noqa: ANN401 - Keras' own type of types
@@ -475,6 +603,10 @@ def _check_held(source: Weights, drawn: set[str]) -> None:
     text = ", ".join(f"{role} {shape}" for role, shape in arrays.items())
     own_heads = {keras_name(head.layer) for head in source.graph.heads}
     advice = "num_classes=N puts a fresh classifier on, num_classes=0 none"
+    auxiliary = {keras_name(name) for name in source.graph.top} - {keras_name(source.graph.heads[-1].layer)}
+    if len(source.graph.heads) > 1 and auxiliary.issuperset(missing):
+        text = f"layer {name!r} ({text}) of an auxiliary head is missing; aux_heads=False leaves these out"
+        raise StructureMismatchError(f"{source.path}: {text}")
     if not own_heads.issuperset(missing):
         advice = "num_classes=0 leaves off all that would have random weights"
     raise StructureMismatchError(f"{source.path}: has no top, layer {name!r} ({text}) is missing; {advice}")

@@ -12,21 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from converters.errors import warn
 from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import fetch_class_index
 from zoo.numbers import is_whole
 from zoo.registry import architecture
 from zoo.registry.records import Architecture, Preprocessing
+from zoo.surgery.channels import RGB, check_channels, kind_of_images, recipe_for
 from zoo.surgery.tensors import DataFormat
 
 Prediction = tuple[str, str, float]
 """WordNet identifier, name of the class, probability."""
 
 
-@public("data_format")
+@public("data_format", "channels")
 def preprocess_input(
-    name: str, images: ArrayLike, data_format: DataFormat = "channels_last"
+    name: str, images: ArrayLike, data_format: DataFormat = "channels_last", *, channels: int = RGB
 ) -> NDArray[np.float32]:
     """Return images as the published weights of a network expect them.
 
@@ -38,6 +40,10 @@ def preprocess_input(
         images: RGB images with values 0 to 255 of any integer or float type, of shape (N, H, W, 3) or (H, W,
             3); (N, 3, H, W) or (3, H, W) for ``channels_first``. Never modified.
         data_format: Where the channels are, in the images and in the result.
+        channels: Of the images, for a model that :func:`zoo.load` made for so many (shapes are then (N, H, W,
+            channels) and so on). With 1 mean and scale are the means of those of the three colours. With
+            other numbers than 3 channel i has those of red, green or blue (i mod 3), and the channels stay
+            in the order that they come in.
 
     Returns:
         A new array of the same shape, float32.
@@ -46,6 +52,10 @@ def preprocess_input(
         UnknownNameError: There is no such architecture.
         ArgumentError: The images have another shape, or are not numbers.
 
+    Warns:
+        ConversionWarning: The images are floats from 0 to 1, and so most likely divided by 255 already; they
+            are taken as they are. It is said once.
+
     Examples:
         >>> import numpy as np
         >>> import zoo
@@ -53,7 +63,35 @@ def preprocess_input(
         >>> zoo.preprocess_input("inception_v3", red)[0, 0, 0].tolist()
         [1.0, -1.0, -1.0]
     """
-    return apply_recipe(architecture(name).preprocessing, images, data_format)
+    recipe = recipe_for(architecture(name).preprocessing, check_channels(channels))
+    given = np.asarray(images)
+    prepared = apply_recipe(recipe, given, data_format)
+    warn_of_scale(given, stacklevel=2)
+    return prepared
+
+
+def warn_of_scale(images: NDArray[Any], *, stacklevel: int = 1) -> None:
+    """Warn, once in a process, of images with values 0 to 1 where 0 to 255 are expected.
+
+    Args:
+        images: Images of any shape. Integers and images that are all black are not suspected.
+        stacklevel: Whose line the warning shows: 1 is that of the function that calls this one.
+
+    Raises:
+        ConversionWarning: If the user has made these warnings errors.
+    """
+    if not np.issubdtype(images.dtype, np.floating) or images.size == 0:
+        return
+    if _SCALE in _SAID or not (0 < images.max() <= 1 and images.min() >= 0):
+        return
+    text = "images have values from 0 to 1, and are taken as they are: 0 to 255 is expected; multiply by 255"
+    warn(text, stacklevel=stacklevel + 1)
+    _SAID.add(_SCALE)
+
+
+_SCALE = "the scale of images"
+_SAID: set[str] = set()
+"""What has been said in this process, and is not said again."""
 
 
 def apply_recipe(
@@ -62,7 +100,7 @@ def apply_recipe(
     """Do what :func:`preprocess_input` does, by a recipe.
 
     Args:
-        recipe: What is to be done.
+        recipe: What is to be done; it has a mean for each channel of the images.
         images: As there.
         data_format: As there.
 
@@ -71,7 +109,7 @@ def apply_recipe(
     """
     axis = _channel_axis(data_format)
     # A copy in float32 before anything is subtracted: uint8 would wrap around.
-    prepared = np.array(_checked(np.asarray(images), axis), dtype=np.float32, order="C")
+    prepared = np.array(_checked(np.asarray(images), axis, len(recipe.mean)), dtype=np.float32, order="C")
     if recipe.channel_order == "bgr":
         prepared = np.ascontiguousarray(np.flip(prepared, axis))
     prepared -= _by_channel(recipe.mean, axis)
@@ -121,22 +159,23 @@ def _channel_axis(data_format: DataFormat) -> int:
     return axes[data_format]
 
 
-def _checked(images: NDArray[Any], axis: int) -> NDArray[Any]:
+def _checked(images: NDArray[Any], axis: int, channels: int) -> NDArray[Any]:
     if not (np.issubdtype(images.dtype, np.integer) or np.issubdtype(images.dtype, np.floating)):
         raise ArgumentError(f"images are {images.dtype}: must be integers or floats from 0 to 255")
-    if images.ndim not in (3, 4) or images.shape[axis] != 3:
-        expected, other = "(N, H, W, 3) or (H, W, 3)", "channels_first"
+    if images.ndim not in (3, 4) or images.shape[axis] != channels:
+        expected, other = f"(N, H, W, {channels}) or (H, W, {channels})", "channels_first"
         if axis == -3:
-            expected, other = "(N, 3, H, W) or (3, H, W)", "channels_last"
+            expected, other = f"(N, {channels}, H, W) or ({channels}, H, W)", "channels_last"
+        kind = "RGB" if channels == RGB else kind_of_images(channels)
         hint = f"; data_format={other!r} is for the other order of axes"
-        raise ArgumentError(f"images have shape {images.shape}: must be RGB, {expected}{hint}")
+        raise ArgumentError(f"images have shape {images.shape}: must be {kind}, {expected}{hint}")
     return images
 
 
 def _by_channel(values: Sequence[float], axis: int) -> NDArray[np.float32]:
-    """Return three numbers in a shape that broadcasts along the channels."""
+    """Return a number for each channel in a shape that broadcasts along them."""
     shape = [1, 1, 1]
-    shape[axis] = 3
+    shape[axis] = len(values)
     return np.array(values, np.float32).reshape(shape)
 
 

@@ -31,7 +31,7 @@ def feature_maps(
     *,
     strides: Sequence[int] = STRIDES,
     weights: str | os.PathLike[str] | None = "imagenet",
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int | None] | None = None,
     freeze: int | str | None = None,
     data_format: DataFormat | None = None,
     include_preprocessing: bool = False,
@@ -46,7 +46,7 @@ def feature_maps(
         name: Name of an architecture.
         strides: Pixels of the image for each step on the map, among 2, 4, 8, 16 and 32.
         weights: As in :func:`zoo.load`; so are the others.
-        input_shape: (H, W, 3), or (3, H, W) for ``channels_first``.
+        input_shape: (H, W, 3), or (3, H, W) for ``channels_first``; a side may be ``None``, for any.
         freeze: What not to train.
         data_format: Order of the channels.
         include_preprocessing: Whether the model takes RGB images with values 0 to 255 as they are.

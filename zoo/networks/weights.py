@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from converters.writing.execute import reader
 from zoo.fetching.fetcher import find_cached, resolve
 from zoo.fetching.verification import Opened
 from zoo.naming import hidden_note, is_written_as_path
+from zoo.networks.own_head import OwnHead, layers_of, own_heads, without_auxiliary
 from zoo.registry import fields, weights_files
 from zoo.registry.families import FAMILIES
 from zoo.registry.records import Architecture, Graph, Kernels, WeightsFile
@@ -52,6 +53,7 @@ class Weights:
         plan: What each array needs to become what TensorFlow takes.
         names: The published name in the graph's first structure for each layer of the file's own structure.
         scales: For a batch normalisation that a ``Scale`` layer belongs to, the name of that layer.
+        head: What is known of the file's classifiers, where they are not the published ones.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class Weights:
     plan: Plan
     names: Mapping[str, str]
     scales: Mapping[str, str]
+    head: OwnHead | None = None
 
     @cached_property
     def layers(self) -> frozenset[str]:
@@ -217,7 +220,13 @@ def _opened(
     known: Opened | None = None,
 ) -> Weights:
     description = known.description if known else describe(path)
-    graph, found = (next(iter(graphs)), known.match) if known else _recognised(description, graphs)
+    head = None
+    if known:
+        graph, found = next(iter(graphs)), known.match
+    elif registered:
+        graph, found = _recognised(description, graphs)
+    else:
+        graph, found, description, head = _recognised_below(description, graphs)
     form = None
     if registered is not None:
         form = Form(layout=registered.layout, kernels=registered.kernels)
@@ -226,7 +235,7 @@ def _opened(
     names = _published_names(graph, found.structure)
     pairs = _PAIRS[FAMILIES[network.family].scales](found.structure)
     scales = {names[norm]: names[scale] for norm, scale in pairs.items()}
-    return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales)
+    return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales, head=head)
 
 
 def _unpaired(structure: Structure) -> dict[str, str]:
@@ -265,14 +274,29 @@ def _recognised(description: Description, graphs: Collection[Graph]) -> tuple[Gr
     raise mistakes[0]
 
 
+def _recognised_below(
+    description: Description, graphs: Collection[Graph]
+) -> tuple[Graph, Match, Description, OwnHead | None]:
+    """Return which graph a user's file holds, whatever its classifiers, and the file with what is read of it.
+
+    Raises:
+        StructureMismatchError: It holds none, below the classifiers either.
+    """
+    try:
+        return *_recognised(description, graphs), description, None
+    except StructureMismatchError:
+        for graph in graphs:
+            for structure, kept, head in own_heads(description, graph):
+                with suppress(StructureMismatchError):
+                    return graph, match(kept, structure), kept, head
+        raise
+
+
 def _candidates(graph: Graph) -> Iterator[tuple[Graph, Structure]]:
     """Yield the structures that a graph's files may have, each with its top and without, folded and not."""
-    published = load_structure(graph.structures[0])
-    top = {plain_name(name) for name in graph.top}
-    places = [place for place, layer in enumerate(published.weighted) if plain_name(layer.name) in top]
-    for name in graph.structures:
-        structure = load_structure(name)
-        for held in (structure, structure.without([structure.weighted[place].name for place in places])):
+    for structure in map(load_structure, graph.structures):
+        whole = (structure, structure.without(layers_of(graph.top, graph, structure)))
+        for held in (*whole, *without_auxiliary(graph, structure)):
             yield graph, held
             if structure.scales:
                 yield graph, held.folded()

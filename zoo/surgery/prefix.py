@@ -13,6 +13,7 @@ from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.registry import architecture
 from zoo.registry.records import Preprocessing
+from zoo.surgery.channels import RGB, check_channels, kind_of_images, recipe_for
 from zoo.surgery.graph import Operation, check_drawn, redraw
 from zoo.surgery.tensors import DataFormat, Tensor, operation
 
@@ -23,13 +24,14 @@ PREPROCESSING_LAYER = "preprocessing"
 def draw_preprocessing(
     images: Tensor, recipe: Preprocessing, channel_axis: int, name: str = PREPROCESSING_LAYER
 ) -> Tensor:
-    """Draw what turns RGB images with values 0 to 255 into what a network was trained on.
+    """Draw what turns images with values 0 to 255 into what a network was trained on.
 
     Standard layers only, so that a saved model opens without this package.
 
     Args:
         images: Symbolic images of rank 4.
         recipe: What is to be done: ``(image - mean) * scale`` for each channel, in the order RGB or BGR.
+            Images that are not RGB have one of their own (:func:`zoo.surgery.channels.recipe_for`).
         channel_axis: 1 or 3.
         name: Of the layer.
 
@@ -59,9 +61,13 @@ def is_drawn_recipe(layer: keras.Layer, recipe: Preprocessing) -> bool:
     )
 
 
-@public("data_format")
+@public("data_format", "channels")
 def with_preprocessing(
-    model: keras.Model, recipe: str | Preprocessing, *, data_format: DataFormat | None = None
+    model: keras.Model,
+    recipe: str | Preprocessing,
+    *,
+    data_format: DataFormat | None = None,
+    channels: int = RGB,
 ) -> keras.Model:
     """Return a model that takes RGB images with values 0 to 255, integers or not.
 
@@ -71,14 +77,15 @@ def with_preprocessing(
         model: A functional or ``Sequential`` model of one input, which takes preprocessed images. It stays as
             it is.
         recipe: Name of the architecture whose recipe it is, for example ``densenet161``, or the recipe.
-        data_format: Order of the model's channels; ``None`` tells it by the axis that is 3 long.
+        data_format: Order of the model's channels; ``None`` tells it by the axis that is ``channels`` long.
+        channels: Of the images, as in :func:`zoo.preprocess_input`.
 
     Returns:
         A functional model with layers and weights of its own, named as before. It is not compiled.
 
     Raises:
         UnknownNameError: There is no such architecture.
-        ArgumentError: The model does not take one batch of images with three channels.
+        ArgumentError: The model does not take one batch of images with so many channels.
 
     Examples:
         >>> import keras
@@ -89,8 +96,9 @@ def with_preprocessing(
         1.0
     """
     check_drawn(model)
-    axis = _channel_axis(model, data_format)
-    found = recipe if isinstance(recipe, Preprocessing) else architecture(recipe).preprocessing
+    axis = _channel_axis(model, data_format, check_channels(channels))
+    known = recipe if isinstance(recipe, Preprocessing) else architecture(recipe).preprocessing
+    found = recipe_for(known, channels)
     taken = {layer.name for layer in model.layers}
     numbered = (f"{PREPROCESSING_LAYER}_{number}" for number in itertools.count(2))
     name = next(one for one in itertools.chain([PREPROCESSING_LAYER], numbered) if one not in taken)
@@ -110,15 +118,17 @@ def with_preprocessing(
     return redraw(model, call)
 
 
-def _channel_axis(model: keras.Model, data_format: DataFormat | None) -> int:
+def _channel_axis(model: keras.Model, data_format: DataFormat | None, channels: int) -> int:
     shapes = [tuple(tensor.shape) for tensor in model.inputs]
     axes = {"channels_first": (1,), "channels_last": (3,), None: (3, 1)}
     if data_format not in axes:
         raise ArgumentError(
             f"data_format={data_format!r}: must be 'channels_first', 'channels_last' or None (by the shape)"
         )
-    fitting = [axis for axis in axes[data_format] if len(shapes[0]) == 4 and shapes[0][axis] == 3]
+    fitting = [axis for axis in axes[data_format] if len(shapes[0]) == 4 and shapes[0][axis] == channels]
     if len(shapes) != 1 or not fitting:
         taken = " and ".join(map(str, shapes))
-        raise ArgumentError(f"model {model.name!r} takes {taken}: must take one batch of RGB images")
+        raise ArgumentError(
+            f"model {model.name!r} takes {taken}: must take one batch of {kind_of_images(channels)}"
+        )
     return fitting[0]

@@ -58,7 +58,7 @@ def message(error: type[Exception], name: str, **arguments) -> str:
 # Arguments that are wrong by themselves.
 
 
-@pytest.mark.parametrize("value", [True, -1, 1, 2.0, "10", (10,)])
+@pytest.mark.parametrize("value", [True, -1, 2.0, "10", (10,)])
 def test_num_classes_that_is_no_count(value):
     """The message says what is allowed."""
     assert message(ArgumentError, "resnet50", num_classes=value) == (
@@ -70,6 +70,60 @@ def test_num_classes_may_be_a_number_of_numpy():
     """The largest label plus one, as NumPy gives it, is a count."""
     model = outline("resnet50", num_classes=np.int64(4), input_shape=(32, 32, 3))
     assert model.output_shape == (None, 4)
+
+
+def test_a_softmax_of_one_output():
+    """It would never learn; the message says what would."""
+    assert message(ArgumentError, "resnet50", num_classes=1) == (
+        "num_classes=1: the softmax of one output is 1 whatever goes in; activation='sigmoid' is for one"
+        " output, num_classes=2 for two classes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "activation", "expected"),
+    [
+        (5, "relu", "activation='relu': must be 'softmax', 'sigmoid', 'linear' or None"),
+        (5, 1, "activation=1: must be 'softmax', 'sigmoid', 'linear' or None"),
+        (0, None, "activation=None: num_classes=0 leaves no classifier that could end in it"),
+        (
+            None,
+            "sigmoid",
+            "activation='sigmoid': the published head was trained with a softmax; num_classes=N puts a fresh"
+            " one on",
+        ),
+    ],
+)
+def test_activations_that_a_head_cannot_have(classes, activation, expected):
+    """Before anything is fetched."""
+    assert message(ArgumentError, "vgg16", num_classes=classes, activation=activation) == expected
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "metric"),
+    [
+        ("sigmoid", "BinaryCrossentropy", "BinaryAccuracy"),
+        (None, "SparseCategoricalCrossentropy", "accuracy"),
+    ],
+)
+def test_every_head_has_the_activation_and_the_loss_that_fits(activation, loss, metric):
+    """GoogLeNet has three, whose softmax is a layer of its own."""
+    with without_values():
+        model = zoo.load("googlenet", weights=None, num_classes=3, activation=activation)
+    name = activation or "linear"
+    assert [model.get_layer(one).activation.__name__ for one in model.output_names] == [name] * 3
+    said = model.get_compile_config()
+    assert {entry["class_name"] for entry in said["loss"].values()} == {loss}
+    shown = [
+        entry if isinstance(entry, str) else entry["class_name"] for (entry,) in said["metrics"].values()
+    ]
+    assert shown == [metric] * 3
+
+
+def test_logits_of_the_published_head():
+    """What its softmax would be taken of."""
+    model = outline("resnet50", input_shape=(32, 32, 3), activation=None)
+    assert model.layers[-1].activation is keras.activations.linear
 
 
 @pytest.mark.parametrize(("classes", "pooling"), [(None, "avg"), (5, "max"), (0, "mean"), (0, True)])
@@ -108,19 +162,22 @@ def test_data_format_that_is_none():
 
 
 @pytest.mark.parametrize(
-    "shape", [(224, 224), (224, 224, 1), (3, 224, 224), (224.0, 224, 3), (None, None, 3), 224, "224x224"]
+    "shape",
+    [(224, 224), (3, 224, 224), (224.0, 224, 3), (224, 224, None), (224, 224, 0), 224, "224x224"],
 )
 def test_input_shape_that_is_none(shape):
-    """Three integers, three channels, in the model's order."""
+    """Two sides and channels, in the model's order."""
     assert message(ArgumentError, "resnet50", input_shape=shape, data_format="channels_last") == (
-        f"input_shape={shape!r}: must be (H, W, 3), three integers for RGB images"
+        f"input_shape={shape!r}: must be (H, W, 3), H and W integers, or None for any, and 3 may be another"
+        " number of channels; data_format='channels_first' is for the other order of axes"
     )
 
 
 def test_input_shape_in_the_other_order():
     """With channels first the channels come first."""
     assert message(ArgumentError, "resnet50", input_shape=(64, 64, 3), data_format="channels_first") == (
-        "input_shape=(64, 64, 3): must be (3, H, W) with channels_first, three integers for RGB images"
+        "input_shape=(64, 64, 3): must be (3, H, W) with channels_first, H and W integers, or None for any,"
+        " and 3 may be another number of channels; data_format='channels_last' is for the other order of axes"
     )
 
 
