@@ -4,12 +4,13 @@ VENV ?= .venv
 BACKENDS ?= .venv-backends
 TF_KERAS ?= .venv-tf-keras
 OLDEST ?= .venv-oldest-keras
+EXPORT ?= .venv-export
 BIN := $(VENV)/bin
 
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-export test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -60,6 +61,10 @@ test-oldest-keras: $(OLDEST)/ready
 		PYTHONPATH=$$folder $(BIN)/python -m pytest tests/oldest_keras || exit 1; \
 	done
 
+# All networks exported to SavedModel and ONNX, and run from there: some minutes.
+test-export: $(EXPORT)/ready
+	$(EXPORT)/bin/python -m pytest tests/export
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -104,7 +109,7 @@ $(OLDEST)/ready: $(VENV)/ready converters/upgrading/today.py converters/upgradin
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST) $(EXPORT) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -123,4 +128,9 @@ $(BACKENDS)/ready: pyproject.toml
 $(TF_KERAS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(TF_KERAS)
 	$(TF_KERAS)/bin/pip install --quiet --editable '.[tf-keras]'
+	touch $@
+
+$(EXPORT)/ready: pyproject.toml
+	$(PYTHON) -m venv $(EXPORT)
+	$(EXPORT)/bin/pip install --quiet --editable '.[export]'
 	touch $@

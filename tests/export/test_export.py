@@ -1,0 +1,77 @@
+"""Every network exported by Keras, to a SavedModel and to ONNX, gives what the model gives.
+
+Run by ``make test-export`` in an environment of its own: what writes and runs ONNX is needed nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+import zoo
+from tests.support.shares import NETWORKS
+from zoo.practice.values import images
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras and tf2onnx use what NumPy and ONNX deprecate
+
+Outputs = list[np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """Free what Keras holds of the last model."""
+    yield
+    keras.backend.clear_session()
+
+
+def listed(outputs) -> Outputs:
+    """Return all that a model gives, one output or several, as arrays."""
+    return [np.asarray(one) for one in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+
+
+def by_tensorflow(path: Path, image: np.ndarray) -> Outputs:
+    """Return what a SavedModel gives."""
+    return listed(tf.saved_model.load(path).serve(image))
+
+
+def by_onnx(path: Path, image: np.ndarray) -> Outputs:
+    """Return what an ONNX file gives."""
+    session = onnxruntime.InferenceSession(path)
+    return listed(session.run(None, {session.get_inputs()[0].name: image}))
+
+
+def check(model: keras.Model, image: np.ndarray, folder: Path, name: str, run: Callable) -> None:
+    """Export a model, run what was written and compare, relative to the largest of an output."""
+    path = folder / f"{model.name}.onnx" if name == "onnx" else folder / model.name
+    model.export(path, format=name, verbose=False)
+    expected, found = listed(model(image, training=False)), run(path, image)
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one - other).max() <= 1e-5 * np.abs(other).max()
+
+
+FORMATS = {"tf_saved_model": by_tensorflow, "onnx": by_onnx}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_computes_the_same_once_it_is_exported(name, practice_file, tmp_path):
+    """With preprocessing inside, from raw pixels, all heads."""
+    model = zoo.load(name, weights=practice_file(name), include_preprocessing=True, compile=False)
+    image = images(name)[:1].transpose(0, 2, 3, 1)
+    for kind, run in FORMATS.items():
+        check(model, image, tmp_path, kind, run)
+
+
+def test_images_of_any_size_and_number(tmp_path, practice_file):
+    """Open sides stay open in both formats."""
+    arguments = {"input_shape": (None, None, 3), "aux_heads": False, "compile": False}
+    model = zoo.load("googlenet", weights=practice_file("googlenet"), **arguments)
+    image = np.random.default_rng(1).normal(0, 50, (3, 96, 160, 3)).astype("f4")
+    for kind, run in FORMATS.items():
+        check(model, image, tmp_path, kind, run)
