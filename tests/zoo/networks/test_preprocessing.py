@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -94,6 +95,48 @@ def test_images_of_another_shape(shape, data_format, expected):
     assert str(caught.value) == (
         f"images have shape {shape}: must be RGB, {expected} is for the other order of axes"
     )
+
+
+def test_images_from_0_to_1_are_warned_of_once(monkeypatch):
+    """At the line that asked, the first time in a process; they are taken as they are."""
+    monkeypatch.setattr("zoo.networks.preprocessing._SAID", set())
+    images = np.random.default_rng(1).uniform(0, 1, (2, 4, 4, 3))
+    with pytest.warns(zoo.ConversionWarning) as warned:
+        first = zoo.preprocess_input("inception_v3", images)
+        zoo.preprocess_input("vgg16", images.astype("f4"))
+    said = "images have values from 0 to 1, and are taken as they are: 0 to 255 is expected; multiply by 255"
+    assert [(str(one.message), one.filename) for one in warned] == [(said, __file__)]
+    assert first.max() < -0.99
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((4, 4, 3), "f4"),
+        np.ones((4, 4, 3), "u1"),
+        np.full((4, 4, 3), 1.5),
+        np.full((4, 4, 3), -0.5),
+        np.zeros((0, 4, 4, 3)),
+        np.full((4, 4, 3), np.nan),
+    ],
+    ids=["black", "integers", "above", "below", "none", "no numbers"],
+)
+def test_images_that_are_not_suspected(images, monkeypatch):
+    """Black ones, integers, and what is not all between 0 and 1."""
+    monkeypatch.setattr("zoo.networks.preprocessing._SAID", set())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        zoo.preprocess_input("vgg16", images)
+
+
+def test_a_refused_warning_comes_again(monkeypatch):
+    """Who makes it an error meets it each time."""
+    monkeypatch.setattr("zoo.networks.preprocessing._SAID", set())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", zoo.ConversionWarning)
+        for _ in range(2):
+            with pytest.raises(zoo.ConversionWarning):
+                zoo.preprocess_input("vgg16", np.full((4, 4, 3), 0.5))
 
 
 @pytest.mark.parametrize("dtype", ["bool", "complex64", "object", "U1"])
