@@ -267,6 +267,7 @@ def convert_file(
     hard_sigmoid: str = "keep",
     force: bool = False,
     verify: bool | None = None,
+    licence: str | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Convert a weights file into another layout, other kernels, another dialect, or all of these.
@@ -291,6 +292,7 @@ def convert_file(
         hard_sigmoid: ``"keep"`` or ``"scale"``.
         force: Replace a file that has the new file's name.
         verify: Read the new file back and compare it with the old one; by default below 1 GiB.
+        licence: Of the weights: written into the new file's record; by default what the old one's says.
         progress: Called with the bytes done and the bytes in all.
 
     Returns:
@@ -329,7 +331,7 @@ def convert_file(
         hard_sigmoid=hard_sigmoid,
     )
     warn_of(plan.path, plan.notes, stacklevel=2)
-    return carry_out(plan, dst, force=force, verify=verify, progress=progress)
+    return carry_out(plan, dst, force=force, verify=verify, licence=licence, progress=progress)
 
 
 def carry_out(
@@ -338,6 +340,7 @@ def carry_out(
     *,
     force: bool = False,
     verify: bool | None = None,
+    licence: str | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Do what a plan says; the arguments are those of :func:`convert_file`.
@@ -348,7 +351,7 @@ def carry_out(
     held = format_of(plan.description.format)
     old = plan.path.with_name(plan.path.name.removesuffix(held.ending or "")) if held else plan.path
     target = Path(dst) if dst is not None else default_target(old, plan.target, plan.to)
-    record = write(plan, target, force=force, progress=progress, verify=verify)
+    record = write(plan, target, force=force, progress=progress, verify=verify, licence=licence)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
 
 

@@ -24,6 +24,7 @@ Provenance, which no plan reads:
 ``zoo_source_layout``    what that file was
 ``zoo_source_kernels``   the same for its kernels
 ``zoo_source_dialect``   who had written it, if the new file is in another dialect
+``zoo_licence``          the licence of the weights, as it was told. Only there if it was
 ``zoo_cudnn``            JSON: the layers that were cuDNN's before. Only there if some were
 ``zoo_converter``        the converter and its version
 ``zoo_rules``            the number of the rules that it went by (:mod:`converters.version`)
@@ -103,6 +104,7 @@ class ConversionRecord:
         plan_sha256: The plan's digest.
         proof: What was compared.
         source_dialect: Who had written the source.
+        licence: Of the weights, where it was told.
     """
 
     form: Form
@@ -119,6 +121,7 @@ class ConversionRecord:
     proof: Proof | None = None
     source_dialect: str | None = None
     cudnn: tuple[str, ...] = ()
+    licence: str | None = None
 
     def attributes(self) -> dict[str, str]:
         """Return the record as the attributes that hold it."""
@@ -140,6 +143,7 @@ class ConversionRecord:
             **{f"zoo_config_{layout}": text for layout, text in self.configs.items()},
             "zoo_scaled": json.dumps(self.scaled) if self.scaled else None,
             "zoo_cudnn": json.dumps(self.cudnn) if self.cudnn else None,
+            "zoo_licence": self.licence,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -193,6 +197,7 @@ def _read_record(top: Node) -> ConversionRecord:
         plan_sha256=top.text("zoo_plan_sha256"),
         proof=_proof(top.text("zoo_verified")),
         source_dialect=top.text("zoo_source_dialect"),
+        licence=top.text("zoo_licence"),
     )
 
 

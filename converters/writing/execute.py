@@ -96,6 +96,7 @@ def write(
     *,
     force: bool = False,
     verify: bool | None = None,
+    licence: str | None = None,
     progress: Progress | None = None,
 ) -> ConversionRecord:
     """Carry out a plan: write the new file, whole or not at all.
@@ -106,6 +107,7 @@ def write(
         force: Replace a file that has this name.
         verify: Read the new file back and compare it with the source before it gets its name; by default if
             the source is smaller than :data:`VERIFIED_BELOW`.
+        licence: Of the weights, to be written down; by default what the source says of it.
         progress: Called after every array with the bytes done and the bytes in all.
 
     Returns:
@@ -118,7 +120,7 @@ def write(
     wanted = is_verified(plan.description, verify)
     with new_file(plan.path, target, force=force) as temporary, threads() as pool:
         texts = plan.texts or planned_texts(plan)
-        record = _record(plan, texts)
+        record = _record(plan, texts, licence)
         # Hashing takes longest, and releases the interpreter's lock: it begins first.
         digest = pool.submit(sha256_of, plan.path)
         with open_untrusted(plan.path, known=plan.description.stamp) as source:
@@ -263,9 +265,10 @@ def planned_texts(plan: Plan) -> Texts:
     return Texts(attributes=attributes, backends=backends, configs=configs)
 
 
-def _record(plan: Plan, texts: Texts) -> ConversionRecord:
+def _record(plan: Plan, texts: Texts, licence: str | None) -> ConversionRecord:
     """Return the record of a conversion, still without the source's digest."""
     description = plan.description
+    told = description.record.licence if description.record else None
     return ConversionRecord(
         form=plan.target,
         source=plan.source,
@@ -275,6 +278,7 @@ def _record(plan: Plan, texts: Texts) -> ConversionRecord:
         scaled=plan.scaled or (description.record.scaled if description.record else ()),
         cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE and plan.to is not None),
         source_dialect=None if plan.to is None else description.called,
+        licence=licence or told,
         backends=texts.backends,
         configs=texts.configs,
     )

@@ -31,6 +31,7 @@ class _Source:
     path: Path
     form: Form | None = None
     target: str | None = None
+    licence: str | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             registry_form=source.form,
             force=arguments.force,
             verify=arguments.verify,
+            licence=source.licence,
             progress=advance,
         )
     output.detail(str(conversion.plan))
@@ -156,7 +158,8 @@ def _fetched(arguments: argparse.Namespace) -> _Source:
     for note in found.notes:
         output.note(f"zoo: {note}")
     form = None if found.converted else Form(layout=found.file.layout, kernels=found.file.kernels)
-    return _Source(path=found.path, form=form, target=_target_of_name(arguments))
+    licence = found.file.licence
+    return _Source(path=found.path, form=form, target=_target_of_name(arguments), licence=licence)
 
 
 def _from(arguments: argparse.Namespace) -> Literal["th", "tf"]:

@@ -48,6 +48,7 @@ def _proof(inspection: Inspection) -> dict[str, str]:
         "converted by": record.converter,
         "plan": f"sha256:{record.plan_sha256}" if record.plan_sha256 else "not recorded",
         "verified": str(record.proof or "no"),
+        **({"licence": record.licence} if record.licence else {}),
     }
 
 

@@ -664,7 +664,7 @@ class Fetcher:
 
         self._progress.start(plan.nbytes, f"converting {file.id}")
         try:
-            write(plan, target, progress=advance)
+            write(plan, target, progress=advance, licence=file.licence)
         finally:
             self._progress.done()
         check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
