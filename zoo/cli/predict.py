@@ -11,6 +11,7 @@ from zoo.cli.bars import progress
 from zoo.cli.early import all_unreadable, check_predicting
 from zoo.cli.keras_import import import_keras
 from zoo.networks.images import PictureError
+from zoo.networks.predictors import predictor
 
 if TYPE_CHECKING:
     from zoo.networks.predicting import Predicted
@@ -22,6 +23,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 def run(arguments: argparse.Namespace) -> int:
     """Name what images show; fail if one of them could not be read."""
     check_predicting(arguments)
+    told = {name: getattr(arguments, name) for name in ("classes", "preprocessing", "fit")}
+    predictor(arguments.source, top=arguments.top, **told)  # what is wrong is told before Keras is imported
     unreadable = all_unreadable(arguments.pictures)
     if unreadable is not None:
         for error in unreadable.values():
@@ -38,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.pictures,
         top=arguments.top,
         weights=arguments.weights,
+        **told,
         progress=progress(),
     ):
         found.append(one)

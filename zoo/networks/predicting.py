@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.calling import public
-from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching.fetcher import fetch_class_index
-from zoo.naming import hidden_note, is_name, is_written_as_path
+from zoo.naming import hidden_note
+from zoo.networks.fitting import Frame
 from zoo.networks.given import Entry, common_scale, entries
 from zoo.networks.images import (
     UNDECIDED,
@@ -29,13 +29,12 @@ from zoo.networks.images import (
     resize,
 )
 from zoo.networks.loading import load
+from zoo.networks.predictors import Names, Run, WholeModel, predictor
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
-from zoo.networks.run_record import INCLUDED, read_run
 from zoo.networks.weights import choose_weights
-from zoo.numbers import is_whole
+from zoo.networks.whole_models import images_of, opened, recipe_of
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Count, step
-from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
 from zoo.storage.progress import Progress
 from zoo.surgery.tensors import DataFormat
@@ -51,7 +50,6 @@ BATCH = 16
 Images = Any
 """An image as :func:`zoo.networks.given.entries` takes it, or several."""
 
-_MODEL, _RECORD = "model.keras", "run.json"
 _LOG = logging.getLogger(__name__)
 
 
@@ -111,13 +109,16 @@ class _Seer:
         return self.name(np.asarray(keras.ops.convert_to_numpy(last)))
 
 
-@public("pictures", "top")
+@public("pictures", "top", "weights", "classes", "preprocessing", "fit")
 def predict(
     source: str | os.PathLike[str],
     pictures: Images,
     *,
     top: int = 5,
     weights: str | os.PathLike[str] = "imagenet",
+    classes: Names | None = None,
+    preprocessing: str | None = None,
+    fit: str | None = None,
     progress: Asked = None,
 ) -> list[Predicted]:
     """Name what images show.
@@ -128,12 +129,17 @@ def predict(
     there is none, on one that suits all of the given images.
 
     Args:
-        source: Name of an architecture, or the folder of a fine-tuning run.
+        source: Name of an architecture; the folder of a fine-tuning run, or the model in it; or any whole
+            model in a file.
         pictures: An image file, or a folder of them (all below it); an array of RGB images (H, W, 3) or
             (N, H, W, 3), uint8 or floats, with values from 0 to 255; a Pillow image; or several of these, of
             any kinds.
         top: How many classes to name, at most.
         weights: Of a published network: as in :func:`zoo.load`. The file must have the published head.
+        classes: Of a whole model: names in the order of its outputs, or a file with one a line, or JSON.
+        preprocessing: Of a whole model: name of a recipe of the registry, or ``none`` for images from 0 to
+            255. ``None``: the model holds what it needs.
+        fit: Of a whole model: what becomes of images of another shape, ``crop``, ``pad`` or ``stretch``.
         progress: As for :func:`zoo.fetch`, of downloads and of the images.
 
     Returns:
@@ -147,7 +153,8 @@ def predict(
         DownloadError: The weights, or the names of the classes, cannot be had.
     """
     given = entries(pictures)
-    each = predict_each(source, given, top=top, weights=weights)
+    told: dict[str, Any] = {"classes": classes, "preprocessing": preprocessing, "fit": fit}
+    each = predict_each(source, given, top=top, weights=weights, **told)
     found = list(islice(each, 1))  # by then the model is there, and what was fetched has been shown
     with step(Count(len(given) - len(found), "images"), "looking at images") as advance:
         for one in each:
@@ -162,6 +169,9 @@ def predict_each(
     *,
     top: int = 5,
     weights: str | os.PathLike[str] = "imagenet",
+    classes: Names | None = None,
+    preprocessing: str | None = None,
+    fit: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Predicted]:
     """Do what :func:`predict` does, telling of each image as soon as it is known.
@@ -169,30 +179,15 @@ def predict_each(
     The model is made when an image has been read: of images none of which can be, nothing is fetched.
     """
     files = entries(pictures)
-    if not is_whole(top) or top < 1:
-        raise ArgumentError(f"top={top!r}: must be an integer from 1")
-    if _is_run(source):
-        folder = Path(source)
-        record = _read_record(folder)
-        seer = cache(partial(_from_run, folder, record, int(top)))
-        return _predicted(seer, files, Depth.from_record(record.get("depth")))
-    try:
-        network = architecture(str(source))
-    except UnknownNameError as error:
-        raise UnknownNameError(f"{error} There is no folder of this name either.") from error
-    if top > network.classes:
-        raise ArgumentError(f"top={top!r}: must be an integer from 1 to {network.classes}")
-    return _predicted(cache(partial(_from_network, network, int(top), weights, progress)), files, UNDECIDED)
-
-
-def _is_run(source: str | os.PathLike[str]) -> bool:
-    """Tell the folder of a run from the name of a network; see :mod:`zoo.naming`."""
-    if is_name(source, lambda: get_registry().architectures):
-        note = hidden_note(source, "network", Path.is_dir)
-        if note:
+    asked = predictor(source, top=top, classes=classes, preprocessing=preprocessing, fit=fit)
+    if isinstance(asked, Architecture):
+        if note := hidden_note(source, "network", Path.is_dir):
             _LOG.warning("%s", note)
-        return False
-    return Path(source).is_dir() or is_written_as_path(source)
+        return _predicted(cache(partial(_from_network, asked, int(top), weights, progress)), files, UNDECIDED)
+    if isinstance(asked, Run):
+        depth = Depth.from_record(asked.record.get("depth"))
+        return _predicted(cache(partial(_from_run, asked, int(top))), files, depth)
+    return _predicted(cache(partial(_from_whole, asked, int(top))), files, UNDECIDED)
 
 
 def _predicted(seer: Callable[[], _Seer], given: Sequence[Entry], depth: Depth) -> Iterator[Predicted]:
@@ -264,50 +259,36 @@ def _from_network(
     )
 
 
-def _from_run(folder: Path, record: Mapping[str, Any], top: int) -> _Seer:
-    classes, (height, width) = record["classes"], record["input"][:2]
-    model = keras.saving.load_model(folder / _MODEL, compile=False)
-
-    def named(rows: NDArray[np.float32]) -> list[tuple[Guess, ...]]:
-        best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
-        return [
-            tuple(Guess(id="", name=classes[place], probability=float(row[place])) for place in places)
-            for row, places in zip(rows, best, strict=True)
-        ]
-
+def _from_run(run: Run, top: int) -> _Seer:
+    record = run.record
+    height, width = record["input"][:2]
+    recipe = run.recipe
     return _Seer(
-        model=model,
-        fit=lambda picture: resize(picture, height, width),
-        recipe=_recipe(folder, record["preprocessing"]),
+        model=keras.saving.load_model(run.model, compile=False),
+        fit=Frame(height=height, width=width, fit=run.fit).of,
+        recipe=recipe,
         data_format=record["data_format"],
-        name=named,
+        name=partial(_named, record["classes"], top),
     )
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    """Return what a finished run says of itself.
-
-    Raises:
-        FileFormatError: There is no finished run in the folder, or a later version wrote it.
-    """
-    path = folder / _RECORD
-    if not path.is_file() or not (folder / _MODEL).is_file():
-        missing = _RECORD if not path.is_file() else _MODEL
-        message = f"{folder}: is no network's name, nor the folder of a finished run: it has no {missing}"
-        raise FileFormatError(message)
-    try:
-        record = read_run(path)
-        for key in ("classes", "input", "preprocessing", "data_format"):
-            record[key]
-        Depth.from_record(record.get("depth"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path}: is not the record of a run ({error!r})") from error
-    return record
+def _from_whole(asked: WholeModel, top: int) -> _Seer:
+    """Return a model of the user's own, and tell what is taken for granted of it."""
+    model = opened(asked)
+    order, height, width = images_of(model, asked)
+    return _Seer(
+        model=model,
+        fit=Frame(height=height, width=width, fit=asked.fit).of,
+        recipe=recipe_of(model, asked),
+        data_format=order,
+        name=partial(_named, asked.classes, top),
+    )
 
 
-def _recipe(folder: Path, name: str) -> Preprocessing | None:
-    known = get_registry().preprocessing
-    if name != INCLUDED and name not in known:
-        there = ", ".join((*known, INCLUDED))
-        raise UnknownNameError(f"{folder / _RECORD}: no preprocessing is called {name!r}; there is {there}")
-    return known.get(name)
+def _named(classes: Sequence[str], top: int, rows: NDArray[np.float32]) -> list[tuple[Guess, ...]]:
+    """Return the likeliest classes of each row of probabilities, (N, classes)."""
+    best = np.argsort(-rows, axis=1, kind="stable")[:, :top]
+    return [
+        tuple(Guess(id="", name=classes[place], probability=float(row[place])) for place in places)
+        for row, places in zip(rows, best, strict=True)
+    ]

@@ -1,0 +1,78 @@
+"""A whole model in a file that is asked what images show, and what is taken for granted of it."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+
+from zoo.errors import ArgumentError, FileFormatError
+from zoo.networks.predictors import WholeModel
+from zoo.registry import get_registry
+from zoo.registry.records import Preprocessing
+from zoo.surgery.prefix import PREPROCESSING_LAYER
+from zoo.surgery.tensors import DataFormat
+
+_SIDE = 224  # pixels, of a model for images of any size
+_LOG = logging.getLogger(__name__)
+
+
+def opened(asked: WholeModel) -> keras.Model:
+    """Return the model in a file, whose outputs are as many as there are classes.
+
+    Raises:
+        FileFormatError: Keras cannot open it.
+        ArgumentError: It has another number of outputs, or gives something else than classes.
+    """
+    try:
+        model = keras.saving.load_model(asked.path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise FileFormatError(f"{asked.path}: Keras cannot open it as a whole model: {reason}") from error
+    last = model.outputs[-1]
+    if len(last.shape) != 2 or last.shape[1] is None:
+        raise ArgumentError(f"{asked.path}: gives {tuple(last.shape)} for N images; must be (N, classes)")
+    if last.shape[1] != len(asked.classes):
+        raise ArgumentError(
+            f"{asked.path}: has {last.shape[1]} outputs, and --classes names {len(asked.classes)} (classes=)"
+        )
+    return model
+
+
+def images_of(model: keras.Model, asked: WholeModel) -> tuple[DataFormat, int, int]:
+    """Return where the channels of a model's images are, their height and their width.
+
+    Raises:
+        ArgumentError: It takes something else than RGB images.
+    """
+    shape = model.input_shape if isinstance(model.input_shape, tuple) else ()
+    if len(shape) != 4 or 3 not in (shape[1], shape[3]):
+        raise ArgumentError(f"{asked.path}: takes {model.input_shape}; must take RGB images")
+    order: DataFormat = "channels_last" if shape[3] == 3 else "channels_first"
+    sides = shape[1:3] if shape[3] == 3 else shape[2:4]
+    if None in sides:
+        _LOG.warning("%s: takes images of any size; these are brought to %d pixels", asked.path, _SIDE)
+    height, width = (_SIDE if side is None else int(side) for side in sides)
+    return order, height, width
+
+
+def recipe_of(model: keras.Model, asked: WholeModel) -> Preprocessing | None:
+    """Return what is done to images before a model gets them, and say so where the user did not."""
+    if asked.preprocessing is not None:
+        return get_registry().preprocessing.get(asked.preprocessing)
+    inside = _own_layers(model)
+    what = (
+        f"its layer {inside[0]!r} does the preprocessing"
+        if inside
+        else "its preprocessing is not known: it gets values from 0 to 255; --preprocessing NAME says another"
+    )
+    _LOG.warning("%s: %s; images of another shape: %s", asked.path, what, asked.fit)
+    return None
+
+
+def _own_layers(model: keras.Model) -> list[str]:
+    """Return the layers of a model that can only be there to preprocess images."""
+    kinds = (keras.layers.Normalization, keras.layers.Rescaling)
+    return [
+        layer.name for layer in model.layers if layer.name == PREPROCESSING_LAYER or isinstance(layer, kinds)
+    ]
