@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.name,
         arguments.data,
         input_size=arguments.input_size,
+        fit=arguments.fit,
         weights=weights_named(arguments.weights),
         devices=number_or_name(arguments.devices),
         fused=arguments.fused,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
-from zoo.finetuning.arguments import learning_rate_factors, number_or_name, weights_named
-from zoo.finetuning.options import OPTIONS
+from zoo.errors import ArgumentError
+from zoo.finetuning.arguments import Argument, augmentation_named, number_or_name, weights_named
+from zoo.finetuning.options import OPTIONS, Settings
+from zoo.finetuning.resuming import OtherRunError, resumed
 from zoo.finetuning.schedule import STRATEGIES
+from zoo.numbers import is_flag
+from zoo.registry import get_registry
 
 if TYPE_CHECKING:
     from zoo.finetuning.job import Result
@@ -21,22 +27,25 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Fine-tune a network on images and say where the run folder is."""
     # What can be told without Keras is told before it is imported.
-    learning_rate_factors(arguments.learning_rate_factor)
+    asked = _asked(arguments)
+    _check(asked)
     check_training(arguments)
     import_keras()
     from zoo.finetuning.training import TrainingError
 
     try:
-        result = _finetuned(arguments)
+        result = _finetuned(asked)
+    except OtherRunError as error:
+        raise _as_typed(error) from error
     except TrainingError as error:
         if error.result is None:
             raise
         result = error.result
         output.say(f"zoo: {error}; what there is was kept in {result.out}")
     except KeyboardInterrupt:
-        output.note(
-            f"zoo: the same command with --resume continues from the last whole epoch in {arguments.out}"
-        )
+        folder = asked.get("out") or asked["resume"]
+        command = shlex.join(["zoo", "finetune", "--resume", str(folder)])
+        output.note(f"zoo: `{command}` continues from the last whole epoch")
         raise
     if arguments.json:
         output.print_json(_summary(result))
@@ -45,38 +54,123 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_DONE if result.failure is None else EXIT_FAILED
 
 
-def _finetuned(arguments: argparse.Namespace) -> Result:
+def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was typed as keywords of :func:`zoo.finetuning.finetune`.
+
+    Raises:
+        ArgumentError: It is neither a new run nor one to be resumed.
+    """
+    _put_in_order(arguments)
+    found = {
+        **{name: getattr(arguments, name) for name in _AS_TYPED},
+        "weights": weights_named(arguments.weights),
+        "devices": number_or_name(arguments.devices),
+        **_options(arguments, later=("augmentation",)),
+        "augmentation": arguments.augmentation,  # of which Keras makes layers, later
+    }
+    if not isinstance(arguments.resume, bool):
+        return _of_a_run(arguments, found)
+    if arguments.resume and arguments.out is None:
+        raise ArgumentError("--resume: which run? --resume RUN, with the folder of one")
+    if arguments.name is None or arguments.out is None:
+        missing = "NAME" if arguments.name is None else "--out RUN"
+        raise ArgumentError(f"{missing} is missing: zoo finetune NAME PICTURES --out RUN, or --resume RUN")
+    return {**found, "about": {"arguments": _typed(arguments)}}
+
+
+_AS_TYPED = ("name", "data", "strategy", "train", "valid", "validation_share", "input_size", "dropout")
+
+
+def _of_a_run(arguments: argparse.Namespace, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was said of a run besides its folder."""
+    by_typed = {
+        option.dest or (option.flag or name).lstrip("-").replace("-", "_"): name
+        for name, option in _typed_options().items()
+    }
+    names = {by_typed.get(one, one) for one in getattr(arguments, "said", ())}
+    return {name: value for name, value in found.items() if name in names and name != "out"}
+
+
+def _put_in_order(arguments: argparse.Namespace) -> None:
+    """Give back to NAME and PICTURES what ``--resume`` took from them, and to PICTURES what NAME took.
+
+    ``--resume`` may be followed by the folder of a run; beside ``--out``, which names it, what follows is
+    something else.
+    """
+    if isinstance(arguments.resume, str) and arguments.out is not None:
+        taken, arguments.resume = arguments.resume, True
+        if Path(taken) != Path(arguments.out):
+            is_first = arguments.name is None or taken in get_registry().architectures
+            names = [taken, arguments.name] if is_first else [arguments.name, taken]
+            arguments.name, arguments.data = names
+    elif isinstance(arguments.resume, str) and arguments.data is None and _is_path(arguments.name):
+        arguments.name, arguments.data = None, arguments.name
+        arguments.said = getattr(arguments, "said", frozenset()) - {"name"} | {"data"}
+
+
+def _is_path(name: str | None) -> bool:
+    """Tell images from a network's name, in a place where either may stand."""
+    return name is not None and name not in get_registry().architectures and Path(name).exists()
+
+
+def _check(asked: Mapping[str, Any]) -> None:
+    """Check what can be checked without Keras.
+
+    Raises:
+        ZooError: Something is not allowed, or is not there.
+    """
+    asked = {name: value for name, value in asked.items() if name != "augmentation"}
+    Settings(**{name: value for name, value in asked.items() if name in OPTIONS})
+    if "out" not in asked:
+        try:
+            resumed(asked)
+        except OtherRunError as error:
+            raise _as_typed(error) from error
+
+
+def _finetuned(asked: Mapping[str, Any]) -> Result:
     from zoo.finetuning import finetune
 
-    return finetune(
-        arguments.name,
-        arguments.data,
-        strategy=arguments.strategy,
-        train=arguments.train,
-        valid=arguments.valid,
-        validation_share=arguments.validation_share,
-        input_size=arguments.input_size,
-        weights=weights_named(arguments.weights),
-        dropout=arguments.dropout,
-        devices=number_or_name(arguments.devices),
-        **_options(arguments),
-        progress=progress(),
-        verbose=keras_verbosity(),
-        report=output.note,
-        about={"arguments": _typed(arguments)},
-    )
+    if "augmentation" in asked:
+        asked = {**asked, "augmentation": augmentation_named(asked["augmentation"])}
+    return finetune(**asked, progress=progress(), verbose=keras_verbosity(), report=output.note)
 
 
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that were typed, of every strategy and of one alone, by name."""
-    typed = {name: option.argument for name, option in OPTIONS.items()}
-    typed |= {name: one for strategy in STRATEGIES.values() for name, one in strategy.options.items()}
-    return {name: one.value(name, arguments) for name, one in typed.items() if one is not None}
+def _as_typed(error: OtherRunError) -> ArgumentError:
+    """Return an error in the words of the command line."""
+    typed = _typed_options().get(error.name, Argument(help=""))
+    flag = "NAME" if error.name == "network" else typed.flag or f"--{error.name.replace('_', '-')}"
+    if typed.more.get("action") in ("store_true", "store_false"):
+        return ArgumentError(error.told(flag))
+    if is_flag(error.value) and error.name != "augmentation":
+        return ArgumentError(error.told(flag if error.value else f"--no-{flag.removeprefix('--')}"))
+    return ArgumentError(error.told(f"{flag} {_typed_value(error.value)}"))
+
+
+def _typed_value(value: object) -> str:
+    """Return a value as it is typed."""
+    if is_flag(value):
+        return "all" if value else "none"
+    if isinstance(value, Mapping):  # factors, or a layer that changes images
+        is_layer = "config" in value
+        return "no-flip" if is_layer else " ".join(f"{group}={factor:g}" for group, factor in value.items())
+    return shlex.join(map(str, dict.fromkeys(value))) if isinstance(value, list) else str(value)
+
+
+def _typed_options() -> dict[str, Argument]:
+    """Return how options are typed, of every strategy and of one alone, by name."""
+    typed = {name: option.argument for name, option in OPTIONS.items() if option.argument is not None}
+    return typed | {name: one for strategy in STRATEGIES.values() for name, one in strategy.options.items()}
+
+
+def _options(arguments: argparse.Namespace, later: Collection[str] = ()) -> dict[str, Any]:
+    """Return the options, of every strategy and of one alone, by name."""
+    return {name: one.value(name, arguments) for name, one in _typed_options().items() if name not in later}
 
 
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments for the record, but those that say where and how the run is shown."""
-    hidden = {"command", "json", "module", "out", "quiet", "resume", "verbose"}
+    hidden = {"command", "json", "module", "out", "quiet", "resume", "said", "verbose"}
     return {name: value for name, value in vars(arguments).items() if name not in hidden}
 
 

@@ -62,7 +62,21 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     own = commands.choices[command] if command is not None else None
     if own is None or own.get_default("command") is None:  # it has commands within it
         return parser.parse_args(argv)
-    return own.parse_intermixed_args(argv[1:])  # options and names in any order
+    found = own.parse_intermixed_args(argv[1:])  # options and names in any order
+    if command in _SAID:
+        found.said = _said(own, argv[1:])
+    return found
+
+
+_SAID = frozenset({"finetune"})
+"""Commands to which it matters what was typed, and not only what holds."""
+
+
+def _said(parser: argparse.ArgumentParser, argv: Sequence[str]) -> frozenset[str]:
+    """Return the names of the arguments that were typed, whatever their values."""
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS
+    return frozenset(vars(parser.parse_intermixed_args(argv))) - {"module", "command"}
 
 
 def asks_json(argv: Sequence[str]) -> bool:
@@ -360,12 +374,32 @@ def _add_inspect(commands: _Commands) -> None:
 
 def _add_predict(commands: _Commands) -> None:
     parser = _command(commands, "predict", "name what images show", module="predict")
-    parser.add_argument("source", metavar="NAME|RUN", help="a network's name, or the folder of a run")
+    parser.add_argument(
+        "source",
+        metavar="NAME|RUN|MODEL",
+        help="a network's name, the folder of a run or its model.keras, or a whole model of your own",
+    )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="an image, or a folder of them")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes to name (default: 5)")
     parser.add_argument(
         "--weights", default="imagenet", metavar="SET|FILE", help="of a network (default: imagenet)"
     )
+    _add_whole_model(parser)
+
+
+def _add_whole_model(parser: argparse.ArgumentParser) -> None:
+    """Let the user say what a model in a file does not tell."""
+    parser.add_argument(
+        "--classes",
+        metavar="FILE",
+        help="of a whole model: one class a line in the order of its outputs, or JSON",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        metavar="NAME",
+        help="of a whole model: a recipe of the registry, or none (default: what it holds inside)",
+    )
+    parser.add_argument("--fit", choices=("crop", "pad", "stretch"), help=f"of a whole model: {_FIT}")
 
 
 def _add_finetune(commands: _Commands) -> None:
@@ -376,7 +410,7 @@ def _add_finetune(commands: _Commands) -> None:
     parser = _command(
         commands, "finetune", "teach a network classes of your own, from images", module="finetune"
     )
-    _add_name(parser)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a network's name; `zoo list` shows them")
     parser.add_argument(
         "data", nargs="?", metavar="PICTURES", help="a folder with a folder per class, or a CSV file"
     )
@@ -399,9 +433,11 @@ def _add_features(commands: _Commands) -> None:
     _add_name(parser)
     parser.add_argument("data", metavar="PICTURES", help="a folder with a folder per class, or a CSV file")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="features, labels, files, classes")
+    parser.add_argument("--fit", default="crop", choices=("crop", "pad", "stretch"), help=_FIT)
     _add_network_options(parser)
 
 
+_FIT = "images of another shape: cut to the middle, laid on black, or distorted (default: crop)"
 _FINETUNE: Mapping[str, Mapping[str, Any]] = {
     "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing IMAGES"},
     "--valid": {"metavar": "PICTURES", "help": "to validate with, beside --train"},

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import ArgumentError, FileFormatError
+from zoo.errors import FileFormatError
 from zoo.finetuning.job import Result
-from zoo.finetuning.options import typed_as_they_are
 from zoo.finetuning.pictures import Pictures, Problem, digest_images
+from zoo.finetuning.resuming import OtherRunError, is_number_of_epochs
 from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
 from zoo.networks.heads import compile_for_finetuning
 from zoo.networks.run_record import read_run
@@ -40,38 +40,22 @@ def read_record(folder: RunFolder) -> dict[str, Any]:
         raise FileFormatError(f"{folder.record}: not as a run writes it: {error}") from error
 
 
-def asked_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run was asked for, by name, as far as its record tells."""
-    if "asked" in record:
-        return dict(record["asked"])
-    arguments = record.get("arguments") or {}
-    # Runs of before recorded these as they were given, on the command line and in Python.
-    told = {name: arguments[name] for name in (*typed_as_they_are(), "dropout") if name in arguments}
-    named = ("network", "strategy", "classes", "data_format", "seed")
-    told |= {name: record[name] for name in named if name in record}
-    if "input" in record:
-        told["input_size"] = record["input"][:2]
-    if "weights" in record:
-        told["weights"] = (record["weights"] or {}).get("sha256")
-    return told
-
-
 def compare(folder: RunFolder, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Check that a finished run was asked for what is asked for now, of all that is known of both.
 
     Raises:
-        ArgumentError: Something differs; the message names it and both values.
+        OtherRunError: Something differs, but for the number of epochs.
     """
     for name, value in json.loads(json.dumps(now)).items():
-        if name in was and was[name] != value:
-            raise ArgumentError(
-                f"{folder.path}: holds a finished run with {name}={was[name]!r}, not {value!r}"
-            )
+        if name in was and was[name] != value and not is_number_of_epochs(name):
+            raise OtherRunError(folder.path, name, value, was[name])
 
 
 def not_compared(was: Mapping[str, Any], now: Iterable[str]) -> str | None:
     """Return in words what a run did not record, if anything."""
-    untold = [name for name in now if name not in was]
+    untold = [
+        name for name in now if name not in was and not (name != "epochs" and is_number_of_epochs(name))
+    ]
     if not untold:
         return None
     return f"run.json does not tell {', '.join(untold)}: not compared"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,10 +20,12 @@ from zoo.errors import ArgumentError
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
 from zoo.finetuning.batches import Batches, FeatureBatches, ImageBatches, balanced_weights
+from zoo.finetuning.card import write_card
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
 from zoo.finetuning.data import as_pictures
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.division import divided
+from zoo.finetuning.duplicates import counted_once, without_conflicts
 from zoo.finetuning.features import (
     Anatomy,
     dissect,
@@ -36,8 +38,16 @@ from zoo.finetuning.features import (
 )
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
-from zoo.finetuning.pictures import Pictures, Problem, digest_images, of_one_depth
+from zoo.finetuning.pictures import Pictures, Problem, Size, digest_images, of_one_depth
 from zoo.finetuning.report import check_libraries, write_report
+from zoo.finetuning.resuming import (
+    began_before,
+    check_epochs,
+    check_same,
+    conflicts_of,
+    with_fit,
+    write_first_record,
+)
 from zoo.finetuning.run_folder import (
     RunFolder,
     TrainingEpoch,
@@ -45,11 +55,19 @@ from zoo.finetuning.run_folder import (
     write_json,
     write_predictions,
 )
-from zoo.finetuning.schedule import STRATEGIES, TrainingPhase, batch_size, check_callbacks
+from zoo.finetuning.schedule import (
+    STRATEGIES,
+    TrainingPhase,
+    batch_size,
+    check_callbacks,
+    own_epochs,
+    phase_epochs,
+)
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.tensorboard import Logs
 from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, train
 from zoo.networks import heads
+from zoo.networks.fitting import DEFAULT_FIT
 from zoo.networks.run_record import INCLUDED, SCHEMA
 from zoo.registry import get_registry
 from zoo.registry.tables import facts_table
@@ -161,6 +179,9 @@ class Job:
         self._epochs: tuple[TrainingEpoch, ...] = ()
         self._phases: list[dict[str, Any]] = []
         self._failure: str | None = None
+        self._is_cut = False
+        self._own: Mapping[str, object] = {}
+        self._begun = self._folder.begun() if self._folder is not None and settings.resume else None
         self._started = time.perf_counter()
 
     @classmethod
@@ -190,15 +211,12 @@ class Job:
             TypeError: There is no such option.
             ZooError: Something is not allowed or cannot be used.
         """
-        settings = Settings(**options)
+        settings = with_fit(Settings(**options))
         check_callbacks(settings.callbacks, strategy)
         if settings.out is not None:
             check_libraries()
         anatomy = dissect(model)
-        size = image_size(anatomy.body)
-        learned = as_pictures(train, size=size)
-        check(learned)
-        held_out = as_pictures(valid, like=learned, size=size)
+        learned, held_out = _usable(train, valid, settings, image_size(anatomy.body), check)
         outputs = anatomy.classifier.units
         if outputs != len(learned.classes):
             raise ArgumentError(
@@ -206,6 +224,8 @@ class Job:
                 f"classes; zoo.load(..., num_classes={len(learned.classes)}) makes one that fits"
             )
         job = cls(strategy, settings, anatomy, learned, held_out)
+        job._own = more
+        job.phases()
         job._factors([anatomy.classifier.name, hidden_name(anatomy)])
         job._check_augmentation()
         if STRATEGIES[strategy].keeps_head:
@@ -217,9 +237,33 @@ class Job:
         for line in job.train.depth.told:
             job.say(line)
         job._say_problems()
-        if job._folder is not None:
-            job._folder.open(job._plan(more), resume=settings.resume)
+        job._open(more)
         return job
+
+    def _open(self, more: Mapping[str, object]) -> None:
+        """Make the run folder, or check that the run in it is this one.
+
+        Raises:
+            ArgumentError: It is not.
+        """
+        if self._folder is None:
+            return
+        plan = json.loads(json.dumps(self._plan(more)))
+        if self._begun is not None and "weights before" in self._begun:
+            check_same(self._folder.path, self._begun, plan)
+            check_epochs(self._folder, self.phases())
+        if self._begun is not None and self._is_old:
+            plan.pop("fit")  # so that what its number of epochs means stays known
+        self._folder.open(plan, resume=bool(self.settings.resume))
+        about = self.settings.about
+        if "sources" in about:
+            named = {"network": self.anatomy.model.name, "strategy": self.strategy}
+            write_first_record(self._folder, {**named, "fit": self.settings.fit, **about})
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether the run was begun by a version that counted the epochs of single phases."""
+        return began_before(self._begun)
 
     def _check_augmentation(self) -> None:
         """Check that what changes images can run where they are read, which is TensorFlow.
@@ -283,22 +327,26 @@ class Job:
     def phases(self) -> tuple[TrainingPhase, ...]:
         """Return the phases of the strategy as the user wants them."""
         table = STRATEGIES[self.strategy].phases
-        settings = self.settings
-        over_pictures = any(phase.trained != "classifier" for phase in table)
-        faster = (settings.learning_rate or table[0].learning_rate) / table[0].learning_rate
-        changed = []
-        for phase in table:
-            counted = phase.trained != "classifier" or not over_pictures
-            changed.append(
-                replace(
-                    phase,
-                    learning_rate=phase.learning_rate * faster,
-                    epochs=settings.epochs if settings.epochs and counted else phase.epochs,
-                    patience=settings.patience or phase.patience,
-                    freeze_batch_norm=_either(settings.freeze_batch_norm, phase.freeze_batch_norm),
-                )
+        settings, epochs = self.settings, self._phase_epochs()
+        faster = settings.learning_rate / table[0].learning_rate if settings.learning_rate and table else 1.0
+        return tuple(
+            replace(
+                phase,
+                learning_rate=phase.learning_rate * faster,
+                epochs=epochs[phase.name],
+                patience=settings.patience or phase.patience,
+                freeze_batch_norm=_either(settings.freeze_batch_norm, phase.freeze_batch_norm),
             )
-        return tuple(changed)
+            for phase in table
+        )
+
+    def _phase_epochs(self) -> dict[str, int]:
+        """Return how many epochs each phase has at most."""
+        record, own, epochs = STRATEGIES[self.strategy], own_epochs(self._own), self.settings.epochs
+        if self._is_old and not any(own.values()) and epochs is not None:
+            # What was asked for counted in the last phase alone, and the others had their own number.
+            return phase_epochs(record, own={record.phases[-1].name: epochs} if record.phases else {})
+        return phase_epochs(record, epochs, own)
 
     def fit_features(
         self, classifier: Classifier, features: Features, held_out: Features, phase: TrainingPhase
@@ -380,7 +428,7 @@ class Job:
             callbacks=self.settings.callbacks,
         )
         self._phases.append(_phase_record(phase, outcome, frozen))
-        self._epochs = (*before, *outcome.epochs)
+        self._epochs, self._is_cut = (*before, *outcome.epochs), outcome.is_cut
         if is_first and not outcome.best and (outcome.diverged or is_fresh):
             self._failure = _said_of_nothing(phase, outcome)
             self.say(f"{self._failure}; {_said_of_kept(outcome)}")
@@ -486,11 +534,17 @@ class Job:
             keras.Model(*ends(result.model), name=result.model.name).save(temporary)
         write_history(folder.history, result.history)
         write_predictions(folder.predictions, valid, result.predictions, result.classes)
-        write_json(folder.record, self._record(result))
+        record = self._record(result)
+        write_json(folder.record, record)
+        write_card(folder.path, record)
         report = write_report(folder.path, lambda row: valid.batch([row], _THUMBNAIL, _THUMBNAIL)[0])
         if self._logs is not None:
             self._logs.close()
-        shutil.rmtree(folder.checkpoint)
+        folder.close(keep=self._is_cut)
+        if self._is_cut:
+            self.say(
+                f"{folder.checkpoint} is kept, so that the run can go on with more epochs; it may be deleted"
+            )
         return replace(result, report=report)
 
     def _record(self, result: Result) -> dict[str, Any]:
@@ -507,7 +561,7 @@ class Job:
             "reason": about.pop("reason", None),
             "classes": list(result.classes),
             "input": [preparation.height, preparation.width, 3],
-            "fit": "stretch",
+            "fit": settings.fit,
             "depth": self.train.depth.as_record(),
             "preprocessing": takes,
             "data_format": preparation.data_format,
@@ -517,6 +571,7 @@ class Job:
             "data": {
                 "train": len(self.train),
                 "valid": len(result.predictions),
+                "by_class": {"train": self.train.counts.tolist(), "valid": self.valid.counts.tolist()},
                 "report": [asdict(problem) for problem in result.problems],
             },
             "result": {"accuracy": result.accuracy, "loss": result.log_loss, "log_loss": result.log_loss},
@@ -536,7 +591,7 @@ class Job:
             "pictures to train on": digest_images(self.train),
             "pictures to validate with": digest_images(self.valid),
             **without_names(as_record(self.settings)),
-            **more,
+            **{name: value for name, value in more.items() if value is not None},
         }
 
     def _training_options(self) -> dict[str, Any]:
@@ -549,6 +604,18 @@ class Job:
         # Of all layers, whichever of them a phase trains: a group without layers is a mistake, not a phase.
         backbone = [layer.name for layer in all_layers(self.anatomy.body) if layer.weights]
         return factors_by_layer(self.settings.learning_rate_factors, [*backbone, *head], head)
+
+
+def _usable(
+    train: Data, valid: Data, settings: Settings, size: Size, check: Callable[[Pictures], object]
+) -> tuple[Pictures, Pictures]:
+    """Return the images of both parts in the way that they are to be seen, if a strategy can use them."""
+    fit = settings.fit or DEFAULT_FIT
+    conflicts = conflicts_of(settings)
+    learned = counted_once(as_pictures(train, size=size, fit=fit), conflicts=conflicts)
+    check(learned)
+    held_out = counted_once(as_pictures(valid, like=learned, size=size), conflicts=conflicts)
+    return without_conflicts(learned, held_out, conflicts=conflicts)
 
 
 def counted(count: int, what: str) -> str:
@@ -595,6 +662,7 @@ def _phase_record(phase: TrainingPhase, outcome: Outcome, frozen: Sequence[str])
         "name": phase.name,
         "epochs": len(outcome.epochs),
         "best_epoch": outcome.kept,
+        "is_cut": outcome.is_cut,
         "learning_rate": phase.learning_rate,
         "frozen": list(frozen),
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import FUSED, Argument, augmentation_named, learning_rate_factors
+from zoo.networks.fitting import DEFAULT_FIT, FITS, Fit, fit_words
 from zoo.numbers import is_flag, is_real, is_whole
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ class Options(TypedDict, total=False):
 
     Attributes:
         out: Folder for the run: model, record, history, predictions, logs, report. ``None`` writes nothing.
-        resume: Go on with an interrupted run in that folder.
-        epochs: At most so many, instead of the strategy's own number. Of several phases it is the epochs over
-            images that this counts.
+        resume: Go on with an interrupted run in that folder; or the folder itself, in place of ``out``. A
+            finished run goes on where more ``epochs`` are asked for and it had not stopped by itself.
+        epochs: At most so many in the whole of the training, instead of the strategy's own number. Several
+            phases share them: each but the last has its share of what is left, and never more than its own
+            number.
         batch_size: Images to a step; by default 16, and 8 for DenseNet.
         learning_rate: Of the first phase, instead of the strategy's own; later phases keep their ratio to it.
         patience: Epochs without a smaller validation loss after which a phase ends.
@@ -43,6 +46,9 @@ class Options(TypedDict, total=False):
         learning_rate_factors: Of the learning rate, by group of layers: ``{"head": 10, "res5*": 0.1}``.
         freeze_batch_norm: Whether batch normalisation that could learn stays in inference mode; ``None``
             leaves it to the strategy.
+        fit: What becomes of images of another shape than the network's: ``crop`` takes the middle, ``pad``
+            adds black, ``stretch`` distorts. ``None``: ``crop``, and in a run that is resumed what it had.
+        conflicts: What to do where the same image is in two classes: ``refuse``, or ``drop`` it from both.
         preprocessing: Name of a recipe of the registry; ``auto`` for the one that belongs to the model by its
             name, ``none`` for images from 0 to 255.
         include_preprocessing: Whether the model that comes out takes images as they are, from 0 to 255.
@@ -59,7 +65,7 @@ class Options(TypedDict, total=False):
     """
 
     out: str | os.PathLike[str] | None
-    resume: bool
+    resume: bool | str | os.PathLike[str]
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None
@@ -69,6 +75,8 @@ class Options(TypedDict, total=False):
     class_weights: bool
     learning_rate_factors: Mapping[str, float] | None
     freeze_batch_norm: bool | None
+    fit: Fit | None
+    conflicts: str
     preprocessing: str
     include_preprocessing: bool
     cache: bool | str | os.PathLike[str]
@@ -132,6 +140,8 @@ FLAG = _flag_or("True or False")
 FLAG_OR_NONE = _flag_or("True, False or None")
 FLAG_OR_LAYER = _flag_or("True, False or a Keras layer", _is_layer)
 FLAG_OR_FOLDER = _flag_or("True, False or a folder", lambda value: isinstance(value, str | os.PathLike))
+FIT = Allowed(words=fit_words(), holds=lambda value: value in FITS)
+CONFLICTS = Allowed(words="refuse or drop", holds=lambda value: value in ("refuse", "drop"))
 FUNCTION = Allowed(words="a function that takes a line of text", holds=callable)
 CALLBACKS = Allowed(words="a list of Keras callbacks", holds=_are_callbacks, plain=tuple)
 
@@ -168,8 +178,7 @@ class Settings:
         metadata=_says(
             decides=False,
             argument=Argument(
-                help="folder for the model, its record and the report",
-                more={"required": True, "metavar": "RUN"},
+                help="folder for the model, its record and the report", more={"metavar": "RUN"}
             ),
         ),
     )
@@ -178,7 +187,7 @@ class Settings:
         metadata=_says(
             allowed=_whole(1),
             argument=Argument(
-                help="at most (default: 10 over images, 50 over features)",
+                help="of the whole training, at most (default: 10 over images, 50 over features, or both)",
                 more={"type": int, "metavar": "N"},
             ),
         ),
@@ -258,6 +267,27 @@ class Settings:
             ),
         ),
     )
+    fit: Fit | None = field(
+        default=None,
+        metadata=_says(
+            allowed=FIT,
+            argument=Argument(
+                help="images of another shape: cut to the middle, laid on black, or distorted"
+                f" (default: {DEFAULT_FIT})",
+                more={"choices": tuple(FITS)},
+            ),
+        ),
+    )
+    conflicts: str = field(
+        default="refuse",
+        metadata=_says(
+            allowed=CONFLICTS,
+            argument=Argument(
+                help="the same image in two classes: stop, or leave it out of both (default: refuse)",
+                more={"choices": ("refuse", "drop"), "default": "refuse"},
+            ),
+        ),
+    )
     preprocessing: str = field(
         default="auto",
         metadata=_says(
@@ -283,12 +313,15 @@ class Settings:
             argument=FUSED,
         ),
     )
-    resume: bool = field(
+    resume: bool | str | os.PathLike[str] = field(
         default=False,
         metadata=_says(
-            allowed=FLAG,
+            allowed=FLAG_OR_FOLDER,
             decides=False,
-            argument=Argument(help="resume an interrupted run in RUN", more={"action": "store_true"}),
+            argument=Argument(
+                help="go on with the run in RUN, which says all the rest; more --epochs may be asked for",
+                more={"nargs": "?", "const": True, "default": False, "metavar": "RUN"},
+            ),
         ),
     )
     cache: bool | str | os.PathLike[str] = field(
@@ -314,6 +347,17 @@ class Settings:
             if not allowed.holds(value):
                 raise ArgumentError(f"{one.name}={value!r}: must be {allowed.words}")
             object.__setattr__(self, one.name, allowed.plain(value))
+        if not is_flag(self.resume):
+            self._resume_in(str(self.resume))
+
+    def _resume_in(self, folder: str) -> None:
+        """Take the folder of a run that is to be resumed for the one to write into."""
+        if self.out is not None and os.path.abspath(self.out) != os.path.abspath(folder):  # noqa: PTH100
+            raise ArgumentError(
+                f"resume={folder!r}: the run is to be in out={str(self.out)!r}; name one folder"
+            )
+        object.__setattr__(self, "out", self.out or folder)
+        object.__setattr__(self, "resume", True)
 
 
 OPTIONS: Mapping[str, Option] = {one.name: one.metadata[_OPTION] for one in fields(Settings)}

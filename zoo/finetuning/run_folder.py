@@ -3,11 +3,12 @@
 ::
 
     RUN/model.keras       the model
+    RUN/README.md         the model's card
     RUN/run.json          network, weights, strategy, classes, preprocessing, arguments, data, result
     RUN/history.csv       one line for each epoch
     RUN/predictions.csv   one line for each validation image, with a column of probability for each class
     RUN/logs/             for TensorBoard
-    RUN/checkpoint/       while it runs: what ``--resume`` needs
+    RUN/checkpoint/       what ``--resume`` needs: while it runs, and then where more epochs could follow
 
 A file under its name is whole: it is written under another one first.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, FileFormatError
 from zoo.finetuning.pictures import Pictures
 from zoo.networks.run_record import SCHEMA, read_run
 from zoo.storage import disk
@@ -112,6 +114,29 @@ class RunFolder:
     def _started(self) -> Path:
         return self.checkpoint / "plan.json"
 
+    @property
+    def _ended(self) -> Path:
+        return self.checkpoint / "finished.json"  # the plan, of a run that may go on all the same
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether there is what a finished run needs to go on."""
+        return self._ended.is_file()
+
+    def begun(self) -> dict[str, Any] | None:
+        """Return what decides what the run in the folder does, or its record; ``None`` if there is no run.
+
+        Raises:
+            FileFormatError: It is damaged, or a later version wrote it.
+        """
+        for path in (self._started, self._ended, self.record):
+            if path.is_file():
+                try:
+                    return read_run(path)
+                except ValueError as error:
+                    raise FileFormatError(f"{path}: not as a run writes it: {error}") from error
+        return None
+
     def open(self, plan: Mapping[str, Any], *, resume: bool) -> None:
         """Make the folder for a new run, or check that it holds this one.
 
@@ -120,20 +145,26 @@ class RunFolder:
             resume: Whether an interrupted run is to go on.
 
         Raises:
-            ArgumentError: There is something in it and nothing is to go on, or it is another run.
-            NewerFileError: A later version started it.
+            ArgumentError: There is something in it and nothing is to go on.
         """
         self.check(resume=resume)
-        if self._started.is_file():
-            before = read_run(self._started)
-            before.pop("format", None)
-            self._check_same(before, json.loads(json.dumps(plan)))
-            return
         try:
             self.checkpoint.mkdir(parents=True, exist_ok=True)
             write_json(self._started, {"format": SCHEMA, **plan})
+            self._ended.unlink(missing_ok=True)
         except OSError as error:
             raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def close(self, *, keep: bool) -> None:
+        """Let the run be finished.
+
+        Args:
+            keep: Whether what it needs to go on stays.
+        """
+        if keep:
+            self._started.replace(self._ended)
+        else:
+            shutil.rmtree(self.checkpoint)
 
     def check(self, *, resume: bool) -> None:
         """Check that a run may start in the folder, or an interrupted one go on.
@@ -141,7 +172,7 @@ class RunFolder:
         Raises:
             ArgumentError: There is something in it and nothing is to go on.
         """
-        if self._started.is_file() and resume:
+        if resume and (self._started.is_file() or self.may_go_on):
             return
         if self.is_finished or self._started.is_file():
             state = "a finished run" if self.is_finished else "an interrupted run"
@@ -159,18 +190,6 @@ class RunFolder:
             return False
         held = list(self.path.iterdir())
         return held in ([], [self.checkpoint]) and not any(self.checkpoint.glob("[!.]*"))
-
-    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        for name in sorted({*before, *now}):
-            if before.get(name) != now.get(name):
-                raise ArgumentError(
-                    f"{self.path}: the run was started with {_shown(name, before.get(name))}, not "
-                    f"{_shown(name, now.get(name))}; resume it with the same arguments and images"
-                )
-
-
-def _shown(name: str, value: object) -> str:
-    return f"{name}={value!r}"
 
 
 def write_json(path: Path, value: object) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Unpack, cast
+from typing import Any, ParamSpec, Unpack, cast
 
 import keras
 
+from converters import inspect_file
 from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, DownloadError
@@ -18,20 +20,28 @@ from zoo.finetuning import devices as several
 from zoo.finetuning.backbone import check_recipe
 from zoo.finetuning.data import as_pictures
 from zoo.finetuning.division import check_share, split
+from zoo.finetuning.duplicates import counted_once, without_conflicts
 from zoo.finetuning.features import dissect, extract, preparation_for
 from zoo.finetuning.finished import (
-    asked_of,
     compare,
     image_facts,
     not_compared,
     read_record,
     read_result,
 )
-from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
+from zoo.finetuning.job import FEATURES_FOLDER, Data, Result, counted
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
 from zoo.finetuning.pictures import Pictures, Size, of_one_depth
 from zoo.finetuning.report import check_libraries
+from zoo.finetuning.resuming import (
+    asked_of,
+    conflicts_of,
+    is_number_of_epochs,
+    resumed,
+    where_from,
+    with_fit,
+)
 from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.schedule import (
     STRATEGIES,
@@ -40,16 +50,19 @@ from zoo.finetuning.schedule import (
     check_strategy,
     choose_strategy,
     names_of_own_options,
+    own_epochs,
     own_options,
+    phase_epochs,
 )
 from zoo.finetuning.shelves import Features
 from zoo.finetuning.sizes import size_of
 from zoo.finetuning.strategies import Intended
 from zoo.finetuning.training import TrainingError
 from zoo.networks.families.names import keras_name
+from zoo.networks.fitting import DEFAULT_FIT, Fit, check_fit
 from zoo.networks.loading import check_dropout, prepared
 from zoo.networks.weights import choose_weights, is_path
-from zoo.numbers import is_whole
+from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import shown
 from zoo.registry import architecture
@@ -66,9 +79,40 @@ Weights = str | os.PathLike[str] | None
 _ANY_CLASSES = 2  # of a classifier that is left off
 
 
-@public("strategy", "validation_share", "input_size", "weights", "dropout", "data_format", "devices")
+_Given = ParamSpec("_Given")
+
+
+def _resumable(call: Callable[_Given, Result]) -> Callable[_Given, Result]:
+    """Let a call with ``resume=RUN`` be one with all the arguments that the run was made with."""
+
+    @functools.wraps(call)
+    def completed(*given: _Given.args, **named: _Given.kwargs) -> Result:
+        if is_flag(named.get("resume", False)):
+            return call(*given, **named)
+        said: dict[str, Any] = {**dict(zip(("name", "data"), given, strict=False)), **named}
+        arguments = resumed(said)
+        if arguments is None:
+            return _told_again(RunFolder(path=Path(said["resume"])), said.get("report"))
+        return cast(Callable[..., Result], call)(**arguments)
+
+    return completed
+
+
+@public(
+    "strategy",
+    "validation_share",
+    "input_size",
+    "weights",
+    "dropout",
+    "data_format",
+    "devices",
+    "last",
+    "pretrain_epochs",
+    "finetune_epochs",
+)
+@_resumable
 def finetune(
-    name: str,
+    name: str | None = None,
     data: Data = None,
     *,
     strategy: str = "auto",
@@ -81,13 +125,16 @@ def finetune(
     data_format: DataFormat | None = None,
     devices: str | int | None = None,
     last: int | str | None = None,
+    pretrain_epochs: int | None = None,
+    finetune_epochs: int | None = None,
     progress: Asked = None,
     **options: Unpack[Options],
 ) -> Result:
     """Load a network with as many classes as there are, and fine-tune it.
 
     Args:
-        name: Name of an architecture, for example ``resnet101``.
+        name: Name of an architecture, for example ``resnet101``. With ``resume=RUN`` it can be left out, and
+            so can all else: the record of that run tells it.
         data: Images that are divided into some to train on and some to validate with, class by class: a
             folder with a folder per class, a CSV file, ``(images, labels)``, a ``tf.data`` dataset, a PyTorch
             loader, or :class:`~zoo.finetuning.pictures.Pictures`.
@@ -103,6 +150,8 @@ def finetune(
         data_format: As for :func:`zoo.load`.
         devices: ``"all"`` trains on all devices, a number on so many; ``None`` on the one Keras takes.
         last: For ``last-layers``: which.
+        pretrain_epochs: For ``freeze-pretrain-finetune``: of the first phase.
+        finetune_epochs: For ``freeze-pretrain-finetune``: of the second phase.
         progress: As for :func:`zoo.fetch`, of the download and of what is computed, unless ``verbose`` has
             Keras show that.
         options: See :class:`~zoo.finetuning.options.Options`. The seed becomes that of Keras, NumPy and
@@ -118,10 +167,12 @@ def finetune(
         ZooError: The weights cannot be had, or the data cannot be used.
     """
     check_strategy(strategy)
+    if name is None:
+        raise ArgumentError("name=None: must be the name of a network, or left out with resume=RUN")
     network = architecture(name)
     size = size_of(network, input_size)
-    own = _own(options, last=last)
-    settings = Settings(**options)
+    own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
+    settings = with_fit(Settings(**options))
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
     order = data_format or keras.config.image_data_format()
@@ -136,18 +187,31 @@ def finetune(
         **without_names(as_record(settings)),
     }
     sources = (data, train, valid)
-    wish = _Wish(network=network, size=size, weights=weights, share=validation_share, progress=shown())
+    wish = _Wish(
+        network=network,
+        size=size,
+        weights=weights,
+        share=validation_share,
+        settings=settings,
+        progress=shown(),
+    )
     finished = _finished(settings, wish, strategy, asked, sources)
     if finished is not None:
         return finished
-    learned, held_out = _divided(*sources, share=validation_share, seed=settings.seed, size=size)
+    learned, held_out = _divided(*sources, wish=wish)
     choice, given = _settled(strategy, own, learned, network=network, weights=weights)
     check_callbacks(settings.callbacks, choice.strategy)
+    phase_epochs(STRATEGIES[choice.strategy], settings.epochs, own_epochs(given))
     if choice.reason:
         _say(settings, f"strategy {choice.strategy}: {choice.reason}")
+    if settings.epochs is not None and not STRATEGIES[choice.strategy].phases:
+        _say(settings, f"strategy {choice.strategy}: has no epochs; epochs={settings.epochs} changes nothing")
     source = provenance(network, weights, size, shown())
     asked |= {"strategy": choice.strategy, "weights": _digest_in(source), **image_facts(learned, held_out)}
-    about = {"weights": source, "reason": choice.reason or None, "asked": asked}
+    found = where_from(
+        data, train, valid, validation_share=validation_share, weights=weights, devices=devices
+    )
+    about = {"weights": source, "reason": choice.reason or None, "asked": asked, "sources": found}
     # So that what has no weights of its own starts the same way each time.
     keras.utils.set_random_seed(settings.seed)
     with context:
@@ -157,7 +221,8 @@ def finetune(
         )
         taken = STRATEGIES[choice.strategy]
         fresh = {"fresh_head": True} if taken.fresh_head else {}
-        chosen: dict[str, Any] = {**options, **fresh, **given, "about": {**options.get("about", {}), **about}}
+        told = {"fit": settings.fit, "about": {**options.get("about", {}), **about}}
+        chosen: dict[str, Any] = {**options, **fresh, **given, **told}
         result: Result = resolve_name(taken.function)(model, learned, held_out, **chosen)
         return result
 
@@ -186,6 +251,7 @@ def features(
     data: Data,
     *,
     input_size: int | tuple[int, int] | None = None,
+    fit: Fit = DEFAULT_FIT,
     weights: Weights = "imagenet",
     devices: str | int | None = None,
     cache: bool = True,
@@ -200,6 +266,7 @@ def features(
         name: Name of an architecture.
         data: As for :func:`finetune`; images of one class or of none will do.
         input_size: As for :func:`finetune`.
+        fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``.
         weights: As for :func:`zoo.load`.
         devices: As for :func:`finetune`.
         cache: Whether features are looked up and kept in the zoo's cache.
@@ -217,9 +284,10 @@ def features(
     network = architecture(name)
     size = size_of(network, input_size)
     Settings(cache=cache, fused=fused, report=report)
+    check_fit(fit)
     _check_network(network, size, weights=weights)
     context = several.scope(devices)
-    pictures = as_pictures(data, size=size, labelled=False)
+    pictures = as_pictures(data, size=size, fit=fit, labelled=False)
     if report is not None:
         report(f"{len(pictures)} images of {len(pictures.classes)} classes")
         for line in pictures.depth.told:
@@ -307,7 +375,9 @@ def _fits(network: Architecture, size: Size) -> bool:
 def provenance(
     network: Architecture, weights: Weights, size: Size, progress: Progress | None = None
 ) -> dict[str, str] | None:
-    """Return the name and the SHA-256 of the file that :func:`load_classifier` reads; ``None`` without one.
+    """Return name, SHA-256 and, if known, licence of the file that :func:`load_classifier` reads.
+
+    Without a file it is ``None``.
 
     Args:
         network: The network.
@@ -324,18 +394,33 @@ def provenance(
         path = choose_weights(network, weights, headless=headless, progress=progress)[1]().path
     # In the cache a file's name is its id and the first digits of its digest.
     identifier = path.name if is_path(weights) else path.stem.rpartition("-")[0]
-    return {"id": identifier, "sha256": hash_file(path, ["sha256"])["sha256"]}
+    licence = _recorded_licence(path) if is_path(weights) else _licence(network, identifier)
+    told = {} if licence is None else {"licence": licence}
+    return {"id": identifier, "sha256": hash_file(path, ["sha256"])["sha256"], **told}
 
 
-def _divided(
-    data: Data, train: Data, valid: Data, *, share: float, seed: int, size: Size
-) -> tuple[Pictures, Pictures]:
-    check_share(share)
+def _licence(network: Architecture, identifier: str) -> str | None:
+    """Return the licence of a file of the registry, or of what was converted from it, by its name."""
+    known = {file.id: file.licence for file in network.weights if identifier.startswith(file.id)}
+    return known[max(known, key=len)] if known else None
+
+
+def _recorded_licence(path: Path) -> str | None:
+    """Return the licence that a conversion wrote down."""
+    record = inspect_file(path).description.record
+    return None if record is None else record.licence
+
+
+def _divided(data: Data, train: Data, valid: Data, *, wish: _Wish) -> tuple[Pictures, Pictures]:
+    check_share(wish.share)
+    size, fit, conflicts = wish.size, wish.settings.fit or DEFAULT_FIT, conflicts_of(wish.settings)
     if data is not None and train is None and valid is None:
-        return split(as_pictures(data, size=size), share, seed)
+        found = counted_once(as_pictures(data, size=size, fit=fit), conflicts=conflicts)
+        return split(found, wish.share, wish.settings.seed)
     if data is None and train is not None and valid is not None:
-        learned = as_pictures(train, size=size)
-        return of_one_depth(learned, as_pictures(valid, like=learned, size=size))
+        learned = counted_once(as_pictures(train, size=size, fit=fit), conflicts=conflicts)
+        held_out = counted_once(as_pictures(valid, like=learned, size=size), conflicts=conflicts)
+        return without_conflicts(*of_one_depth(learned, held_out), conflicts=conflicts)
     raise ArgumentError("give IMAGES (data), to be divided, or --train and --valid (train, valid), which are")
 
 
@@ -388,7 +473,7 @@ def _check_before_reading(
         folder = RunFolder(path=Path(settings.out))
         if not (settings.resume and folder.is_finished):
             check_libraries()
-            folder.check(resume=settings.resume)
+            folder.check(resume=bool(settings.resume))
 
 
 def _check_strategy_fits(strategy: str, intended: Intended) -> None:
@@ -408,12 +493,13 @@ def _digest_in(source: Mapping[str, str] | None) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Wish:
-    """What has to be read to compare a finished run with what is asked for now."""
+    """What images and weights are asked for, before any are read."""
 
     network: Architecture
     size: Size
     weights: Weights
     share: float
+    settings: Settings
     progress: Progress | None
 
 
@@ -429,7 +515,7 @@ def _finished(
     What costs nothing is compared first, then the images, if any are given, then the weights.
 
     Raises:
-        ArgumentError: It was asked for something else.
+        ArgumentError: It was asked for something else, or cannot go on with more epochs.
         TrainingError: It came to nothing.
     """
     if settings.out is None or not settings.resume:
@@ -442,25 +528,85 @@ def _finished(
     named = {} if strategy == "auto" else {"strategy": strategy}
     facts = {"network": asked["network"], **named, **asked}
     compare(folder, was, facts)
+    why = _why_finished(folder, was, asked)
+    if why is None:
+        return None
     for more in (_asked_images(settings, wish, sources), _asked_weights(settings, wish)):
         facts |= more
         compare(folder, was, more)
     untold = not_compared(was, facts)
-    _say(settings, f"{folder.path}: this run is finished; nothing is left to do")
-    for line in (untold, f"strategy {was.get('strategy')}: as the run had it" if not named else None):
-        if line is not None:
-            _say(settings, f"{folder.path}: {line}")
+    strategy_of_run = f"strategy {was.get('strategy')}: as the run had it" if not named else None
+    return _told_again(folder, settings.report, why, untold, strategy_of_run)
+
+
+_NOTHING_LEFT = "nothing is left to do"
+
+
+def _told_again(
+    folder: RunFolder, report: Report | None, why: str = _NOTHING_LEFT, *lines: str | None
+) -> Result:
+    """Return the result of a finished run, and say that and why it is one.
+
+    Raises:
+        TrainingError: It came to nothing.
+    """
+    for line in (f"this run is finished; {why}", *lines):
+        if line is not None and report is not None:
+            report(f"{folder.path}: {line}")
     result = read_result(folder)
     if result.failure is not None:
         raise TrainingError(result.failure, result)
     return result
 
 
+def _why_finished(folder: RunFolder, was: Mapping[str, Any], asked: Mapping[str, Any]) -> str | None:
+    """Return why a finished run has nothing left to do; ``None`` if it has, with other numbers of epochs.
+
+    Raises:
+        ArgumentError: It has, but what it needs for it is gone.
+    """
+    changed = {
+        name: value for name, value in asked.items() if is_number_of_epochs(name) and was.get(name) != value
+    }
+    if not changed:
+        return _NOTHING_LEFT
+    if folder.may_go_on:
+        return None
+    told = " and ".join(f"{name}={value!r}" for name, value in changed.items() if value is not None)
+    record = STRATEGIES[was["strategy"]]
+    if not record.phases:
+        return f"the strategy {was['strategy']} has no epochs: {told} changes nothing"
+    return _ended_by_itself(folder, was, asked, told)
+
+
+def _ended_by_itself(folder: RunFolder, was: Mapping[str, Any], asked: Mapping[str, Any], told: str) -> str:
+    """Return why more epochs change nothing in a run whose checkpoint is not there.
+
+    Raises:
+        ArgumentError: They might, or fewer are asked for than it had.
+    """
+    record, phases = STRATEGIES[was["strategy"]], read_record(folder)["phases"]
+    before = phase_epochs(record, was.get("epochs"), own_epochs(was))
+    now = phase_epochs(record, asked.get("epochs"), own_epochs(asked))
+    if all(_changes_nothing(phase, before[phase["name"]], now[phase["name"]]) for phase in phases):
+        return f"it had stopped by itself: {told} changes nothing"
+    done = sum(phase["epochs"] for phase in phases)
+    raise ArgumentError(
+        f"{folder.path}: {told or 'another number of epochs'}: the run is finished after "
+        f"{counted(done, 'epoch')}, and what it needs to go on is not in {folder.checkpoint}; make a new run"
+    )
+
+
+def _changes_nothing(phase: Mapping[str, Any], before: int, now: int) -> bool:
+    """Tell whether a phase that could have had another number of epochs would have had the same."""
+    return now == before or (not phase.get("is_cut", True) and phase["epochs"] <= now)
+
+
 def _asked_images(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Data]) -> dict[str, Any]:
     if all(source is None for source in sources):
         _say(settings, f"{settings.out}: no images are given: not compared")
         return {}
-    return image_facts(*_divided(*sources, share=wish.share, seed=settings.seed, size=wish.size))
+    return image_facts(*_divided(*sources, wish=wish))
 
 
 def _asked_weights(settings: Settings, wish: _Wish) -> dict[str, Any]:

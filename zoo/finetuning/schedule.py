@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from zoo.calling import public
@@ -33,6 +34,9 @@ FEATURE_EPOCHS = 50
 """Over features that were computed once: an epoch takes a fraction of a second."""
 
 IMAGE_EPOCHS = 10
+
+PHASE_EPOCHS = "_epochs"
+"""What the option for the epochs of one phase ends in, behind the name of the phase."""
 
 HIDDEN_UNITS = 256
 HIDDEN_DROPOUT = 0.5
@@ -205,6 +209,18 @@ STRATEGIES: Mapping[str, Strategy] = {
                 patience=PATIENCE,
             ),
         ),
+        options={
+            "pretrain_epochs": Argument(
+                help="for freeze-pretrain-finetune: of the new layers alone, over features"
+                f" (default: half of --epochs, {FEATURE_EPOCHS} at most)",
+                more={"type": int, "metavar": "N"},
+            ),
+            "finetune_epochs": Argument(
+                help="for freeze-pretrain-finetune: of all layers, over images (default: the rest of"
+                f" --epochs, or {IMAGE_EPOCHS})",
+                more={"type": int, "metavar": "N"},
+            ),
+        },
         auto=Suits(
             least=_FEW,
             below=_VERY_MANY,
@@ -270,6 +286,59 @@ def choose_strategy(pictures: int, classes: int) -> Choice:
         for name, strategy in STRATEGIES.items()
         if strategy.auto is not None and strategy.auto.holds(pictures, classes)
     )
+
+
+def phase_epochs(
+    strategy: Strategy, epochs: int | None = None, own: Mapping[str, int | None] = MappingProxyType({})
+) -> dict[str, int]:
+    """Return how many epochs each phase of a strategy has at most.
+
+    Args:
+        strategy: The strategy.
+        epochs: Of the whole training, at most; ``None``: each phase has its own number.
+        own: Of single phases, by name; they come out of the whole.
+
+    Returns:
+        By name. What the whole leaves is shared evenly among the other phases, but each takes no more than
+        its own number, save the last, which takes all that is left.
+
+    Raises:
+        ArgumentError: A number is none, or the whole is too small for the phases.
+    """
+    given = {name: _checked_epochs(name, number) for name, number in own.items() if number is not None}
+    if epochs is None:
+        return {phase.name: given.get(phase.name, phase.epochs) for phase in strategy.phases}
+    rest, found = epochs - sum(given.values()), {}
+    free = [phase for phase in strategy.phases if phase.name not in given]
+    if rest < len(free) or (rest and strategy.phases and not free):
+        raise ArgumentError(f"epochs={epochs}: {_too_few(strategy, given)}")
+    for place, phase in enumerate(free):
+        left = len(free) - place
+        found[phase.name] = rest if left == 1 else min(phase.epochs, rest // left)
+        rest -= found[phase.name]
+    return {phase.name: (given | found)[phase.name] for phase in strategy.phases}
+
+
+def own_epochs(own: Mapping[str, Any]) -> dict[str, int | None]:
+    """Return the numbers of epochs of single phases among the options of a strategy, by phase."""
+    return {
+        name.removesuffix(PHASE_EPOCHS): value for name, value in own.items() if name.endswith(PHASE_EPOCHS)
+    }
+
+
+def _checked_epochs(phase: str, number: object) -> int:
+    if not is_whole(number) or number < 1:
+        raise ArgumentError(f"{phase}{PHASE_EPOCHS}={number!r}: must be an integer from 1")
+    return int(number)
+
+
+def _too_few(strategy: Strategy, given: Mapping[str, int]) -> str:
+    names = [phase.name for phase in strategy.phases]
+    if not given:
+        return f"{' and '.join(names)} share them; must be {len(names)} at least"
+    told = " and ".join(f"{name}{PHASE_EPOCHS}={number}" for name, number in given.items())
+    others = [name for name in names if name not in given]
+    return f"{told} leave none for {' and '.join(others)}" if others else f"{told} come to another number"
 
 
 def own_options(given: Mapping[str, Any], strategy: str) -> dict[str, Any]:

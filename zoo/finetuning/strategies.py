@@ -172,7 +172,13 @@ def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options
 
 @public()
 def freeze_pretrain_finetune(
-    model: keras.Model, train: Data, valid: Data, **options: Unpack[Options]
+    model: keras.Model,
+    train: Data,
+    valid: Data,
+    *,
+    pretrain_epochs: int | None = None,
+    finetune_epochs: int | None = None,
+    **options: Unpack[Options],
 ) -> Result:
     """Train two small dense layers on the frozen backbone, then everything at a tenth of the learning rate.
 
@@ -184,6 +190,8 @@ def freeze_pretrain_finetune(
         model: As for :func:`svm`; its classifier is replaced by the two layers.
         train: As for :func:`svm`.
         valid: As for :func:`svm`.
+        pretrain_epochs: Of the two layers alone, at most; ``None``: half of ``epochs``, 50 at most.
+        finetune_epochs: Of everything, at most; ``None``: the rest of ``epochs``, or 10.
         options: See :class:`~zoo.finetuning.options.Options`.
 
     Returns:
@@ -192,7 +200,11 @@ def freeze_pretrain_finetune(
     Raises:
         ZooError: As :func:`head`.
     """
-    job = Job.start("freeze-pretrain-finetune", model, train, valid, options)
+    numbers: dict[str, Any] = {"pretrain_epochs": pretrain_epochs, "finetune_epochs": finetune_epochs}
+    plain: dict[str, Any] = {
+        name: int(number) if is_whole(number) else number for name, number in numbers.items()
+    }
+    job = Job.start("freeze-pretrain-finetune", model, train, valid, options, **plain)
     pretrain, finetune = job.phases()
     features, held_out = job.features(job.train), job.features(job.valid)
     classifier = two_layers(job.anatomy, Scale.of(features), job.settings.seed)

@@ -50,12 +50,14 @@ class Outcome:
         best: Number of the best epoch; 0: none was better than the start.
         diverged: Whether it ended because the loss was no longer a number.
         kept: Number of the epoch whose weights the model has now; 0: those that it started with.
+        is_cut: Whether it ended because of the number of epochs alone, so that more would be used.
     """
 
     epochs: tuple[TrainingEpoch, ...]
     best: int
     diverged: bool
     kept: int = 0
+    is_cut: bool = False
 
 
 class RowAccuracy(keras.metrics.SparseCategoricalAccuracy):  # type: ignore[misc]
@@ -155,6 +157,14 @@ class _State:
         """Numbers of the epochs whose weights may be wanted yet: the last one, and the best."""
         return tuple({len(self.epochs), self.best or self.least} - {0})
 
+    def is_over_by_itself(self, phase: TrainingPhase) -> bool:
+        """Whether more epochs would not be used."""
+        return self.diverged or len(self.epochs) - self.best >= phase.patience
+
+    def is_over_in(self, phase: TrainingPhase) -> bool:
+        """Whether there is no epoch to come in a phase."""
+        return len(self.epochs) >= phase.epochs or self.is_over_by_itself(phase)
+
     @classmethod
     def read(cls, path: Path) -> _State:
         read = json.loads(path.read_text("utf-8"))
@@ -206,7 +216,9 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._state = _State(best_loss=_number(way.judge()["loss"]), is_over=self._state.is_over)
 
     def _go_on(self, model: keras.Model) -> None:
-        self._state = state = _State.read(self._state_file)
+        state = _State.read(self._state_file)
+        # Its number of epochs may be another one than when it was written.
+        self._state = state = replace(state, is_over=state.is_over_in(self._phase))
         if state.best:
             model.load_weights(self._weights_file(state.best))
             self._best_weights = model.get_weights()
@@ -223,7 +235,13 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         is_least = is_fresh and not state.best and bool(self._least_weights)
         model.set_weights(self._least_weights if is_least else self._best_weights)
         kept = state.least if is_least else state.best
-        return Outcome(epochs=state.epochs, best=state.best, diverged=state.diverged, kept=kept)
+        return Outcome(
+            epochs=state.epochs,
+            best=state.best,
+            diverged=state.diverged,
+            kept=kept,
+            is_cut=not state.is_over_by_itself(self._phase),
+        )
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
         """Let all that is drawn at random be that of the epoch."""
@@ -273,17 +291,16 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         is_better = done.val_loss < before.best_loss
         best = done.epoch if is_better else before.best
         diverged = not (math.isfinite(done.loss) and math.isfinite(done.val_loss))
-        waited_enough = done.epoch - best >= self._phase.patience
         is_least = not diverged and done.val_loss < before.least_loss
-        return _State(
+        now = _State(
             epochs=(*before.epochs, done),
             best=best,
             best_loss=done.val_loss if is_better else before.best_loss,
-            is_over=diverged or waited_enough or done.epoch >= self._phase.epochs,
             diverged=diverged,
             least=done.epoch if is_least else before.least,
             least_loss=done.val_loss if is_least else before.least_loss,
         )
+        return replace(now, is_over=now.is_over_in(self._phase))
 
     def _keep(self) -> None:
         """Write the weights and the optimizer's variables, then the state that needs them."""

@@ -12,6 +12,7 @@ import pytest
 
 from zoo.cli import finetune, main
 from zoo.cli import keras_import as keras_import_module
+from zoo.cli.parser import parse
 from zoo.finetuning.job import Result
 from zoo.finetuning.training import TrainingError
 
@@ -37,6 +38,23 @@ def no_keras(monkeypatch):
             ["finetune", "resnet50", "photos", "--out", "run", "--learning-rate-factor", "head"],
             "zoo: --learning-rate-factor head: must be GROUP=FACTOR, head=10 for example",
         ),
+        (
+            ["finetune", "resnet50", "nowhere", "--out", "run"],
+            "zoo: nowhere: there is no such folder or file\n",
+        ),
+        (
+            ["features", "resnet50", "nowhere", "--out", "f.npz"],
+            "zoo: nowhere: there is no such folder or file\n",
+        ),
+        (
+            ["finetune", "resnet50", "photos"],
+            "zoo: --out RUN is missing: zoo finetune NAME PICTURES --out RUN, or --resume RUN\n",
+        ),
+        (
+            ["finetune", "--out", "run"],
+            "zoo: NAME is missing: zoo finetune NAME PICTURES --out RUN, or --resume RUN\n",
+        ),
+        (["finetune", "resnet50", "photos", "--out", "run", "--epochs", "0"], "zoo: epochs=0: must be"),
     ],
 )
 @pytest.mark.usefixtures("no_keras")
@@ -60,6 +78,14 @@ def test_features_need_a_file_to_be_written_to(out, problem, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """Let there be a folder of images in the working directory."""
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("photos")
 def test_a_system_error_is_one_line(monkeypatch, capsys):
     """With the name of the file and the reason, and exit code 1."""
 
@@ -73,6 +99,7 @@ def test_a_system_error_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "zoo: /lab/run1/model.keras: Permission denied\n"
 
 
+@pytest.mark.usefixtures("photos")
 def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
     """Exit code 130, as for every command."""
 
@@ -84,7 +111,7 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr(finetune, "_finetuned", interrupt)
     assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 130
     assert capsys.readouterr().err.splitlines() == [
-        "zoo: the same command with --resume continues from the last whole epoch in run1",
+        "zoo: `zoo finetune --resume run1` continues from the last whole epoch",
         "zoo: interrupted",
     ]
 
@@ -137,6 +164,7 @@ def test_what_was_written_is_shown_where_it_matters(noisy_keras):
     assert told.endswith("ImportError: broken\n")
 
 
+@pytest.mark.usefixtures("photos")
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_run_that_came_to_nothing_says_what_it_kept(as_json, monkeypatch, capsys):
     """The exit code is that of a failure; where model, record and report are is told all the same."""
@@ -173,3 +201,42 @@ def test_a_run_that_came_to_nothing_says_what_it_kept(as_json, monkeypatch, caps
         assert (told["failure"], told["report"]) == (failure, "run1/report.html")
     else:
         assert "run1/report.html" in captured.out
+
+
+ORDERS = [
+    "googlenet photos --out run --resume",
+    "googlenet photos --resume --out run",
+    "--resume googlenet photos --out run",
+    "googlenet --resume photos --out run",
+    "googlenet photos --out run --resume run",
+]
+
+
+@pytest.mark.parametrize("typed", ORDERS)
+def test_the_long_way_to_resume_a_run_may_be_typed_in_any_order(typed):
+    """What stands behind ``--resume`` is no run where ``--out`` names it."""
+    asked = finetune._asked(parse(["finetune", *typed.split()]))
+    assert [asked[name] for name in ("name", "data", "out", "resume")] == ["googlenet", "photos", "run", True]
+
+
+def test_beside_a_run_only_what_was_typed_is_asked_for(tmp_path, monkeypatch):
+    """Defaults are the run's own; images that have moved may stand where a network's name does."""
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    typed = [
+        "--resume",
+        "run",
+        "photos",
+        "--seed",
+        "0",
+        "--no-class-weights",
+        "--learning-rate-factor",
+        "head=2",
+    ]
+    assert finetune._asked(parse(["finetune", *typed])) == {
+        "resume": "run",
+        "data": "photos",
+        "seed": 0,
+        "class_weights": False,
+        "learning_rate_factors": {"head": 2.0},
+    }

@@ -33,7 +33,8 @@ def test_what_is_not_typed_is_the_default():
     assert Settings(**{name: value for name, value in typed.items() if name in OPTIONS}) == Settings(
         out="run", learning_rate_factors={}
     )
-    assert {name: value for name, value in typed.items() if name not in OPTIONS} == {"last": None}
+    own = {name: value for name, value in typed.items() if name not in OPTIONS}
+    assert own == {"last": None, "pretrain_epochs": None, "finetune_epochs": None}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,9 @@ def test_what_is_not_typed_is_the_default():
         (["--learning-rate-factor", "head=10"], "learning_rate_factors", {"head": 10.0}),
         (["--augmentation", "none"], "augmentation", False),
         (["--resume"], "resume", True),
+        (["--resume", "run1"], "resume", "run1"),
+        (["--fit", "pad"], "fit", "pad"),
+        (["--pretrain-epochs", "3"], "pretrain_epochs", 3),
         (["--fused"], "fused", True),
         (["--last", "3"], "last", 3),
         (["--last", "res5"], "last", "res5"),
@@ -77,7 +81,7 @@ def test_what_decides_is_recorded():
     assert as_record(Settings()).keys() == OPTIONS.keys() - left_out
     assert typed_as_they_are() == [
         "epochs", "batch_size", "learning_rate", "patience", "seed",
-        "class_weights", "freeze_batch_norm", "include_preprocessing", "fused",
+        "class_weights", "freeze_batch_norm", "fit", "conflicts", "include_preprocessing", "fused",
     ]  # fmt: skip
 
 
@@ -142,7 +146,8 @@ def test_one_record_makes_a_strategy_known(monkeypatch):
     given = build_parser().parse_args(typed)
     assert (given.strategy, typed_options(given)["sharpness"]) == ("nearest-mean", 2.0)
     options = {"epochs": 3, "sharpness": np.int64(2)}
-    assert _own(options, last=None) == {"last": None, "sharpness": 2}
+    own = {"last": None, "pretrain_epochs": None, "finetune_epochs": None}
+    assert _own(options, **own) == {**own, "sharpness": 2}
     assert options == {"epochs": 3}
     with pytest.raises(ArgumentError, match="sharpness=2: is for the strategy nearest-mean, not svm"):
         own_options({"sharpness": 2}, "svm")

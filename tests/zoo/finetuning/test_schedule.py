@@ -8,7 +8,14 @@ import sys
 import pytest
 
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.finetuning.schedule import STRATEGIES, batch_size, check_strategy, choose_strategy, own_options
+from zoo.finetuning.schedule import (
+    STRATEGIES,
+    batch_size,
+    check_strategy,
+    choose_strategy,
+    own_options,
+    phase_epochs,
+)
 from zoo.registry import load_registry
 
 
@@ -111,3 +118,53 @@ def test_an_option_of_another_strategy_is_refused(strategy):
     with pytest.raises(ArgumentError) as caught:
         own_options({"last": 3}, strategy)
     assert str(caught.value) == f"last=3: is for the strategy last-layers, not {strategy}"
+
+
+IN_PHASES = STRATEGIES["freeze-pretrain-finetune"]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "own", "expected"),
+    [
+        (None, {}, (50, 10)),
+        (2, {}, (1, 1)),
+        (5, {}, (2, 3)),
+        (20, {}, (10, 10)),
+        (200, {}, (50, 150)),
+        (None, {"pretrain": 5}, (5, 10)),
+        (20, {"pretrain": 5}, (5, 15)),
+        (20, {"finetune": 4}, (16, 4)),
+        (9, {"pretrain": 5, "finetune": 4}, (5, 4)),
+    ],
+)
+def test_the_epochs_are_those_of_the_whole_training(epochs, own, expected):
+    """Phases share them; a number of a phase's own comes out of them."""
+    found = phase_epochs(IN_PHASES, epochs, own)
+    assert tuple(found[name] for name in ("pretrain", "finetune")) == expected
+    assert epochs is None or sum(found.values()) == epochs
+
+
+@pytest.mark.parametrize("strategy", ["head", "last-layers", "all"])
+def test_one_phase_has_all_epochs(strategy):
+    """In every strategy they mean the same."""
+    assert sum(phase_epochs(STRATEGIES[strategy], 7).values()) == 7
+
+
+@pytest.mark.parametrize(
+    ("epochs", "own", "message"),
+    [
+        (1, {}, "epochs=1: pretrain and finetune share them; must be 2 at least"),
+        (5, {"pretrain": 5}, "epochs=5: pretrain_epochs=5 leave none for finetune"),
+        (
+            5,
+            {"pretrain": 3, "finetune": 3},
+            "epochs=5: pretrain_epochs=3 and finetune_epochs=3 come to another number",
+        ),
+        (None, {"pretrain": 0}, "pretrain_epochs=0: must be an integer from 1"),
+    ],
+)
+def test_epochs_that_do_not_go_together_are_refused(epochs, own, message):
+    """With the numbers."""
+    with pytest.raises(ArgumentError) as caught:
+        phase_epochs(IN_PHASES, epochs, own)
+    assert str(caught.value) == message

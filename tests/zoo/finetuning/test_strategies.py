@@ -197,7 +197,8 @@ def both_phases(tmp_path_factory):
     before = weights_of(model)
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch, "freeze-pretrain-finetune")
-        result = run("freeze-pretrain-finetune", model, epochs=2, out=folder.path, report=lines.append)
+        numbers = {"pretrain_epochs": 4, "finetune_epochs": 2}
+        result = run("freeze-pretrain-finetune", model, **numbers, out=folder.path, report=lines.append)
     return Run(before=before, result=result, folder=folder, lines=lines)
 
 
@@ -411,7 +412,7 @@ def test_the_run_folder_tells_all(both_phases):
         [16, 16, 3],
         "included",
         "channels_last",
-        "stretch",
+        "crop",
     )
     assert [phase["name"] for phase in record["phases"]] == ["pretrain", "finetune"]
     assert record["phases"][0]["frozen"] == ["first", "norm", "second"]
@@ -436,8 +437,15 @@ class PulledPlugError(Exception):
 
 
 def in_two_phases(**options):
-    """Run both phases for three epochs, on a model with dropout and on changed images."""
-    options = {"epochs": 3, "patience": 9, "augmentation": brighter(), **few(), **options}
+    """Run one phase for four epochs, the other for three, on a model with dropout and changed images."""
+    options = {
+        "pretrain_epochs": 4,
+        "finetune_epochs": 3,
+        "patience": 9,
+        "augmentation": brighter(),
+        **few(),
+        **options,
+    }
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch, "freeze-pretrain-finetune")
         return run("freeze-pretrain-finetune", small_network(dropout=0.3), **options)
@@ -469,7 +477,40 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, whole, phase, number)
     resumed = in_two_phases(out=tmp_path / "run", resume=True)
     assert epochs_of(resumed) == epochs_of(whole)
     assert same(resumed.model.get_weights(), whole.model.get_weights())
-    assert not RunFolder(path=tmp_path / "run").checkpoint.exists()
+    assert RunFolder(path=tmp_path / "run").is_finished
+
+
+def test_more_epochs_are_as_if_they_had_been_asked_for_at_first(tmp_path):
+    """To the bit; a run that has done more is not taken back."""
+    at_once = run("head", small_network(dropout=0.3), epochs=4, **few())
+    run("head", small_network(dropout=0.3), epochs=2, out=tmp_path / "run", **few())
+    folder = RunFolder(path=tmp_path / "run")
+    assert folder.is_finished
+    assert folder.may_go_on
+    resumed = run("head", small_network(dropout=0.3), epochs=4, resume=tmp_path / "run", **few())
+    assert epochs_of(resumed) == epochs_of(at_once)
+    assert same(resumed.model.get_weights(), at_once.model.get_weights())
+    with pytest.raises(ArgumentError) as caught:
+        run("head", small_network(dropout=0.3), epochs=3, resume=tmp_path / "run", **few())
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: phase classifier has done 4 epochs and is to have 3; ask for as many or more"
+    )
+
+
+@pytest.mark.long  # for one phase it is asked above
+def test_a_finished_run_goes_on_with_more_epochs(tmp_path, whole):
+    """In its last phase, to the bit; the phase before it has ended, and is not to have been longer."""
+    numbers = {"pretrain_epochs": 4, "finetune_epochs": 1}
+    in_two_phases(out=tmp_path / "run", **numbers)
+    resumed = in_two_phases(out=tmp_path / "run", resume=True)
+    assert epochs_of(resumed) == epochs_of(whole)
+    assert same(resumed.model.get_weights(), whole.model.get_weights())
+    with pytest.raises(ArgumentError) as caught:
+        in_two_phases(out=tmp_path / "run", resume=True, pretrain_epochs=6)
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: phase pretrain ended with its 4 epochs, and finetune went on from there: with "
+        "6 it would have been another run; ask for pretrain_epochs=4 and finetune_epochs=N"
+    )
 
 
 def interrupt(monkeypatch):
@@ -520,24 +561,24 @@ def test_another_run_is_not_resumed(interrupted):
     with pytest.raises(ArgumentError) as caught:
         run("all", out=interrupted, learning_rate=0.1, resume=True, **few())
     assert str(caught.value) == (
-        f"{interrupted}: the run was started with learning_rate=0.01, not learning_rate=0.1; resume it "
-        "with the same arguments and images"
+        f"learning_rate=0.1: the run was made with 0.01 ({interrupted}); leave it out, or name another "
+        "folder for a run of its own"
     )
-    with pytest.raises(ArgumentError, match="the run was started with pictures to train on="):
+    with pytest.raises(ArgumentError, match="the run was made with other pictures to train on: "):
         run("all", out=interrupted, learning_rate=0.01, resume=True)
 
 
 def test_a_fresh_head_is_part_of_what_is_resumed(interrupted):
     """Going on with the model's own classifier instead is refused."""
-    with pytest.raises(ArgumentError, match="was started with fresh_head=True, not fresh_head=False"):
+    with pytest.raises(ArgumentError, match="fresh_head=False: the run was made with True"):
         run("all", out=interrupted, learning_rate=0.01, fresh_head=False, resume=True, **few())
 
 
 @pytest.mark.parametrize(
     ("strategy", "changed", "what"),
     [
-        ("freeze-pretrain-finetune", {"seed": 5}, "weights before="),
-        ("last-layers", {"dropout": 0.5}, "dropout=0.3, not dropout=0.5"),
+        ("freeze-pretrain-finetune", {"seed": 5}, "{run}: the run was made with other weights before: "),
+        ("last-layers", {"dropout": 0.5}, "dropout=0.5: the run was made with 0.3 ({run})"),
     ],
 )
 def test_a_run_does_not_go_on_with_another_model(tmp_path, monkeypatch, strategy, changed, what):
@@ -548,7 +589,7 @@ def test_a_run_does_not_go_on_with_another_model(tmp_path, monkeypatch, strategy
     model = small_network(**{"dropout": 0.3, **changed})
     with pytest.raises(ArgumentError) as caught:
         run(strategy, model, out=tmp_path / "run", resume=True, **few())
-    assert str(caught.value).startswith(f"{tmp_path}/run: the run was started with {what}")
+    assert str(caught.value).startswith(what.format(run=tmp_path / "run"))
 
 
 @pytest.mark.long
