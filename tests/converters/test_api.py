@@ -216,6 +216,17 @@ def test_the_user_overrules_a_record(convolution, tmp_path):
     assert (str(plan.layout), str(plan.kernels)) == ("tf (record)", "th (user)")
 
 
+def test_a_licence_that_is_told_goes_from_file_to_file(convolution, tmp_path):
+    """It is provenance: no plan reads it, and a file of which nobody told it has none."""
+    there = convert_file(convolution, tmp_path / "tf.h5", direction="th-to-tf", licence="MIT (by somebody)")
+    back = convert_file(there.target, tmp_path / "th.h5", direction="tf-to-th")
+    silent = convert_file(convolution, tmp_path / "silent.h5", direction="th-to-tf")
+    records = [inspect_file(done.target).description.record for done in (there, back, silent)]
+    assert [record.licence for record in records] == ["MIT (by somebody)", "MIT (by somebody)", None]
+    assert "zoo_licence" not in records[2].attributes()
+    assert records[0].plan_sha256 == records[2].plan_sha256
+
+
 def test_a_layout_that_nothing_tells_must_be_said():
     """Before a target can be worked out from it."""
     path = DATA / "keras122_theano_th" / "conv2d_nobias.weights.h5"

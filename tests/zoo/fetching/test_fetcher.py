@@ -140,6 +140,8 @@ def test_the_other_form_is_fetched_and_converted(world: World, form: Layout, bac
     assert world.kept() == sorted(["seen.yaml", f"tiny/{found.path.name}", original])
     total = sum(value.nbytes for values in world.arrays.values() for value in values.values())
     assert world.recorder.steps[-1] == (total, f"converting tiny-{form}", total)
+    with h5py.File(found.path) as file:
+        assert file.attrs["zoo_licence"] == "MIT"  # as the registry has it
 
 
 def test_a_converted_copy_is_used_again_without_its_source(world: World) -> None:
