@@ -16,6 +16,7 @@ from zoo.finetuning.features import save_features
 from zoo.finetuning.job import Data
 from zoo.finetuning.pictures import Pictures, Problem
 from zoo.finetuning.shelves import Features
+from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import shown
 
@@ -51,6 +52,7 @@ def features(
     *,
     out: str | os.PathLike[str] | None = None,
     input_size: int | tuple[int, int] | None = None,
+    fit: Fit = DEFAULT_FIT,
     weights: str | os.PathLike[str] | None = "imagenet",
     devices: str | int | None = None,
     cache: bool = True,
@@ -65,6 +67,7 @@ def features(
             whatever else :func:`zoo.finetune` takes.
         out: An ``.npz`` file to write them to as well: ``features``, ``labels``, ``files``, ``classes``.
         input_size: Side of the images in pixels, or (H, W); ``None`` is the published size.
+        fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``.
         weights: As for :func:`zoo.load`.
         devices: ``"all"``, or how many.
         cache: Whether features are looked up and kept in the zoo's cache.
@@ -84,6 +87,7 @@ def features(
         name,
         data,
         input_size=input_size,
+        fit=fit,
         weights=weights,
         devices=devices,
         cache=cache,
