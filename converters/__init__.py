@@ -5,8 +5,11 @@ Importing this package costs nothing: the public names are looked up when they a
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from converters.version import check_system
 
 if TYPE_CHECKING:
     from converters.api import Conversion, Inspection, convert_file, inspect_file, plan_file
@@ -54,6 +57,8 @@ __all__ = [
     "plan_upgrade",
     "upgrade_file",
 ]
+
+check_system(sys.platform, next(iter(getattr(sys, "argv", ())), ""))
 
 
 def __getattr__(name: str) -> object:
