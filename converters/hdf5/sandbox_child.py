@@ -93,13 +93,19 @@ def _grant(request: dict[str, Any], settings: dict[str, Any], base: int) -> None
     """Allow the memory and the processor time that one block may take, and no more."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime + settings["seconds"]) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, seconds)
     if base:
         item = int(request["dtype"][2:])
         chunk = int(np.prod(request["chunks"], dtype=object)) * item
         block = int(np.prod(request["shape"][1:], dtype=object)) * item * (request["end"] - request["begin"])
         memory = base + settings["memory"] + 3 * chunk + 2 * block
-        resource.setrlimit(resource.RLIMIT_AS, (memory, resource.RLIM_INFINITY))
+        _limit(resource.RLIMIT_AS, memory)
+
+
+def _limit(kind: int, amount: int) -> None:
+    """Set a limit that the next block may have raised, or the most that this process may have at all."""
+    _, most = resource.getrlimit(kind)
+    resource.setrlimit(kind, (amount if most == resource.RLIM_INFINITY else min(amount, most), most))
 
 
 def _rows(file: h5py.File, request: dict[str, Any], ratio: int) -> bytes:

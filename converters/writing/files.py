@@ -19,6 +19,7 @@ import numpy as np
 from converters.arrays.mapped import stretches
 from converters.arrays.moves import Values
 from converters.errors import ConversionError
+from converters.writing.disk import reserve, wait_for_disk
 
 _IN_MEMORY = 1 << 24
 """Bytes up to which a scratch array lies in memory rather than in a file."""
@@ -89,7 +90,7 @@ def sync(path: Path) -> None:
     """Wait until a file, or a folder's list of names, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        wait_for_disk(handle)
     finally:
         os.close(handle)
 
@@ -125,10 +126,7 @@ def scratch(count: int, folder: Path) -> Values:
     import tempfile  # only now: it brings along a good part of the standard library
 
     with tempfile.TemporaryFile(dir=folder) as file:
-        # Room is reserved first, where the system can: the first write to a page of the map that the disk has
-        # no room for would end the process.
-        reserve = getattr(os, "posix_fallocate", None)
-        reserve(file.fileno(), 0, count) if reserve else file.truncate(count)
+        reserve(file.fileno(), count)
         return np.frombuffer(mmap.mmap(file.fileno(), count), dtype="u1")
 
 

@@ -14,10 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from io import RawIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from converters.writing.disk import wait_for_disk
 from zoo.download import failures
 from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedError
 from zoo.download.failures import SourceError
@@ -242,16 +244,16 @@ class _Copier:
             return
         with writing_partial(self._partial), self._partial.data.open("rb", buffering=0) as file:
             synced = min(about.bytes or 0, count)
-            self._hash(file.fileno(), synced)
+            self._hash(file, synced)
             if synced and synced == about.bytes and self._hashing.values()["sha256"] != about.sha256:
                 raise NotContinuedError
-            self._hash(file.fileno(), count - synced)
+            self._hash(file, count - synced)
 
-    def _hash(self, descriptor: int, count: int) -> None:
+    def _hash(self, file: RawIOBase, count: int) -> None:
         """Hash the next bytes of a file, of which there are at least so many."""
         while count:
             buffer = self._hashing.buffer()
-            read = os.readv(descriptor, [buffer[:count]])
+            read = file.readinto(buffer[:count]) or 0
             self._hashing.take(read)
             if not read:
                 raise NotContinuedError  # somebody has cut it off meanwhile
@@ -286,7 +288,7 @@ class _Copier:
                     break
             with writing_partial(self._partial):
                 self._hashing.drain()
-                os.fsync(descriptor)
+                wait_for_disk(descriptor)
         return size
 
     @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from converters.writing.disk import wait_for_disk
 from zoo.errors import CacheError
 from zoo.registry.digests import pieces
 
@@ -87,7 +88,7 @@ def sync_file(path: Path) -> None:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        wait_for_disk(descriptor)
     finally:
         os.close(descriptor)
 

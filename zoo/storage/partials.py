@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from converters.version import newer_fault
+from converters.writing.disk import wait_for_disk
 from zoo.errors import ChecksumError, FileFormatError, RegistryError, StructureMismatchError
 from zoo.storage.disk import make_folder, writing
 
@@ -131,7 +132,7 @@ class Partial:
             self.discard()
             return
         with self.data.open("rb") as file:
-            os.fsync(file.fileno())
+            wait_for_disk(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._note(replace(self.about, bytes=self.size, sha256=digest))
         key = self.folder.name.partition("~")[0]
@@ -350,13 +351,30 @@ def _own_name(key: str) -> str:
 
 @cache
 def _place() -> str:
-    """Return what is the same for all processes that can see each other, and differs after a restart."""
-    parts = [socket.gethostname(), _text(Path("/proc/sys/kernel/random/boot_id")) or ""]
+    """Return what is the same for all processes that can see each other, and differs after a restart.
+
+    Where nothing tells one start of the machine from another, every process is a place of its own: nobody
+    then takes it for dead, and what it wrote for what is on the disk.
+    """
+    parts = [socket.gethostname(), _boot() or secrets.token_hex(8)]
     try:
         parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - no path, but the name of a namespace
     except OSError:
         parts.append("")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _boot() -> str | None:
+    """Return what differs from one start of the machine to the next; macOS has no /proc, but sysctl."""
+    if told := _text(Path("/proc/sys/kernel/random/boot_id")):
+        return told
+    import subprocess  # not needed on Linux
+
+    command = ["sysctl", "-n", "kern.bootsessionuuid"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _is_ownerless(owner: str) -> bool:

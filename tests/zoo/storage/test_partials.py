@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,58 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         pass
     assert str(caught.value).startswith(f"{tmp_path / 'file' / 'partial'}: cannot be written: ")
     assert "ZOO_HOME" in str(caught.value)
+
+
+@pytest.fixture
+def _mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take /proc away, and put a folder before all others in which commands are looked for."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.setattr(partials, "_text", lambda path: None)
+    partials._place.cache_clear()
+    yield
+    partials._place.cache_clear()
+
+
+def _sysctl(folder: Path, body: str) -> None:
+    script = folder / "bin" / "sysctl"
+    script.write_text(f"#!/bin/sh\n{body}\n", "utf-8")
+    script.chmod(0o755)
+
+
+@pytest.mark.usefixtures("_mac")
+def test_without_proc_a_start_of_the_machine_is_told_by_sysctl(tmp_path: Path) -> None:
+    """As on macOS; what a dead process of the same start owned is taken there too."""
+    _sysctl(tmp_path, 'test "$*" = "-n kern.bootsessionuuid" && echo "${BOOT:-11-22}"')
+    assert partials._boot() == "11-22"
+    folder = tmp_path / "partials"
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    own_by(folder, f"{partials._place()}-{process.pid}-0")
+    with claimed(folder, "key", time.time()) as partial:
+        assert partial.size == 5
+
+
+@pytest.mark.usefixtures("_mac")
+@pytest.mark.parametrize("body", ["exit 1", "echo"])
+def test_where_nothing_tells_one_start_from_another_nobody_is_taken_for_dead(
+    tmp_path: Path, body: str
+) -> None:
+    """What a process wrote before the power went may not be on the disk."""
+    _sysctl(tmp_path, body)
+    assert partials._boot() is None
+    before = partials._place()
+    assert before == partials._place()
+    partials._place.cache_clear()
+    assert partials._place() != before
+
+
+@pytest.mark.usefixtures("_mac")
+def test_without_proc_a_process_that_runs_keeps_what_is_its_own(tmp_path: Path) -> None:
+    """Its number is all that can be asked for."""
+    _sysctl(tmp_path, "echo 11-22")
+    folder = tmp_path / "partials"
+    path = own_by(folder, f"{partials._place()}-{os.getpid()}-0")
+    with claimed(folder, "key", time.time()) as partial:
+        assert partial.size == 0
+    assert path.exists()
