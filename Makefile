@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BACKENDS ?= .venv-backends
 TF_KERAS ?= .venv-tf-keras
-OLDEST ?= .venv-oldest-keras
+OLDEST_KERAS ?= .venv-oldest-keras
+OLDEST ?= .venv-oldest
 EXPORT ?= .venv-export
 BIN := $(VENV)/bin
 
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-export test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -56,10 +57,14 @@ tf-keras-table: $(TF_KERAS)/ready
 	$(TF_KERAS)/bin/python -W ignore -m tests.tf_keras.table
 
 # What `zoo upgrade` makes of all samples, opened by each version of Keras that it says a file may need.
-test-oldest-keras: $(OLDEST)/ready
-	for folder in $(OLDEST)/3.*; do \
+test-oldest-keras: $(OLDEST_KERAS)/ready
+	for folder in $(OLDEST_KERAS)/3.*; do \
 		PYTHONPATH=$$folder $(BIN)/python -m pytest tests/oldest_keras || exit 1; \
 	done
+
+# The tests with the oldest version of every library that pyproject.toml allows, on the oldest Python.
+test-oldest: $(OLDEST)/ready
+	$(OLDEST)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # All networks exported to SavedModel and ONNX, and run from there: some minutes.
 test-export: $(EXPORT)/ready
@@ -77,9 +82,11 @@ docs: $(VENV)/docs-ready
 digests: $(VENV)/ready
 	$(BIN)/python -m tests.support.conversion_digests
 
-# The table of networks in the README, from the registry; the registry's JSON Schema, from its records.
+# The table of networks in the README, from the registry; the public names in docs/stability.md; the registry's
+# JSON Schema, from its records.
 table: $(VENV)/ready
 	$(BIN)/python -m tests.readme_table
+	$(BIN)/python -m tests.stability_names
 
 schema: $(VENV)/ready
 	$(BIN)/python -m zoo.registry.schema > .schema.new
@@ -90,6 +97,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks
 
 # The wheel as users get it, looked into by a test of its own and imported from a folder that is not the checkout.
+wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2> /dev/null || date +%s)
 wheel: $(VENV)/ready
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
@@ -101,19 +109,26 @@ torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
 
 # TensorFlow asks for a later Keras than it needs: each lies in a folder that is looked at first.
-$(OLDEST)/ready: $(VENV)/ready converters/upgrading/today.py converters/upgrading/optimizers.py
-	rm -rf $(OLDEST)
+$(OLDEST_KERAS)/ready: $(VENV)/ready converters/upgrading/today.py converters/upgrading/optimizers.py
+	rm -rf $(OLDEST_KERAS)
 	for version in $$($(BIN)/python -m tests.oldest_keras.versions); do \
-		$(BIN)/python -m pip install --quiet --no-deps --target $(OLDEST)/$$version keras==$$version || exit 1; \
+		$(BIN)/python -m pip install --quiet --no-deps --target $(OLDEST_KERAS)/$$version keras==$$version || exit 1; \
 	done
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST) $(EXPORT) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# Libraries that no line of pyproject.toml names come in their newest version that goes with these.
+$(OLDEST)/ready: pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet uv
+	$(OLDEST)/bin/uv pip install --quiet --resolution lowest-direct --python $(OLDEST)/bin/python --editable '.[dev]'
 	touch $@
 
 $(VENV)/docs-ready: $(VENV)/ready

@@ -53,7 +53,7 @@ def test_parts_are_the_whole(piece, limit, data):
     assert piece.target.tobytes() == piece.source.tobytes()
     index = tuple(data.draw(st.integers(0, size - 1)) for size in piece.target.shape)
     raw = blocks.bits(piece.target)
-    raw[index] = bytes(16) if raw.dtype.kind == "V" else raw[index] ^ 1
+    raw[index] = bytes(16) if raw.dtype.kind == "V" else raw[index] ^ raw.dtype.type(1)
     changed = piece.target.tobytes() != piece.source.tobytes()
     assert blocks.differing(piece) == changed
 
