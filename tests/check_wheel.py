@@ -1,4 +1,4 @@
-"""`python tests/check_wheel.py DIST`: wheel and source archive hold all they need, and the wheel works.
+"""`python tests/check_wheel.py DIST`: wheel and source archive are whole, and are built again to the byte.
 
 The wheel is unpacked into a folder of its own and run from there, so that nothing of the checkout can help.
 """
@@ -14,6 +14,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NEEDED = {"registry.yaml", "README.md", "LICENSE", "CITATION.cff", "Makefile", "tests/conftest.py"}
+"""What the source archive has besides the packages, to be tested and to be built again from."""
+LATER = 1_900_000_000
+"""A time, in seconds since 1970, at which nothing was made."""
 PROGRAM = """
 import pathlib, sys, converters, zoo
 here = pathlib.Path(sys.argv[1]).resolve()
@@ -35,13 +39,30 @@ def main(dist: Path) -> None:
     _check_names(set(zipfile.ZipFile(wheel).namelist()))
     with tarfile.open(archive) as members:
         names = {name.partition("/")[2] for name in members.getnames()}
-    assert {"registry.yaml", "README.md", "LICENSE", "tests/conftest.py"} <= names, sorted(names)
+    assert not NEEDED - names, sorted(NEEDED - names)
     with tempfile.TemporaryDirectory() as folder:
         zipfile.ZipFile(wheel).extractall(folder)
         environment = os.environ | {"PYTHONPATH": folder}
         for command in (["-c", PROGRAM, folder], ["-m", "zoo", "list"]):
             subprocess.run([sys.executable, *command], cwd=folder, env=environment, check=True)
-    print(f"{wheel.name}: complete, and works on its own")  # noqa: T201
+    _check_again(wheel, archive)
+    print(f"{wheel.name}: complete, works on its own, and is built again to the byte")  # noqa: T201
+
+
+def _check_again(wheel: Path, archive: Path) -> None:
+    """Check that building elsewhere, later and under another umask gives the same two files."""
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(archive) as members:
+            members.extractall(folder, filter="data")
+        (source,) = Path(folder).iterdir()
+        for path in (source, *source.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            os.utime(path, (LATER, LATER))
+        command = [sys.executable, "-m", "build", "--outdir", f"{folder}/again", str(source)]
+        subprocess.run(command, check=True, umask=0o077, stdout=subprocess.DEVNULL)
+        for made in (wheel, archive):
+            again = Path(folder, "again", made.name)
+            assert again.read_bytes() == made.read_bytes(), f"{made.name} differs when it is built again"
 
 
 def _check_names(names: set[str]) -> None:
