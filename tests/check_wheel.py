@@ -56,7 +56,7 @@ def _check_again(wheel: Path, archive: Path) -> None:
             members.extractall(folder, filter="data")
         (source,) = Path(folder).iterdir()
         for path in (source, *source.rglob("*")):
-            path.chmod(0o700 if path.is_dir() else 0o600)
+            path.chmod(path.stat().st_mode & 0o700)  # as under the narrowest umask
             os.utime(path, (LATER, LATER))
         command = [sys.executable, "-m", "build", "--outdir", f"{folder}/again", str(source)]
         subprocess.run(command, check=True, umask=0o077, stdout=subprocess.DEVNULL)
