@@ -69,8 +69,10 @@ VALID: Mapping[str, object] = {
 OF_ONE: Mapping[str, Mapping[str, object]] = {
     "zoo.predict": {"pictures": "x.png"},
     "zoo.finetuning.choose_strategy": {"pictures": 9, "classes": 2},
+    "zoo.finetune": {"name": "resnet50"},
+    "zoo.finetuning.finetune": {"name": "resnet50"},
 }
-"""The same, where a function means something else by a name."""
+"""The same, where a function means something else by a name, or needs it though it can be left out."""
 
 
 def arguments(function) -> dict[str, inspect.Parameter]:
@@ -86,10 +88,11 @@ CASES = [(path, name) for path, function in FUNCTIONS.items() for name in argume
 
 def needed(path: str, name: str) -> dict[str, object]:
     """Return what else has to be given."""
+    own = OF_ONE.get(path, {})
     return {
-        one.name: OF_ONE.get(path, {}).get(one.name, VALID.get(one.name, "x"))
+        one.name: own.get(one.name, VALID.get(one.name, "x"))
         for one in arguments(FUNCTIONS[path]).values()
-        if one.default is one.empty and one.name != name
+        if (one.default is one.empty or one.name in own) and one.name != name
     }
 
 

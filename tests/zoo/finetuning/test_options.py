@@ -64,7 +64,7 @@ def test_what_is_typed_arrives(typed, name, value):
 def test_every_argument_has_an_option_or_is_the_call_s_own():
     """Nothing can be typed that goes nowhere."""
     own = {"name", "data", "strategy", "train", "valid", "validation_share", "dropout", "input_size"}
-    own |= {"weights", "devices", "json", "module", "command"}
+    own |= {"weights", "devices", "json", "quiet", "verbose", "module", "command"}
     given = vars(build_parser().parse_args(["finetune", "resnet50", "--out", "run"]))
     arguments = {name: one.argument for name, one in OPTIONS.items() if one.argument}
     arguments |= {name: one for strategy in STRATEGIES.values() for name, one in strategy.options.items()}
@@ -81,7 +81,8 @@ def test_what_decides_is_recorded():
     assert as_record(Settings()).keys() == OPTIONS.keys() - left_out
     assert typed_as_they_are() == [
         "epochs", "batch_size", "learning_rate", "patience", "seed",
-        "class_weights", "freeze_batch_norm", "fit", "conflicts", "include_preprocessing", "fused",
+        "class_weights", "freeze_batch_norm", "fit", "conflicts", "preprocessing",
+        "include_preprocessing", "fused",
     ]  # fmt: skip
 
 
