@@ -39,14 +39,6 @@ def no_keras(monkeypatch):
             "zoo: --learning-rate-factor head: must be GROUP=FACTOR, head=10 for example",
         ),
         (
-            ["finetune", "resnet50", "nowhere", "--out", "run"],
-            "zoo: nowhere: there is no such folder or file\n",
-        ),
-        (
-            ["features", "resnet50", "nowhere", "--out", "f.npz"],
-            "zoo: nowhere: there is no such folder or file\n",
-        ),
-        (
             ["finetune", "resnet50", "photos"],
             "zoo: --out RUN is missing: zoo finetune NAME PICTURES --out RUN, or --resume RUN\n",
         ),
