@@ -37,7 +37,8 @@ def listed(outputs) -> Outputs:
 
 def by_tensorflow(path: Path, image: np.ndarray) -> Outputs:
     """Return what a SavedModel gives."""
-    return listed(tf.saved_model.load(path).serve(image))
+    opened = tf.saved_model.load(path)  # its variables live as long as it does
+    return listed(opened.serve(image))
 
 
 def by_onnx(path: Path, image: np.ndarray) -> Outputs:
