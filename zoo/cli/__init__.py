@@ -43,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(_parsed(typed))
     except output.Unheard:
         return EXIT_DONE  # who read the results has seen enough
+    except KeyboardInterrupt as interrupted:  # before the command ran
+        output.say(f"zoo: {output.message_of(interrupted)}")
+        with suppress(output.Unheard):
+            _print_error(interrupted, typed)
+        return EXIT_INTERRUPTED
 
 
 def _parsed(typed: Sequence[str]) -> argparse.Namespace:
@@ -50,10 +55,15 @@ def _parsed(typed: Sequence[str]) -> argparse.Namespace:
         return parse(typed)
     except SystemExit as end:
         with suppress(output.Unheard):
-            if isinstance(end, Misused) and asks_json(typed):
-                output.print_json({"error": output.error_object(ArgumentError(end.message))})
+            if isinstance(end, Misused):
+                _print_error(ArgumentError(end.message), typed)
             output.flush()
         raise
+
+
+def _print_error(error: BaseException, typed: Sequence[str]) -> None:
+    if asks_json(typed):
+        output.print_json({"error": output.error_object(error)})
 
 
 def _run(arguments: argparse.Namespace) -> int:

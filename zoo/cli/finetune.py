@@ -187,6 +187,7 @@ def _summary(result: Result) -> dict[str, Any]:
         "out": str(result.out),
         "report": str(result.report),
         "failure": result.failure,
+        **({"error": {"type": "TrainingError", "message": result.failure}} if result.failure else {}),
     }
 
 

@@ -210,6 +210,17 @@ def test_an_error_of_any_kind_is_an_object(command, kind, monkeypatch, capsys):
     assert capsys.readouterr() == ("", told.err)
 
 
+def test_an_interruption_before_a_command_runs_is_told_like_one_after(monkeypatch, capsys):
+    """While what it takes is drawn up, say."""
+    monkeypatch.setattr("zoo.cli.parse", raising(KeyboardInterrupt()))
+    assert main(["list", "--json"]) == 130
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"error": {"type": "KeyboardInterrupt", "message": "interrupted"}}
+    assert told.err == "zoo: interrupted\n"
+    assert main(["list"]) == 130
+    assert capsys.readouterr() == ("", told.err)
+
+
 def test_a_fault_shows_its_traceback_to_who_asks(monkeypatch, capsys):
     """Others are told in one line where it happened, and how to see more."""
     replaced(monkeypatch, "inspect", raising(KeyError("fc8")))

@@ -191,6 +191,7 @@ def test_a_run_that_came_to_nothing_says_what_it_kept(as_json, monkeypatch, caps
     if as_json:
         told = json.loads(captured.out)
         assert (told["failure"], told["report"]) == (failure, "run1/report.html")
+        assert told["error"] == {"type": "TrainingError", "message": failure}
     else:
         assert "run1/report.html" in captured.out
 
