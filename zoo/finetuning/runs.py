@@ -98,18 +98,7 @@ def _resumable(call: Callable[_Given, Result]) -> Callable[_Given, Result]:
     return completed
 
 
-@public(
-    "strategy",
-    "validation_share",
-    "input_size",
-    "weights",
-    "dropout",
-    "data_format",
-    "devices",
-    "last",
-    "pretrain_epochs",
-    "finetune_epochs",
-)
+@public("strategy", "validation_share", "input_size", "weights", "dropout", "data_format", "devices")
 @_resumable
 def finetune(
     name: str | None = None,

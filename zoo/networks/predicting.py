@@ -109,7 +109,7 @@ class _Seer:
         return self.name(np.asarray(keras.ops.convert_to_numpy(last)))
 
 
-@public("pictures", "top", "weights", "classes", "preprocessing", "fit")
+@public("pictures", "top", "classes", "preprocessing", "fit")
 def predict(
     source: str | os.PathLike[str],
     pictures: Images,
