@@ -315,7 +315,6 @@ class Fetcher:
             found = self._cached(network, exact, copies, backend) or self._obtain(
                 network, exact, others, asked=asked, convert=convert
             )
-        _LOG.info("%s: taken from %s: %s", network.name, found.file.id, found.path)
         if not (found.converted or not convert or found.file in exact):
             found = self._converted(network, found, backend)
         return self._told(found)
@@ -501,7 +500,6 @@ class Fetcher:
                 if path is not None:  # somebody else has fetched it meanwhile
                     return Fetched(file=file, path=path, notes=notes_on(attempts))
                 for source in self._sources.of(item, file.urls, attempts):
-                    _LOG.info("%s: asking %s", file.id, source.url)
                     try:
                         found = self._download(network, file, source, convert=convert)
                     except (DownloadError, FileFormatError, StructureMismatchError) as error:
