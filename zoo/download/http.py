@@ -175,8 +175,9 @@ def _ask(
     host = urlsplit(address).hostname or ""
     is_loopback = host in ("localhost", "::1") or host.startswith("127.")
     proxy = None if is_loopback else proxy_for(address)
-    for way in (proxy, origin(address)):
-        asking.hosts.check(str(way), asking.clock.monotonic())
+    ways = [*([str(proxy)] if proxy else []), origin(address)]
+    for way in ways:
+        asking.hosts.check(way, asking.clock.monotonic())
     shown = address.partition("?")[0]  # what follows may be a secret
     _LOG.info("asking %s%s", shown, f", through {proxy}" if proxy else "")
     if not is_loopback and not asking.hosts.has_answered(origin(address)):
@@ -196,7 +197,8 @@ def _ask(
         raise SourceError(reason, meaning=failures.INTERCEPTED) from error
     except requests.RequestException as error:
         raise _no_answer(error, origin(address), proxy) from error
-    asking.hosts.note_answer(origin(address))
+    for way in ways:
+        asking.hosts.note_answer(way)
     _LOG.info("%s answered %d %s", shown, response.status_code, response.reason)
     return response
 

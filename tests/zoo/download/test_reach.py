@@ -14,10 +14,11 @@ from tests.support.downloads import BODY, PATIENT, FakeClock, fetch
 from tests.support.raw_host import RawHost, half, honest, status
 from tests.support.world import World
 from zoo.download import failures, reach
-from zoo.download.asking import TransferLimits
+from zoo.download.asking import Asking, TransferLimits
 from zoo.download.failures import NoSourceError, SourceError
 from zoo.download.proxies import proxy_for
 from zoo.download.reach import REMEMBERED_S, Hosts
+from zoo.download.transports import open_body
 from zoo.errors import CacheError
 from zoo.fetching.fetcher import Fetcher
 from zoo.storage.cache import Cache
@@ -238,6 +239,19 @@ def test_a_proxy_that_leads_nowhere_is_told(world: World, monkeypatch: pytest.Mo
         f"  what happened  the proxy {address} (HTTPS_PROXY) does not lead to https://a.example: {reason}\n"
         f"  what it means  {failures.NOT_LED}\n"
     ) in told
+
+
+def test_a_proxy_that_has_answered_is_known_to_be_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it keeps its patience too, when it is lost in the middle of a file."""
+    hosts = Hosts()
+    asking = Asking(limits=PATIENT, clock=FakeClock(), plain="http://lab.example", hosts=hosts)
+    with RawHost(honest) as host:
+        address = host.url.rpartition("/folder")[0]
+        monkeypatch.setenv("HTTP_PROXY", address)
+        with open_body("http://lab.example/x.h5", asking):
+            pass
+    assert hosts.has_answered(f"the proxy {address} (HTTP_PROXY)")
+    assert hosts.has_answered("http://lab.example")
 
 
 def test_who_is_exempt_from_a_proxy_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
