@@ -410,8 +410,6 @@ class Fetcher:
     def _told(self, found: Fetched) -> Fetched:
         """Return a file with what the user should know of the cache itself."""
         said = (self._cache.problem,) if self._cache.problem else ()
-        how = "converted" if found.converted else "as published"
-        _LOG.info("%s, %s: %s", found.file.id, how, found.path)
         return replace(found, notes=(*said, *found.notes))
 
     @contextmanager

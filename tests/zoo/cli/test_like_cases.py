@@ -12,7 +12,7 @@ PICTURE = b"P6 2 2 255 " + bytes(12)  # PPM
 LIKE = {
     "a network that is not known": (
         2,
-        "no architecture is called 'resnet51'",
+        " is called 'resnet51'",
         [
             ["convert", "--th-to-tf", "old.h5", "--arch", "resnet51"],
             ["diff", "old.h5", "old.h5", "--arch", "resnet51"],

@@ -381,14 +381,18 @@ def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
     code, out, err = run("fetch", "densenet161", "--backend", "th", "--verbose")
     told = err.splitlines()
     assert code == 0
-    known, asked, answered, *_, taken, took = told
+    known, *between, took = told
+    file = "practice-densenet161-th-flyyufelix"
     assert known == (
-        "zoo: densenet161 for th: published so: practice-densenet161-th-flyyufelix; in another form: none;"
+        f"zoo: densenet161 for th: published so: {file}; in another form: none;"
         f" the cache is {tmp_path / 'zoo-home'}"
     )
-    assert re.fullmatch(r"zoo: asking https?://\S+", asked)
-    assert answered == f"{asked.replace('asking ', '')} answered 303 See Other"
-    assert taken == f"zoo: practice-densenet161-th-flyyufelix, as published: {out.strip()}"
+    hosts_asked = [line for line in between if re.fullmatch(r"zoo: asking https?://[^?\s]+", line)]
+    assert hosts_asked
+    for line in hosts_asked:
+        answered = f"{line.replace('asking ', '')} answered "
+        assert any(other.startswith(answered) for other in between)
+    assert f"zoo: densenet161: taken from {file}: {out.strip()}" in between
     assert re.fullmatch(r"zoo: fetch took \d+\.\d\d s", took)
 
 
