@@ -309,7 +309,7 @@ class Architecture:
         return [
             ("name", self.name),
             ("network", f"{self.title}, family {self.family}"),
-            ("paper", f"{self.paper.title} ({self.paper.year}), {self.paper.url}"),
+            ("paper", f"{self.paper.title} ({self.paper.year})\n{self.paper.url}"),
             ("input", self._shape),
             ("preprocessing", f"{recipe.name}: {recipe.channel_order.upper()}"),
             ("classes", f"{self.classes:,}"),

@@ -65,7 +65,7 @@ def test_a_network_is_told_in_few_words(name):
         "error",
         "weights files",
     }
-    assert max(len(line) for line in str(network).splitlines()) <= 160
+    assert max(len(line) for line in str(network).splitlines()) <= 120
     assert all(file.id in str(network) for file in network.weights)
     assert Cells(network._repr_html_()).others == []
 
