@@ -238,12 +238,13 @@ def resumed(said: Mapping[str, Any]) -> dict[str, Any] | None:
         ArgumentError: There is no run in the folder, or its images have to be given again.
         NewerFileError: A later version wrote it.
     """
-    folder = RunFolder(path=Path(said["resume"]))
+    settings = Settings(**{name: value for name, value in said.items() if name in OPTIONS})
+    folder = RunFolder(path=Path(str(settings.out)))
     record = _record_in(folder)
     if record is None:
         raise _untold(folder)
     was, sources = asked_of(record), record.get("sources")
-    check_said(folder.path, was, sources, said)
+    check_said(folder.path, was, sources, said, settings)
     asked = {name: value for name, value in said.items() if name != "resume"}
     known = {"name": was["network"], "strategy": was["strategy"], "out": folder.path, "resume": True}
     if folder.is_finished and not any(map(is_number_of_epochs, asked)):
@@ -282,15 +283,17 @@ def _record_in(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def check_said(
-    folder: Path, was: Mapping[str, Any], sources: Mapping[str, Any] | None, said: Mapping[str, Any]
+    folder: Path,
+    was: Mapping[str, Any],
+    sources: Mapping[str, Any] | None,
+    said: Mapping[str, Any],
+    settings: Settings,
 ) -> None:
     """Check that nothing is said that is not what a run was made with.
 
     Raises:
         OtherRunError: Something is.
-        ArgumentError: It is not allowed at all.
     """
-    settings = Settings(**{name: value for name, value in said.items() if name in OPTIONS})
     options = without_names(json.loads(json.dumps(as_record(settings))))
     now = {name: options[name] for name in said if name in options}
     now |= {name: said[name] for name in ("dropout", "data_format", *names_of_own_options()) if name in said}
