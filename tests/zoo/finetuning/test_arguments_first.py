@@ -130,7 +130,7 @@ FINETUNE = [
     ({"include_preprocessing": "yes"}, "include_preprocessing="),
     ({"cache": 1}, "cache="),
     ({"fused": "yes"}, "fused="),
-    ({"resume": "yes"}, "resume="),
+    ({"resume": "yes"}, "^yes: holds no run to resume: it has no run.json"),
     ({"callbacks": print}, "callbacks=<built-in function print>: must be a list of Keras callbacks"),
     ({"callbacks": [keras.callbacks.Callback()], "strategy": "svm"}, "callbacks: the strategy svm trains no"),
     ({"callbacks": [keras.callbacks.Callback()]}, "say strategy= with one that does: head, last-layers, "),
@@ -211,7 +211,9 @@ def test_extending_a_head(wrong):
 
 def test_the_command_line_says_so_too(photos, capsys):
     """With the code of wrong usage."""
-    assert main(["finetune", NETWORK, str(photos), "--out", str(photos), "--dropout", "2"]) == 2
+    assert (
+        main(["finetune", NETWORK, str(photos), "--out", str(photos.parent / "run"), "--dropout", "2"]) == 2
+    )
     assert capsys.readouterr().err == (
         "zoo: dropout=2.0: must be a number from 0 up to, but not including, 1\n"
     )
