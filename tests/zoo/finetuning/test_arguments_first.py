@@ -130,7 +130,7 @@ FINETUNE = [
     ({"include_preprocessing": "yes"}, "include_preprocessing="),
     ({"cache": 1}, "cache="),
     ({"fused": "yes"}, "fused="),
-    ({"resume": "yes"}, "^yes: holds no run to resume: it has no run.json"),
+    ({"resume": "yes"}, "^resume='yes': the run is to be in out="),
     ({"callbacks": print}, "callbacks=<built-in function print>: must be a list of Keras callbacks"),
     ({"callbacks": [keras.callbacks.Callback()], "strategy": "svm"}, "callbacks: the strategy svm trains no"),
     ({"callbacks": [keras.callbacks.Callback()]}, "say strategy= with one that does: head, last-layers, "),
