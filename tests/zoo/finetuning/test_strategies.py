@@ -389,6 +389,8 @@ def test_the_run_folder_tells_all(both_phases):
     """Model, record, history, predictions, logs and report; the result can be read back from it."""
     result, folder, lines = both_phases.result, both_phases.folder, both_phases.lines
     assert sorted(path.name for path in folder.path.iterdir() if path.suffix != ".svg") == [
+        "README.md",
+        "checkpoint",
         "history.csv",
         "logs",
         "model.keras",
