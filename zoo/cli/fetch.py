@@ -24,6 +24,9 @@ from zoo.registry.records import Architecture, WeightsFile
 if TYPE_CHECKING:
     from zoo.storage.progress import Progress
 
+_Failure = ZooError | OSError
+"""What one of several files may have failed by, while the others are fetched."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring verified files and print their paths, alone."""
@@ -139,7 +142,7 @@ def _fetch_several(names: Sequence[str], arguments: argparse.Namespace, hosts: H
     return _exit_code(errors.values())
 
 
-def _exit_code(errors: Collection[ZooError]) -> int:
+def _exit_code(errors: Collection[_Failure]) -> int:
     """Return what one of them alone would have ended with; 1 if some are mistakes of usage and some not."""
     if not errors:
         return EXIT_DONE
@@ -147,22 +150,22 @@ def _exit_code(errors: Collection[ZooError]) -> int:
     return EXIT_USAGE if misused else EXIT_FAILED
 
 
-def _tell(results: Mapping[str, Future[_Got]]) -> dict[str, ZooError]:
+def _tell(results: Mapping[str, Future[_Got]]) -> dict[str, _Failure]:
     """Print what the user should know, each line once; return what failed."""
     told: dict[str, Callable[[str], None]] = {}
-    errors: dict[str, ZooError] = {}
+    errors: dict[str, _Failure] = {}
     for name, result in results.items():
         try:
             told |= dict.fromkeys(result.result().notes, output.note)
-        except ZooError as error:
+        except (ZooError, OSError) as error:
             errors[name] = error
-    told |= dict.fromkeys(map(str, _at_once(errors)), output.say)
+    told |= dict.fromkeys(map(output.message_of, _at_once(errors)), output.say)
     for text, tell in told.items():
         tell(f"zoo: {text}")
     return errors
 
 
-def _at_once(errors: Mapping[str, ZooError]) -> list[ZooError]:
+def _at_once(errors: Mapping[str, _Failure]) -> list[_Failure]:
     """Return what failed; where nobody was reached for several files that is one error."""
     alone = {
         name: error
@@ -178,7 +181,7 @@ def _at_once(errors: Mapping[str, ZooError]) -> list[ZooError]:
     return [*others, NoSourceError(heading, attempts, advice)]
 
 
-def _entry(name: str, result: Future[_Got], errors: Mapping[str, ZooError]) -> dict[str, Any]:
+def _entry(name: str, result: Future[_Got], errors: Mapping[str, _Failure]) -> dict[str, Any]:
     if name in errors:
         return output.failure(name, errors[name])
     return _facts(name, result.result())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import socket
@@ -80,6 +81,22 @@ def test_failures_do_not_stop_the_others(zoo: Command, library: Library) -> None
     code, out, err = zoo("fetch", *NAMES)
     assert (code, out) == (1, f"{library.folder / 'resnet50.h5'}\n")
     assert err == "zoo: a note on resnet50\nzoo: vgg16: no source\nzoo: googlenet: no source\n"
+
+
+def test_a_fault_of_the_system_does_not_stop_the_others(
+    zoo: Command, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a disk that is full for one of them."""
+
+    def full(name: str, **asked: Any) -> Fetched:
+        if name == "vgg16":
+            raise OSError(errno.ENOSPC, "No space left on device", "/lab/vgg16.h5")
+        return library.resolve(name, **asked)
+
+    monkeypatch.setattr("zoo.cli.fetch.resolve", full)
+    code, out, err = zoo("fetch", *NAMES)
+    assert (code, out) == (1, f"{library.folder / 'resnet50.h5'}\n{library.folder / 'googlenet.h5'}\n")
+    assert err.splitlines()[-1] == "zoo: /lab/vgg16.h5: No space left on device"
 
 
 def test_json_of_several_is_an_array(zoo: Command, library: Library) -> None:
