@@ -43,14 +43,14 @@ def by_tensorflow(path: Path, image: np.ndarray) -> Outputs:
 
 def by_onnx(path: Path, image: np.ndarray) -> Outputs:
     """Return what an ONNX file gives."""
-    session = onnxruntime.InferenceSession(path)
+    session = onnxruntime.InferenceSession(str(path))
     return listed(session.run(None, {session.get_inputs()[0].name: image}))
 
 
 def check(model: keras.Model, image: np.ndarray, folder: Path, name: str, run: Callable) -> None:
     """Export a model, run what was written and compare, relative to the largest of an output."""
     path = folder / f"{model.name}.onnx" if name == "onnx" else folder / model.name
-    model.export(path, format=name, verbose=False)
+    model.export(str(path), format=name, verbose=False)
     expected, found = listed(model(image, training=False)), run(path, image)
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
