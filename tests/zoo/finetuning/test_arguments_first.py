@@ -137,7 +137,7 @@ FINETUNE = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "message"), FINETUNE, ids=str)
+@pytest.mark.parametrize(("wrong", "message"), FINETUNE, ids=[message for _, message in FINETUNE])
 def test_fine_tuning(wrong, message, photos, tmp_path):
     """Each argument, one at a time; nothing is written either."""
     with pytest.raises(REFUSED, match=message):
