@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo.cli import output
 from zoo.progress.asked import is_quiet
+from zoo.progress.colours import is_colourless
 from zoo.progress.protocol import BytesDone, Silence
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ def progress() -> Progress:
 
 
 def keras_verbosity() -> int:
-    """Return the same for Keras' own progress: its bar on a terminal, a line at the end elsewhere."""
+    """Return the same for Keras' own progress: its bar on a terminal, a line at the end elsewhere.
+
+    Its bar is coloured whatever ``NO_COLOR`` says, so that whoever sets that gets lines.
+    """
     if _is_unwanted():
         return 0
-    return 1 if sys.stderr.isatty() else 2
+    return 1 if sys.stderr.isatty() and not is_colourless() else 2
 
 
 def several(count: int) -> AbstractContextManager[Callable[[], Progress]]:

@@ -22,6 +22,7 @@ from typing import Any, Literal, TextIO, TypeVar
 from converters.errors import ConversionWarning
 from converters.limits import printable
 from zoo.cli.tables import GAP, blocks, title, widths
+from zoo.progress.colours import colours
 
 
 class Verbosity(IntEnum):
@@ -348,7 +349,8 @@ def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]], fitti
         table.add_column(Text(title(heading)), justify=side, width=wide)
     for row in cells:
         table.add_row(*map(Text, row))
-    screen = Console(file=out(), width=sum(fitting) + GAP * len(fitting), highlight=False)
+    wide = sum(fitting) + GAP * len(fitting)
+    screen = Console(file=out(), width=wide, highlight=False, color_system=colours())
     with screen.capture() as drawn:
         screen.print(table)
     _write(drawn.get())

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from converters.limits import printable
+from zoo.progress.colours import colours
 from zoo.progress.protocol import Count, Progress
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _bars(total: int | None) -> RichProgress:
     from rich import progress
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Console(stderr=True, highlight=False, markup=False, color_system=colours())
     amount = progress.MofNCompleteColumn() if isinstance(total, Count) else progress.DownloadColumn()
     with_rate = console.width >= _ROOMY and not isinstance(total, Count)
     rate: list[ProgressColumn] = [progress.TransferSpeedColumn()] if with_rate else []
