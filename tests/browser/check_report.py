@@ -122,20 +122,81 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: write_report(write_run(folder / name, classes)) for name, classes in CLASSES.items()}
 
 
+def shown(page: Page, path: Path, *, width: int, dark: bool = False) -> dict[str, Any]:
+    """Open a page, unfold all of it and return what is to be said of its texts."""
+    page.open(path, width=width, dark=dark)
+    page.evaluate(OPENED)
+    return dict(page.evaluate(PROBE))
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", CLASSES)
 def test_everything_can_be_read(page: Page, reports: dict[str, Path], tmp_path: Path, name: str, width: int):
     """The page does not scroll sideways, no text is cut, tiny, pale or on top of another."""
     for dark in (False, True) if width == WIDTHS[-1] else (False,):
-        page.open(reports[name], width=width, dark=dark)
-        page.evaluate(OPENED)
+        found = shown(page, reports[name], width=width, dark=dark)
         # A whole page takes a second to draw; pytest keeps the folder of a test that fails, and names it.
-        shown = page.screenshot(tmp_path / f"{name}.png") if width == WIDTHS[0] else reports[name]
-        found = page.evaluate(PROBE)
+        is_well = found["overflow"] <= 0 and not found["problems"]
+        picture = reports[name] if is_well else page.screenshot(tmp_path / f"{name}.png")
         assert found["width"] == width
-        assert found["overflow"] <= 0, shown
         assert found["texts"] > 50
-        assert found["problems"] == [], shown
+        assert (found["overflow"], found["problems"]) == (0, []), picture
+
+
+def test_a_phone_can_be_pictured(page: Page, reports: dict[str, Path], tmp_path: Path):
+    """The whole page, down to its end, which is what is kept where something cannot be read."""
+    page.open(reports["long"], width=WIDTHS[0])
+    height = page.evaluate("document.documentElement.scrollHeight")
+    with Image.open(page.screenshot(tmp_path / "phone.png")) as picture:
+        assert picture.size == (WIDTHS[0], height)
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 100
+
+
+BROKEN = {
+    "text beside its part": ("h1 {width: 90px; overflow: hidden; white-space: nowrap}", "beside its part"),
+    "text below its part": (".lead {height: 10px; overflow: hidden}", "above or below"),
+    "text beside the page": (".lead {white-space: nowrap; margin-left: 300px}", "beside the page"),
+    "text beside a drawing": ("svg {overflow: hidden} svg text {translate: 100px}", "beside its part"),
+    "a part that hides what is wide": (".wide {overflow-x: hidden}", "beside its part"),
+    "a line on another": ("h1 {margin-bottom: -40px}", "on each other"),
+    "a label of a drawing on another": ("svg text {font-size: 40px !important}", "on each other"),
+    "pale text": (".tile .note {color: #aaa}", "contrast 2."),
+    "pale text of a drawing": ("svg text {fill: #999 !important}", "contrast 2."),
+    "pale background": (".matrix tbody td {background: #444 !important}", "contrast 1."),
+    "transparent text": (".tile {opacity: .4}", "contrast 2."),
+    "small text": (".tile .note {font-size: 7px}", "small"),
+    "hidden text": (".lead {visibility: hidden}", "not shown"),
+    "text that is not there": (".lead {display: none}", "not shown"),
+}
+"""A style that breaks a page, and how the first of the problems begins that are to be found."""
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_cannot_be_read_is_found(page: Page, reports: dict[str, Path], how: str):
+    """Each kind of problem, on a page that has it."""
+    style, expected = BROKEN[how]
+    page.open(reports["two"], width=WIDTHS[0])
+    page.evaluate(
+        f"document.head.append(Object.assign(document.createElement('style'), {{textContent: {style!r}}}))"
+    )
+    page.evaluate(OPENED)
+    kinds = [kind for kind, *_ in page.evaluate(PROBE)["problems"]]
+    assert any(kind.startswith(expected) for kind in kinds), kinds
+
+
+def test_a_part_that_no_key_scrolls_is_found(page: Page, reports: dict[str, Path]):
+    """Whoever has no mouse would not see all of it."""
+    page.open(reports["ten"], width=WIDTHS[0])
+    page.evaluate(OPENED)
+    page.evaluate("document.querySelectorAll('[tabindex]').forEach(one => one.removeAttribute('tabindex'))")
+    assert {kind for kind, *_ in page.evaluate(PROBE)["problems"]} == {"in a part that no key scrolls"}
+
+
+def test_a_page_that_scrolls_sideways_is_found(page: Page, reports: dict[str, Path]):
+    """By something without a text too."""
+    page.open(reports["two"], width=WIDTHS[-1])
+    page.evaluate("document.querySelector('.tiles').style.width = '2000px'")
+    assert page.evaluate(PROBE)["overflow"] > 0
 
 
 @pytest.mark.parametrize("name", CLASSES)

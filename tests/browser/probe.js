@@ -2,6 +2,7 @@
 (() => {
   const problems = [];
   const SLACK = 1.5; // pixels that rounding may take
+  const page = document.scrollingElement; // as wide as the screen; a phone's innerWidth grows with what is wide
 
   const rgba = (text) => {
     const [r, g, b, a = 1] = text.match(/-?[\d.]+(e-?\d+)?/g).map(Number);
@@ -21,6 +22,12 @@
     return (light + 0.05) / (dark + 0.05);
   };
 
+  const opacity = (element) => {
+    let product = 1;
+    for (let one = element; one; one = one.parentElement) product *= getComputedStyle(one).opacity;
+    return product;
+  };
+
   const clipped = (element, box) => {
     for (let one = element; one && one !== document.documentElement; one = one.parentElement) {
       const { overflowX, overflowY } = getComputedStyle(one);
@@ -35,7 +42,7 @@
       }
       if (box.left < frame.left - SLACK || box.right > frame.right + SLACK) return "beside its part";
     }
-    return box.left < -SLACK || box.right > innerWidth + SLACK ? "beside the page" : null;
+    return box.left < -SLACK || box.right > page.clientWidth + SLACK ? "beside the page" : null;
   };
 
   const texts = [];
@@ -47,14 +54,15 @@
     const range = document.createRange();
     range.selectNodeContents(node);
     const boxes = [...range.getClientRects()].filter((box) => box.width > 0 && box.height > 0);
-    if (!boxes.length) {
+    const style = getComputedStyle(element);
+    if (!boxes.length || style.visibility !== "visible") {
       problems.push(["not shown", node.data]);
       continue;
     }
     const drawing = element.closest("svg");
-    const style = getComputedStyle(element);
     const scale = drawing ? drawing.getScreenCTM().a : 1;
     const colour = rgba(drawing ? style.fill : style.color);
+    colour[3] *= opacity(element) * (drawing ? style.fillOpacity : 1);
     const ground = background(element);
     const ratio = contrast(over(colour, ground), ground);
     if (ratio < 4.5) problems.push([`contrast ${ratio.toFixed(2)}`, node.data]);
@@ -81,6 +89,5 @@
     }
   });
 
-  const page = document.scrollingElement;
   return { width: innerWidth, overflow: page.scrollWidth - page.clientWidth, texts: texts.length, problems };
 })();
