@@ -13,6 +13,11 @@ from zoo.registry import load_registry
 NETWORKS = load_registry(overlays=()).architectures
 CHANCE = 0.1
 
+EPOCHS = 10
+LONGER = {"inception_v4": 40}
+"""Of 40 digits 12 are right after 10 epochs, three times as many as by chance and no more, while the loss
+still falls; after 40 epochs 15 are."""
+
 
 @pytest.mark.parametrize("name", long_but((), NETWORKS))
 def test_new_head_learns_digits(name, tmp_path, practice_file):
@@ -28,7 +33,7 @@ def test_new_head_learns_digits(name, tmp_path, practice_file):
         preprocessing=values.recipe(network),
         input_size=max(64, network.input.min_size),
         augmentation=False,
-        epochs=10,
+        epochs=LONGER.get(name, EPOCHS),
         out=tmp_path / "run",
     )
     assert result.failure is None
