@@ -12,8 +12,8 @@ from zoo.download.asking import TransferLimits
 from zoo.download.engine import Setting, download
 from zoo.download.pages import HDF5_SIGNATURE
 from zoo.download.transfer import Downloaded, Wanted
+from zoo.progress.protocol import Progress, Silence
 from zoo.registry.records import Digest
-from zoo.storage.progress import Progress, Silence
 
 BODY = b"\x89HDF\r\n\x1a\n" + bytes(range(256)) * 8
 SIZE = len(BODY)

@@ -14,7 +14,7 @@ from zoo.progress.colours import is_colourless
 from zoo.progress.protocol import BytesDone, Silence
 
 if TYPE_CHECKING:
-    from zoo.storage.progress import Progress
+    from zoo.progress.protocol import Progress
 
 __all__ = ["BytesDone", "keras_verbosity", "progress", "several"]
 

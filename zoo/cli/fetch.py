@@ -22,7 +22,7 @@ from zoo.registry import CLASS_INDEXES, is_class_index, list_models, look_up
 from zoo.registry.records import Architecture, WeightsFile
 
 if TYPE_CHECKING:
-    from zoo.storage.progress import Progress
+    from zoo.progress.protocol import Progress
 
 _Failure = ZooError | OSError
 """What one of several files may have failed by, while the others are fetched."""

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from zoo.storage.progress import Progress
+    from zoo.progress.protocol import Progress
 
 _Result = TypeVar("_Result")
 

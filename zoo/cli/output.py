@@ -23,6 +23,7 @@ from converters.errors import ConversionWarning
 from converters.limits import printable
 from zoo.cli.tables import GAP, blocks, title, widths
 from zoo.progress.colours import colours
+from zoo.progress import bars
 
 
 class Verbosity(IntEnum):
@@ -366,4 +367,4 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 def megabytes(count: int | None) -> str:
     """Return a size for reading: ``117.8 MB``, or ``unknown``."""
-    return "unknown" if count is None else f"{count / 1e6:,.1f} MB"
+    return bars.megabytes(count)

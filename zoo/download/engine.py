@@ -14,10 +14,10 @@ from zoo.download.failures import SourceError
 from zoo.download.reach import Hosts
 from zoo.download.transfer import Downloaded, Transfer, Wanted
 from zoo.download.transports import open_body
+from zoo.progress.protocol import Progress, Silence
 from zoo.registry.urls import origin
 from zoo.storage.clock import Clock, SystemClock
 from zoo.storage.partials import claimed, key_of, remove_superseded
-from zoo.storage.progress import Progress, Silence
 
 _T = TypeVar("_T")
 

@@ -21,11 +21,11 @@ from zoo.download.reach import Hosts
 from zoo.download.transfer import Downloaded, Wanted
 from zoo.download.transports import TRANSPORTS
 from zoo.errors import ArgumentError, DownloadError, ZooError
+from zoo.progress.protocol import Progress
 from zoo.registry.records import Digest
 from zoo.registry.urls import origin
 from zoo.storage.cache import Item
 from zoo.storage.clock import Clock, SystemClock
-from zoo.storage.progress import Progress
 
 if TYPE_CHECKING:
     from zoo.storage.mirrors import Held

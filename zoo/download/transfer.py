@@ -26,12 +26,12 @@ from zoo.download.failures import SourceError
 from zoo.download.transports import open_body
 from zoo.errors import ChecksumError
 from zoo.extras import how_to_install
+from zoo.progress.protocol import Progress
 from zoo.registry.digests import Hashes, verify_file
 from zoo.registry.records import Digest
 from zoo.storage.clock import Clock
 from zoo.storage.disk import sync_folder
 from zoo.storage.partials import About, Partial
-from zoo.storage.progress import Progress
 from zoo.storage.space import check_space, writing_partial
 
 BUFFER_BYTES: Final = 1 << 20

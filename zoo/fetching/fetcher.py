@@ -31,7 +31,7 @@ from zoo.errors import (
 )
 from zoo.fetching.verification import Opened, check_class_index, check_structure, check_whole, is_attested
 from zoo.progress.asked import Asked, chosen
-from zoo.progress.protocol import shown
+from zoo.progress.protocol import Progress, shown
 from zoo.registry import (
     CLASS_INDEXES,
     get_registry,
@@ -45,7 +45,6 @@ from zoo.registry.records import Architecture, ClassIndex, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import Cache, Item, is_offline
 from zoo.storage.clock import Clock, SystemClock
-from zoo.storage.progress import Progress
 
 if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources

@@ -64,12 +64,11 @@ from zoo.networks.loading import check_dropout, prepared
 from zoo.networks.weights import choose_weights, is_path
 from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
-from zoo.progress.protocol import shown
+from zoo.progress.protocol import Progress, shown
 from zoo.registry import architecture
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture
 from zoo.storage.cache import default_home
-from zoo.storage.progress import Progress
 from zoo.surgery.tensors import DataFormat
 
 VALIDATION_SHARE = 0.2

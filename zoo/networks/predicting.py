@@ -34,9 +34,8 @@ from zoo.networks.preprocessing import apply_recipe, decode_predictions
 from zoo.networks.weights import choose_weights
 from zoo.networks.whole_models import images_of, opened, recipe_of
 from zoo.progress.asked import Asked
-from zoo.progress.protocol import Count, step
+from zoo.progress.protocol import Count, Progress, step
 from zoo.registry.records import Architecture, Preprocessing
-from zoo.storage.progress import Progress
 from zoo.surgery.tensors import DataFormat
 
 CROP = 0.875
@@ -155,7 +154,11 @@ def predict(
     given = entries(pictures)
     told: dict[str, Any] = {"classes": classes, "preprocessing": preprocessing, "fit": fit}
     each = predict_each(source, given, top=top, weights=weights, **told)
-    found = list(islice(each, 1))  # by then the model is there, and what was fetched has been shown
+    found: list[Predicted] = []
+    for one in each:
+        found.append(one)
+        if one.problem is None:  # by then the model is there, and what was fetched has been shown
+            break
     with step(Count(len(given) - len(found), "images"), "looking at images") as advance:
         for one in each:
             found.append(one)

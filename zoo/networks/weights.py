@@ -33,10 +33,10 @@ from zoo.fetching.fetcher import find_cached, resolve
 from zoo.fetching.verification import Opened
 from zoo.naming import hidden_note, is_written_as_path
 from zoo.networks.own_head import OwnHead, layers_of, own_heads, without_auxiliary
+from zoo.progress.protocol import Progress
 from zoo.registry import fields, weights_files
 from zoo.registry.families import FAMILIES
 from zoo.registry.records import Architecture, Graph, Kernels, WeightsFile
-from zoo.storage.progress import Progress
 
 Values = NDArray[np.float32]
 

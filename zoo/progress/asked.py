@@ -61,7 +61,15 @@ def _drawn(*, always: bool) -> Progress:
 
 def is_watched() -> bool:
     """Tell whether somebody looks at standard error: on a terminal, or in a notebook that can draw bars."""
-    return sys.stderr.isatty() or (is_notebook() and find_spec("ipywidgets") is not None)
+    return is_terminal() or (is_notebook() and find_spec("ipywidgets") is not None)
+
+
+def is_terminal() -> bool:
+    """Tell whether standard error is a terminal; a program without a console has none at all."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, it is closed, or it is something else
+        return False
 
 
 def is_notebook() -> bool:

@@ -30,13 +30,14 @@ _STEM = 2 / 3  # of a shortened name: the share in front of the dots
 
 
 def say(text: str) -> None:
-    """Print one line on standard error."""
-    sys.stderr.write(f"{printable(text)}\n")
+    """Print one line on standard error, if there is one."""
+    if sys.stderr is not None:  # as where a program has no console
+        sys.stderr.write(f"{printable(text)}\n")
 
 
-def megabytes(count: int) -> str:
-    """Return a size for reading: ``117.8 MB``."""
-    return f"{count / 1e6:,.1f} MB"
+def megabytes(count: int | None) -> str:
+    """Return a size for reading: ``117.8 MB``, or ``unknown``."""
+    return "unknown" if count is None else f"{count / 1e6:,.1f} MB"
 
 
 def shortened(text: str, width: int) -> str:
@@ -56,6 +57,8 @@ class Bar:
 
     def start(self, total: int | None, what: str) -> None:
         """Draw an empty bar for ``total`` bytes, or one that only counts where the total is unknown."""
+        if self._bar:  # of a step that is not over: nobody would end it any more
+            self._bar.stop()
         self._bar = _bars(total)
         self._bar.add_task(what, total=total or None)
         self._bar.start()

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from zoo.progress.protocol import Progress, Silence
 from zoo.registry import unknown_name
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture, Layout, Registry, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import MACHINERY, Cache, Item, is_name_of, is_unchanged, verified
 from zoo.storage.pins import FOLDER, SUMMARY, Memory, Verified
-from zoo.storage.progress import Progress, Silence
 
 UNFINISHED_AGE = 24 * 3600.0
 """Seconds after which a temporary file is nobody's any more."""

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from zoo.progress.protocol import Progress
 from zoo.storage.clock import Clock
 from zoo.storage.disk import make_folder, writing
-from zoo.storage.progress import Progress
 
 POLL_S: Final = 0.1
 """Seconds between two looks at what somebody else is doing."""

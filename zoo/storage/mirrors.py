@@ -22,11 +22,11 @@ from pathlib import Path
 
 from converters.version import newer_fault
 from zoo.errors import CacheError, ChecksumError, DownloadError, ZooError
+from zoo.progress.protocol import Progress, Silence
 from zoo.registry.digests import hash_file
 from zoo.registry.fields import Anything, Choice, Mistake, Record, Text, Whole
 from zoo.storage.cache import Cache, Item
 from zoo.storage.destinations import Destination
-from zoo.storage.progress import Progress, Silence
 
 SCHEMA = 1
 """The number of the form of both lists, which call it ``format``."""

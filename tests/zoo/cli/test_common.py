@@ -18,7 +18,7 @@ from converters.errors import ConversionWarning, DownloadError, UnknownNameError
 from zoo.cli import bars, main, output
 from zoo.cli.jobs import run_jobs
 from zoo.cli.parser import asks_json, build_parser
-from zoo.storage.progress import Silence
+from zoo.progress.protocol import Silence
 
 
 def leaves(parser, words=()):

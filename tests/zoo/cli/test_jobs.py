@@ -9,7 +9,7 @@ import pytest
 
 from zoo.cli import jobs
 from zoo.cli.jobs import Stoppable, Stopped, run_jobs
-from zoo.storage.progress import Silence
+from zoo.progress.protocol import Silence
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:

@@ -172,6 +172,39 @@ def test_the_output_before_the_first_class(served, tmp_path, monkeypatch):
     assert len(zoo.predict("inception_v4", path, top=1001)[0].guesses) == 1001
 
 
+class Paired:
+    """A progress that wants a step to be over before the next one begins."""
+
+    def __init__(self) -> None:
+        self.told, self.under_way = [], False
+
+    def start(self, total, what: str) -> None:
+        """Take down what begins."""
+        assert not self.under_way
+        self.under_way = True
+        self.told.append(what)
+
+    def advance(self, count: int) -> None:
+        """Want a step that this belongs to."""
+        assert self.under_way
+
+    def done(self) -> None:
+        """Note the end."""
+        self.under_way = False
+
+
+def test_images_are_counted_when_all_is_fetched(served, tmp_path, monkeypatch):
+    """Also where the first of them, a whole batch, cannot be read and so ask for no model."""
+    monkeypatch.setattr(predicting, "BATCH", 1)
+    (tmp_path / "bad.jpg").write_text("no image")
+    images = [tmp_path / "bad.jpg", picture(tmp_path / "a.png"), picture(tmp_path / "b.png")]
+    progress = Paired()
+    found = zoo.predict("googlenet", images, progress=progress)
+    assert [one.problem is None for one in found] == [False, True, True]
+    assert progress.told[0].startswith("fetching practice-googlenet")
+    assert progress.told[-1] == "looking at images"
+
+
 def test_nothing_is_fetched_for_pictures_that_cannot_be_read(tmp_path, monkeypatch):
     """A mistyped name costs no download."""
     monkeypatch.setattr(predicting, "load", None)

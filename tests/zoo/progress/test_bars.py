@@ -11,6 +11,7 @@ import types
 import pytest
 
 from zoo.cli import bars as of_commands
+from zoo.cli import output
 from zoo.cli.bars import several
 from zoo.errors import ArgumentError
 from zoo.progress import Count, Silence, asked, showing, shown, step
@@ -131,7 +132,8 @@ def test_a_bar_fits_sixty_columns(total, monkeypatch: pytest.MonkeyPatch) -> Non
     bar.done()
     assert max(len(line) for line in re.split(r"[\r\n]", drawn)) <= 60
     assert re.search(r"^fetching densen…89abcdef +", drawn, re.MULTILINE)
-    assert re.search(r"-:--:--|\d:\d\d:\d\d", drawn)
+    # Of what has no end nobody can say how long it takes.
+    assert bool(re.search(r"-:--:--|\d:\d\d:\d\d", drawn)) == (total is not None)
     *_, last = [line for line in plain(terminal).splitlines() if line.strip()]
     assert last.startswith(f"{LONG}: ")
 
@@ -180,11 +182,40 @@ def test_nothing_is_drawn_where_the_environment_says_so(set_to, is_off, monkeypa
 def test_a_command_can_be_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own option."""
     terminal = watch(monkeypatch)
-    assert type(of_commands.progress(quiet=True)) is Silence
-    assert of_commands.keras_verbosity(quiet=True) == 0
-    with several(2, quiet=True) as new:
-        assert type(new()) is Silence
+    with output.telling(output.Verbosity.QUIET):
+        assert type(of_commands.progress()) is Silence
+        assert of_commands.keras_verbosity() == 0
+        with of_commands.several(2) as new:
+            assert type(new()) is Silence
     assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO(), types.SimpleNamespace(write=print)], ids=repr)
+def test_nobody_looks_where_there_is_no_standard_error(stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window without one, one that is closed, and one that knows nothing of terminals."""
+    if isinstance(stream, io.StringIO):
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert type(chosen(None)) is Silence
+
+
+def test_without_standard_error_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it stop the work, where progress is wanted all the same."""
+    monkeypatch.setattr(sys, "stderr", None)
+    with showing(chosen(True)), step(3, "fetching a") as advance:
+        advance(3)
+
+
+def test_a_bar_in_place_of_another_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no bar goes on being drawn by a thread of its own."""
+    watch(monkeypatch)
+    bar = Bar()
+    bar.start(5, "looking at images")
+    outer = bar._bar
+    bar.start(3, "fetching a")
+    bar.done()
+    bar.done()
+    assert not outer.live.is_started
 
 
 def test_a_progress_of_one_s_own_is_taken_as_it_is() -> None:
