@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +27,8 @@ def draw_preprocessing(
 ) -> Tensor:
     """Draw what turns images with values 0 to 255 into what a network was trained on.
 
-    Standard layers only, so that a saved model opens without this package.
+    Standard layers only, so that a saved model opens without this package. ``Rescaling`` and not
+    ``Normalization``, the numbers of which tf2onnx takes for inputs of the model.
 
     Args:
         images: Symbolic images of rank 4.
@@ -41,22 +43,41 @@ def draw_preprocessing(
     if recipe.channel_order == "bgr":
         flip = operation(partial(keras.ops.flip, axis=channel_axis), rank=4)
         images = keras.layers.Activation(flip, name="rgb_to_bgr")(images)
-    # The layer divides by the root of the variance.
-    variance = [scale**-2 for scale in recipe.scale]
-    layer = keras.layers.Normalization(
-        axis=channel_axis, mean=list(recipe.mean), variance=variance, name=name
+    scale, offset = _scale_and_offset(recipe)
+    layer = keras.layers.Rescaling(
+        _by_channel(scale, channel_axis), _by_channel(offset, channel_axis), name=name
     )
     return layer(images)
 
 
+def _scale_and_offset(recipe: Preprocessing) -> tuple[list[float], list[float]]:
+    """Return what images are multiplied by, and what is added then: (x - mean) * scale for each channel."""
+    scale = list(recipe.scale)
+    return scale, [-mean * factor for mean, factor in zip(recipe.mean, scale, strict=True)]
+
+
+def _by_channel(numbers: list[float], channel_axis: int) -> list[Any]:
+    """Return numbers in the shape (C, 1, 1) or (1, 1, C); one axis Keras would place by its default order."""
+    return np.reshape(numbers, (-1, 1, 1) if channel_axis == 1 else (1, 1, -1)).tolist()
+
+
 def is_drawn_recipe(layer: keras.Layer, recipe: Preprocessing) -> bool:
-    """Tell whether a layer is what :func:`draw_preprocessing` drew for a recipe, by its name and numbers."""
-    if not isinstance(layer, keras.layers.Normalization) or layer.name != PREPROCESSING_LAYER:
+    """Tell whether a layer is what :func:`draw_preprocessing` drew for a recipe, by its name and numbers.
+
+    Models of before that were drawn with a ``Normalization`` layer, which is known by its numbers too.
+    """
+    if layer.name != PREPROCESSING_LAYER:
         return False
-    drawn = (layer.input_mean, layer.input_variance)
-    wanted = (recipe.mean, [scale**-2 for scale in recipe.scale])
+    wanted: tuple[Sequence[float], Sequence[float]]
+    if isinstance(layer, keras.layers.Normalization):
+        drawn = (layer.input_mean, layer.input_variance)
+        wanted = (recipe.mean, [scale**-2 for scale in recipe.scale])
+    elif isinstance(layer, keras.layers.Rescaling):
+        drawn, wanted = (layer.scale, layer.offset), _scale_and_offset(recipe)
+    else:
+        return False
     return all(
-        one is not None and np.shape(one) == np.shape(other) and np.allclose(one, other)
+        one is not None and np.size(one) == np.size(other) and np.allclose(np.ravel(one), other)
         for one, other in zip(drawn, wanted, strict=True)
     )
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from tests.support.forgetting import forget
 from zoo.errors import ArgumentError
 from zoo.networks.preprocessing import apply_recipe
 from zoo.registry import load_registry
-from zoo.surgery.prefix import draw_preprocessing
+from zoo.surgery.prefix import draw_preprocessing, is_drawn_recipe
 
 REGISTRY = load_registry(())
 
@@ -43,6 +44,23 @@ def test_every_recipe_does_what_preprocess_input_does(recipe, data_format):
         assert np.abs(model(given) - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
+def test_numbers_are_constants_of_what_is_exported():
+    """Nothing but variables comes into the graph from outside: tf2onnx would make inputs of the rest."""
+    model = zoo.with_preprocessing(small((4, 5, 3)), "densenet161")
+    drawn = tf.function(model).get_concrete_function(tf.TensorSpec((None, 4, 5, 3)))
+    assert {tensor.dtype for tensor in drawn.captured_inputs} == {tf.resource}
+
+
+def test_recipes_that_were_drawn_otherwise_before_are_known():
+    """By a Normalization layer of that name, and by its numbers; a Rescaling of other numbers is no recipe."""
+    for recipe in REGISTRY.preprocessing.values():
+        variance = [scale**-2 for scale in recipe.scale]
+        layer = keras.layers.Normalization(mean=list(recipe.mean), variance=variance, name="preprocessing")
+        assert [one for one in REGISTRY.preprocessing.values() if is_drawn_recipe(layer, one)] == [recipe]
+        other = keras.layers.Rescaling([[recipe.scale]], [[recipe.mean]], name="preprocessing")
+        assert not is_drawn_recipe(other, recipe)
+
+
 @pytest.mark.parametrize("value", [1, None, "caffe"])
 def test_include_preprocessing_that_is_no_flag(value):
     """It is yes or no: the recipe is the network's."""
@@ -69,7 +87,7 @@ def test_any_model_gets_a_prefix():
     expected_names = ["images_0", "rgb_to_bgr", "preprocessing", "dense_0"]
     assert [layer.name for layer in prefixed.layers] == expected_names
     first = zoo.with_preprocessing(small((3, 4, 5)), "inception_v3")
-    assert first.get_layer("preprocessing").axis == (1,)
+    assert np.shape(first.get_layer("preprocessing").scale) == (3, 1, 1)
     recipe = REGISTRY.preprocessing["torch"]
     assert zoo.with_preprocessing(small((3, 4, 3)), recipe, data_format="channels_first").input_shape == (
         None,
