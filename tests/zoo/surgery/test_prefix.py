@@ -52,7 +52,7 @@ def test_numbers_are_constants_of_what_is_exported():
 
 
 def test_recipes_that_were_drawn_otherwise_before_are_known():
-    """By a Normalization layer of that name, and by its numbers; a Rescaling of other numbers is no recipe."""
+    """By a Normalization layer of that name and its numbers; a Rescaling of other numbers is no recipe."""
     for recipe in REGISTRY.preprocessing.values():
         variance = [scale**-2 for scale in recipe.scale]
         layer = keras.layers.Normalization(mean=list(recipe.mean), variance=variance, name="preprocessing")
