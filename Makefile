@@ -67,8 +67,8 @@ test-oldest: $(OLDEST)/ready
 	$(OLDEST)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # All networks exported to SavedModel and ONNX, and run from there, the smallest first: about a minute of one core
-# for each. TensorFlow copies all weights twenty times while ONNX is written: 17 GB of memory did not suffice for
-# VGG, whose tests come last; `-k "not vgg"` leaves them out.
+# for each. TensorFlow copies all weights some twenty times while ONNX is written: more than 11 GB of memory for VGG,
+# whose tests come last and have not been seen to end; `-k "not vgg"` leaves them out.
 test-export: $(EXPORT)/ready
 	$(EXPORT)/bin/python -m pytest tests/export
 
