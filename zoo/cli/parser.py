@@ -41,10 +41,23 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong on standard error, below the usage, and end with :class:`Misused`."""
+        message += self._meant(message)
         try:
             super().error(message)
         except SystemExit as end:
             raise Misused(end.code, message) from None
+
+    def _meant(self, message: str) -> str:
+        """Return ``; did you mean X?`` for the option, the command or the value that is no such thing."""
+        from zoo.registry.fields import did_you_mean  # only mistakes pay for this import
+
+        _, is_option, words = message.partition("unrecognized arguments: ")
+        if is_option:
+            typed, known = words.split()[0].partition("=")[0], list(self._option_string_actions)
+            return did_you_mean(typed, known) if typed.startswith("--") else ""
+        typed, is_choice, choices = message.partition(": invalid choice: ")[2].partition(" (choose from ")
+        known = [choice.strip("' ") for choice in choices.rstrip(")").split(",")]
+        return did_you_mean(typed.strip("'"), known) if is_choice else ""
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -57,6 +70,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         Misused: They are wrong.
         SystemExit: Help was asked for, or the version.
     """
+    argv = _common_behind(argv)
     command = argv[0] if argv and argv[0] in _COMMANDS else None
     parser, commands = _build(command)
     own = commands.choices[command] if command is not None else None
@@ -67,6 +81,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         found.said = _said(own, argv[1:])
     return found
 
+
+def _common_behind(argv: Sequence[str]) -> Sequence[str]:
+    """Return what was typed with the options of every command behind the command, where they may stand too."""
+    before = list(takewhile(lambda word: word in COMMON, argv))
+    command, rest = argv[len(before) : len(before) + 1], argv[len(before) + 1 :]
+    if command == ["cache"]:  # whose actions take the options
+        command, rest = [*command, *rest[:1]], rest[1:]
+    return [*command, *before, *rest] if command else argv
+
+
+COMMON = ("--json", "-q", "--quiet", "-v", "--verbose")
+"""The options of every command."""
 
 _SAID = frozenset({"finetune"})
 """Commands to which it matters what was typed, and not only what holds."""

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from zoo.cli.parser import parse
+from zoo.cli.parser import COMMON, parse
 
 TYPED = {
     "convert": (("old.h5", "new.h5"), ("--th-to-tf",), ("--flatten", "fc=6x3x4")),
@@ -45,7 +45,11 @@ def test_options_and_names_stand_in_any_order(command):
 @pytest.mark.parametrize(
     ("typed", "usage", "message"),
     [
-        (["fetch", "resnet50", "--nope"], "zoo fetch [-h]", "unrecognized arguments: --nope"),
+        (
+            ["fetch", "resnet50", "--nope"],
+            "zoo fetch [-h]",
+            "unrecognized arguments: --nope; did you mean --no-top?",
+        ),
         (["convert", "a", "b", "c"], "zoo convert [-h]", "unrecognized arguments: c"),
         (["convert", "--th-to-tf"], "zoo convert [-h]", "the following arguments are required: OLD"),
         (["diff", "a.h5"], "zoo diff [-h]", "the following arguments are required: B"),
@@ -61,3 +65,42 @@ def test_a_mistake_shows_the_usage_of_its_command(capsys, typed, usage, message)
     assert exit_.value.code == 2
     assert said.startswith(f"usage: {usage}")
     assert said.endswith(f": error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["fethc", "resnet50"], "fetch"),
+        (["cache", "lst"], "list"),
+        (["fetch", "resnet50", "--bakend", "th"], "--backend"),
+        (["finetune", "a", "b", "--stratgy=svm"], "--strategy"),
+        (["finetune", "a", "b", "--strategy", "last-layer"], "last-layers"),
+        (["convert", "a.h5", "--to", "safetensor"], "safetensors"),
+    ],
+)
+def test_what_was_nearly_typed_is_named(capsys, typed, meant):
+    """A command, an action, an option and a value."""
+    with pytest.raises(SystemExit):
+        parse(typed)
+    assert capsys.readouterr().err.endswith(f"; did you mean {meant}?\n")
+
+
+def test_what_nothing_is_near_to_is_only_refused(capsys):
+    """No guess is better than a wild one."""
+    for typed in (
+        ["resnet50"],
+        ["fetch", "a", "--xyz"],
+        ["fetch", "a", "--backend", "mx"],
+        ["list", "a", "b"],
+    ):
+        with pytest.raises(SystemExit):
+            parse(typed)
+        assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["list"], ["cache", "list"], ["fetch", "resnet50"]])
+@pytest.mark.parametrize("common", COMMON)
+def test_options_of_every_command_stand_before_it_too(command, common):
+    """As with git and pip."""
+    assert parse([common, *command]) == parse([*command, common])
+    assert parse(["--json", "-v", *command]) == parse([*command, "--json", "-v"])
