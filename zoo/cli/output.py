@@ -22,8 +22,8 @@ from typing import Any, Literal, TextIO, TypeVar
 from converters.errors import ConversionWarning
 from converters.limits import printable
 from zoo.cli.tables import GAP, blocks, title, widths
-from zoo.progress.colours import colours
 from zoo.progress import bars
+from zoo.progress.colours import colours
 
 
 class Verbosity(IntEnum):

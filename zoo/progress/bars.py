@@ -200,17 +200,20 @@ def _bars(total: int | None) -> RichProgress:
     """Return what draws bars that fit the console; they go away when they are done."""
     from rich import progress
     from rich.console import Console
+    from rich.table import Column
 
     console = Console(stderr=True, highlight=False, markup=False, color_system=colours())
-    amount = progress.MofNCompleteColumn() if isinstance(total, Count) else progress.DownloadColumn()
+    whole = Column(no_wrap=True)  # the bar becomes narrower instead: a second line would be left behind
+    of_count, of_bytes = progress.MofNCompleteColumn, progress.DownloadColumn
+    amount = (of_count if isinstance(total, Count) else of_bytes)(table_column=whole.copy())
     with_rate = console.width >= _ROOMY and not isinstance(total, Count)
-    rate: list[ProgressColumn] = [progress.TransferSpeedColumn()] if with_rate else []
+    rate: list[ProgressColumn] = [progress.TransferSpeedColumn(whole.copy())] if with_rate else []
     return progress.Progress(
         _name_column(_room(console.width, with_rate=with_rate)),
         progress.BarColumn(None if console.width < _ROOMY else 40),
         amount,
         *rate,
-        progress.TimeRemainingColumn(),
+        progress.TimeRemainingColumn(table_column=whole.copy()),
         console=console,
         transient=True,
     )

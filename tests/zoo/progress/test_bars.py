@@ -138,6 +138,22 @@ def test_a_bar_fits_sixty_columns(total, monkeypatch: pytest.MonkeyPatch) -> Non
     assert last.startswith(f"{LONG}: ")
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+def test_what_a_bar_tells_stays_on_its_line(columns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Amount and unit too, of a file of more than 100 MB: the bar itself becomes narrower."""
+    terminal = watch(monkeypatch, columns)
+    bar = Bar()
+    bar.start(102_500_000, LONG)
+    bar.advance(102_400_000)
+    bar._bar.refresh()
+    lines = [line for line in re.split(r"[\r\n]+", plain(terminal)) if line.strip()]
+    bar.done()
+    assert lines
+    assert all(line.startswith("fetch") for line in lines)
+    assert "102.4/102.5 MB" in lines[-1]
+    assert max(map(len, lines)) <= columns
+
+
 def test_other_things_than_bytes_have_their_name(capsys: pytest.CaptureFixture[str]) -> None:
     """And no rate in megabytes."""
     lines = Lines()
