@@ -41,6 +41,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong on standard error, below the usage, and end with :class:`Misused`."""
+        message = message.replace(_MARK, "")
         message += self._meant(message)
         try:
             super().error(message)
@@ -76,14 +77,34 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     own = commands.choices[command] if command is not None else None
     if own is None or own.get_default("command") is None:  # it has commands within it
         return parser.parse_args(argv)
-    found = own.parse_intermixed_args(argv[1:])  # options and names in any order
+    typed = _names_marked(argv[1:])
+    found = _unmarked(own.parse_intermixed_args(typed))  # options and names in any order
     if command in _SAID:
-        found.said = _said(own, argv[1:])
+        found.said = _said(own, typed)
+    return found
+
+
+_MARK = "\0"
+"""What stands before a name that may look like an option: no argument of a process can hold it."""
+
+
+def _names_marked(typed: Sequence[str]) -> list[str]:
+    """Return what was typed without ``--``, behind which all is names, whatever they begin with."""
+    before = list(takewhile(lambda word: word != "--", typed))
+    return [*before, *(f"{_MARK}{name}" for name in typed[len(before) + 1 :])]
+
+
+def _unmarked(found: argparse.Namespace) -> argparse.Namespace:
+    for name, value in vars(found).items():
+        if isinstance(value, str):
+            setattr(found, name, value.removeprefix(_MARK))
+        elif isinstance(value, list):
+            setattr(found, name, [one.removeprefix(_MARK) for one in value])
     return found
 
 
 def _common_behind(argv: Sequence[str]) -> Sequence[str]:
-    """Return what was typed with the options of every command behind the command, where they may stand too."""
+    """Return what was typed with the options of every command behind the command."""
     before = list(takewhile(lambda word: word in COMMON, argv))
     command, rest = argv[len(before) : len(before) + 1], argv[len(before) + 1 :]
     if command == ["cache"]:  # whose actions take the options

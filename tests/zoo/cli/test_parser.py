@@ -104,3 +104,28 @@ def test_options_of_every_command_stand_before_it_too(command, common):
     """As with git and pip."""
     assert parse([common, *command]) == parse([*command, common])
     assert parse(["--json", "-v", *command]) == parse([*command, "--json", "-v"])
+
+
+def test_behind_two_dashes_all_are_names():
+    """Whatever they begin with, and options still stand before them in any order."""
+    assert parse(["inspect", "--", "-x.h5"]).file == "-x.h5"
+    found = parse(["convert", "old.h5", "--th-to-tf", "--", "--json"])
+    assert (found.source, found.target, found.json, found.direction) == (
+        "old.h5",
+        "--json",
+        False,
+        "th-to-tf",
+    )
+    assert parse(["predict", "run", "--top", "2", "--", "-a.png", "--", "b.png"]).pictures == [
+        "-a.png",
+        "--",
+        "b.png",
+    ]
+    assert parse(["finetune", "--out", "r", "--", "vgg16", "-photos"]).data == "-photos"
+
+
+def test_a_name_too_many_behind_two_dashes_is_told_as_it_was_typed(capsys):
+    """Without what marks it within."""
+    with pytest.raises(SystemExit):
+        parse(["inspect", "a.h5", "--", "-x.h5"])
+    assert capsys.readouterr().err.endswith(": error: unrecognized arguments: -x.h5\n")
