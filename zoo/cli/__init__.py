@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: The parser has said all there is to say: usage was wrong, help or the version.
     """
     typed = sys.argv[1:] if argv is None else argv
+    output.open_what_is_closed()
     try:
         return _run(_parsed(typed))
     except output.Unheard:
@@ -54,11 +55,20 @@ def _parsed(typed: Sequence[str]) -> argparse.Namespace:
     try:
         return parse(typed)
     except SystemExit as end:
+        _say_of_misuse(end, typed)
+        raise
+
+
+def _say_of_misuse(end: SystemExit, typed: Sequence[str]) -> None:
+    """Print what the parser said once more where JSON was asked for, and see that its help arrived."""
+    try:
         with suppress(output.Unheard):
             if isinstance(end, Misused):
                 _print_error(ArgumentError(end.message), typed)
             output.flush()
-        raise
+    except OSError as error:
+        output.say(f"zoo: {output.message_of(error)}")
+        end.code = end.code or EXIT_FAILED
 
 
 def _print_error(error: BaseException, typed: Sequence[str]) -> None:

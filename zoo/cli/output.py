@@ -109,6 +109,21 @@ def _now() -> Telling:
     return _TELLING.get() or Telling(Verbosity.USUAL, sys.stdout)
 
 
+def open_what_is_closed() -> None:
+    """Put something in the place of each standard stream that was closed when the process began.
+
+    Nobody is there to be asked, notes go nowhere, and results cannot be written, which is told as of a disk
+    that is full. A file that is opened later would take their places instead.
+    """
+    for name, how, mode in (
+        ("stdin", os.O_RDONLY, "r"),
+        ("stdout", os.O_RDONLY, "w"),
+        ("stderr", os.O_WRONLY, "w"),
+    ):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, how), mode))
+
+
 def quiet() -> bool:
     """Tell whether the user wants neither progress nor notes."""
     return _now().verbosity == Verbosity.QUIET

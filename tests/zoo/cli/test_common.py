@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -316,3 +317,25 @@ def test_a_full_disk_is_an_error():
             [sys.executable, "-m", "zoo", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, "zoo: standard output: No space left on device\n")
+
+
+CLOSED = {
+    "list >&-": (1, "", "zoo: standard output: Bad file descriptor\n"),
+    "list --json >&-": (1, "", "zoo: standard output: Bad file descriptor\n"),
+    "--help >&-": (1, "", "zoo: standard output: Bad file descriptor\n"),
+    "cache prune <&-": (0, "", "zoo: 0 files removed, 0.0 MB freed\n"),
+    "cache path 2>&-": (0, "HOME\n", ""),
+    "cache path <&- 2>&-": (0, "HOME\n", ""),
+}
+
+
+def test_a_closed_stream_is_told_as_a_full_one(tmp_path):
+    """A process may begin without standard streams, as a service does; then nobody is asked."""
+    program = f"{shlex.quote(sys.executable)} -m zoo"
+    environment = {**os.environ, "ZOO_HOME": str(tmp_path)}
+    for typed, expected in CLOSED.items():
+        done = subprocess.run(
+            ["sh", "-c", f"{program} {typed}"], env=environment, capture_output=True, text=True, check=False
+        )
+        said = (done.returncode, done.stdout.replace(str(tmp_path), "HOME"), done.stderr)
+        assert (typed, said) == (typed, expected)
