@@ -420,7 +420,7 @@ def checked_version(version: str | None) -> str | None:
         ArgumentError: If it is no version.
     """
     if version is not None and not re.fullmatch(r"\d+(\.\d+){1,2}\S*", version):
-        raise ArgumentError(f"keras_version must be a version such as 1.0.6, not {version!r}")
+        raise ArgumentError(f"keras_version={version!r}: must be a version such as 1.0.6")
     return version
 
 

@@ -106,7 +106,7 @@ def test_the_way_back_has_its_name_too(convolution):
         ),
         (
             {"direction": "th-to-tf", "keras_version": "new"},
-            "keras_version must be a version such as 1.0.6, not 'new'",
+            "keras_version='new': must be a version such as 1.0.6",
         ),
         ({"to_layout": "TF"}, "to_layout must be 'th' or 'tf', not 'TF'"),
         ({"to_layout": "tf", "to_kernels": "x"}, "to_kernels must be 'th' or 'tf', not 'x'"),

@@ -200,7 +200,7 @@ def test_a_structure_and_a_version_are_said_of_either_file(tmp_path):
         ({"from_kernels": "theano"}, "from_kernels must be 'th' or 'tf', not 'theano'"),
         ({"from_layout": (None, "last")}, "from_layout must be 'th' or 'tf', not 'last'"),
         ({"arch": ("a", "b", "c")}, "what is said of each of two files is a pair, not ('a', 'b', 'c')"),
-        ({"keras_version": "new"}, "keras_version must be a version such as 1.0.6, not 'new'"),
+        ({"keras_version": "new"}, "keras_version='new': must be a version such as 1.0.6"),
     ],
 )
 def test_what_cannot_be_said_is_refused(source, said, message):

@@ -83,13 +83,22 @@ def _run(arguments: argparse.Namespace) -> int:
         try:
             with told.until_the_end:
                 code: int = _module(arguments).run(arguments)
-        except (Exception, KeyboardInterrupt, SystemExit) as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as raised:
+            error = _in_its_words(raised, arguments)
             code = _told(error, arguments)
             if arguments.json:
                 output.print_json({"error": output.error_object(error)})
         code = _printed(told, code)
         output.detail(f"zoo: {arguments.command} took {time.monotonic() - start:.2f} s")
     return code
+
+
+def _in_its_words(error: BaseException, arguments: argparse.Namespace) -> BaseException:
+    if not isinstance(error, ArgumentError):
+        return error
+    from zoo.cli.wording import as_typed  # only mistakes pay for this import
+
+    return as_typed(error, arguments.command)
 
 
 def _verbosity(arguments: argparse.Namespace) -> output.Verbosity:

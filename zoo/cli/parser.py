@@ -132,6 +132,13 @@ def asks_json(argv: Sequence[str]) -> bool:
     return any(len(word) > len("--j") and "--json".startswith(word) for word in options)
 
 
+def flags(command: str) -> dict[str, str]:
+    """Return how the options of a command are typed, by the names that they have in Python."""
+    parser = _build(command)[1].choices.get(command)
+    actions = parser._actions if parser is not None else []
+    return {action.dest: max(action.option_strings, key=len) for action in actions if action.option_strings}
+
+
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the whole command line; each result names in ``module`` what runs the command.
 

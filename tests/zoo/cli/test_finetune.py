@@ -46,7 +46,7 @@ def no_keras(monkeypatch):
             ["finetune", "--out", "run"],
             "zoo: NAME is missing: zoo finetune NAME PICTURES --out RUN, or --resume RUN\n",
         ),
-        (["finetune", "resnet50", "photos", "--out", "run", "--epochs", "0"], "zoo: epochs=0: must be"),
+        (["finetune", "resnet50", "photos", "--out", "run", "--epochs", "0"], "zoo: --epochs 0: must be"),
     ],
 )
 @pytest.mark.usefixtures("no_keras")
