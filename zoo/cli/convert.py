@@ -142,8 +142,9 @@ def _networks() -> list[str]:
 def _there(path: Path) -> _Source:
     """Return the file that is named."""
     if not path.exists():
-        known = ", ".join(_networks())
-        raise FileFormatError(f"{path}: there is no such file, nor a network of this name ({known})")
+        from zoo.files.converting import nothing_of  # only mistakes pay for this import
+
+        raise FileFormatError(nothing_of(path))
     return _Source(path=path)
 
 

@@ -17,10 +17,11 @@ from converters.trees import TreeReport, convert_tree
 from zoo.calling import public
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.fetching.fetcher import resolve
-from zoo.naming import hidden_note, is_name
+from zoo.naming import hidden_note, is_name, is_written_as_path
 from zoo.progress.asked import Asked, chosen
 from zoo.progress.protocol import BytesDone, step
 from zoo.registry import architecture, list_models
+from zoo.registry.fields import did_you_mean
 
 _LOG = logging.getLogger(__name__)
 
@@ -150,9 +151,14 @@ def _folder(
 
 def _there(path: Path) -> _Source:
     if not path.exists():
-        known = ", ".join(list_models())
-        raise FileFormatError(f"{path}: there is no such file, nor a network of this name ({known})")
+        raise FileFormatError(nothing_of(path))
     return _Source(path=path)
+
+
+def nothing_of(path: Path) -> str:
+    """Return what to tell a user who gave neither a path at which something lies nor a network's name."""
+    guess = "" if is_written_as_path(str(path)) else did_you_mean(path, list_models())
+    return f"{path}: there is no such file, nor a network of this name{guess}"
 
 
 def _fetched(name: str, asked: Mapping[str, Any]) -> _Source:

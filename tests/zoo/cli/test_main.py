@@ -242,10 +242,11 @@ def test_convert_takes_a_name(
 
 
 def test_convert_names_what_is_missing(run: Command) -> None:
-    """Neither a file nor a network: both are said."""
-    code, out, err = run("convert", "--th-to-tf", "nowhere.h5")
-    assert (code, out) == (1, "")
-    assert err.startswith("zoo: nowhere.h5: there is no such file, nor a network of this name (vgg16, ")
+    """Neither a file nor a network: both are said, and a network that may be meant."""
+    for given, guess in {"nowhere.h5": "", "resnet5": "; did you mean resnet50?", "nowhere": ""}.items():
+        code, out, err = run("convert", "--th-to-tf", given)
+        assert (code, out) == (1, "")
+        assert err == f"zoo: {given}: there is no such file, nor a network of this name{guess}\n"
 
 
 def test_inspect_tells_what_a_file_is(run: Command) -> None:

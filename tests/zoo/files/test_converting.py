@@ -102,7 +102,7 @@ def test_a_network_by_its_name(source, tmp_path, monkeypatch):
         (
             lambda folder: zoo.convert("no/such.h5", direction="th-to-tf"),
             FileFormatError,
-            "no/such.h5: there is no such file, nor a network of this name (",
+            "no/such.h5: there is no such file, nor a network of this name",
         ),
         (
             lambda folder: zoo.convert(folder / "old.h5", arch="resnet5"),
