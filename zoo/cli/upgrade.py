@@ -97,9 +97,18 @@ def _named(files: list[str], *, check: bool) -> tuple[str, str | None, str | Non
     source, *others = files
     weights = others.pop(0) if others and source.lower().endswith(_CONFIGURATIONS) else None
     target = others.pop(0) if others else None
+    if weights is not None and target is None and _is_new(weights):
+        raise ArgumentError(
+            f"{source}: is a configuration alone; give the weights' file too, before {weights}"
+        )
     if others or (check and target is not None):
         raise ArgumentError(f"{files[-1]}: one file too many")
     return source, weights, target
+
+
+def _is_new(file: str) -> bool:
+    """Tell whether a file, in the place of a configuration's weights, can only be the one to be written."""
+    return file.lower().endswith(".keras") and not Path(file).exists()
 
 
 _CONFIGURATIONS = (".json", *YAML)

@@ -115,6 +115,8 @@ def test_what_has_no_place_ends_with_1_and_nothing_is_written(run, refused, tmp_
     ("files", "code", "message"),
     [
         (["a.json"], 2, "a.json: is a configuration alone; give the weights' file too"),
+        (["a.json", "new.keras"], 2,
+         "a.json: is a configuration alone; give the weights' file too, before new.keras"),
         (["w.h5"], 1, "w.h5: holds weights alone; give the .json of its model too, or a file of model.save"),
         (["w.h5", "new.keras", "more.keras"], 2, "more.keras: one file too many"),
         (["--check", "w.h5", "new.keras"], 2, "new.keras: one file too many"),
