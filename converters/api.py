@@ -14,7 +14,7 @@ from converters.errors import AlreadyConvertedError, ArgumentError, ConversionEr
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.record import ConversionRecord
-from converters.formats.table import FORMATS, format_of, said_by, targets, weights_suffixes
+from converters.formats.table import FORMATS, OTHERS, format_of, said_by, targets, weights_suffixes
 from converters.layers.model import Layer
 from converters.planning.activations import CHOICES
 from converters.planning.facts import Fact, learn_kernels, learn_layout
@@ -390,6 +390,9 @@ def target_format(dst: str | os.PathLike[str] | None, to: str | None) -> str | N
         text = "is the name of a whole model, and weights alone are none"
         advice = f"call it NAME{FORMATS['keras3'].ending}; of a whole old model zoo upgrade makes one"
         raise ArgumentError(f"{dst}: {text}: {advice}")
+    if name.endswith(OTHERS):
+        endings = ", ".join((".h5", *(one.ending for one in FORMATS.values() if one.ending)))
+        raise ArgumentError(f"{dst}: no {Path(name).suffix} file is written; its name may end in {endings}")
     if wanted is None:
         return said
     if said is None:

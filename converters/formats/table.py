@@ -89,6 +89,10 @@ def format_of(name: str | None) -> Format | None:
     return FORMATS.get(name) if name is not None else None
 
 
+OTHERS = (".onnx", ".pb", ".tflite", ".pt", ".pth", ".caffemodel", ".npy", ".json", ".yaml", ".yml", ".txt")
+"""Endings by which a name says that the file is one of those that nothing here writes."""
+
+
 def said_by(name: str) -> str | None:
     """Return the format that a file's name says by itself, or None; what ends in ``.h5`` may be several."""
     lower = name.lower()

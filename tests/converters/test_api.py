@@ -151,6 +151,9 @@ def test_the_ending_says_what_is_written(name, convolution, tmp_path):
     assert said.target.read_bytes() == done.target.read_bytes()
 
 
+ONE_OF_OTHERS = "no {} file is written; its name may end in .h5, .weights.h5, .safetensors, .npz"
+
+
 @pytest.mark.parametrize(
     ("name", "to", "message"),
     [
@@ -168,6 +171,9 @@ def test_the_ending_says_what_is_written(name, convolution, tmp_path):
             "is the name of a whole model, and weights alone are none: call it NAME.weights.h5; "
             "of a whole old model zoo upgrade makes one",
         ),
+        ("new.onnx", None, ONE_OF_OTHERS.format(".onnx")),
+        ("new.pt", "keras3", ONE_OF_OTHERS.format(".pt")),
+        ("NEW.TXT", "npz", ONE_OF_OTHERS.format(".txt")),
         (
             "new.keras",
             "keras3",
