@@ -73,7 +73,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     argv = _common_behind(argv)
     command = argv[0] if argv and argv[0] in _COMMANDS else None
-    parser, commands = _build(command)
+    parser, commands = _build(command, only_names=command is None)
     own = commands.choices[command] if command is not None else None
     if own is None or own.get_default("command") is None:  # it has commands within it
         return parser.parse_args(argv)
@@ -148,7 +148,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return _build(command)[0]
 
 
-def _build(command: str | None) -> tuple[Parser, _Commands]:
+def _build(command: str | None, *, only_names: bool = False) -> tuple[Parser, _Commands]:
     parser = Parser(
         prog="zoo",
         description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
@@ -162,6 +162,8 @@ def _build(command: str | None) -> tuple[Parser, _Commands]:
     for name, add in _COMMANDS.items():
         if command in (None, name):
             add(commands)
+        if command in (None, name) and name in _OPTIONS and not only_names:
+            _OPTIONS[name](commands.choices[name])
     return parser, commands
 
 
@@ -458,10 +460,6 @@ def _add_whole_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_finetune(commands: _Commands) -> None:
-    from zoo.finetuning.arguments import FUSED  # only whose command it is pays for the tables
-    from zoo.finetuning.options import OPTIONS
-    from zoo.finetuning.schedule import STRATEGIES
-
     parser = _command(
         commands, "finetune", "teach a network classes of your own, from images", module="finetune"
     )
@@ -469,6 +467,13 @@ def _add_finetune(commands: _Commands) -> None:
     parser.add_argument(
         "data", nargs="?", metavar="PICTURES", help="a folder with a folder per class, or a CSV file"
     )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    from zoo.finetuning.arguments import FUSED  # only whose command it is pays for the tables
+    from zoo.finetuning.options import OPTIONS
+    from zoo.finetuning.schedule import STRATEGIES
+
     parser.add_argument(
         "--strategy", default="auto", choices=(*STRATEGIES, "auto"), help="default: by the number of images"
     )
@@ -565,3 +570,6 @@ _COMMANDS = {
     "demo": _add_demo,
     "doctor": _add_doctor,
 }
+
+_OPTIONS = {"finetune": _add_training}
+"""What draws up options that take modules to be imported; the list of commands needs none of them."""
