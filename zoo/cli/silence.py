@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO
 
 from converters.errors import ZooError
@@ -68,7 +68,8 @@ def held() -> Iterator[Callable[[], None]]:
             wanted += [True] * (not isinstance(error, _FORESEEN))
             raise
         finally:
-            os.write(2, words[bool(wanted)].encode())
+            with suppress(BrokenPipeError):  # somebody has ended the watcher, and what it held is lost
+                os.write(2, words[bool(wanted)].encode())
             watcher.wait()
 
 

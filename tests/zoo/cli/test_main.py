@@ -377,6 +377,14 @@ def test_python_m_zoo_is_the_command_line() -> None:
     assert done.stdout == "zoo 0.1.0\n"
 
 
+@pytest.mark.parametrize(("command", "code"), [("list vgg", 0), ("show --json vgg", 2)])
+def test_a_closed_standard_error_changes_nothing_but_what_is_heard(command: str, code: int) -> None:
+    """Results and the exit code are the same."""
+    line = f'exec "$0" -m zoo {command} 2>&-'
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, text=True, check=False)
+    assert (done.returncode, bool(done.stdout), done.stderr) == (code, True, "")
+
+
 def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
     run: Command, served: Callable[[hosts.Fault | None], None], tmp_path: Path
 ) -> None:

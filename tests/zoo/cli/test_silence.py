@@ -34,7 +34,7 @@ class backend:
     backend = staticmethod(lambda: "tensorflow")
 """
 PROGRAM = """
-import logging, os, signal, sys
+import gc, logging, os, signal, subprocess, sys
 from zoo.cli import inspect, main, output
 from zoo.cli.keras_import import import_keras
 from zoo.errors import DownloadError
@@ -45,6 +45,10 @@ def run(arguments):
     os.write(2, b"later noise\\n")
     logging.getLogger("tensorflow").warning("logged noise")
     print("a line of the user's class")
+    if os.environ["END"] == "alone":
+        watcher = next(one for one in gc.get_objects() if isinstance(one, subprocess.Popen))
+        watcher.kill()
+        watcher.wait()
     if os.environ["END"] == "error":
         raise DownloadError("no source")
     if os.environ["END"] == "fault":
@@ -83,6 +87,13 @@ def test_nothing_is_seen_of_a_framework_while_all_is_foreseen(tmp_path, end, cod
     done = ended(tmp_path, end)
     assert done.stderr.splitlines() == [*OURS, *said, "after the end"]
     assert (done.returncode, done.stdout) == (code, "" if code else "result\n")
+
+
+def test_a_command_ends_as_ever_where_somebody_has_ended_the_watcher(tmp_path):
+    """As when memory is short: what was held is lost, and nothing else."""
+    done = ended(tmp_path, "alone")
+    assert done.stderr.splitlines() == [*OURS, "after the end"]
+    assert (done.returncode, done.stdout) == (0, "result\n")
 
 
 def test_a_framework_that_cannot_be_imported_is_heard(tmp_path):
