@@ -42,6 +42,16 @@ class Conversion:
     plan: Plan
     record: ConversionRecord
 
+    def __repr__(self) -> str:
+        """Return what was done in one line; each attribute can be looked at."""
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        """Return one line."""
+        record = self.record
+        proof = f"verified {record.proof}" if record.proof else "not verified"
+        return f"{self.source} ({record.source}) converted to {self.target} ({record.form}), {proof}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the conversion as plain values that JSON can hold."""
         return {
@@ -72,6 +82,18 @@ class Inspection:
     def arrays(self) -> int:
         """The number of arrays."""
         return sum(len(layer.arrays) for layer in self.description.layers)
+
+    def __repr__(self) -> str:
+        """Return what it is in one line; each attribute can be looked at."""
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        """Return one line."""
+        description = self.description
+        what = f"{description.called}, {self.structure or 'no known network'}"
+        form = f"layout {self.layout or 'unknown'}, kernels {self.kernels or 'unknown'}"
+        counts = f"{self.arrays:,} arrays, {description.parameters:,} parameters"
+        return f"{description.path}: {what}; {form}; {counts}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the inspection as plain values that JSON can hold."""

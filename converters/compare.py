@@ -89,6 +89,10 @@ class Comparison:
         """Whether all layers are, once the files are in one form."""
         return all(layer.status != "different" for layer in self.layers)
 
+    def __repr__(self) -> str:
+        """Return how they compare in one line; each attribute can be looked at."""
+        return f"<{self}>"
+
     def __str__(self) -> str:
         """Return one line."""
         counts = Counter(layer.status for layer in self.layers)

@@ -76,6 +76,10 @@ class TreeReport:
         """Return how many files have a status."""
         return sum(result.status == status for result in self.files)
 
+    def __repr__(self) -> str:
+        """Return the counts in one line; each attribute can be looked at."""
+        return f"<{self}>"
+
     def __str__(self) -> str:
         """Return the counts in one line."""
         return ", ".join(f"{self.count(status)} {status}" for status in STATUSES)

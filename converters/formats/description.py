@@ -58,6 +58,11 @@ class Description:
     form: Form | None = None
     stamp: Stamp | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        """Return what it is in one line; each attribute can be looked at."""
+        layers = f"{len(self.layers):,} {'layer' if len(self.layers) == 1 else 'layers'}"
+        return f"<{self.path}: {self.called}, {layers}, {self.parameters:,} parameters>"
+
     @property
     def called(self) -> str:
         """Its name for people, which is the format of a container of plain arrays, or else its dialect."""

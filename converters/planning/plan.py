@@ -98,6 +98,11 @@ class Plan:
         """The bytes of all arrays."""
         return sum(array.nbytes for array in self.arrays)
 
+    def __repr__(self) -> str:
+        """Return what becomes of the file in one line; each attribute can be looked at."""
+        moved = f"{len(self.changed):,} of {len(self.arrays):,} arrays change"
+        return f"<{self.path}: {self.source} to {self.target}, {moved}>"
+
     def __str__(self) -> str:
         """Return the plan as a table for people: one line for each array that changes."""
         return "\n".join(_lines(self))

@@ -72,6 +72,11 @@ class Upgrade:
     layers: tuple[Told, ...] = ()
     trained: Trained = field(default_factory=Trained)
 
+    def __repr__(self) -> str:
+        """Return what becomes of the model in one line; each attribute can be looked at."""
+        came = f"refused, for {len(self.refusals):,} reasons" if self.refusals else "can be upgraded"
+        return f"<{self.path}: {len(self.layers):,} layers, {came}>"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain values that JSON can hold."""
         return {

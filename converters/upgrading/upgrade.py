@@ -42,6 +42,11 @@ class Upgraded:
     upgrade: Upgrade
     proof: Proof | None
 
+    def __repr__(self) -> str:
+        """Return what was done in one line; each attribute can be looked at."""
+        proof = f"verified {self.proof}" if self.proof else "not verified"
+        return f"<{self.source} upgraded to {self.target}, {proof}>"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain values that JSON can hold."""
         return {

@@ -39,6 +39,10 @@ class Bottleneck:
     classes: tuple[str, ...]
     problems: tuple[Problem, ...] = field(repr=False)
 
+    def __repr__(self) -> str:
+        """Return what there is in one line; each attribute can be looked at."""
+        return f"<{self}>"
+
     def __str__(self) -> str:
         """Return one line."""
         count, width = self.features.shape
@@ -82,6 +86,7 @@ def features(
         ArgumentError: An argument is not allowed.
         ZooError: The weights cannot be had, or the images cannot be used.
     """
+    _passed_over = True
     path = None if out is None else _checked(out)
     found, pictures = runs.features(
         name,

@@ -23,6 +23,7 @@ def test_what_is_returned_is_what_is_written(tmp_path):
     """Features, labels, files and classes."""
     found = zoo.features("resnet50", "photos", out=tmp_path / "features.npz")
     assert str(found) == "3 features of 4 images of 2 classes"
+    assert repr(found) == f"<{found}>"
     assert found.classes == ("cats", "dogs")
     with np.load(tmp_path / "features.npz") as written:
         assert sorted(written) == ["classes", "features", "files", "labels"]
