@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(pattern: str, *, as_json: bool) -> int:
-    found = [architecture(name) for name in list_models(_glob(pattern))]
+    found = [architecture(name) for name in list_models(pattern)]
     held = _held(found)
     if as_json:
         output.print_json([_summary(network, held) for network in found])
@@ -56,11 +56,6 @@ def _held(networks: Iterable[Architecture]) -> _Held:
     if problem:
         output.note(f"zoo: {problem}")
     return held
-
-
-def _glob(pattern: str) -> str:
-    """Return a pattern for whole names: what has no wildcard is a part of one, in any case."""
-    return pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
 
 
 def _summary(network: Architecture, held: _Held) -> dict[str, Any]:

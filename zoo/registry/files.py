@@ -136,17 +136,26 @@ def list_models(pattern: str = "*") -> list[str]:
     """Return the names of the networks in the registry's order.
 
     Args:
-        pattern: Only those that match this shell pattern, for example ``*resnet*``.
+        pattern: Only those with this in their names, in any case, as ``zoo list`` takes it; with ``*``, ``?``
+            or ``[`` a shell pattern for whole names.
 
     Returns:
         A list, which a notebook shows as a table of the networks.
 
     Examples:
         >>> import zoo
-        >>> zoo.list_models("*resnet*")
+        >>> zoo.list_models("res")
         ['resnet50', 'resnet101', 'resnet152']
+        >>> zoo.list_models("densenet1[26]1")
+        ['densenet121', 'densenet161']
     """
-    return Names([name for name in get_registry().architectures if fnmatchcase(name, pattern)], architecture)
+    whole = _whole(pattern)
+    return Names([name for name in get_registry().architectures if fnmatchcase(name, whole)], architecture)
+
+
+def _whole(pattern: str) -> str:
+    """Return a pattern for whole names: what has no wildcard is a part of one, in any case."""
+    return pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
 
 
 def weights_file(identifier: str) -> tuple[Architecture, WeightsFile]:

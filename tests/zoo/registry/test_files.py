@@ -480,11 +480,13 @@ def test_reading_the_registry_imports_nothing_heavy() -> None:
     assert heavy.isdisjoint(printed.stdout.split())
 
 
-def test_list_models_matches_shell_patterns() -> None:
-    """Patterns match whole names; nothing found is an empty list."""
+def test_list_models_takes_what_the_command_takes() -> None:
+    """A part of a name, in any case, or a pattern of whole names; nothing found is an empty list."""
+    assert list_models("RES") == ["resnet50", "resnet101", "resnet152"]
+    assert list_models("VGG1?") == ["vgg16", "vgg19"]
     assert list_models("*resnet*") == ["resnet50", "resnet101", "resnet152"]
     assert list_models("densenet1[26]1") == ["densenet121", "densenet161"]
-    assert list_models("net") == []
+    assert list_models("net[0-9]") == list_models("xyz") == []
 
 
 @pytest.mark.parametrize(
