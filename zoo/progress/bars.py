@@ -117,7 +117,7 @@ class Lines:
 
     def _came_to(self, seconds: float) -> str:
         if isinstance(self._total, Count):
-            return f"{self._count:,} {self._total.unit} in {seconds:.1f} s"
+            return f"{self._total.in_words(self._count)} in {seconds:.1f} s"
         rate = megabytes(round(self._count / seconds))
         return f"{megabytes(self._count)} in {seconds:.1f} s, {rate}/s"
 

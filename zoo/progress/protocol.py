@@ -23,6 +23,14 @@ class Count(int):
         made.unit = unit
         return made
 
+    def in_words(self, number: int) -> str:
+        """Return a number of them in words: ``1 batch``, ``8 batches``."""
+        unit = _ONE.get(self.unit, self.unit) if number == 1 else self.unit
+        return f"{number:,} {unit}"
+
+
+_ONE = {"batches": "batch", "images": "image"}
+
 
 @runtime_checkable
 class Progress(Protocol):

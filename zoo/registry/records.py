@@ -288,7 +288,8 @@ class Architecture:
 
     def __repr__(self) -> str:
         """Return what it is, in one line; each attribute can be looked at."""
-        what = f"{self._shape}, {self.classes:,} classes, {len(self.weights)} files"
+        files = f"{len(self.weights)} {'file' if len(self.weights) == 1 else 'files'}"
+        what = f"{self._shape}, {self.classes:,} classes, {files}"
         return f"<{self.title} ({self.name}): {what}>"
 
     def __str__(self) -> str:

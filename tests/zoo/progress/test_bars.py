@@ -160,7 +160,11 @@ def test_other_things_than_bytes_have_their_name(capsys: pytest.CaptureFixture[s
     lines.start(Count(12, "images"), "predicting")
     lines.advance(12)
     lines.done()
-    assert re.fullmatch(r"predicting: 12 images in 0\.\d s\n", capsys.readouterr().err)
+    lines.start(Count(1, "batches"), "predicting")
+    lines.advance(1)
+    lines.done()
+    said = r"predicting: 12 images in 0\.\d s\npredicting: 1 batch in 0\.\d s\n"
+    assert re.fullmatch(said, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(("text", "width", "expected"), [("abc", 3, "abc"), ("abcdefghij", 7, "abcd…ij")])
