@@ -46,6 +46,8 @@ So the published errors of all these networks were measured, on a single crop in
 
 BATCH = 16
 
+_TOLD = 3  # classes that stand in one line
+
 Images = Any
 """An image as :func:`zoo.networks.given.entries` takes it, or several."""
 
@@ -84,6 +86,17 @@ class Predicted:
     guesses: tuple[Guess, ...] = ()
     problem: str | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return what was seen in one line; each attribute can be looked at."""
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        """Return one line, with the likeliest classes."""
+        if self.problem:
+            return self.problem
+        seen = [f"{guess.name} {guess.probability:.1%}" for guess in self.guesses[:_TOLD]]
+        return f"{self.name}: {', '.join(seen)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +172,11 @@ def predict(
         found.append(one)
         if one.problem is None:  # by then the model is there, and what was fetched has been shown
             break
-    with step(Count(len(given) - len(found), "images"), "looking at images") as advance:
-        for one in each:
-            found.append(one)
-            advance(1)
+    if left := len(given) - len(found):
+        with step(Count(left, "images"), "looking at images") as advance:
+            for one in each:
+                found.append(one)
+                advance(1)
     return found
 
 

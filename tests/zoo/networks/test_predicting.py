@@ -272,6 +272,16 @@ def test_arrays_and_images_in_memory(tmp_path):
     assert told == [(place, 2, "looking at images") for place in range(3)]
 
 
+def test_one_image(tmp_path):
+    """It is seen with the model that was made for it: nothing is left to count; it is shown in one line."""
+    run, told = run_folder(tmp_path / "run"), []
+    red = colour(tmp_path / "red.png", 255, 0, 0)
+    found = zoo.predict(run, red, top=1, progress=lambda *what: told.append(what))
+    assert (told, repr(found)) == ([], f"[<{red}: red {found[0].guesses[0].probability:.1%}>]")
+    (missing,) = zoo.predict(run, tmp_path / "none.png")
+    assert repr(missing) == f"<{missing.problem}>"
+
+
 @pytest.mark.parametrize(
     ("missing", "expected"),
     [
