@@ -303,7 +303,7 @@ def _check_heads(wish: Wish) -> None:
     """
     classes, pooling, dropout = wish.classes, wish.pooling, wish.dropout
     if classes is not None and (not is_whole(classes) or classes < 0):
-        allowed = "None (the published head), 0 (no head) or a number of classes from 2"
+        allowed = "None (the published head), 0 (no head) or a number of classes from 1"
         raise ArgumentError(f"num_classes={classes!r}: must be {allowed}")
     _check_activation(wish)
     if pooling not in (None, "avg", "max") or (pooling is not None and classes != 0):

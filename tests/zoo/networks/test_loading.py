@@ -63,7 +63,7 @@ def message(error: type[Exception], name: str, **arguments) -> str:
 def test_num_classes_that_is_no_count(value):
     """The message says what is allowed."""
     assert message(ArgumentError, "resnet50", num_classes=value) == (
-        f"num_classes={value!r}: must be None (the published head), 0 (no head) or a number of classes from 2"
+        f"num_classes={value!r}: must be None (the published head), 0 (no head) or a number of classes from 1"
     )
 
 
