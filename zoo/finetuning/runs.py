@@ -86,6 +86,7 @@ def _resumable(call: Callable[_Given, Result]) -> Callable[_Given, Result]:
 
     @functools.wraps(call)
     def completed(*given: _Given.args, **named: _Given.kwargs) -> Result:
+        _passed_over = True
         if is_flag(named.get("resume", False)):
             return call(*given, **named)
         said: dict[str, Any] = {**dict(zip(("name", "data"), given, strict=False)), **named}
@@ -165,6 +166,7 @@ def finetune(
         check_callbacks(settings.callbacks, strategy)
     order = data_format or keras.config.image_data_format()
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
+    _passed_over = True  # what is warned of is about the line that calls this
     context = several.scope(devices)
     asked = {
         "network": name,
@@ -269,6 +271,7 @@ def features(
     Raises:
         ZooError: As :func:`finetune`.
     """
+    _passed_over = True
     network = architecture(name)
     size = size_of(network, input_size)
     Settings(cache=cache, fused=fused, report=report)
