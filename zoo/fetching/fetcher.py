@@ -314,6 +314,7 @@ class Fetcher:
             found = self._cached(network, exact, copies, backend) or self._obtain(
                 network, exact, others, asked=asked, convert=convert
             )
+        _LOG.info("%s: taken from %s: %s", network.name, found.file.id, found.path)
         if not (found.converted or not convert or found.file in exact):
             found = self._converted(network, found, backend)
         return self._told(found)
