@@ -9,11 +9,13 @@ from pathlib import Path
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.arguments import weights_named
 from zoo.finetuning.data import check_source
+from zoo.finetuning.division import check_share
 from zoo.finetuning.report.page import check_libraries
 from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.sizes import size_of
 from zoo.naming import is_name
 from zoo.networks.images import PictureError, pictures_at, read_picture
+from zoo.networks.rates import check_dropout
 from zoo.networks.weights import choose_weights
 from zoo.registry import architecture, get_registry
 
@@ -31,12 +33,22 @@ def check_training(arguments: argparse.Namespace) -> None:
         if weights is not None:
             choose_weights(network, weights)
     labelled = arguments.command == "finetune"
+    if labelled:
+        check_share(arguments.validation_share)
+        check_dropout(arguments.dropout)
+        _check_sources(arguments)
     if labelled and arguments.out is not None:
         _check_folder(RunFolder(path=Path(arguments.out)), resume=bool(arguments.resume))
     for name in ("data", "train", "valid"):
         source = getattr(arguments, name, None)
         if source is not None:
             check_source(source, labelled=labelled)
+
+
+def _check_sources(arguments: argparse.Namespace) -> None:
+    given = arguments.data is not None, arguments.train is not None, arguments.valid is not None
+    if given not in {(True, False, False), (False, True, True)} and not arguments.resume:
+        raise ArgumentError("give PICTURES, to be divided, or --train and --valid, which are")
 
 
 def _check_folder(folder: RunFolder, *, resume: bool) -> None:

@@ -60,7 +60,8 @@ from zoo.finetuning.strategies import Intended
 from zoo.finetuning.training import TrainingError
 from zoo.networks.families.names import keras_name
 from zoo.networks.fitting import DEFAULT_FIT, Fit, check_fit
-from zoo.networks.loading import check_dropout, prepared
+from zoo.networks.loading import prepared
+from zoo.networks.rates import check_dropout
 from zoo.networks.weights import choose_weights, is_path
 from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked

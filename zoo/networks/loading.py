@@ -25,9 +25,10 @@ from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, defau
 from zoo.networks.families.names import keras_name
 from zoo.networks.families.whole import cut, fill
 from zoo.networks.own_head import OwnHead
+from zoo.networks.rates import check_dropout
 from zoo.networks.sides import Sides, checked_sides, ordered
 from zoo.networks.weights import Weights, choose_weights, is_path
-from zoo.numbers import is_flag, is_real, is_whole
+from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.registry import architecture
 from zoo.registry.records import Architecture, Graph, Head, Kernels
@@ -332,16 +333,6 @@ def _check_activation(wish: Wish) -> None:
         raise ArgumentError(
             f"activation={wish.activation!r}: num_classes=0 leaves no classifier that could end in it"
         )
-
-
-def check_dropout(rate: float) -> None:
-    """Check a rate of dropout.
-
-    Raises:
-        ArgumentError: It is none.
-    """
-    if not is_real(rate) or not 0 <= rate < 1:
-        raise ArgumentError(f"dropout={rate!r}: must be a number from 0 up to, but not including, 1")
 
 
 def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = default) -> keras.Model:

@@ -47,6 +47,18 @@ def no_keras(monkeypatch):
             "zoo: NAME is missing: zoo finetune NAME PICTURES --out RUN, or --resume RUN\n",
         ),
         (["finetune", "resnet50", "photos", "--out", "run", "--epochs", "0"], "zoo: --epochs 0: must be"),
+        (
+            ["finetune", "resnet50", "photos", "--out", "run", "--validation-share", "2"],
+            "zoo: --validation-share 2.0: must be a number between 0 and 1\n",
+        ),
+        (
+            ["finetune", "resnet50", "photos", "--out", "run", "--dropout", "1"],
+            "zoo: --dropout 1.0: must be a number from 0 up to, but not including, 1\n",
+        ),
+        (
+            ["finetune", "resnet50", "--train", "photos", "--out", "run"],
+            "zoo: give PICTURES, to be divided, or --train and --valid, which are\n",
+        ),
     ],
 )
 @pytest.mark.usefixtures("no_keras")
