@@ -98,18 +98,19 @@ def test_convert_takes_what_is_written_as_a_path(zoo: Command, here: Path) -> No
 
 def test_predict_takes_the_network(here: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Not the run of that name, which ./resnet50 is."""
-    from zoo.networks import predicting
+    from zoo.networks import predicting, predictors
 
     (here / "resnet50").mkdir()
     with caplog.at_level(logging.WARNING, logger="zoo"):
-        assert not predicting._is_run("resnet50")
+        predicting.predict_each("resnet50", [here / "a.png"])  # nothing is made before it is asked
+    assert not predictors._is_path("resnet50")
     assert caplog.messages == [
         "resnet50: taken for the network; for the folder of that name here, write ./resnet50"
     ]
     caplog.clear()
     for given in ("./resnet50", Path("resnet50"), "run"):
         (here / "run").mkdir(exist_ok=True)
-        assert predicting._is_run(given)
+        assert predictors._is_path(given)
     assert caplog.messages == []
 
 
