@@ -153,7 +153,7 @@ def _holds(value: Any, hint: Any) -> bool:  # noqa: ANN401 - any value, any anno
     if origin in (Union, types.UnionType):
         return any(_holds(value, one) for one in typing.get_args(hint))
     if origin is Literal:
-        return any(type(value) is type(one) and value == one for one in typing.get_args(hint))
+        return any(_is_same(value, one) for one in typing.get_args(hint))
     kind = hint if origin is None else origin
     if hint is None or hint is types.NoneType:
         return value is None
@@ -162,6 +162,15 @@ def _holds(value: Any, hint: Any) -> bool:  # noqa: ANN401 - any value, any anno
     if kind is Any or not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind)
+
+
+def _is_same(value: object, allowed: object) -> bool:
+    """Tell whether a value is an allowed one; 1 is not ``True``, but a text of NumPy's is a text."""
+    return (
+        isinstance(value, type(allowed))
+        and isinstance(value, bool) == isinstance(allowed, bool)
+        and value == allowed
+    )
 
 
 _TOLD: Mapping[Any, Callable[[Any], bool]] = {

@@ -177,6 +177,8 @@ def test_the_words(call, message):
         (Path("x"), str, False),
         ("th", Literal["th", "tf"], True),
         (["th"], Literal["th", "tf"], False),
+        (np.str_("th"), Literal["th", "tf"], True),
+        (True, Literal[1, 2], False),
         (None, int | None, True),
         ({}, Mapping[str, int], True),
         (5, Any, True),
