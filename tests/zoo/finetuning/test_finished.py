@@ -319,7 +319,7 @@ def test_a_run_of_before_is_told_and_what_it_did_not_record_is_said(world, old):
     _, lines = again(world, run=old)
     assert lines == [
         f"{old}: this run is finished; nothing is left to do",
-        f"{old}: run.json does not tell dropout, last, augmentation, learning_rate_factors, preprocessing, "
+        f"{old}: run.json does not tell dropout, last, augmentation, learning_rate_factors, "
         "pictures to train on, pictures to validate with: not compared",
     ]
 
