@@ -58,7 +58,8 @@ class Crossentropy(keras.losses.Loss):  # type: ignore[misc]  # Keras has no typ
         Args:
             from_logits: Whether they are logits, which a softmax would make probabilities of.
         """
-        super().__init__(name="crossentropy")
+        # Keras makes labels numbers of the loss's type first, and bfloat16 has no 257.
+        super().__init__(name="crossentropy", dtype="float32")
         self._settings = {"from_logits": from_logits}
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -52,6 +52,21 @@ def test_one_model_takes_labels_in_every_form_one_after_the_other():
         assert history["loss"][0] < expected[0] + 0.01
 
 
+@pytest.mark.parametrize("floats", ["float16", "bfloat16"])
+def test_many_classes_keep_their_numbers_among_short_floats(floats):
+    """Class 257, which bfloat16 would round to 256, costs as a number what it costs as a row."""
+    keras.config.set_floatx(floats)
+    try:
+        made = model(units=300)
+        kernel, bias = made.get_weights()
+        bias[257] = 4
+        made.set_weights([kernel * 0, bias])
+        rows = np.eye(300)[[257] * 6]
+        assert made.evaluate(IMAGES, np.full(6, 257), verbose=0) == made.evaluate(IMAGES, rows, verbose=0)
+    finally:
+        keras.config.set_floatx("float32")
+
+
 def test_what_is_computed_is_what_keras_computes():
     """To the bit, for integers and for rows."""
     for labels in (CLASSES, LABELS["rows"]):
