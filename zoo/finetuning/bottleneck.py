@@ -16,7 +16,7 @@ from zoo.finetuning.features import save_features
 from zoo.finetuning.job import Data
 from zoo.finetuning.pictures import Pictures, Problem
 from zoo.finetuning.shelves import Features
-from zoo.networks.fitting import DEFAULT_FIT, Fit
+from zoo.networks.fitting import Fit
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import shown
 
@@ -56,7 +56,7 @@ def features(
     *,
     out: str | os.PathLike[str] | None = None,
     input_size: int | tuple[int, int] | None = None,
-    fit: Fit = DEFAULT_FIT,
+    fit: Fit | None = None,
     weights: str | os.PathLike[str] | None = "imagenet",
     devices: str | int | None = None,
     cache: bool = True,
@@ -71,7 +71,8 @@ def features(
             whatever else :func:`zoo.finetune` takes.
         out: An ``.npz`` file to write them to as well: ``features``, ``labels``, ``files``, ``classes``.
         input_size: Side of the images in pixels, or (H, W); ``None`` is the published size.
-        fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``.
+        fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``. ``None``: what
+            :class:`~zoo.finetuning.pictures.Pictures` have, or ``crop``.
         weights: As for :func:`zoo.load`.
         devices: ``"all"``, or how many.
         cache: Whether features are looked up and kept in the zoo's cache.

@@ -211,7 +211,7 @@ class Job:
             TypeError: There is no such option.
             ZooError: Something is not allowed or cannot be used.
         """
-        settings = with_fit(Settings(**options))
+        settings = with_fit(Settings(**options), train, valid)
         check_callbacks(settings.callbacks, strategy)
         if settings.out is not None:
             check_libraries()

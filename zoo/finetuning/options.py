@@ -47,7 +47,8 @@ class Options(TypedDict, total=False):
         freeze_batch_norm: Whether batch normalisation that could learn stays in inference mode; ``None``
             leaves it to the strategy.
         fit: What becomes of images of another shape than the network's: ``crop`` takes the middle, ``pad``
-            adds black, ``stretch`` distorts. ``None``: ``crop``, and in a run that is resumed what it had.
+            adds black, ``stretch`` distorts. ``None``: what a run that is resumed had, or
+            :class:`~zoo.finetuning.pictures.Pictures` have, or ``crop``.
         conflicts: What to do where the same image is in two classes: ``refuse``, or ``drop`` it from both.
         preprocessing: Name of a recipe of the registry; ``auto`` for the one that belongs to the model by its
             name, ``none`` for images from 0 to 255.

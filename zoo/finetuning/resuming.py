@@ -15,6 +15,7 @@ from typing import Any
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.finetuning.duplicates import KEEP
 from zoo.finetuning.options import OPTIONS, Settings, as_record, typed_as_they_are, without_names
+from zoo.finetuning.pictures import Pictures
 from zoo.finetuning.run_folder import RunFolder, write_json
 from zoo.finetuning.schedule import (
     PHASE_EPOCHS,
@@ -77,13 +78,22 @@ def is_number_of_epochs(name: str) -> bool:
     return name == "epochs" or name.endswith(PHASE_EPOCHS)
 
 
-def with_fit(settings: Settings) -> Settings:
-    """Return the options with the fit of images settled: as asked, or as the run has it, or the default."""
+def with_fit(settings: Settings, *given: object) -> Settings:
+    """Return the options with the fit of images settled.
+
+    Args:
+        settings: The options; a fit that they have is meant.
+        given: Images. Where none is asked for, and no run that is resumed has one, that of the first
+            :class:`~zoo.finetuning.pictures.Pictures` among them counts, or the default.
+    """
     if settings.fit is not None:
         return settings
     folder = None if settings.out is None or not settings.resume else RunFolder(path=Path(settings.out))
     begun = None if folder is None else folder.begun()
-    return replace(settings, fit=DEFAULT_FIT if begun is None else begun.get("fit", FIT_BEFORE))
+    if begun is not None:
+        return replace(settings, fit=begun.get("fit", FIT_BEFORE))
+    own = (one.fit for one in given if isinstance(one, Pictures))
+    return replace(settings, fit=next(own, DEFAULT_FIT))
 
 
 def began_before(plan: Mapping[str, Any] | None) -> bool:
@@ -244,6 +254,9 @@ def resumed(said: Mapping[str, Any]) -> dict[str, Any] | None:
     if record is None:
         raise _untold(folder)
     was, sources = asked_of(record), record.get("sources")
+    missing = [name for name in ("network", "strategy") if name not in was]
+    if missing:
+        raise FileFormatError(f"{folder.record}: not as a run writes it: it has no {missing[0]!r}")
     check_said(folder.path, was, sources, said, settings)
     asked = {name: value for name, value in said.items() if name != "resume"}
     known = {"name": was["network"], "strategy": was["strategy"], "out": folder.path, "resume": True}

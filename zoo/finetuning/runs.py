@@ -59,7 +59,7 @@ from zoo.finetuning.sizes import size_of
 from zoo.finetuning.strategies import Intended
 from zoo.finetuning.training import TrainingError
 from zoo.networks.families.names import keras_name
-from zoo.networks.fitting import DEFAULT_FIT, Fit, check_fit
+from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.networks.loading import prepared
 from zoo.networks.rates import check_dropout
 from zoo.networks.weights import choose_weights, is_path
@@ -162,7 +162,7 @@ def finetune(
     network = architecture(name)
     size = size_of(network, input_size)
     own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
-    settings = with_fit(Settings(**options))
+    settings = with_fit(Settings(**options), data, train, valid)
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
     order = data_format or keras.config.image_data_format()
@@ -242,7 +242,7 @@ def features(
     data: Data,
     *,
     input_size: int | tuple[int, int] | None = None,
-    fit: Fit = DEFAULT_FIT,
+    fit: Fit | None = None,
     weights: Weights = "imagenet",
     devices: str | int | None = None,
     cache: bool = True,
@@ -257,7 +257,7 @@ def features(
         name: Name of an architecture.
         data: As for :func:`finetune`; images of one class or of none will do.
         input_size: As for :func:`finetune`.
-        fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``.
+        fit: As for :class:`~zoo.finetuning.options.Options`.
         weights: As for :func:`zoo.load`.
         devices: As for :func:`finetune`.
         cache: Whether features are looked up and kept in the zoo's cache.
@@ -275,11 +275,10 @@ def features(
     _passed_over = True
     network = architecture(name)
     size = size_of(network, input_size)
-    Settings(cache=cache, fused=fused, report=report)
-    check_fit(fit)
+    settings = with_fit(Settings(cache=cache, fused=fused, report=report, fit=fit), data)
     _check_network(network, size, weights=weights)
     context = several.scope(devices)
-    pictures = as_pictures(data, size=size, fit=fit, labelled=False)
+    pictures = as_pictures(data, size=size, fit=settings.fit or DEFAULT_FIT, labelled=False)
     if report is not None:
         report(f"{len(pictures)} images of {len(pictures.classes)} classes")
         for line in pictures.depth.told:

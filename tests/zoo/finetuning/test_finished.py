@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.small_network import same
 from zoo.cli import main
-from zoo.errors import ArgumentError, DownloadError
+from zoo.errors import ArgumentError, DownloadError, FileFormatError
 from zoo.finetuning import finetune, job, runs
 from zoo.finetuning.resuming import resumed
 from zoo.finetuning.training import TrainingError
@@ -266,6 +266,14 @@ def test_a_folder_without_a_run_cannot_be_resumed(tmp_path, capsys):
     assert capsys.readouterr().err == f"zoo: {tmp_path}: holds no run to resume: it has no run.json\n"
     assert main(["finetune", "--resume"]) == 2
     assert capsys.readouterr().err == "zoo: --resume: which run? --resume RUN, with the folder of one\n"
+
+
+def test_a_record_that_does_not_tell_its_network_cannot_be_resumed(tmp_path):
+    """As where a disk was full; what is missing is named."""
+    (tmp_path / "run.json").write_text('{"format": 1}')
+    with pytest.raises(FileFormatError) as caught:
+        finetune(resume=tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'run.json'}: not as a run writes it: it has no 'network'"
 
 
 def test_another_network_is_refused(world):

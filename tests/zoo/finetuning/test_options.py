@@ -14,7 +14,9 @@ from zoo.cli.finetune import _options as typed_options
 from zoo.cli.parser import build_parser
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import Argument
+from zoo.finetuning.data import as_pictures
 from zoo.finetuning.options import OPTIONS, Options, Settings, as_record, typed_as_they_are
+from zoo.finetuning.resuming import with_fit
 from zoo.finetuning.runs import _own
 from zoo.finetuning.schedule import STRATEGIES, Strategy, check_strategy, own_options
 
@@ -35,6 +37,15 @@ def test_what_is_not_typed_is_the_default():
     )
     own = {name: value for name, value in typed.items() if name not in OPTIONS}
     assert own == {"last": None, "pretrain_epochs": None, "finetune_epochs": None}
+
+
+def test_images_that_have_a_fit_keep_it_unless_another_is_asked_for():
+    """Those to train on decide, where both parts have one."""
+    pixels, labels = np.zeros((2, 8, 6, 3), np.uint8), ["a", "b"]
+    stretched = as_pictures((pixels, labels), fit="stretch")
+    assert with_fit(Settings(), None, stretched, (pixels, labels)).fit == "stretch"
+    assert with_fit(Settings(fit="pad"), stretched).fit == "pad"
+    assert with_fit(Settings(), (pixels, labels)).fit == "crop"
 
 
 @pytest.mark.parametrize(
