@@ -147,12 +147,16 @@ def _data(record: Mapping[str, Any]) -> str:
     return "\n".join([told, "", *lines])
 
 
+def _epochs(count: int) -> str:
+    return f"{count} {'epoch' if count == 1 else 'epochs'}"
+
+
 def _training(record: Mapping[str, Any]) -> str:
     height, width = record["input"][:2]
     recipe, strategy = record["preprocessing"], STRATEGIES.get(record["strategy"])
     inside = "done by the model itself, or not needed"
     phases = [
-        f"{phase['name']}: {phase['epochs']} epochs, learning rate {phase['learning_rate']:g}"
+        f"{phase['name']}: {_epochs(phase['epochs'])}, learning rate {phase['learning_rate']:g}"
         for phase in record["phases"]
         if phase["learning_rate"] is not None
     ]

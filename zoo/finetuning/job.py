@@ -413,7 +413,8 @@ class Job:
         frozen: Sequence[str],
         is_fresh: bool,
     ) -> None:
-        self.say(f"phase {phase.name}: up to {phase.epochs} epochs, learning rate {phase.learning_rate:g}")
+        length = counted(phase.epochs, "epoch")
+        self.say(f"phase {phase.name}: up to {length}, learning rate {phase.learning_rate:g}")
         before, is_first = self._epochs, not self._phases
         outcome = train(
             model,

@@ -96,6 +96,13 @@ def test_a_card():
     assert card(RECORD, "run_1") == CARD
 
 
+def test_epochs_are_counted_in_words():
+    """One is one."""
+    phases = [{"name": name, "epochs": count, "learning_rate": 1e-3} for name, count in (("a", 1), ("b", 2))]
+    said = card(RECORD | {"phases": phases}, "run_1")
+    assert "- phases: a: 1 epoch, learning rate 0.001; b: 2 epochs, learning rate 0.001\n" in said
+
+
 def test_the_head_of_a_card_is_yaml_whatever_a_licence_says():
     """A text that hubs do not know is given by its name."""
     record = RECORD | {"weights": {**RECORD["weights"], "licence": "none: ask #1"}}
