@@ -13,7 +13,7 @@ from zoo.finetuning.pictures import Pictures, Problem
 from zoo.numbers import is_real
 
 
-@public()
+@public("share")
 def split(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
     """Divide images into some to train on and some to validate with, class by class.
 

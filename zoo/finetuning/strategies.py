@@ -82,7 +82,7 @@ def check_last_layers(intended: Intended) -> None:
 _STATISTICS = 2_000  # images that mean and deviation of the features are taken from
 
 
-@public()
+@public("cost")
 def svm(
     model: keras.Model, train: Data, valid: Data, *, cost: float = SVM_COST, **options: Unpack[Options]
 ) -> Result:
@@ -216,7 +216,7 @@ def freeze_pretrain_finetune(
     return job.finish(whole)
 
 
-@public()
+@public("last")
 def last_layers(
     model: keras.Model,
     train: Data,

@@ -142,6 +142,7 @@ class _State:
         least: Number of the epoch with the smallest loss, however that compares with the start; 0: none is a
             number.
         least_loss: Its loss.
+        is_ended: Whether a callback of the user's wanted no epoch after it.
     """
 
     epochs: tuple[TrainingEpoch, ...] = ()
@@ -151,6 +152,7 @@ class _State:
     diverged: bool = False
     least: int = 0
     least_loss: float = math.inf
+    is_ended: bool = False
 
     @property
     def needed(self) -> tuple[int, ...]:
@@ -159,7 +161,7 @@ class _State:
 
     def is_over_by_itself(self, phase: TrainingPhase) -> bool:
         """Whether more epochs would not be used."""
-        return self.diverged or len(self.epochs) - self.best >= phase.patience
+        return self.diverged or self.is_ended or len(self.epochs) - self.best >= phase.patience
 
     def is_over_in(self, phase: TrainingPhase) -> bool:
         """Whether there is no epoch to come in a phase."""
@@ -282,7 +284,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def end(self) -> None:
         """Take down that there is no epoch to come, so that a resumed run trains none either."""
-        self._state = replace(self._state, is_over=True)
+        self._state = replace(self._state, is_over=True, is_ended=True)
         if self._folder is not None:
             write_json(self._state_file, asdict(self._state))
 

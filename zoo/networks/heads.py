@@ -208,7 +208,7 @@ def _named_activation(activation: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-@public("num_classes", "activation")
+@public("model", "num_classes", "activation")
 def replace_head(
     model: keras.Model,
     num_classes: int,
@@ -254,7 +254,7 @@ def replace_head(
     return _resized(model, lambda old: int(num_classes), layer, keep=False, activation=wanted)
 
 
-@public("extra_classes")
+@public("model", "extra_classes")
 def extend_head(
     model: keras.Model, extra_classes: int, layer: str | Sequence[str] | None = None
 ) -> keras.Model:

@@ -429,9 +429,11 @@ def test_the_run_folder_tells_all(both_phases):
     assert np.array_equal(again.model.predict(images, verbose=0), result.model.predict(images, verbose=0))
     assert (again.accuracy, again.history, again.classes) == (result.accuracy, result.history, result.classes)
     assert lines[0] == "freeze-pretrain-finetune: 210 images of 10 classes to train on, 90 to validate with"
-    assert lines[-1] == (
-        f"{result.accuracy:.1%} of 90 validation images correctly classified, log loss {result.log_loss:.3f}"
-    )
+    assert lines[-2:] == [
+        f"{result.accuracy:.1%} of 90 validation images correctly classified, log loss {result.log_loss:.3f}",
+        f"{folder.path / 'checkpoint'} is kept, so that the run can go on with more epochs; it may be"
+        " deleted",
+    ]
 
 
 class PulledPlugError(Exception):

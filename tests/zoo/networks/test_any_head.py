@@ -120,7 +120,7 @@ def test_a_softmax_of_one_class(make):
         zoo.replace_head(model, 1)
     assert str(caught.value) == (
         f"num_classes=1: model {model.name!r}: 'out' is a softmax, which is 1 for a single class whatever"
-        " goes in; must be from 2"
+        " goes in; must be from 2, or activation='sigmoid'"
     )
 
 

@@ -25,6 +25,7 @@ from zoo.finetuning.pictures import of_one_depth
 from zoo.finetuning.report import write_report
 from zoo.finetuning.report.record import read_record
 from zoo.networks import predicting
+from zoo.networks.given import entries
 from zoo.networks.images import (
     UNDECIDED,
     Depth,
@@ -104,7 +105,7 @@ def by_prediction(folder, pair, shots):
             return [()] * len(pictures)
 
     files = [shots[shot] for shot in pair]
-    list(predicting._predicted(Seer, files, UNDECIDED))
+    list(predicting._predicted(Seer, entries(files), UNDECIDED))
     return np.stack(seen)
 
 
