@@ -157,46 +157,32 @@ def finetune(
         ZooError: The weights cannot be had, or the data cannot be used.
     """
     check_strategy(strategy)
-    if name is None:
-        raise ArgumentError("name=None: must be the name of a network, or left out with resume=RUN")
-    network = architecture(name)
+    network = _network(name)
     size = size_of(network, input_size)
     own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
     settings = with_fit(Settings(**options), data, train, valid)
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
-    order = data_format or keras.config.image_data_format()
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
     _passed_over = True  # what is warned of is about the line that calls this
     context = several.scope(devices)
+    order = data_format or keras.config.image_data_format()
+    drawn: dict[str, Any] = {"dropout": float(dropout), "data_format": order}
     asked = {
-        "network": name,
+        "network": network.name,
         "input_size": list(size),
-        "dropout": float(dropout),
-        "data_format": order,
+        **drawn,
         **own,
         **without_names(as_record(settings)),
     }
     sources = (data, train, valid)
-    wish = _Wish(
-        network=network,
-        size=size,
-        weights=weights,
-        share=validation_share,
-        settings=settings,
-        progress=shown(),
-    )
+    wish = _Wish(network=network, size=size, weights=weights, share=validation_share, settings=settings)
     finished = _finished(settings, wish, strategy, asked, sources)
     if finished is not None:
         return finished
     learned, held_out = _divided(*sources, wish=wish)
-    choice, given = _settled(strategy, own, learned, network=network, weights=weights)
-    check_callbacks(settings.callbacks, choice.strategy)
-    phase_epochs(STRATEGIES[choice.strategy], settings.epochs, own_epochs(given))
-    if choice.reason:
-        _say(settings, f"strategy {choice.strategy}: {choice.reason}")
-    if settings.epochs is not None and not STRATEGIES[choice.strategy].phases:
-        _say(settings, f"strategy {choice.strategy}: has no epochs; epochs={settings.epochs} changes nothing")
+    choice, given = _settled(strategy, own, learned, wish)
+    _say_what_was_chosen(settings, choice)
     source = provenance(network, weights, size, shown())
     asked |= {"strategy": choice.strategy, "weights": _digest_in(source), **image_facts(learned, held_out)}
     found = where_from(
@@ -206,27 +192,38 @@ def finetune(
     # So that what has no weights of its own starts the same way each time.
     keras.utils.set_random_seed(settings.seed)
     with context:
-        classes = len(learned.classes)
-        model = load_classifier(
-            name, classes, size=size, weights=weights, dropout=dropout, data_format=data_format
-        )
-        taken = STRATEGIES[choice.strategy]
-        fresh = {"fresh_head": True} if taken.fresh_head else {}
+        model = load_classifier(network.name, len(learned.classes), size=size, weights=weights, **drawn)
         told = {"fit": settings.fit, "about": {**options.get("about", {}), **about}}
-        chosen: dict[str, Any] = {**options, **fresh, **given, **told}
+        taken = STRATEGIES[choice.strategy]
+        chosen = {**options, **({"fresh_head": True} if taken.fresh_head else {}), **given, **told}
         result: Result = resolve_name(taken.function)(model, learned, held_out, **chosen)
         return result
 
 
+def _network(name: str | None) -> Architecture:
+    if name is None:
+        raise ArgumentError("name=None: must be the name of a network, or left out with resume=RUN")
+    return architecture(name)
+
+
+def _say_what_was_chosen(settings: Settings, choice: Choice) -> None:
+    """Tell why a strategy was chosen, and what of the options means nothing to it."""
+    if choice.reason:
+        _say(settings, f"strategy {choice.strategy}: {choice.reason}")
+    if settings.epochs is not None and not STRATEGIES[choice.strategy].phases:
+        _say(settings, f"strategy {choice.strategy}: has no epochs; epochs={settings.epochs} changes nothing")
+
+
 def _settled(
-    strategy: str, own: dict[str, Any], learned: Pictures, *, network: Architecture, weights: Weights
+    strategy: str, own: dict[str, Any], learned: Pictures, wish: _Wish
 ) -> tuple[Choice, dict[str, Any]]:
-    """Return the strategy that images, network and weights allow, and what it takes of its own."""
+    """Return the strategy that images, network, weights and options allow, and what it takes of its own."""
     choice = _chosen(strategy, learned)
     given = own_options(own, choice.strategy)
-    _check_strategy_fits(
-        choice.strategy, Intended(network=network, weights=weights, train=learned, own=given)
-    )
+    intended = Intended(network=wish.network, weights=wish.weights, train=learned, own=given)
+    _check_strategy_fits(choice.strategy, intended)
+    check_callbacks(wish.settings.callbacks, choice.strategy)
+    phase_epochs(STRATEGIES[choice.strategy], wish.settings.epochs, own_epochs(given))
     return choice, given
 
 
@@ -491,7 +488,6 @@ class _Wish:
     weights: Weights
     share: float
     settings: Settings
-    progress: Progress | None
 
 
 def _finished(
@@ -602,7 +598,7 @@ def _asked_images(settings: Settings, wish: _Wish, sources: tuple[Data, Data, Da
 
 def _asked_weights(settings: Settings, wish: _Wish) -> dict[str, Any]:
     try:
-        return {"weights": _digest_in(provenance(wish.network, wish.weights, wish.size, wish.progress))}
+        return {"weights": _digest_in(provenance(wish.network, wish.weights, wish.size, shown()))}
     except DownloadError as error:
         _say(settings, f"{settings.out}: the weights cannot be had: not compared ({error})")
         return {}

@@ -210,7 +210,11 @@ def test_a_command_can_be_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.getvalue() == ""
 
 
-@pytest.mark.parametrize("stream", [None, io.StringIO(), types.SimpleNamespace(write=print)], ids=repr)
+@pytest.mark.parametrize(
+    "stream",
+    [None, io.StringIO(), types.SimpleNamespace(write=print)],
+    ids=["none", "a text in memory", "no isatty"],
+)
 def test_nobody_looks_where_there_is_no_standard_error(stream, monkeypatch: pytest.MonkeyPatch) -> None:
     """A window without one, one that is closed, and one that knows nothing of terminals."""
     if isinstance(stream, io.StringIO):
