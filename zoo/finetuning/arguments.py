@@ -44,6 +44,11 @@ FUSED = Argument(help="faster features, equal but for rounding", more={"action":
 """Of whatever computes features."""
 
 
+def factors_in_words(factors: Mapping[str, float] | None) -> str:
+    """Return the factors of the learning rate as they are told behind it: ``, times 10 for head``."""
+    return "".join(f", times {factor:g} for {group}" for group, factor in (factors or {}).items())
+
+
 def learning_rate_factors(given: Sequence[str]) -> dict[str, float]:
     """Return the factors that were typed as ``GROUP=FACTOR``.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.limits import printable
+from zoo.finetuning.arguments import factors_in_words
 from zoo.finetuning.schedule import STRATEGIES
 from zoo.networks.fitting import FIT_BEFORE
 from zoo.networks.run_record import INCLUDED
@@ -155,8 +156,9 @@ def _training(record: Mapping[str, Any]) -> str:
     height, width = record["input"][:2]
     recipe, strategy = record["preprocessing"], STRATEGIES.get(record["strategy"])
     inside = "done by the model itself, or not needed"
+    factors = factors_in_words(record.get("asked", {}).get("learning_rate_factors"))
     phases = [
-        f"{phase['name']}: {_epochs(phase['epochs'])}, learning rate {phase['learning_rate']:g}"
+        f"{phase['name']}: {_epochs(phase['epochs'])}, learning rate {phase['learning_rate']:g}{factors}"
         for phase in record["phases"]
         if phase["learning_rate"] is not None
     ]

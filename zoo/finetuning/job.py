@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
+from zoo.finetuning.arguments import factors_in_words
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
 from zoo.finetuning.backbone import all_layers, recipe_for
 from zoo.finetuning.batches import Batches, FeatureBatches, ImageBatches, balanced_weights
@@ -414,7 +415,8 @@ class Job:
         is_fresh: bool,
     ) -> None:
         length = counted(phase.epochs, "epoch")
-        self.say(f"phase {phase.name}: up to {length}, learning rate {phase.learning_rate:g}")
+        rate = f"{phase.learning_rate:g}{factors_in_words(self.settings.learning_rate_factors)}"
+        self.say(f"phase {phase.name}: up to {length}, learning rate {rate}")
         before, is_first = self._epochs, not self._phases
         outcome = train(
             model,

@@ -103,6 +103,15 @@ def test_epochs_are_counted_in_words():
     assert "- phases: a: 1 epoch, learning rate 0.001; b: 2 epochs, learning rate 0.001\n" in said
 
 
+def test_factors_of_the_learning_rate_are_told_behind_it():
+    """As they were asked for."""
+    asked = {"learning_rate_factors": {"head": 1000.0, "conv1*": 0.5}}
+    phases = [{"name": "all", "epochs": 2, "learning_rate": 1e-6}]
+    said = card(RECORD | {"phases": phases, "asked": asked}, "run_1")
+    rate = "learning rate 1e-06, times 1000 for head, times 0.5 for conv1*"
+    assert f"- phases: all: 2 epochs, {rate}\n" in said.replace("\\", "")
+
+
 def test_the_head_of_a_card_is_yaml_whatever_a_licence_says():
     """A text that hubs do not know is given by its name."""
     record = RECORD | {"weights": {**RECORD["weights"], "licence": "none: ask #1"}}
