@@ -215,5 +215,5 @@ def test_the_command_line_says_so_too(photos, capsys):
         main(["finetune", NETWORK, str(photos), "--out", str(photos.parent / "run"), "--dropout", "2"]) == 2
     )
     assert capsys.readouterr().err == (
-        "zoo: dropout=2.0: must be a number from 0 up to, but not including, 1\n"
+        "zoo: --dropout 2.0: must be a number from 0 up to, but not including, 1\n"
     )

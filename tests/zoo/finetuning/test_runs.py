@@ -43,6 +43,7 @@ def arguments(photos, practice_file, tmp_path):
     ]
 
 
+@pytest.mark.long
 def test_a_support_vector_machine_from_the_command_line(arguments, tmp_path, practice_file, capsys):
     """Auto takes it for so few images; digits are told apart, and everything is in the run folder."""
     assert main(["finetune", *arguments, "--json"]) == 0
