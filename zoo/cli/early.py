@@ -79,7 +79,7 @@ def _check_name(source: str) -> None:
     try:
         architecture(source)
     except UnknownNameError as error:
-        raise UnknownNameError(f"{error} There is no folder of this name either.") from error
+        raise UnknownNameError(f"{error} There is no file or folder of this name either.") from error
 
 
 def all_unreadable(given: Iterable[str]) -> dict[Path, PictureError] | None:

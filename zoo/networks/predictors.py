@@ -121,7 +121,7 @@ def _found(
         try:
             return architecture(str(source))
         except UnknownNameError as error:
-            raise UnknownNameError(f"{error} There is no folder of this name either.") from error
+            raise UnknownNameError(f"{error} There is no file or folder of this name either.") from error
     if not path.is_file():
         return _run_in(path, path / MODEL)
     if classes is None and path.name == MODEL and (path.parent / RECORD).is_file():

@@ -127,7 +127,7 @@ def test_neither_a_network_nor_a_run_can_be_asked(tmp_path, monkeypatch, capsys)
     assert main(["predict", "run9", "cat.jpg"]) == 2
     assert capsys.readouterr().err == (
         "zoo: no architecture is called 'run9'; none of the 11 is near. `zoo list` shows all. "
-        "There is no folder of this name either.\n"
+        "There is no file or folder of this name either.\n"
     )
 
 
