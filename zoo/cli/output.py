@@ -244,12 +244,14 @@ def _warnings_as_notes() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("default", ConversionWarning)
         show = warnings.showwarning
+        heard: set[str] = set()  # Python tells a warning again where it comes from another line
 
         def told(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
-            if issubclass(category, ConversionWarning):
-                note(f"zoo: {message}")
-            else:
+            if not issubclass(category, ConversionWarning):
                 show(message, category, *place, **more)
+            elif (text := f"zoo: {message}") not in heard:
+                heard.add(text)
+                note(text)
 
         warnings.showwarning = told
         yield

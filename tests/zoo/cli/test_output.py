@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
+from converters.errors import ConversionWarning
 from zoo.cli import output
+from zoo.cli.output import Verbosity, telling
 
 HEADINGS = ("name", "how many>", "what it is")
 
@@ -33,3 +37,12 @@ def test_a_table_in_a_pipe_is_what_rich_lays_out(
 def test_what_takes_no_single_column_is_left_to_rich(cell: str) -> None:
     """Wide characters, line breaks, tabs and blanks at an edge."""
     assert not output._is_plain([[cell]])
+
+
+def test_a_doubt_is_told_once_from_wherever_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same file may be read by two functions of one command."""
+    with telling(Verbosity.USUAL):
+        warnings.warn("old.h5: a doubt", ConversionWarning, stacklevel=1)
+        warnings.warn("old.h5: another", ConversionWarning, stacklevel=1)
+        warnings.warn("old.h5: a doubt", ConversionWarning, stacklevel=1)
+    assert capsys.readouterr().err == "zoo: old.h5: a doubt\nzoo: old.h5: another\n"
