@@ -175,12 +175,11 @@ def finetune(
         **own,
         **without_names(as_record(settings)),
     }
-    sources = (data, train, valid)
     wish = _Wish(network=network, size=size, weights=weights, share=validation_share, settings=settings)
-    finished = _finished(settings, wish, strategy, asked, sources)
+    finished = _finished(settings, wish, strategy, asked, (data, train, valid))
     if finished is not None:
         return finished
-    learned, held_out = _divided(*sources, wish=wish)
+    learned, held_out = _divided(data, train, valid, wish=wish)
     choice, given = _settled(strategy, own, learned, wish)
     _say_what_was_chosen(settings, choice)
     source = provenance(network, weights, size, shown())
