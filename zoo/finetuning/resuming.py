@@ -134,11 +134,13 @@ class Done:
         epochs: How many.
         best: Number of the best one; 0: none was better than the start.
         diverged: Whether its loss was no longer a number.
+        is_ended: Whether a callback of the user's wanted no epoch after it.
     """
 
     epochs: int
     best: int
     diverged: bool
+    is_ended: bool = False
 
     @classmethod
     def read(cls, folder: RunFolder, phase: str) -> Done | None:
@@ -147,11 +149,16 @@ class Done:
         if not path.is_file():
             return None
         state = json.loads(path.read_text("utf-8"))
-        return cls(epochs=len(state["epochs"]), best=state["best"], diverged=state["diverged"])
+        return cls(
+            epochs=len(state["epochs"]),
+            best=state["best"],
+            diverged=state["diverged"],
+            is_ended=state.get("is_ended", False),
+        )
 
     def is_over_by_itself(self, patience: int) -> bool:
         """Whether more epochs would not have been used."""
-        return self.diverged or self.epochs - self.best >= patience
+        return self.diverged or self.is_ended or self.epochs - self.best >= patience
 
 
 def check_epochs(folder: RunFolder, phases: tuple[TrainingPhase, ...]) -> None:

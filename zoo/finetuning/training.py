@@ -21,6 +21,7 @@ from zoo.finetuning.batches import Batches, replicas_of
 from zoo.finetuning.epochs import Epochs, KerasEpochs, epochs_over
 from zoo.finetuning.features import scope
 from zoo.finetuning.optimizer import GroupedSGD
+from zoo.finetuning.resuming import Done
 from zoo.finetuning.run_folder import TrainingEpoch, write_json
 from zoo.finetuning.schedule import TrainingPhase
 from zoo.networks.heads import MOMENTUM
@@ -161,7 +162,8 @@ class _State:
 
     def is_over_by_itself(self, phase: TrainingPhase) -> bool:
         """Whether more epochs would not be used."""
-        return self.diverged or self.is_ended or len(self.epochs) - self.best >= phase.patience
+        done = Done(epochs=len(self.epochs), best=self.best, diverged=self.diverged, is_ended=self.is_ended)
+        return done.is_over_by_itself(phase.patience)
 
     def is_over_in(self, phase: TrainingPhase) -> bool:
         """Whether there is no epoch to come in a phase."""
