@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
-from converters import Form, convert_file, parse_flatten, parse_layers, plan_file
+from converters import convert_file, parse_flatten, parse_layers, plan_file
 from converters.api import target_format
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
-from zoo.errors import ArgumentError, FileFormatError
-from zoo.naming import hidden_note, is_name
+from zoo.errors import ArgumentError
+from zoo.files.sources import Source, ends, fetched, there
+from zoo.naming import is_name
 
 if TYPE_CHECKING:
     from converters.trees import FileResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    """What to convert.
-
-    Attributes:
-        path: The file.
-        form: What the registry says it is, if it was fetched by a network's name.
-        target: Where the new file goes unless the user says; ``None`` is beside the old one.
-    """
-
-    path: Path
-    form: Form | None = None
-    target: str | None = None
-    licence: str | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.jobs is not None:
         what = "the name of a network" if named else "none"
         raise ArgumentError(f"--jobs is for folders, and {arguments.source} is {what}")
-    source = _fetched(arguments) if named else _there(Path(arguments.source))
+    source = _fetched(arguments.source, asked) if named else there(Path(arguments.source))
     if arguments.dry_run:
         asked["to"] = target_format(arguments.target, arguments.to)
         plan = plan_file(source.path, **asked, registry_form=source.form)
@@ -139,40 +124,8 @@ def _networks() -> list[str]:
     return list_models()
 
 
-def _there(path: Path) -> _Source:
-    """Return the file that is named."""
-    if not path.exists():
-        from zoo.files.converting import nothing_of  # only mistakes pay for this import
-
-        raise FileFormatError(nothing_of(path))
-    return _Source(path=path)
-
-
-def _fetched(arguments: argparse.Namespace) -> _Source:
+def _fetched(name: str, asked: Mapping[str, Any]) -> Source:
     """Return the fetched file of the network that is named."""
-    from zoo.fetching.fetcher import resolve
-
-    hidden = hidden_note(arguments.source, "network")
-    if hidden:
-        output.note(f"zoo: {hidden}")
-    found = resolve(arguments.source, backend=_from(arguments), progress=progress())
-    for note in found.notes:
-        output.note(f"zoo: {note}")
-    form = None if found.converted else Form(layout=found.file.layout, kernels=found.file.kernels)
-    licence = found.file.licence
-    return _Source(path=found.path, form=form, target=_target_of_name(arguments), licence=licence)
-
-
-def _from(arguments: argparse.Namespace) -> Literal["th", "tf"]:
-    form = arguments.direction.partition("-")[0] if arguments.direction else arguments.from_layout
-    if form is None:
-        raise ArgumentError(f"say which form of {arguments.source} to convert: --th-to-tf or --tf-to-th")
-    return cast(Literal["th", "tf"], form)
-
-
-def _target_of_name(arguments: argparse.Namespace) -> str:
-    """Name a fetched network's new file."""
-    from zoo.files.converting import new_name
-
-    end = arguments.direction.rpartition("-")[2] if arguments.direction else arguments.to_layout
-    return new_name(arguments.source, end, arguments.to)
+    if ends(asked)[0] is None:
+        raise ArgumentError(f"say which form of {name} to convert: --th-to-tf or --tf-to-th")
+    return fetched(name, asked, progress())

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from converters.api import Conversion, convert_file
-from converters.arrays.form import Form
-from converters.formats.table import format_of
 from converters.planning.flatten import Flatten
 from converters.trees import TreeReport, convert_tree
 from zoo.calling import public
-from zoo.errors import ArgumentError, FileFormatError
-from zoo.fetching.fetcher import resolve
-from zoo.naming import hidden_note, is_name, is_written_as_path
+from zoo.errors import ArgumentError
+from zoo.files.sources import fetched, there
+from zoo.naming import is_name
 from zoo.progress.asked import Asked, chosen
 from zoo.progress.protocol import BytesDone, step
 from zoo.registry import architecture, list_models
-from zoo.registry.fields import did_you_mean
-
-_LOG = logging.getLogger(__name__)
 
 
 @public()
@@ -118,25 +111,17 @@ def convert(
         return _folder(Path(source), target, asked, jobs)
     if jobs is not None:
         raise ArgumentError(f"jobs={jobs!r}: is for folders, and {os.fspath(source)} is none")
-    found = _fetched(str(source), asked) if named else _there(Path(source))
+    found = fetched(str(source), asked) if named else there(Path(source))
     with BytesDone(chosen(progress), f"converting {found.path.name}") as advance:
         new = target if target is not None else found.target
-        return convert_file(found.path, new, **asked, registry_form=found.form, progress=advance)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    """What to convert.
-
-    Attributes:
-        path: The file.
-        form: What the registry says it is, if it was fetched by a network's name.
-        target: Where the new file goes unless the user says; ``None`` is beside the old one.
-    """
-
-    path: Path
-    form: Form | None = None
-    target: str | None = None
+        return convert_file(
+            found.path,
+            new,
+            **asked,
+            registry_form=found.form,
+            licence=found.licence,
+            progress=advance,
+        )
 
 
 def _folder(
@@ -147,44 +132,3 @@ def _folder(
         raise ArgumentError(f"target=None: {source} is a folder: say where the new files go")
     with step(None, f"converting {source}") as advance:
         return convert_tree(source, target, jobs=jobs, report=lambda one: advance(one.bytes), **asked)
-
-
-def _there(path: Path) -> _Source:
-    if not path.exists():
-        raise FileFormatError(nothing_of(path))
-    return _Source(path=path)
-
-
-def nothing_of(path: Path) -> str:
-    """Return what to tell a user who gave neither a path at which something lies nor a network's name."""
-    guess = "" if is_written_as_path(str(path)) else did_you_mean(path, list_models())
-    return f"{path}: there is no such file, nor a network of this name{guess}"
-
-
-def _fetched(name: str, asked: Mapping[str, Any]) -> _Source:
-    """Return the fetched file of a network."""
-    direction: str | None = asked["direction"]
-    start = direction.partition("-")[0] if direction else asked["from_layout"]
-    end = direction.rpartition("-")[2] if direction else asked["to_layout"]
-    if start is None:
-        raise ArgumentError(f"direction=None: say which form of {name} to convert: 'th-to-tf' or 'tf-to-th'")
-    found = resolve(name, backend=cast(Literal["th", "tf"], start))
-    for note in (hidden_note(name, "network"), *found.notes):
-        if note:
-            _LOG.warning("%s", note)
-    form = None if found.converted else Form(layout=found.file.layout, kernels=found.file.kernels)
-    return _Source(path=found.path, form=form, target=new_name(name, end, asked["to"]))
-
-
-def new_name(network: str, form: str | None, to: str | None) -> str:
-    """Name a fetched network's new file, in the working folder: the cache is not for the user's files.
-
-    Args:
-        network: The network's name.
-        form: The new layout, if it is said.
-        to: The new format, if it is said.
-    """
-    new = format_of(to)
-    if new is not None and new.ending is not None:
-        return f"{network}{new.ending}"
-    return f"{network}_{form or 'converted'}.h5"

@@ -11,7 +11,7 @@ import pytest
 import zoo
 from tests.support.weight_files import keras1, write_named
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
-from zoo.files import converting
+from zoo.fetching import fetcher
 
 KNOWN = {"flatten": {"fc": (6, 3, 4)}}
 
@@ -67,16 +67,17 @@ def test_a_network_by_its_name(source, tmp_path, monkeypatch):
     """What is published of it is fetched, and the new file lies in the working folder."""
     asked = []
 
-    def resolve(name, *, backend):
+    def resolve(name, *, backend, progress):
         asked.append((name, backend))
-        form = SimpleNamespace(layout="th", kernels="th")
+        form = SimpleNamespace(layout="th", kernels="th", licence="MIT")
         return SimpleNamespace(path=source, converted=False, file=form, notes=())
 
-    monkeypatch.setattr(converting, "resolve", resolve)
+    monkeypatch.setattr(fetcher, "resolve", resolve)
     monkeypatch.chdir(tmp_path)
     assert str(zoo.convert("resnet50", direction="th-to-tf", **KNOWN).target) == "resnet50_tf.h5"
     assert str(zoo.convert("resnet50", direction="th-to-tf", **KNOWN, to="npz").target) == "resnet50.npz"
     assert asked == [("resnet50", "th")] * 2
+    assert zoo.inspect("resnet50_tf.h5").description.record.licence == "MIT"
     with h5py.File("resnet50_tf.h5") as file:
         assert len(file) == 4
 
