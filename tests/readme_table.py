@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from converters.planning.structures import load_structure
+from tests.support.pages import with_part
 from zoo.registry import architecture, list_models
 from zoo.registry.records import Architecture
 
@@ -52,9 +53,7 @@ def _percent(value: float | None) -> str:
 
 def with_table(text: str) -> str:
     """Return a README with the table as it should be."""
-    before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
-    return f"{before}{_BEGIN}{table()}{_END}{after}"
+    return with_part(text, _BEGIN, _END, table())
 
 
 if __name__ == "__main__":

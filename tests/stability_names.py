@@ -9,6 +9,7 @@ import converters
 import zoo
 import zoo.errors
 import zoo.finetuning
+from tests.support.pages import with_part
 from zoo.cli.parser import build_parser
 
 PAGE = Path(__file__).parent.parent / "docs" / "stability.md"
@@ -37,9 +38,7 @@ def _listed(found: list[str]) -> str:
 
 def with_names(text: str) -> str:
     """Return the page with the table as it should be."""
-    before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
-    return f"{before}{_BEGIN}{names()}{_END}{after}"
+    return with_part(text, _BEGIN, _END, names())
 
 
 if __name__ == "__main__":

@@ -129,10 +129,15 @@ def _told(error: BaseException, arguments: argparse.Namespace) -> int:
     output.say(f"zoo: {output.message_of(error)}" if foreseen else _unexpected(error))
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    if isinstance(error, (ArgumentError, UnknownNameError)) and not isinstance(error, DataError):
+    if is_misuse(error):
         return EXIT_USAGE
     failed: int = getattr(sys.modules.get(f"zoo.cli.{arguments.module}"), "EXIT_ON_ERROR", EXIT_FAILED)
     return failed
+
+
+def is_misuse(error: BaseException) -> bool:
+    """Tell whether an error is one of what was typed, and not of what was found."""
+    return isinstance(error, (ArgumentError, UnknownNameError)) and not isinstance(error, DataError)
 
 
 def _unexpected(error: BaseException) -> str:

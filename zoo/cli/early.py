@@ -6,18 +6,16 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.errors import ArgumentError, UnknownNameError
+from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import weights_named
 from zoo.finetuning.data import check_source
 from zoo.finetuning.division import check_share
-from zoo.finetuning.report.page import check_libraries
-from zoo.finetuning.run_folder import RunFolder
+from zoo.finetuning.resuming import check_folder
 from zoo.finetuning.sizes import size_of
-from zoo.naming import is_name
 from zoo.networks.images import PictureError, pictures_at, read_picture
 from zoo.networks.rates import check_dropout
 from zoo.networks.weights import choose_weights
-from zoo.registry import architecture, get_registry
+from zoo.registry import architecture
 
 
 def check_training(arguments: argparse.Namespace) -> None:
@@ -38,7 +36,7 @@ def check_training(arguments: argparse.Namespace) -> None:
         check_dropout(arguments.dropout)
         _check_sources(arguments)
     if labelled and arguments.out is not None:
-        _check_folder(RunFolder(path=Path(arguments.out)), resume=bool(arguments.resume))
+        check_folder(arguments.out, resume=bool(arguments.resume))
     for name in ("data", "train", "valid"):
         source = getattr(arguments, name, None)
         if source is not None:
@@ -49,37 +47,6 @@ def _check_sources(arguments: argparse.Namespace) -> None:
     given = arguments.data is not None, arguments.train is not None, arguments.valid is not None
     if given not in {(True, False, False), (False, True, True)} and not arguments.resume:
         raise ArgumentError("give PICTURES, to be divided, or --train and --valid, which are")
-
-
-def _check_folder(folder: RunFolder, *, resume: bool) -> None:
-    if not (resume and folder.is_finished):
-        check_libraries()
-        folder.check(resume=resume)
-
-
-def check_predicting(arguments: argparse.Namespace) -> None:
-    """Check what ``zoo predict`` is given but for the images.
-
-    Raises:
-        UnknownNameError: There is neither such a network nor such a run.
-        ArgumentError: It has not so many classes, or none are asked for.
-    """
-    most = ""
-    if is_name(arguments.source, lambda: get_registry().architectures):
-        network = architecture(arguments.source)
-        most = f" to {network.classes}" if arguments.top > network.classes else ""
-        choose_weights(network, arguments.weights)
-    elif not Path(arguments.source).exists():
-        _check_name(arguments.source)
-    if arguments.top < 1 or most:
-        raise ArgumentError(f"--top {arguments.top}: must be an integer from 1{most}")
-
-
-def _check_name(source: str) -> None:
-    try:
-        architecture(source)
-    except UnknownNameError as error:
-        raise UnknownNameError(f"{error} There is no file or folder of this name either.") from error
 
 
 def all_unreadable(given: Iterable[str]) -> dict[Path, PictureError] | None:

@@ -9,18 +9,14 @@ from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
-from zoo.errors import ArgumentError
-from zoo.finetuning.arguments import number_or_name, weights_named
+from zoo.finetuning.arguments import file_to_write, number_or_name, weights_named
 from zoo.registry import architecture
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the bottleneck features of images and print the path of the file, alone."""
     architecture(arguments.name)  # a misspelt name is told before Keras is imported
-    path = Path(arguments.out)
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-        raise ArgumentError(f"--out {path}: {what}; name a file to write, features.npz for example")
+    path = file_to_write(Path(arguments.out), f"--out {Path(arguments.out)}")
     check_training(arguments)
     import_keras()
     from zoo.finetuning.features import save_features

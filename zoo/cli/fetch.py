@@ -11,13 +11,13 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, output
+from zoo.cli import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, is_misuse, output
 from zoo.cli.bars import progress, several
 from zoo.cli.jobs import Stoppable, run_jobs
 from zoo.download.failures import NoSourceError
 from zoo.download.reach import Hosts
-from zoo.errors import ArgumentError, UnknownNameError, ZooError
-from zoo.fetching.fetcher import check_agrees, fetch_class_index, resolve
+from zoo.errors import ArgumentError, ZooError
+from zoo.fetching.fetcher import check_agrees, check_alone, fetch_class_index, resolve
 from zoo.registry import CLASS_INDEXES, is_class_index, list_models, look_up
 from zoo.registry.records import Architecture, WeightsFile
 
@@ -72,9 +72,7 @@ def _check(name: str, arguments: argparse.Namespace) -> None:
         check_agrees(found, **asked, words=_WORDS)
         return
     said = [_WORDS[key].format(value) for key, value in asked.items() if value is not None]
-    said += ["--from"] if arguments.from_file else []
-    if said:
-        raise ArgumentError(f"{name}: {said[0]} is for weights files; leave that out")
+    check_alone(name, [*said, *(["--from"] if arguments.from_file else [])])
 
 
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -146,8 +144,7 @@ def _exit_code(errors: Collection[_Failure]) -> int:
     """Return what one of them alone would have ended with; 1 if some are mistakes of usage and some not."""
     if not errors:
         return EXIT_DONE
-    misused = all(isinstance(error, ArgumentError | UnknownNameError) for error in errors)
-    return EXIT_USAGE if misused else EXIT_FAILED
+    return EXIT_USAGE if all(map(is_misuse, errors)) else EXIT_FAILED
 
 
 def _tell(results: Mapping[str, Future[_Got]]) -> dict[str, _Failure]:

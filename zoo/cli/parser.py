@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -441,7 +442,6 @@ def _add_predict(commands: _Commands) -> None:
     parser.add_argument(
         "--weights", default="imagenet", metavar="SET|FILE", help="of a network (default: imagenet)"
     )
-    _add_whole_model(parser)
 
 
 def _add_whole_model(parser: argparse.ArgumentParser) -> None:
@@ -456,7 +456,16 @@ def _add_whole_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of a whole model: a recipe of the registry, or none (default: what it holds inside)",
     )
-    parser.add_argument("--fit", choices=("crop", "pad", "stretch"), help=f"of a whole model: {_FIT}")
+    _add_fit(parser, "of a whole model: ")
+
+
+def _add_fit(parser: argparse.ArgumentParser, of_what: str = "") -> None:
+    """Let the user say what becomes of images of another shape, in the words of fine-tuning."""
+    from zoo.finetuning.options import OPTIONS
+
+    fit = OPTIONS["fit"].argument
+    if fit is not None:
+        replace(fit, help=f"{of_what}{fit.help}").add_to(parser, "fit")
 
 
 def _add_finetune(commands: _Commands) -> None:
@@ -493,11 +502,9 @@ def _add_features(commands: _Commands) -> None:
     _add_name(parser)
     parser.add_argument("data", metavar="PICTURES", help="a folder with a folder per class, or a CSV file")
     parser.add_argument("--out", required=True, metavar="FILE.npz", help="features, labels, files, classes")
-    parser.add_argument("--fit", default="crop", choices=("crop", "pad", "stretch"), help=_FIT)
     _add_network_options(parser)
 
 
-_FIT = "images of another shape: cut to the middle, laid on black, or distorted (default: crop)"
 _FINETUNE: Mapping[str, Mapping[str, Any]] = {
     "--train": {"metavar": "PICTURES", "help": "to train on, instead of dividing IMAGES"},
     "--valid": {"metavar": "PICTURES", "help": "to validate with, beside --train"},
@@ -571,5 +578,5 @@ _COMMANDS = {
     "doctor": _add_doctor,
 }
 
-_OPTIONS = {"finetune": _add_training}
+_OPTIONS = {"features": _add_fit, "finetune": _add_training, "predict": _add_whole_model}
 """What draws up options that take modules to be imported; the list of commands needs none of them."""

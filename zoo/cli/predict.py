@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from converters.limits import printable
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
-from zoo.cli.early import all_unreadable, check_predicting
+from zoo.cli.early import all_unreadable
 from zoo.cli.keras_import import import_keras
 from zoo.networks.images import PictureError
 from zoo.networks.predictors import predictor
+from zoo.networks.weights import choose_weights
+from zoo.registry.records import Architecture
 
 if TYPE_CHECKING:
     from zoo.networks.predicting import Predicted
@@ -22,9 +24,11 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 def run(arguments: argparse.Namespace) -> int:
     """Name what images show; fail if one of them could not be read."""
-    check_predicting(arguments)
     told = {name: getattr(arguments, name) for name in ("classes", "preprocessing", "fit")}
-    predictor(arguments.source, top=arguments.top, **told)  # what is wrong is told before Keras is imported
+    # What is wrong is told before Keras is imported.
+    asked = predictor(arguments.source, top=arguments.top, **told)
+    if isinstance(asked, Architecture):
+        choose_weights(asked, arguments.weights)
     unreadable = all_unreadable(arguments.pictures)
     if unreadable is not None:
         for error in unreadable.values():

@@ -111,7 +111,7 @@ def fetch(
     """
     if is_class_index(name):
         given = {"backend": backend, "weights": weights, "top": top, "from_file": from_file}
-        _check_alone(name, [key for key, value in given.items() if value is not None])
+        check_alone(name, [key for key, value in given.items() if value is not None])
         return fetch_class_index(name.removeprefix(CLASS_INDEXES), progress=chosen(progress))
     found = resolve(
         name,
@@ -214,7 +214,16 @@ def check_agrees(
             raise ArgumentError(f"{file.id}: {fact}, which contradicts {said}; leave that out")
 
 
-def _check_alone(name: str, given: Sequence[str]) -> None:
+def check_alone(name: str, given: Sequence[str]) -> None:
+    """Check that nothing is said beside the name of a file that names classes.
+
+    Args:
+        name: The file's id.
+        given: What is said that only weights files have, in the user's words.
+
+    Raises:
+        ArgumentError: Something is.
+    """
     if given:
         raise ArgumentError(f"{name}: {given[0]} is for weights files; leave that out")
 

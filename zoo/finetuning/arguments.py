@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import ArgumentError
@@ -42,6 +43,22 @@ class Argument:
 
 FUSED = Argument(help="faster features, equal but for rounding", more={"action": "store_true"})
 """Of whatever computes features."""
+
+
+def file_to_write(path: Path, said: str) -> Path:
+    """Return the path of a file that features are to be written to.
+
+    Args:
+        path: The path.
+        said: How the user named it: ``--out features.npz``.
+
+    Raises:
+        ArgumentError: No file can be written there.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
+        raise ArgumentError(f"{said}: {what}; name a file to write, features.npz for example")
+    return path
 
 
 def factors_in_words(factors: Mapping[str, float] | None) -> str:

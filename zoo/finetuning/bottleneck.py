@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.finetuning import runs
+from zoo.finetuning.arguments import file_to_write
 from zoo.finetuning.features import save_features
 from zoo.finetuning.job import Data
 from zoo.finetuning.pictures import Pictures, Problem
@@ -108,11 +109,7 @@ def features(
 def _checked(out: str | os.PathLike[str]) -> Path:
     if not isinstance(out, str | os.PathLike):
         raise ArgumentError(f"out={out!r}: must be the path of a file to write, or None")
-    path = Path(out)
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-        raise ArgumentError(f"out={str(out)!r}: {what}; name a file to write, features.npz for example")
-    return path
+    return file_to_write(Path(out), f"out={str(out)!r}")
 
 
 def _of(found: Features, pictures: Pictures) -> Bottleneck:

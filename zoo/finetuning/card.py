@@ -16,6 +16,7 @@ from zoo.finetuning.arguments import factors_in_words
 from zoo.finetuning.schedule import STRATEGIES
 from zoo.networks.fitting import FIT_BEFORE
 from zoo.networks.run_record import INCLUDED
+from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.storage import disk
 
@@ -148,17 +149,14 @@ def _data(record: Mapping[str, Any]) -> str:
     return "\n".join([told, "", *lines])
 
 
-def _epochs(count: int) -> str:
-    return f"{count} {'epoch' if count == 1 else 'epochs'}"
-
-
 def _training(record: Mapping[str, Any]) -> str:
     height, width = record["input"][:2]
     recipe, strategy = record["preprocessing"], STRATEGIES.get(record["strategy"])
     inside = "done by the model itself, or not needed"
     factors = factors_in_words(record.get("asked", {}).get("learning_rate_factors"))
     phases = [
-        f"{phase['name']}: {_epochs(phase['epochs'])}, learning rate {phase['learning_rate']:g}{factors}"
+        f"{phase['name']}: {counted(phase['epochs'], 'epoch')},"
+        f" learning rate {phase['learning_rate']:g}{factors}"
         for phase in record["phases"]
         if phase["learning_rate"] is not None
     ]

@@ -70,6 +70,7 @@ from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, t
 from zoo.networks import heads
 from zoo.networks.fitting import DEFAULT_FIT
 from zoo.networks.run_record import INCLUDED, SCHEMA
+from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.registry.tables import facts_table
 from zoo.storage import disk
@@ -619,11 +620,6 @@ def _usable(
     check(learned)
     held_out = counted_once(as_pictures(valid, like=learned, size=size), conflicts=conflicts)
     return without_conflicts(learned, held_out, conflicts=conflicts)
-
-
-def counted(count: int, what: str) -> str:
-    """Return a number of things in words: ``1 epoch``, ``3 epochs``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def scores(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:

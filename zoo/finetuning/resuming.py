@@ -16,6 +16,7 @@ from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.finetuning.duplicates import KEEP
 from zoo.finetuning.options import OPTIONS, Settings, as_record, typed_as_they_are, without_names
 from zoo.finetuning.pictures import Pictures
+from zoo.finetuning.report.page import check_libraries
 from zoo.finetuning.run_folder import RunFolder, write_json
 from zoo.finetuning.schedule import (
     PHASE_EPOCHS,
@@ -94,6 +95,18 @@ def with_fit(settings: Settings, *given: object) -> Settings:
         return replace(settings, fit=begun.get("fit", FIT_BEFORE))
     own = (one.fit for one in given if isinstance(one, Pictures))
     return replace(settings, fit=next(own, DEFAULT_FIT))
+
+
+def check_folder(out: str | os.PathLike[str], *, resume: bool) -> None:
+    """Check that a run can be written into its folder; one that is finished is only told again.
+
+    Raises:
+        ArgumentError: There is something in it and nothing is to go on, or what writes the report is missing.
+    """
+    folder = RunFolder(path=Path(out))
+    if not (resume and folder.is_finished):
+        check_libraries()
+        folder.check(resume=resume)
 
 
 def began_before(plan: Mapping[str, Any] | None) -> bool:

@@ -29,13 +29,13 @@ from zoo.finetuning.finished import (
     read_record,
     read_result,
 )
-from zoo.finetuning.job import FEATURES_FOLDER, Data, Result, counted
+from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
 from zoo.finetuning.pictures import Pictures, Size, of_one_depth
-from zoo.finetuning.report import check_libraries
 from zoo.finetuning.resuming import (
     asked_of,
+    check_folder,
     conflicts_of,
     is_number_of_epochs,
     resumed,
@@ -63,7 +63,7 @@ from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.networks.loading import prepared
 from zoo.networks.rates import check_dropout
 from zoo.networks.weights import choose_weights, is_path
-from zoo.numbers import is_flag, is_whole
+from zoo.numbers import counted, is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Progress, shown
 from zoo.registry import architecture
@@ -457,10 +457,7 @@ def _check_before_reading(
     layers = [keras_name(layer.name) for structure in published for layer in structure.weighted]
     factors_by_layer(settings.learning_rate_factors, layers, [head, f"{head}_hidden"])
     if settings.out is not None:
-        folder = RunFolder(path=Path(settings.out))
-        if not (settings.resume and folder.is_finished):
-            check_libraries()
-            folder.check(resume=bool(settings.resume))
+        check_folder(settings.out, resume=bool(settings.resume))
 
 
 def _check_strategy_fits(strategy: str, intended: Intended) -> None:

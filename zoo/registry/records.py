@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
+from zoo.numbers import counted
 from zoo.registry.families import FAMILIES
 from zoo.registry.fields import (
     Anything,
@@ -288,8 +289,7 @@ class Architecture:
 
     def __repr__(self) -> str:
         """Return what it is, in one line; each attribute can be looked at."""
-        files = f"{len(self.weights)} {'file' if len(self.weights) == 1 else 'files'}"
-        what = f"{self._shape}, {self.classes:,} classes, {files}"
+        what = f"{self._shape}, {self.classes:,} classes, {counted(len(self.weights), 'file')}"
         return f"<{self.title} ({self.name}): {what}>"
 
     def __str__(self) -> str:
