@@ -76,10 +76,11 @@ def fetched(name: str, asked: Mapping[str, Any], progress: Progress | None = Non
     start, end = ends(asked)
     if start is None:
         raise ArgumentError(f"direction=None: say which form of {name} to convert: 'th-to-tf' or 'tf-to-th'")
+    if hidden := hidden_note(name, "network"):
+        _LOG.warning("%s", hidden)
     found = resolve(name, backend=cast(Literal["th", "tf"], start), progress=progress)
-    for note in (hidden_note(name, "network"), *found.notes):
-        if note:
-            _LOG.warning("%s", note)
+    for note in found.notes:
+        _LOG.warning("%s", note)
     form = None if found.converted else Form(layout=found.file.layout, kernels=found.file.kernels)
     target = _new_name(name, end, asked["to"])
     return Source(path=found.path, form=form, target=target, licence=found.file.licence)
