@@ -11,6 +11,12 @@ from pathlib import Path
 
 from zoo.errors import ArgumentError
 
+HOME = "ZOO_HOME"
+"""The environment variable that names the cache's folder."""
+
+CACHES = "XDG_CACHE_HOME"
+"""The environment variable with the user's folder for caches of all programs."""
+
 
 def expanded(text: str, label: str) -> Path:
     """Return a path with ``~`` and ``~user`` at its beginning replaced.
@@ -46,3 +52,15 @@ def path_list_variable(name: str) -> tuple[Path, ...]:
         ArgumentError: As :func:`expanded`.
     """
     return tuple(expanded(text, name) for text in os.environ.get(name, "").split(os.pathsep) if text)
+
+
+def default_home() -> Path:
+    """Return the cache's folder: ``ZOO_HOME``, or ``keras-weight-zoo`` in the user's folder for caches.
+
+    Raises:
+        ArgumentError: As :func:`expanded`.
+    """
+    chosen = path_variable(HOME)
+    if chosen is not None:
+        return chosen
+    return (path_variable(CACHES) or expanded("~/.cache", HOME)) / "keras-weight-zoo"

@@ -26,7 +26,7 @@ from zoo import practice
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import fetch
 from zoo.practice.nginx import serve_folder
-from zoo.storage.cache import default_home
+from zoo.variables import default_home
 
 NAME = "densenet121"
 Overlay = dict[str, Any]

@@ -17,13 +17,15 @@ class Error:
         after: Text behind which the replacement is made.
         old: What is replaced, once.
         new: What it is replaced by.
-        message: The whole message.
+        message: The message, without the line.
+        at: What the line that is meant holds, if that is not the first that is replaced.
     """
 
     after: str
     old: str
     new: str
     message: str
+    at: str | None = None
 
     def apply(self, text: str) -> str:
         """Return the registry with this mistake in it."""
@@ -31,10 +33,22 @@ class Error:
         place = text.index(self.old, start)
         return text[:place] + self.new + text[place + len(self.old) :]
 
+    def expected(self, text: str) -> str:
+        """Return the whole message about the registry with this mistake in it."""
+        broken, start = self.apply(text), text.index(self.after)
+        place = text.index(self.old, start) if self.at is None else broken.index(self.at, start)
+        file, _, rest = self.message.partition(":")
+        line = broken.count("\n", 0, place) + 1
+        return f"{file}:{line}:{rest}"
 
-def _in(name: str, old: str, new: str, message: str) -> Error:
+
+def _in(name: str, old: str, new: str, message: str, at: str | None = None) -> Error:
     return Error(
-        after=f"\n  {name}:\n", old=old, new=new, message=f"registry.yaml: architectures.{name}.{message}"
+        after=f"\n  {name}:\n",
+        old=old,
+        new=new,
+        message=f"registry.yaml: architectures.{name}.{message}",
+        at=at,
     )
 
 
@@ -46,16 +60,22 @@ FORM: dict[str, Error] = {
         "    classes: 1000\n",
         "    classes: 1000\n    clases: 1000\n",
         "clases: is not a known key; did you mean classes?",
+        at="clases: 1000",
     ),
     "unknown key that resembles none": _in(
         "densenet161",
         "        bytes: null\n",
         "        bytes: null\n        zzz: 1\n",
         "weights[0].zzz: is not a known key",
+        at="zzz: 1",
     ),
-    "missing key": _in("resnet50", "    class_offset: 0\n", "", "class_offset: is missing"),
+    "missing key": _in("resnet50", "    class_offset: 0\n", "", "class_offset: is missing", at="resnet50:\n"),
     "missing key in a list": _in(
-        "resnet50", "        dialect: keras1\n", "", "weights[0].dialect: is missing"
+        "resnet50",
+        "        dialect: keras1\n",
+        "",
+        "weights[0].dialect: is missing",
+        at="id: resnet50-th-top-v0.2",
     ),
     "text for an integer": _in("vgg16", "year: 2014", 'year: "2014"', "paper.year: '2014' is not an integer"),
     "true for an integer": _in("vgg16", "classes: 1000", "classes: true", "classes: true is not an integer"),
@@ -165,6 +185,7 @@ FORM: dict[str, Error] = {
         "          growth_rate: 32\n",
         "          growth_rate: 32\n          naming: caffe\n",
         "graphs.published.config.naming: is not a known key",
+        at="naming: caffe",
     ),
     "an id that is no file name": _in(
         "vgg16",
@@ -218,6 +239,7 @@ SENSE: dict[str, Error] = {
         "loss2/fc, loss3/classifier]",
         "graphs.published.heads[1].layer: 'loss2/classifier' is not in top, so a file without the top would"
         " hold this head",
+        at="{name: loss2,",
     ),
     "top that is not a layer": _in(
         "vgg19",
@@ -287,5 +309,6 @@ SENSE: dict[str, Error] = {
         "class_offset: 1",
         "class_offset: 0",
         "classes: 1001 classes, but class_offset and the class index 'imagenet' make 1000",
+        at="classes: 1001",
     ),
 }

@@ -13,7 +13,7 @@ from tests.conftest import PracticeFile
 from tests.support.command import Command
 from tests.support.shelf import fixed_cache
 from zoo.naming import hidden_note, is_name, is_written_as_path
-from zoo.storage.cache import default_home
+from zoo.variables import default_home
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ import zoo
 from tests.support.command import Command
 from zoo.errors import ArgumentError
 from zoo.registry import overlays_from_environment
-from zoo.storage.cache import Cache, default_home
+from zoo.storage.cache import Cache
+from zoo.variables import default_home
 
 PATHS: dict[str, Callable[[], object]] = {
     "ZOO_HOME": lambda: Cache.from_environment().home,

@@ -25,10 +25,10 @@ from zoo.download.asking import TransferLimits
 from zoo.download.sources import Mirror
 from zoo.errors import ArgumentError, CacheError, RegistryError, ZooError
 from zoo.extras import EXTRAS, how_to_install
-from zoo.registry import find_registry, get_registry, overlays_from_environment
+from zoo.registry import VARIABLE, Layer, get_registry, layers, overlays_from_environment
 from zoo.registry.strict_yaml import read_yaml
-from zoo.storage.cache import Cache, default_home, is_offline
-from zoo.variables import path_variable
+from zoo.storage.cache import Cache, is_offline
+from zoo.variables import default_home, path_variable
 
 LIBRARIES = ("numpy", "h5py", "requests", "filelock", "PyYAML", "rich")
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -237,17 +237,36 @@ def held_in(folder: Path) -> tuple[int, int]:
 def registry() -> Finding:
     """Return how much the registry knows, and what each overlay says."""
     try:
-        base, over = find_registry(), overlays_from_environment()
+        chosen = layers()
         known = get_registry().architectures
-        overlays = {str(path): _counts(read_yaml(path, str(path))) for path in over}
+        said = [_layer(layer) for layer in chosen]
     except (RegistryError, ArgumentError) as error:
         return Finding(facts={}, problems=[error])
     networks, files = len(known), sum(len(network.weights) for network in known.values())
-    facts = {"path": str(base), "architectures": networks, "files": files, "overlays": overlays}
-    lines = [Whole(base), f"{networks} architectures, {files} weights files"]
-    for path, counts in overlays.items():
-        lines += [Whole(path), f"lays over: {counts['architectures']} architectures, {counts['files']} files"]
+    facts = {
+        "path": said[0]["path"],
+        "architectures": networks,
+        "files": files,
+        "overlays": {one["path"]: one["counts"] for one in said if one["origin"] == VARIABLE},
+        "layers": [{"path": one["path"], "origin": one["origin"], **one["counts"]} for one in said],
+    }
+    lines = [Whole(said[0]["path"]), f"{networks} architectures, {files} weights files"]
+    for one in said[1:]:
+        lines += [Whole(one["path"]), _LAYER[one["origin"]].format(**one["counts"])]
     return Finding(facts=facts, lines=lines)
+
+
+_LAYER: Mapping[str, str] = {
+    "plug-in": "a plug-in's, lays over: {architectures} architectures, {files} files",
+    "own": "your own, lays over: {architectures} architectures, {files} files",
+    VARIABLE: "lays over: {architectures} architectures, {files} files",
+}
+"""What is said of a layer, by its origin."""
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    counts = _counts(read_yaml(layer.path, layer.label))
+    return {"path": str(layer.path), "origin": layer.origin, "counts": counts}
 
 
 def _counts(raw: Mapping[str, Any]) -> dict[str, int]:

@@ -74,9 +74,10 @@ from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.registry.tables import facts_table
 from zoo.storage import disk
-from zoo.storage.cache import FEATURES, default_home
+from zoo.storage.cache import FEATURES
 from zoo.surgery.graph import ends
 from zoo.surgery.prefix import with_preprocessing
+from zoo.variables import default_home
 
 Data = Any
 """A folder, a CSV file, (images, labels), a loader, or ``Pictures``."""

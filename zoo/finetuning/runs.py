@@ -69,8 +69,8 @@ from zoo.progress.protocol import Progress, shown
 from zoo.registry import architecture
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture
-from zoo.storage.cache import default_home
 from zoo.surgery.tensors import DataFormat
+from zoo.variables import default_home
 
 VALIDATION_SHARE = 0.2
 

@@ -30,7 +30,7 @@ from zoo.networks.families.names import keras_name
 from zoo.networks.preprocessing import preprocess_input
 from zoo.registry import VARIABLE, architecture
 from zoo.registry.records import Architecture
-from zoo.storage.cache import VARIABLE as HOME
+from zoo.variables import HOME
 
 if TYPE_CHECKING:
     import keras

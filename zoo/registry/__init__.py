@@ -2,31 +2,39 @@
 
 from zoo.registry.files import (
     CLASS_INDEXES,
-    VARIABLE,
     architecture,
-    find_registry,
     get_registry,
     is_class_index,
     list_models,
     load_registry,
     look_up,
-    overlays_from_environment,
     unknown_name,
     weights_file,
     weights_files,
+)
+from zoo.registry.places import (
+    VARIABLE,
+    Layer,
+    find_registry,
+    layers,
+    overlays_from_environment,
+    own_registry,
 )
 
 __all__ = [
     "CLASS_INDEXES",
     "VARIABLE",
+    "Layer",
     "architecture",
     "find_registry",
     "get_registry",
     "is_class_index",
+    "layers",
     "list_models",
     "load_registry",
     "look_up",
     "overlays_from_environment",
+    "own_registry",
     "unknown_name",
     "weights_file",
     "weights_files",

@@ -1,10 +1,10 @@
 """The registry: find it, read it, check it, look things up in it.
 
-The base registry ships with the package. The environment variable ``ZOO_REGISTRY`` may name further files of
-the same form, separated as in ``PATH``; each is laid over what came before, so that it may hold only the
-parts that differ: mappings are merged key by key, lists and single values are replaced, later files win. Over
-the list of a network's weights files a mapping from ids to files may be laid as well: it changes the fields
-that it names of a file that is there, and adds any other behind them. What is checked is the merged whole.
+The base registry ships with the package. Further files of the same form are laid over it, in the order that
+:mod:`zoo.registry.places` lists. Each need hold only the parts that differ: mappings are merged key by key,
+lists and single values are replaced, later files win. Over the list of a network's weights files a mapping
+from ids to files may be laid as well: it changes the fields that it names of a file that is there, and adds
+any other behind them. What is checked is the merged whole.
 
     architectures:
       vgg16:
@@ -29,55 +29,46 @@ from zoo.registry.assembly import assemble
 from zoo.registry.fields import Mistake
 from zoo.registry.form import FORM, SCHEMA
 from zoo.registry.names import Names
+from zoo.registry.places import Layer, layers, overlay_layer, shipped_layer
 from zoo.registry.records import Architecture, ClassIndex, Kernels, Layout, Registry, WeightsFile
-from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
-from zoo.variables import path_list_variable
-
-VARIABLE = "ZOO_REGISTRY"
-"""The environment variable that names overlays."""
+from zoo.registry.strict_yaml import Origins, lay_over, line_of, read_yaml
 
 _Found = TypeVar("_Found")
-
-
-def find_registry() -> Path:
-    """Return the base registry: the packaged copy, or in a checkout the file at its root.
-
-    Raises:
-        RegistryError: There is neither; the installation is incomplete.
-    """
-    here = Path(__file__).resolve()
-    for folder in here.parents[1:3]:
-        candidate = folder / "registry.yaml"
-        if candidate.is_file():
-            return candidate
-    raise RegistryError(f"registry.yaml: is missing from {here.parents[1]}; install keras-weight-zoo again")
-
-
-def overlays_from_environment() -> tuple[Path, ...]:
-    """Return the overlays that ``ZOO_REGISTRY`` names, in the order in which they are applied."""
-    return path_list_variable(VARIABLE)
 
 
 def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
     """Read the base registry, lay overlays over it and check the whole.
 
     Args:
-        overlays: Files to lay over it, later ones win; those of ``ZOO_REGISTRY`` if left out.
+        overlays: Files to lay over it, later ones win; all that :func:`zoo.registry.places.layers` lists if
+            left out.
 
     Raises:
-        RegistryError: A file cannot be read or breaks the form. The message, one line, starts with the file
-            and the path of the mistake.
+        RegistryError: A file cannot be read or breaks the form. The message, one line, starts with the file,
+            the line and the path of the mistake.
     """
-    base = find_registry()
-    origins = Origins(base.name)
-    raw = _read(base, base.name)
-    for overlay in overlays_from_environment() if overlays is None else overlays:
-        lay_over(raw, _read(overlay, str(overlay)), str(overlay), origins)
+    if overlays is None:
+        return _load(layers())
+    return _load((shipped_layer(), *map(overlay_layer, overlays)))
+
+
+def _load(chosen: Sequence[Layer]) -> Registry:
+    base, *others = chosen
+    origins = Origins(base.label)
+    raw = _read(base.path, base.label)
+    for layer in others:
+        lay_over(raw, _read(layer.path, layer.label), layer.label, origins)
     try:
         return assemble(FORM.check(raw, ()))
     except Mistake as error:
-        mistake = Mistake(origins.written(error.path), error.reason)
-        raise RegistryError(f"{origins.of(error.path)}: {mistake}") from None
+        raise _placed(error, chosen, origins) from None
+
+
+def _placed(error: Mistake, chosen: Sequence[Layer], origins: Origins) -> RegistryError:
+    """Return the error of a mistake, with the file and the line that it stands in."""
+    path, label = origins.written(error.path), origins.of(error.path)
+    file = next(layer.path for layer in chosen if layer.label == label)
+    return RegistryError(f"{label}{line_of(file, path)}: {Mistake(path, error.reason)}")
 
 
 def _read(path: Path, label: str) -> dict[str, Any]:
@@ -93,14 +84,14 @@ def get_registry() -> Registry:
     Raises:
         RegistryError: As :func:`load_registry`.
     """
-    overlays = overlays_from_environment()
-    return _load_once(overlays, tuple(_stamp(path) for path in (find_registry(), *overlays)))
+    chosen = layers()
+    return _load_once(chosen, tuple(_stamp(layer.path) for layer in chosen))
 
 
 @lru_cache(maxsize=4)
-def _load_once(overlays: tuple[Path, ...], stamps: tuple[tuple[int, ...], ...]) -> Registry:
+def _load_once(chosen: tuple[Layer, ...], stamps: tuple[tuple[int, ...], ...]) -> Registry:
     """Load a registry; the stamps only tell one state of the files from another."""
-    return load_registry(overlays)
+    return _load(chosen)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def read_yaml(path: Path, label: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise RegistryError(f"{label}: is not UTF-8 text: byte {error.start} cannot be decoded") from error
     except yaml.YAMLError as error:
-        raise RegistryError(f"{label}: {_syntax(error)}") from error
+        raise RegistryError(f"{label}{_syntax(error)}") from error
     if node is None:
         raise RegistryError(f"{label}: is empty; at least one part of a registry is needed")
     value = _Builder(label).build(node, ())
@@ -56,8 +56,9 @@ def read_yaml(path: Path, label: str) -> dict[str, Any]:
 def _syntax(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return f"is not YAML: {problem}{place}"
+    if mark is None:
+        return f": is not YAML: {problem}"
+    return f":{mark.line + 1}: is not YAML: {problem} (column {mark.column + 1})"
 
 
 class _Builder:
@@ -111,7 +112,44 @@ class _Builder:
 
     def _error(self, node: yaml.Node, path: fields.Path, problem: str) -> RegistryError:
         place = f"{fields.dotted(path)}: " if path else ""
-        return RegistryError(f"{self._label}: {place}{problem} (line {node.start_mark.line + 1})")
+        return RegistryError(f"{self._label}:{node.start_mark.line + 1}: {place}{problem}")
+
+
+def line_of(file: Path, path: fields.Path) -> str:
+    """Return ``:LINE`` for where a value stands in a file, or where it should: for what is above it.
+
+    The file is read once more, so that nobody pays for lines who made no mistake.
+
+    Args:
+        file: The file.
+        path: Leads to the value.
+
+    Returns:
+        Nothing if the file cannot be read any more.
+    """
+    try:
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        node = None
+    if node is None:
+        return ""
+    mark = node.start_mark
+    for part in path:
+        step = _step(node, part)
+        if step is None:
+            break
+        mark, node = step
+    return f":{mark.line + 1}"
+
+
+def _step(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
+    """Return where a part of a node begins, and that part."""
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(key.start_mark, value) for key, value in node.value if key.value == part]
+        return pairs[-1] if pairs else None
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark, node.value[part]
+    return None
 
 
 class Origins:

@@ -9,6 +9,7 @@ that files which were published under one name lie side by side::
     HOME/class_indexes/imagenet-0123456789abcdef.json
     HOME/_partial/                                                      what downloads have not finished
     HOME/_memory/, HOME/seen.yaml                                       what is remembered: zoo.storage.pins
+    HOME/registry.yaml                                                  the user's own: zoo.registry.places
 
 Sixteen digits in a name tell files of one id apart and can be read by people; what is compared is always the
 whole digest, which is remembered.
@@ -31,13 +32,7 @@ from zoo.registry.digests import hash_file
 from zoo.registry.records import ClassIndex, Digest, Layout, WeightsFile
 from zoo.storage import disk
 from zoo.storage.pins import FOLDER, Converted, Memory, Refused, Seen, Verified
-from zoo.variables import expanded, path_variable
-
-VARIABLE = "ZOO_HOME"
-"""The environment variable that names the cache's folder."""
-
-CACHES = "XDG_CACHE_HOME"
-"""The environment variable with the user's folder for caches of all programs."""
+from zoo.variables import HOME, default_home, path_variable
 
 SHARED = "ZOO_SHARED"
 """The environment variable that names a folder to look into first."""
@@ -112,14 +107,6 @@ class Item:
         """
         suffix = f"-{form}" if form else ""
         return f"{self.folder}/{self.stem}-{sha256[:_NAME_DIGITS]}{suffix}{self.ending}"
-
-
-def default_home() -> Path:
-    """Return the cache's folder: ``ZOO_HOME``, or ``keras-weight-zoo`` in the user's folder for caches."""
-    chosen = path_variable(VARIABLE)
-    if chosen is not None:
-        return chosen
-    return (path_variable(CACHES) or expanded("~/.cache", VARIABLE)) / "keras-weight-zoo"
 
 
 def is_offline() -> bool:
@@ -531,7 +518,5 @@ class _Shelf:
 
     def _other(self, item: Item) -> str:
         if self._writable:
-            return (
-                f"to fetch that one, run: zoo trust {item.key} --forget (or set {VARIABLE} to another folder)"
-            )
+            return f"to fetch that one, run: zoo trust {item.key} --forget (or set {HOME} to another folder)"
         return f"unset {SHARED} to fetch that one"

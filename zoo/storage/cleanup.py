@@ -21,6 +21,7 @@ from pathlib import Path
 from zoo.progress.protocol import Progress, Silence
 from zoo.registry import unknown_name
 from zoo.registry.digests import hash_file
+from zoo.registry.places import FILENAME
 from zoo.registry.records import Architecture, Layout, Registry, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import MACHINERY, Cache, Item, is_name_of, is_unchanged, verified
@@ -29,7 +30,9 @@ from zoo.storage.pins import FOLDER, SUMMARY, Memory, Verified
 UNFINISHED_AGE = 24 * 3600.0
 """Seconds after which a temporary file is nobody's any more."""
 
-_TEMPORARY = re.compile(rf"(?:\.{re.escape(SUMMARY)}|{FOLDER}/(?:.+/)?\.[^/]+\.json)-[0-9a-f]{{16}}\.part")
+_TEMPORARY = re.compile(
+    rf"(?:\.{re.escape(SUMMARY)}|\.{re.escape(FILENAME)}|{FOLDER}/(?:.+/)?\.[^/]+\.json)-[0-9a-f]{{16}}\.part"
+)
 """Paths below the cache's folder under which :mod:`zoo.storage.disk` writes what is remembered."""
 
 Stamp = tuple[int, int, int]
@@ -154,7 +157,7 @@ def entries(cache: Cache, known: Mapping[str, Known]) -> list[Entry]:
     return [
         _entry(path, status, _record(name, remembered), adopted.get(name), known)
         for name, path, status in files
-        if name != SUMMARY and not _TEMPORARY.fullmatch(name)
+        if name not in (SUMMARY, FILENAME) and not _TEMPORARY.fullmatch(name)
     ]
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from zoo.errors import CacheError
-from zoo.storage.cache import VARIABLE
 from zoo.storage.disk import writing
 from zoo.storage.partials import Partial
+from zoo.variables import HOME
 
-_ELSEWHERE: Final = f"{VARIABLE} names the folder to use"
-_FULL: Final = f"make room or let {VARIABLE} name a folder on another disk"
+_ELSEWHERE: Final = f"{HOME} names the folder to use"
+_FULL: Final = f"make room or let {HOME} name a folder on another disk"
 _GONE: Final = "the folder was removed or unmounted meanwhile: run the same command again"
 
 ADVICE: Final[Mapping[int, str]] = {
@@ -47,7 +47,7 @@ def check_space(folder: Path, **needs: int) -> None:
     parts = " and ".join(f"{count / 1e6:.1f} MB to {what}" for what, count in needs.items() if count)
     raise CacheError(
         f"{folder}: the disk is too full: {parts} are needed, {free / 1e6:.1f} MB are free; make room, or let"
-        f" {VARIABLE} name a folder on another disk"
+        f" {HOME} name a folder on another disk"
     )
 
 

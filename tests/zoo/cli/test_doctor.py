@@ -98,6 +98,32 @@ def test_a_cache_that_cannot_be_written_is_broken(zoo, tmp_path, monkeypatch):
     assert "broken: see below" in out
 
 
+def test_each_layer_of_the_registry_is_listed(zoo, tmp_path, monkeypatch):
+    """In the order in which they are laid over each other, with how much each says."""
+    own, overlay = tmp_path / "zoo-home" / "registry.yaml", tmp_path / "mine.yaml"
+    own.parent.mkdir()
+    own.write_text("architectures: {vgg16: {title: Mine}, vgg19: {title: Mine}}\n")
+    overlay.write_text("architectures: {vgg16: {weights: {vgg16-th-gist: {bytes: 1}}}}\n")
+    monkeypatch.setenv("ZOO_REGISTRY", str(overlay))
+    code, out, err = zoo("doctor")
+    assert (code, err) == (0, "")
+    lines = [line.strip() for line in out.splitlines()]
+    start = lines.index(str(own))
+    assert lines[start : start + 4] == [
+        str(own),
+        "your own, lays over: 2 architectures, 0 files",
+        str(overlay),
+        "lays over: 1 architectures, 1 files",
+    ]
+    told = json.loads(zoo("doctor", "--json")[1])["registry"]
+    assert [(one["path"], one["origin"], one["architectures"]) for one in told["layers"]] == [
+        (told["path"], "shipped", 11),
+        (str(own), "own", 2),
+        (str(overlay), "ZOO_REGISTRY", 1),
+    ]
+    assert told["overlays"] == {str(overlay): {"architectures": 1, "files": 1}}
+
+
 def test_a_registry_that_cannot_be_read_is_broken(zoo, tmp_path, monkeypatch):
     """The rest is told all the same."""
     overlay = tmp_path / "mine.yaml"
@@ -106,7 +132,7 @@ def test_a_registry_that_cannot_be_read_is_broken(zoo, tmp_path, monkeypatch):
     code, out, err = zoo("doctor", "--json")
     told = json.loads(out)
     assert (code, told["healthy"]) == (1, False)
-    assert err.startswith(f"zoo: registry: {overlay}: architectures.vgg16.classes: ")
+    assert err.startswith(f"zoo: registry: {overlay}:1: architectures.vgg16.classes: ")
     assert (told["problems"][0]["what"], told["problems"][0]["type"]) == ("registry", "RegistryError")
     assert told["cache"]["files"] == 0
 

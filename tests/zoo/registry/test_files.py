@@ -23,14 +23,17 @@ from zoo.registry import (
     architecture,
     find_registry,
     get_registry,
+    layers,
     list_models,
     load_registry,
     overlays_from_environment,
+    own_registry,
+    places,
     weights_file,
     weights_files,
 )
-from zoo.registry import files as registry
 from zoo.registry.records import Architecture, WeightsFile
+from zoo.registry.strict_yaml import read_yaml
 
 NAMES = [
     "vgg16",
@@ -225,13 +228,13 @@ def test_every_yaml_reader_sees_the_same_numbers() -> None:
 def test_both_yaml_readers_agree() -> None:
     """The strict reader gives what PyYAML's own safe loader gives."""
     path = find_registry()
-    assert registry.read_yaml(path, "x") == yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert read_yaml(path, "x") == yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _broken(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = folder / "registry.yaml"
     base.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(registry, "find_registry", lambda: base)
+    monkeypatch.setattr(places, "find_registry", lambda: base)
 
 
 @pytest.mark.parametrize("error", [pytest.param(e, id=k) for k, e in (FORM | SENSE).items()])
@@ -242,7 +245,7 @@ def test_a_mistake_is_reported_with_its_path(
     _broken(error.apply(find_registry().read_text(encoding="utf-8")), tmp_path, monkeypatch)
     with pytest.raises(RegistryError) as caught:
         load_registry()
-    assert str(caught.value) == error.message
+    assert str(caught.value) == error.expected(find_registry().read_text(encoding="utf-8"))
 
 
 def test_a_duplicate_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,8 +260,7 @@ def test_a_duplicate_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(RegistryError) as caught:
         load_registry()
     assert str(caught.value) == (
-        "registry.yaml: architectures.densenet121.family: is written twice,"
-        f" first in line {line} (line {line + 1})"
+        f"registry.yaml:{line + 1}: architectures.densenet121.family: is written twice, first in line {line}"
     )
 
 
@@ -328,20 +330,20 @@ def test_an_overlay_changes_fields_of_one_weights_file(place: int, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "line", "message"),
     [
-        ("layout: tf", "layout: nhwc", "mine.layout: 'nhwc' is not one of th, tf"),
-        ("        licence: MIT\n", "", "mine.licence: is missing"),
-        ("licence: MIT", "license: MIT", "mine.license: is not a known key; did you mean licence?"),
-        ("structure: resnet50", "structure: vgg16", "mine.structure: 'vgg16' is not one of resnet50"),
-        ("      mine:\n", "      my file:\n", None),
-        ("      mine:\n", "      mine: 5\n      other:\n", "mine: 5 is not a mapping"),
-        ("      mine:\n", "      resnet50-th-top-v0.2: {layout: x}\n      mine:\n",
+        ("layout: tf", "layout: nhwc", 9, "mine.layout: 'nhwc' is not one of th, tf"),
+        ("        licence: MIT\n", "", 5, "mine.licence: is missing"),
+        ("licence: MIT", "license: MIT", 16, "mine.license: is not a known key; did you mean licence?"),
+        ("structure: resnet50", "structure: vgg16", 7, "mine.structure: 'vgg16' is not one of resnet50"),
+        ("      mine:\n", "      my file:\n", 5, None),
+        ("      mine:\n", "      mine: 5\n      other:\n", 5, "mine: 5 is not a mapping"),
+        ("      mine:\n", "      resnet50-th-top-v0.2: {layout: x}\n      mine:\n", 5,
          "resnet50-th-top-v0.2.layout: 'x' is not one of th, tf"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_what_an_overlay_adds_is_told_by_the_id(
-    old: str, new: str, message: str | None, tmp_path: Path
+    old: str, new: str, line: int, message: str | None, tmp_path: Path
 ) -> None:
     """The path is that in the overlay: it has no list in which a place could be counted."""
     overlay = _overlay(tmp_path, MINE.replace(old, new))
@@ -351,7 +353,7 @@ def test_a_mistake_in_what_an_overlay_adds_is_told_by_the_id(
         "my file.id: 'my file' must consist of letters, digits, '.', '_' and '-'"
         " and start with a letter or digit"
     )
-    assert str(caught.value) == f"{overlay}: architectures.resnet50.weights.{message}"
+    assert str(caught.value) == f"{overlay}:{line}: architectures.resnet50.weights.{message}"
 
 
 def test_later_overlays_win(tmp_path: Path) -> None:
@@ -413,7 +415,7 @@ def test_a_mistake_is_laid_at_the_door_of_the_file_that_wrote_it(
     overlays = [_overlay(tmp_path, first, "first.yaml"), _overlay(tmp_path, second, "second.yaml")]
     with pytest.raises(RegistryError) as caught:
         load_registry(overlays)
-    assert str(caught.value) == f"{tmp_path / culprit}: {message}"
+    assert str(caught.value) == f"{tmp_path / culprit}:1: {message}"
 
 
 def test_a_mistake_below_an_overlay_is_still_the_base_files(
@@ -423,9 +425,58 @@ def test_a_mistake_below_an_overlay_is_still_the_base_files(
     text = find_registry().read_text(encoding="utf-8").replace("    title: VGG-16\n", "", 1)
     _broken(text, tmp_path, monkeypatch)
     overlay = _overlay(tmp_path, "architectures: {vgg16: {input: {height: 3}}}")
+    line = text.count("\n", 0, text.index("\n  vgg16:\n")) + 2
     with pytest.raises(RegistryError) as caught:
         load_registry([overlay])
-    assert str(caught.value) == "registry.yaml: architectures.vgg16.title: is missing"
+    assert str(caught.value) == f"registry.yaml:{line}: architectures.vgg16.title: is missing"
+
+
+def test_a_mistake_is_laid_at_the_line_that_holds_it(tmp_path: Path) -> None:
+    """Of a list's entry, of a value in it, or of what lacks a key."""
+    text = "architectures:\n  vgg16:\n    weights:\n    - id: one\n    -\n      id: two\n      set: [1]\n"
+    text += "      structure: vgg16\n"
+    overlay = _overlay(tmp_path, text)
+    with pytest.raises(RegistryError) as caught:
+        load_registry([overlay])
+    assert str(caught.value) == f"{overlay}:4: architectures.vgg16.weights[0].set: is missing"
+
+
+def test_the_users_own_registry_is_read_whenever_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the shipped one, and below what ``ZOO_REGISTRY`` names."""
+    assert [layer.origin for layer in layers()] == ["shipped"]
+    own_registry().parent.mkdir()
+    own_registry().write_text("architectures: {vgg16: {title: Mine}, vgg19: {title: Mine}}\n")
+    assert (architecture("vgg16").title, architecture("vgg19").title) == ("Mine", "Mine")
+    monkeypatch.setenv("ZOO_REGISTRY", str(_overlay(tmp_path, "architectures: {vgg19: {title: Ours}}")))
+    assert (architecture("vgg16").title, architecture("vgg19").title) == ("Mine", "Ours")
+    assert [(layer.origin, layer.label) for layer in layers()] == [
+        ("shipped", "registry.yaml"),
+        ("own", str(own_registry())),
+        ("ZOO_REGISTRY", str(tmp_path / "overlay.yaml")),
+    ]
+    assert load_registry(()).architectures["vgg16"].title == "VGG-16"
+
+
+def test_a_mistake_in_the_users_own_registry_names_that_file() -> None:
+    """Not the shipped one, which is called the same."""
+    own_registry().parent.mkdir()
+    own_registry().write_text("# mine\narchitectures:\n  vgg16:\n    classes: many\n")
+    with pytest.raises(RegistryError) as caught:
+        get_registry()
+    reason = "architectures.vgg16.classes: 'many' is not an integer"
+    assert str(caught.value) == f"{own_registry()}:4: {reason}"
+
+
+@pytest.mark.parametrize("home", ["~nobody-of-this-name/x", "{file}/x"])
+def test_a_cache_that_is_none_keeps_nobody_from_the_registry(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no registry of one's own in it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ZOO_HOME", home.format(file=tmp_path / "file"))
+    assert list_models() == NAMES
 
 
 def test_an_overlay_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -438,7 +489,7 @@ def test_an_overlay_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_an_incomplete_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its registry the package says that it is incomplete."""
-    monkeypatch.setattr(registry, "__file__", str(tmp_path / "zoo" / "registry" / "files.py"))
+    monkeypatch.setattr(places, "__file__", str(tmp_path / "zoo" / "registry" / "places.py"))
     with pytest.raises(RegistryError) as caught:
         find_registry()
     assert str(caught.value) == (
@@ -452,7 +503,7 @@ def test_the_packaged_registry_comes_before_the_checkouts(
     """An installed package reads the file beside its modules, a checkout the one at its root."""
     (tmp_path / "zoo").mkdir()
     root, packaged = tmp_path / "registry.yaml", tmp_path / "zoo" / "registry.yaml"
-    monkeypatch.setattr(registry, "__file__", str(tmp_path / "zoo" / "registry" / "files.py"))
+    monkeypatch.setattr(places, "__file__", str(tmp_path / "zoo" / "registry" / "places.py"))
     root.touch()
     assert find_registry() == root.resolve()
     packaged.touch()
