@@ -295,7 +295,7 @@ SENSE: dict[str, Error] = {
         "densenet161",
         "preprocessing: caffe_x0.017",
         "preprocessing: caffe_0.017",
-        "preprocessing: 'caffe_0.017' is not one of caffe, caffe_x0.017, inception, torch;"
+        "preprocessing: 'caffe_0.017' is not one of caffe, caffe_x0.017, inception, inside, torch;"
         " did you mean caffe_x0.017?",
     ),
     "unknown class index": _in(

@@ -13,6 +13,7 @@ from zoo.cli import output
 from zoo.cli.tables import GAP
 from zoo.errors import ZooError
 from zoo.registry import architecture, list_models, look_up, weights_file
+from zoo.registry.fields import default_of
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import Architecture, ClassIndex, Layout, WeightsFile
 from zoo.storage.cache import Cache, Item
@@ -102,7 +103,7 @@ _COLUMNS: tuple[_Column, ...] = (
     ("network", lambda network, _: network.title),
     ("parameters>", lambda network, _: f"{parameters_of(network) / 1e6:.1f} M"),
     ("input>", lambda network, _: f"{network.input.height}x{network.input.width}"),
-    ("top-5 error>", lambda network, _: f"{network.accuracy.top5_error_percent} %"),
+    ("top-5 error>", lambda network, _: _percent(network.accuracy.top5_error_percent)),
     ("files", lambda network, _: _counts(network)),
     ("size>", lambda network, _: _size(network)),
     ("cached", lambda network, held: ", ".join(_layouts(network, held)) or "-"),
@@ -286,7 +287,7 @@ def _fields(record: Any, above: str) -> Iterator[tuple[str, object]]:  # noqa: A
         value = getattr(record, field.name)
         if is_dataclass(value):
             yield from _fields(value, f"{above}{field.name}.")
-        elif value != field.default:
+        elif value != default_of(field):
             yield f"{above}{field.name}", value
 
 

@@ -45,7 +45,9 @@ def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: dict[str, 
         _check_graph(graph, entry["classes"], (*path, "graphs", name))
     _check_structures_have_one_graph(graphs, path)
     _check_files(entry["weights"], graphs, ids, (*path, "weights"))
-    return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs)})
+    return Architecture(
+        **{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), "sets": ReadOnly(entry["sets"])}
+    )
 
 
 def _known(name: str, known: Mapping[str, _Entry], path: fields.Path) -> _Entry:

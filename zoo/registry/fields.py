@@ -339,9 +339,15 @@ def keys_of(record: type, given: Collection[str] = ()) -> dict[str, Key]:
             if len(told) != 2:
                 raise TypeError(f"{record.__name__}.{field.name}: must be Annotated[type, kind, meaning]")
             kind, meaning = told
-            default = _REQUIRED if field.default is dataclasses.MISSING else field.default
-            keys[field.name] = Key(kind, meaning, default)
+            keys[field.name] = Key(kind, meaning, default_of(field))
     return keys
+
+
+def default_of(field: dataclasses.Field[Any]) -> object:
+    """Return what a field of a record holds where its key is left out; a key that must be there has none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return _REQUIRED if field.default is dataclasses.MISSING else field.default
 
 
 def form_of(record: type[Made], *, named: bool = False) -> Record[Made]:

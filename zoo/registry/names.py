@@ -36,4 +36,10 @@ _COLUMNS = ("network", "input", "parameters", "top-5 error")
 def _row(network: Architecture) -> tuple[str, ...]:
     size, error = network.input, network.accuracy.top5_error_percent
     shape = f"{size.height} × {size.width}"
-    return network.name, network.title, shape, f"{parameters_of(network):,}", f"{error} %"
+    return (
+        network.name,
+        network.title,
+        shape,
+        f"{parameters_of(network):,}",
+        ("not stated" if error is None else f"{error} %"),
+    )

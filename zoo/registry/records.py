@@ -11,7 +11,7 @@ ask for it, so nothing in it can be changed: records are frozen, lists are tuple
 # No `from __future__ import annotations` here: the annotations are read.
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
 from zoo.numbers import counted
@@ -238,8 +238,32 @@ class Accuracy:
     """Published single-crop error on the ImageNet validation set, in per cent, and where it is stated."""
 
     top1_error_percent: Annotated[float | None, Maybe(PER_CENT), "Top-1 error, null where it is not stated"]
-    top5_error_percent: Annotated[float, PER_CENT, "Top-5 error"]
+    top5_error_percent: Annotated[float | None, Maybe(PER_CENT), "Top-5 error, null where it is not stated"]
     source: Annotated[str, TEXT, "Where the errors are stated"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsSet:
+    """What tells a weights set from the others of its network; ``None`` is what nobody states.
+
+    Layers, names and shapes are the same for all sets of a graph. Licence and bytes are the files' own.
+
+    Attributes:
+        name: Name of the set, for example ``imagenet``.
+    """
+
+    name: str
+    accuracy: Annotated[
+        Accuracy | None,
+        Maybe(form_of(Accuracy)),
+        "Published error of these weights; for the set imagenet the network's own, where it is left out",
+    ] = None
+    recipe: Annotated[str | None, Maybe(TEXT), "How they were trained"] = None
+    origin: Annotated[str | None, Maybe(TEXT), "Who trained them, and in what software"] = None
+    input: Annotated[
+        Input | None, Maybe(form_of(Input)), "The images they were trained on, where not the network's"
+    ] = None
+    source: Annotated[str | None, Maybe(TEXT), "Where this is stated"] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -286,6 +310,11 @@ class Architecture:
         ListOf(form_of(WeightsFile)),
         "Every published file, best first among those of the same form",
     ]
+    sets: Annotated[
+        Mapping[str, WeightsSet],
+        MapOf(form_of(WeightsSet, named=True), NAME),
+        "What tells the weights sets apart, by name; nothing need be said of one",
+    ] = field(default_factory=ReadOnly)
 
     def __repr__(self) -> str:
         """Return what it is, in one line; each attribute can be looked at."""
@@ -306,7 +335,10 @@ class Architecture:
 
     def _facts(self) -> list[tuple[str, str]]:
         recipe, errors = self.preprocessing, self.accuracy
-        top1 = "not stated" if errors.top1_error_percent is None else f"{errors.top1_error_percent} %"
+        top1, top5 = (
+            "not stated" if error is None else f"{error} %"
+            for error in (errors.top1_error_percent, errors.top5_error_percent)
+        )
         return [
             ("name", self.name),
             ("network", f"{self.title}, family {self.family}"),
@@ -314,7 +346,7 @@ class Architecture:
             ("input", self._shape),
             ("preprocessing", f"{recipe.name}: {recipe.channel_order.upper()}"),
             ("classes", f"{self.classes:,}"),
-            ("error", f"top-1 {top1}, top-5 {errors.top5_error_percent} %"),
+            ("error", f"top-1 {top1}, top-5 {top5}"),
             ("weights sets", ", ".join(self.weights_sets)),
             ("weights files", "\n".join(file.id for file in self.weights)),
         ]
@@ -328,6 +360,17 @@ class Architecture:
     def weights_sets(self) -> tuple[str, ...]:
         """Names of the weights sets, in the registry's order."""
         return tuple(dict.fromkeys(file.set for file in self.weights))
+
+    def about(self, weights_set: str) -> WeightsSet:
+        """Return what is known of a weights set; of one that nothing is said of, its name alone."""
+        said = self.sets.get(weights_set) or WeightsSet(name=weights_set)
+        if said.accuracy is None and weights_set == "imagenet":
+            return replace(said, accuracy=self.accuracy)
+        return said
+
+    def input_of(self, weights_set: str | None) -> Input:
+        """Return the images that a weights set was trained on; those of the network for no set."""
+        return (self.about(weights_set).input if weights_set else None) or self.input
 
     def graph_of(self, structure: str) -> Graph:
         """Return the graph whose weights files may have this structure.

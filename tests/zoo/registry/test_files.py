@@ -168,7 +168,7 @@ def test_preprocessing_is_right_per_network() -> None:
         **dict.fromkeys(["densenet121", "densenet161", "densenet169"], "caffe_x0.017"),
     }
     known = get_registry().preprocessing
-    assert list(known) == ["caffe", "caffe_x0.017", "inception", "torch"]
+    assert list(known) == ["caffe", "caffe_x0.017", "inception", "inside", "torch"]
     assert known["inception"].scale == (1 / 127.5,) * 3
     assert known["torch"].mean == pytest.approx((0.485 * 255, 0.456 * 255, 0.406 * 255), rel=1e-15)
     assert known["torch"].scale == (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225))
