@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zoo.errors import ArgumentError
-from zoo.finetuning.arguments import weights_named
+from zoo.finetuning.arguments import number_or_name, weights_named
 from zoo.finetuning.data import check_source
+from zoo.finetuning.devices import check_devices
 from zoo.finetuning.division import check_share
 from zoo.finetuning.resuming import check_folder
 from zoo.finetuning.sizes import size_of
@@ -30,6 +31,7 @@ def check_training(arguments: argparse.Namespace) -> None:
         weights = weights_named(arguments.weights)
         if weights is not None:
             choose_weights(network, weights)
+    check_devices(number_or_name(arguments.devices))
     labelled = arguments.command == "finetune"
     if labelled:
         check_share(arguments.validation_share)
@@ -40,7 +42,8 @@ def check_training(arguments: argparse.Namespace) -> None:
     for name in ("data", "train", "valid"):
         source = getattr(arguments, name, None)
         if source is not None:
-            check_source(source, labelled=labelled)
+            # Images to validate with have the classes of those that are trained on, whichever they show.
+            check_source(source, labelled=labelled, least=1 if name == "valid" else 2)
 
 
 def _check_sources(arguments: argparse.Namespace) -> None:

@@ -13,9 +13,17 @@ from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
 from zoo.errors import ArgumentError
-from zoo.finetuning.arguments import Argument, augmentation_named, number_or_name, weights_named
+from zoo.finetuning.arguments import (
+    PLAIN_AUGMENTATION,
+    Argument,
+    augmentation_named,
+    number_or_name,
+    weights_named,
+)
+from zoo.finetuning.ended import Ended, read_facts, said_of_end
 from zoo.finetuning.options import OPTIONS, Settings
 from zoo.finetuning.resuming import OtherRunError, resumed
+from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.schedule import STRATEGIES
 from zoo.numbers import is_flag
 from zoo.registry import get_registry
@@ -28,25 +36,33 @@ def run(arguments: argparse.Namespace) -> int:
     """Fine-tune a network on images and say where the run folder is."""
     # What can be told without Keras is told before it is imported.
     asked = _asked(arguments)
-    _check(asked)
+    finished = _check(asked)
     check_training(arguments)
+    if finished is not None:
+        return _told(_ended(finished), arguments)
     import_keras()
     from zoo.finetuning.training import TrainingError
 
     try:
-        result = _finetuned(asked)
+        result: Ended = _finetuned(asked)
     except OtherRunError as error:
         raise _as_typed(error) from error
     except TrainingError as error:
         if error.result is None:
             raise
         result = error.result
-        output.say(f"zoo: {error}; what there is was kept in {result.out}")
     except KeyboardInterrupt:
         folder = asked.get("out") or asked["resume"]
         command = shlex.join(["zoo", "finetune", "--resume", str(folder)])
         output.note(f"zoo: `{command}` continues from the last whole epoch")
         raise
+    return _told(result, arguments)
+
+
+def _told(result: Ended, arguments: argparse.Namespace) -> int:
+    """Print what came of a run; return the exit code."""
+    if result.failure is not None:
+        output.say(f"zoo: {result.failure}; what there is was kept in {result.out}")
     if arguments.json:
         output.print_json(_summary(result))
     else:
@@ -113,19 +129,35 @@ def _is_path(name: str | None) -> bool:
     return name is not None and name not in get_registry().architectures and Path(name).exists()
 
 
-def _check(asked: Mapping[str, Any]) -> None:
-    """Check what can be checked without Keras.
+def _check(asked: Mapping[str, Any]) -> RunFolder | None:
+    """Check what can be checked without Keras; return the run that is to be resumed if it is finished.
 
     Raises:
         ZooError: Something is not allowed, or is not there.
     """
-    asked = {name: value for name, value in asked.items() if name != "augmentation"}
-    Settings(**{name: value for name, value in asked.items() if name in OPTIONS})
-    if "out" not in asked:
-        try:
-            resumed(asked)
-        except OtherRunError as error:
-            raise _as_typed(error) from error
+    plain = _without_layers(asked)
+    Settings(**{name: value for name, value in plain.items() if name in OPTIONS})
+    if "out" in asked:
+        return None
+    try:
+        is_finished = resumed(plain) is None
+    except OtherRunError as error:
+        raise _as_typed(error) from error
+    return RunFolder(path=Path(asked["resume"])) if is_finished and plain.keys() == asked.keys() else None
+
+
+def _without_layers(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is asked for but what Keras makes layers of."""
+    typed = asked.get("augmentation")
+    if typed is None or typed in PLAIN_AUGMENTATION:
+        return {**asked, **({} if typed is None else {"augmentation": PLAIN_AUGMENTATION[typed]})}
+    return {name: value for name, value in asked.items() if name != "augmentation"}
+
+
+def _ended(folder: RunFolder) -> Ended:
+    """Return what a finished run tells, and say that it is one."""
+    output.note(said_of_end(folder))
+    return Ended(**read_facts(folder))
 
 
 def _finetuned(asked: Mapping[str, Any]) -> Result:
@@ -174,7 +206,7 @@ def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(arguments).items() if name not in hidden}
 
 
-def _summary(result: Result) -> dict[str, Any]:
+def _summary(result: Ended) -> dict[str, Any]:
     return {
         "strategy": result.strategy,
         "reason": result.reason,
@@ -185,20 +217,20 @@ def _summary(result: Result) -> dict[str, Any]:
         "seconds": result.seconds,
         "problems": [{"file": one.file, "problem": one.problem, "used": one.used} for one in result.problems],
         "out": str(result.out),
-        "report": str(result.report),
+        "report": None if result.report is None else str(result.report),
         "failure": result.failure,
         **({"error": {"type": "TrainingError", "message": result.failure}} if result.failure else {}),
     }
 
 
-def _facts(result: Result) -> dict[str, str]:
+def _facts(result: Ended) -> dict[str, str]:
     left_out = [one for one in result.problems if not one.used]
     facts = {
         "strategy": result.strategy,
         "accuracy": f"{result.accuracy:.1%} of the validation images",
         "log loss": f"{result.log_loss:.4f}",
         "run": str(result.out),
-        "report": str(result.report),
+        **({} if result.report is None else {"report": str(result.report)}),
         "then": shlex.join(["zoo", "predict", str(result.out), "PICTURE"]),
     }
     if result.failure is not None:

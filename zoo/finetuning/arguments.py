@@ -84,11 +84,17 @@ def learning_rate_factors(given: Sequence[str]) -> dict[str, float]:
     return factors
 
 
+PLAIN_AUGMENTATION = {"all": True, "none": False}
+"""What is typed of changing images at random, where that needs no layer of Keras'."""
+
+
 def augmentation_named(text: str) -> Any:  # noqa: ANN401 - a Keras layer, or whether there is any
     """Return what changes images at random: all of it, all but mirroring, or nothing."""
+    if text in PLAIN_AUGMENTATION:
+        return PLAIN_AUGMENTATION[text]
     from zoo.finetuning.augmentation import default_augmentation
 
-    return default_augmentation(flip=False) if text == "no-flip" else text == "all"
+    return default_augmentation(flip=False)  # no-flip
 
 
 def weights_named(text: str) -> str | None:

@@ -103,15 +103,16 @@ def as_pictures(
     return of_one_depth(like, replace(found, numbered=like.numbered, fit=like.fit))[1]
 
 
-def check_source(data: str | os.PathLike[str], *, labelled: bool = True) -> None:
+def check_source(data: str | os.PathLike[str], *, labelled: bool = True, least: int = 2) -> None:
     """Check that a folder or a table has images, as far as names and the first that can be read tell.
 
     Args:
         data: A folder, or a CSV file.
         labelled: As for :func:`as_pictures`.
+        least: How many classes there must be where they matter.
 
     Raises:
-        DataError: It is not there, has no images, or none of them can be read.
+        DataError: It is not there, has no images, too few classes of them, or none of them can be read.
     """
     path = Path(data)
     if path.is_file():
@@ -122,6 +123,13 @@ def check_source(data: str | os.PathLike[str], *, labelled: bool = True) -> None
         _, listed, _ = _in_folders(path)
     if not any(_is_readable(file) for file, _ in listed):
         as_pictures(data, labelled=labelled)  # which says of each what is wrong
+    if labelled:
+        _check_classes(path, sorted({label for _, label in listed}), least)
+
+
+def _check_classes(where: object, classes: Sequence[str], least: int) -> None:
+    if len(classes) < least:
+        raise DataError(f"{where}: has one class, {classes[0]!r}; there must be two to tell apart")
 
 
 def _is_readable(file: Path) -> bool:
@@ -658,8 +666,7 @@ def _assembled(
     if unknown := sorted(set(labels).difference(known)):
         whose = "which the training images have not; they have" if wanted.trained else "which is none of"
         raise DataError(f"{where}: has the class {unknown[0]!r}, {whose} {', '.join(classes)}")
-    if len(classes) < least:
-        raise DataError(f"{where}: has one class, {classes[0]!r}; there must be two to tell apart")
+    _check_classes(where, classes, least)
     return Pictures(
         classes=classes,
         labels=np.array([known[label] for label in labels], np.int64),

@@ -45,6 +45,17 @@ def scope(devices: str | int | None) -> AbstractContextManager[Any]:
     return context
 
 
+def check_devices(devices: str | int | None) -> None:
+    """Check what can be told of a number of devices before any are counted, which takes a framework.
+
+    Raises:
+        ArgumentError: It is none, wherever it is said.
+    """
+    if devices in ("all", None) or (is_whole(devices) and devices >= 1):
+        return
+    raise ArgumentError(f"devices={devices!r}: must be 'all', None or a number from 1")
+
+
 @cache
 def _strategy(kind: str, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - TensorFlow tells no types
     """Return the one strategy of this process for these devices.

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.errors import FileFormatError
+from zoo.finetuning.ended import read_facts
 from zoo.finetuning.job import Result
-from zoo.finetuning.pictures import Pictures, Problem, digest_images
+from zoo.finetuning.pictures import Pictures, digest_images
 from zoo.finetuning.resuming import OtherRunError, is_number_of_epochs
-from zoo.finetuning.run_folder import RunFolder, read_history, read_probabilities
+from zoo.finetuning.run_folder import RunFolder, read_probabilities
 from zoo.networks.heads import compile_for_finetuning
-from zoo.networks.run_record import read_run
 
 
 def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
@@ -26,18 +24,6 @@ def image_facts(train: Pictures, valid: Pictures) -> dict[str, Any]:
         "pictures to train on": digest_images(train),
         "pictures to validate with": digest_images(valid),
     }
-
-
-def read_record(folder: RunFolder) -> dict[str, Any]:
-    """Return what a finished run says of itself.
-
-    Raises:
-        FileFormatError: It is damaged, or a later version wrote it.
-    """
-    try:
-        return read_run(folder.record)
-    except ValueError as error:
-        raise FileFormatError(f"{folder.record}: not as a run writes it: {error}") from error
 
 
 def compare(folder: RunFolder, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -63,23 +49,8 @@ def not_compared(was: Mapping[str, Any], now: Iterable[str]) -> str | None:
 
 def read_result(folder: RunFolder) -> Result:
     """Return the result of a finished run from its folder."""
-    record = read_record(folder)
+    facts = read_facts(folder)
     model = keras.saving.load_model(folder.model)
     compile_for_finetuning(model)
-    report = folder.path / "report.html"
-    return Result(
-        strategy=record["strategy"],
-        reason=record["reason"],
-        model=model,
-        classes=tuple(record["classes"]),
-        accuracy=record["result"]["accuracy"],
-        log_loss=record["result"]["log_loss"],
-        history=read_history(folder.history),
-        predictions=np.asarray(read_probabilities(folder.predictions)),
-        valid=None,
-        problems=tuple(Problem(**problem) for problem in record["data"]["report"]),
-        seconds=record["seconds"],
-        out=Path(folder.path),
-        report=report if report.is_file() else None,
-        failure=record.get("failure"),
-    )
+    predictions = np.asarray(read_probabilities(folder.predictions))
+    return Result(**facts, model=model, predictions=predictions, valid=None)

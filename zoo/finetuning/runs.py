@@ -21,14 +21,9 @@ from zoo.finetuning.backbone import check_recipe
 from zoo.finetuning.data import as_pictures
 from zoo.finetuning.division import check_share, split
 from zoo.finetuning.duplicates import counted_once, without_conflicts
+from zoo.finetuning.ended import NOTHING_LEFT, read_record, said_of_end
 from zoo.finetuning.features import dissect, extract, preparation_for
-from zoo.finetuning.finished import (
-    compare,
-    image_facts,
-    not_compared,
-    read_record,
-    read_result,
-)
+from zoo.finetuning.finished import compare, image_facts, not_compared, read_result
 from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
@@ -522,20 +517,18 @@ def _finished(
     return _told_again(folder, settings.report, why, untold, strategy_of_run)
 
 
-_NOTHING_LEFT = "nothing is left to do"
-
-
 def _told_again(
-    folder: RunFolder, report: Report | None, why: str = _NOTHING_LEFT, *lines: str | None
+    folder: RunFolder, report: Report | None, why: str = NOTHING_LEFT, *lines: str | None
 ) -> Result:
     """Return the result of a finished run, and say that and why it is one.
 
     Raises:
         TrainingError: It came to nothing.
     """
-    for line in (f"this run is finished; {why}", *lines):
-        if line is not None and report is not None:
-            report(f"{folder.path}: {line}")
+    told = (f"{folder.path}: {line}" for line in lines if line is not None)
+    for line in (said_of_end(folder, why), *told):
+        if report is not None:
+            report(line)
     result = read_result(folder)
     if result.failure is not None:
         raise TrainingError(result.failure, result)
@@ -552,7 +545,7 @@ def _why_finished(folder: RunFolder, was: Mapping[str, Any], asked: Mapping[str,
         name: value for name, value in asked.items() if is_number_of_epochs(name) and was.get(name) != value
     }
     if not changed:
-        return _NOTHING_LEFT
+        return NOTHING_LEFT
     if folder.may_go_on:
         return None
     told = " and ".join(f"{name}={value!r}" for name, value in changed.items() if value is not None)

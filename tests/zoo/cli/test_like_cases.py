@@ -118,6 +118,27 @@ LIKE = {
             ["finetune", "vgg16", "photos", "--out", "run", "--input-size", "0"],
         ],
     ),
+    "images of one class": (
+        1,
+        "has one class, 'cats'; there must be two to tell apart\n",
+        [
+            ["finetune", "vgg16", "cats", "--out", "run"],
+            ["finetune", "vgg16", "cats.csv", "--out", "run"],
+            ["finetune", "vgg16", "--train", "cats", "--valid", "photos", "--out", "run"],
+        ],
+    ),
+    "a number of devices that there cannot be": (
+        2,
+        ": must be 'all', None or a number from 1\n",
+        [
+            [*command, "--devices", count]
+            for command in (
+                ["features", "vgg16", "photos", "--out", "f.npz"],
+                ["finetune", "vgg16", "photos", "--out", "run"],
+            )
+            for count in ("0", "-1", "1.5", "two", "")
+        ],
+    ),
     "a place that is taken": (
         2,
         "photos: ",
@@ -133,10 +154,11 @@ LIKE = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Return the working directory, with images and files of all kinds, in which Keras cannot be imported."""
-    for name in ("photos/cats", "photos/dogs", "broken/a", "broken/b", "empty"):
+    for name in ("photos/cats", "photos/dogs", "cats/cats", "broken/a", "broken/b", "empty"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("good.ppm", "photos/cats/1.ppm", "photos/dogs/1.ppm"):
+    for name in ("good.ppm", "photos/cats/1.ppm", "photos/dogs/1.ppm", "cats/cats/1.ppm"):
         (tmp_path / name).write_bytes(PICTURE)
+    (tmp_path / "cats.csv").write_text("file,label\ngood.ppm,cats\n")
     for name in ("broken/a/bad.jpg", "broken/b/bad.jpg", "bad.h5"):
         (tmp_path / name).write_bytes(b"not what its name says")
     monkeypatch.chdir(tmp_path)
@@ -162,3 +184,69 @@ def test_like_cases_end_alike(case, zoo):
         told = json.loads(out)
         for one in told if isinstance(told, list) else [told]:
             assert f"zoo: {one['error']['message']}\n" in err, typed
+
+
+RECORD = {
+    "format": 1,
+    "status": "finished",
+    "failure": None,
+    "network": "vgg16",
+    "strategy": "head",
+    "reason": None,
+    "classes": ["cats", "dogs"],
+    "result": {"accuracy": 0.75, "loss": 0.5, "log_loss": 0.5},
+    "data": {"report": []},
+    "seconds": 4.0,
+    "fit": "crop",
+    "asked": {"network": "vgg16", "strategy": "head", "augmentation": True, "seed": 0},
+}
+"""What a finished run tells."""
+
+HISTORY = "phase,epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\na,1,1,0.5,1,0.75,0.001,2\n"
+
+
+@pytest.fixture
+def finished(folder):
+    """Return what writes a finished run, with what differs in its record."""
+
+    def write(**differs):
+        (folder / "run").mkdir()
+        (folder / "run/run.json").write_text(json.dumps({**RECORD, **differs}))
+        (folder / "run/history.csv").write_text(HISTORY)
+
+    return write
+
+
+@pytest.mark.parametrize("said", [[], ["--seed", "0"], ["--augmentation", "all"]], ids=str)
+def test_a_finished_run_is_told(said, finished, zoo):
+    """Its model is left as it is: nobody asked for it."""
+    finished()
+    assert zoo("finetune", "--resume", "run", *said) == (
+        0,
+        "strategy  head\naccuracy  75.0% of the validation images\nlog loss  0.5000\nrun       run\n"
+        "then      zoo predict run PICTURE\n",
+        "run: this run is finished; nothing is left to do\n",
+    )
+    code, out, _ = zoo("finetune", "--resume", "run", *said, "--json")
+    told = json.loads(out)
+    assert (code, told["accuracy"], told["epochs"], told["failure"]) == (0, 0.75, 1, None)
+
+
+def test_a_finished_run_that_came_to_nothing_is_told(finished, zoo):
+    """As it was when it ended."""
+    finished(status="failed", failure="nothing was learned")
+    code, out, err = zoo("finetune", "--resume", "run")
+    assert code == 1
+    assert "failed    nothing was learned\n" in out
+    assert err == (
+        "run: this run is finished; nothing is left to do\n"
+        "zoo: nothing was learned; what there is was kept in run\n"
+    )
+
+
+def test_a_finished_run_is_not_another(finished, zoo):
+    """What is changed at random is compared too where it needs no layers."""
+    finished()
+    code, out, err = zoo("finetune", "--resume", "run", "--augmentation", "none")
+    assert (code, out) == (2, "")
+    assert err.startswith("zoo: --augmentation none: the run was made with True (run); ")

@@ -13,7 +13,8 @@ from tests.support.paths import WRITTEN_BEFORE
 from tests.support.small_network import OPTIONS, divided_digits, small_network
 from zoo import finetuning
 from zoo.errors import NewerFileError
-from zoo.finetuning.finished import read_record, read_result
+from zoo.finetuning.ended import read_record
+from zoo.finetuning.finished import read_result
 from zoo.finetuning.report import write_report
 from zoo.finetuning.run_folder import RunFolder
 from zoo.networks.predicting import predict
