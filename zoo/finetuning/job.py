@@ -27,6 +27,7 @@ from zoo.finetuning.data import as_pictures
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.division import divided
 from zoo.finetuning.duplicates import counted_once, without_conflicts
+from zoo.finetuning.ended import Ended
 from zoo.finetuning.features import (
     Anatomy,
     dissect,
@@ -43,11 +44,11 @@ from zoo.finetuning.pictures import Pictures, Problem, Size, digest_images, of_o
 from zoo.finetuning.report import check_libraries, write_report
 from zoo.finetuning.resuming import (
     began_before,
+    begin,
     check_epochs,
     check_same,
     conflicts_of,
     with_fit,
-    write_first_record,
 )
 from zoo.finetuning.run_folder import (
     RunFolder,
@@ -90,7 +91,7 @@ _TOLD = 10  # problems that are told one by one
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Ended):
     """What came of a strategy.
 
     Attributes:
@@ -110,20 +111,9 @@ class Result:
         failure: Why it came to nothing, if it did: what is here is of the best epoch there was.
     """
 
-    strategy: str
-    reason: str | None
     model: keras.Model = field(repr=False)
-    classes: tuple[str, ...]
-    accuracy: float
-    log_loss: float
-    history: tuple[TrainingEpoch, ...] = field(repr=False)
     predictions: NDArray[np.float32] = field(repr=False)
     valid: Pictures | None = field(repr=False)
-    problems: tuple[Problem, ...] = field(repr=False)
-    seconds: float
-    out: Path | None
-    report: Path | None
-    failure: str | None = None
 
     def __repr__(self) -> str:
         """Return what came of it, in one line."""
@@ -257,11 +247,10 @@ class Job:
             check_epochs(self._folder, self.phases())
         if self._begun is not None and self._is_old:
             plan.pop("fit")  # so that what its number of epochs means stays known
-        self._folder.open(plan, resume=bool(self.settings.resume))
         about = self.settings.about
-        if "sources" in about:
-            named = {"network": self.anatomy.model.name, "strategy": self.strategy}
-            write_first_record(self._folder, {**named, "fit": self.settings.fit, **about})
+        named = {"network": self.anatomy.model.name, "strategy": self.strategy, "fit": self.settings.fit}
+        facts = {**named, **about} if "sources" in about else None
+        begin(self._folder, plan, facts, resume=bool(self.settings.resume))
 
     @property
     def _is_old(self) -> bool:

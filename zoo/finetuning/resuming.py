@@ -273,7 +273,7 @@ def resumed(said: Mapping[str, Any]) -> dict[str, Any] | None:
     record = _record_in(folder)
     if record is None:
         raise _untold(folder)
-    was, sources = asked_of(record), record.get("sources")
+    was, sources = with_numbers_of_plan(folder, asked_of(record)), record.get("sources")
     missing = [name for name in ("network", "strategy") if name not in was]
     if missing:
         raise FileFormatError(f"{folder.record}: not as a run writes it: it has no {missing[0]!r}")
@@ -286,6 +286,19 @@ def resumed(said: Mapping[str, Any]) -> dict[str, Any] | None:
         raise _untold(folder)
     about = {"about": {"arguments": record["arguments"]}} if "arguments" in record else {}
     return {**known, **about, **_options_of(was), **_sources(folder, sources, asked), **_changed(asked)}
+
+
+def with_numbers_of_plan(folder: RunFolder, was: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run was asked for, with the numbers of epochs that it goes on with if it is not finished.
+
+    The plan is the first that is written where a finished run is asked for more epochs: until the record
+    follows it, that still tells the numbers of before.
+    """
+    plan = None if folder.is_finished else folder.begun()
+    if plan is None or "epochs" not in plan:
+        return dict(was)
+    others = {name: value for name, value in was.items() if not is_number_of_epochs(name)}
+    return {**others, **{name: value for name, value in plan.items() if is_number_of_epochs(name)}}
 
 
 def _changed(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -398,8 +411,27 @@ def _sources(folder: RunFolder, sources: Mapping[str, Any], asked: Mapping[str, 
     return {**found, **places}
 
 
-def write_first_record(folder: RunFolder, facts: Mapping[str, Any]) -> None:
-    """Write down what a run is asked for as it starts, so that it can be resumed by its folder alone.
+def begin(
+    folder: RunFolder, plan: Mapping[str, Any], facts: Mapping[str, Any] | None, *, resume: bool
+) -> None:
+    """Make the folder of a run, or let the run in it go on.
+
+    Args:
+        folder: Of the run.
+        plan: All that decides what the run does; JSON.
+        facts: For the record, so that the run can be resumed by its folder alone; ``None``: it cannot.
+        resume: Whether a run is to go on.
+
+    Raises:
+        ArgumentError: There is something in it and nothing is to go on.
+    """
+    folder.open(plan, resume=resume)
+    if facts is not None:
+        _write_first_record(folder, facts)
+
+
+def _write_first_record(folder: RunFolder, facts: Mapping[str, Any]) -> None:
+    """Write down what a run is asked for as it starts.
 
     What the record of a run tells that goes on after it was finished stays: its model is still there.
     """

@@ -164,6 +164,7 @@ class RunFolder:
         if keep:
             self._started.replace(self._ended)
         else:
+            self._started.unlink()  # from here on it is finished, whatever is left of the rest
             shutil.rmtree(self.checkpoint)
 
     def check(self, *, resume: bool) -> None:
