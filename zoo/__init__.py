@@ -103,7 +103,7 @@ _HOMES = {
     "finetune": ("zoo.finetuning.runs", "finetune"),
     "fuse": ("zoo.surgery.folding", "fuse"),
     "inspect": ("zoo.files.inspecting", "inspect"),
-    "list_models": ("zoo.registry", "list_models"),
+    "list_models": ("zoo.files.listing", "list_models"),
     "load": ("zoo.networks.loading", "load"),
     "predict": ("zoo.networks.predicting", "predict"),
     "preprocess_input": ("zoo.networks.preprocessing", "preprocess_input"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -78,11 +79,22 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     own = commands.choices[command] if command is not None else None
     if own is None or own.get_default("command") is None:  # it has commands within it
         return parser.parse_args(argv)
-    typed = _names_marked(argv[1:])
+    typed = _joined(_names_marked(argv[1:]))
     found = _unmarked(own.parse_intermixed_args(typed))  # options and names in any order
     if command in _SAID:
         found.said = _said(own, typed)
     return found
+
+
+def _joined(typed: Sequence[str]) -> list[str]:
+    """Return what was typed with ``--sort -params`` as one word: behind a blank it would be an option."""
+    joined: list[str] = []
+    for word in typed:
+        if joined and joined[-1] == "--sort" and re.match("-[a-z0-9]", word):
+            joined[-1] = f"--sort={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 _MARK = "\0"
@@ -177,6 +189,25 @@ def _add_list(commands: _Commands) -> None:
         metavar="PATTERN",
         help="part of a name, or a pattern such as 'resnet*'",
     )
+    parser.add_argument("--all", action="store_true", help="every row, however many there are")
+
+
+def _add_choosing(parser: argparse.ArgumentParser) -> None:
+    """Let the user say which networks are listed, in what order, and what of them."""
+    from zoo.registry.columns import FACTS, FILTERS  # only whose command it is pays for the table
+
+    known = ", ".join(FACTS)
+    parser.add_argument(
+        "--sort", metavar="KEY,...", help=f"by what, -KEY for the largest first; there are: {known}"
+    )
+    parser.add_argument("--reverse", action="store_true", help="turn the order round")
+    parser.add_argument("--columns", metavar="NAME,...", help="what is shown; names as for --sort")
+    group = parser.add_argument_group("which networks (all filters have to be met)")
+    for name, (_, one) in FILTERS.items():
+        told: dict[str, Any] = {"action": "store_true"} if one.metavar is None else {"metavar": one.metavar}
+        if one.choices:
+            told = {"choices": one.choices}
+        group.add_argument(f"--{name.replace('_', '-')}", dest=name, help=one.meaning, **told)
 
 
 def _add_show(commands: _Commands) -> None:
@@ -578,5 +609,10 @@ _COMMANDS = {
     "doctor": _add_doctor,
 }
 
-_OPTIONS = {"features": _add_fit, "finetune": _add_training, "predict": _add_whole_model}
+_OPTIONS = {
+    "features": _add_fit,
+    "finetune": _add_training,
+    "list": _add_choosing,
+    "predict": _add_whole_model,
+}
 """What draws up options that take modules to be imported; the list of commands needs none of them."""

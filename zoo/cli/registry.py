@@ -7,144 +7,96 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 from zoo.cli import output
-from zoo.cli.tables import GAP
-from zoo.errors import ZooError
+from zoo.cli.tables import GAP, title
+from zoo.errors import ArgumentError, ZooError
+from zoo.files.listing import Filters, chosen, held_of
+from zoo.numbers import counted
 from zoo.registry import architecture, list_models, look_up, weights_file
+from zoo.registry.columns import FACTS, FILTERS, Fact, columns_of
 from zoo.registry.fields import default_of
+from zoo.registry.listed import Held, Row
+from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of
-from zoo.registry.records import Architecture, ClassIndex, Layout, WeightsFile
-from zoo.storage.cache import Cache, Item
+from zoo.registry.records import Architecture, ClassIndex, WeightsFile
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List the networks that match a pattern, or show one, or a file."""
     if arguments.command == "list":
-        return _list(arguments.pattern, as_json=arguments.json)
+        return _list(arguments)
     found = look_up(arguments.name)
     if isinstance(found, Architecture):
         return _show(found, as_json=arguments.json)
     return _show_file(arguments.name, found, as_json=arguments.json)
 
 
-def _list(pattern: str, *, as_json: bool) -> int:
-    found = [architecture(name) for name in list_models(pattern)]
-    held = _held(found)
-    if as_json:
-        output.print_json([_summary(network, held) for network in found])
-    elif found:
-        _print_list(found, held)
+ROWS = 200
+"""Rows of a table after which it ends, unless all are asked for."""
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    if arguments.json and arguments.columns is not None:
+        raise ArgumentError("--columns: not with --json, which has all fields")
+    columns = columns_of(arguments.columns)
+    networks = [architecture(name) for name in list_models(arguments.pattern)]
+    filters = cast(Filters, {name: getattr(arguments, name) for name in FILTERS})
+    held = held_of(networks) if arguments.cached else _held(networks)
+    found = chosen(networks, held, filters, arguments.sort, reverse=arguments.reverse)
+    if arguments.json:
+        output.print_json(found.rows)
+    elif found.rows:
+        shown = found.rows if arguments.all else found.rows[:ROWS]
+        _print_list(shown, columns, droppable=arguments.columns is None)
+        _tell_more(len(found.rows) - len(shown))
+    elif networks:
+        output.note(f"zoo: none of the {counted(len(networks), 'network')} suits; `zoo list` shows all")
     else:
-        output.note(f"zoo: no network matches {pattern!r}; `zoo list` shows all {len(list_models())}")
+        known = len(list_models())
+        output.note(f"zoo: no network matches {arguments.pattern!r}; `zoo list` shows all {known}")
+    for what, names in found.left_out.items():
+        output.note(f"zoo: {left_out_note(what, names)}")
     return 0
 
 
-_Held = Mapping[str, Sequence[Layout | None]]
-"""In which forms the cache has files, by their ids: ``None`` as published, or converted."""
+def _tell_more(count: int) -> None:
+    if count:
+        output.note(f"zoo: {counted(count, 'more network')}; --all shows them, and so does --json")
 
 
-def _held(networks: Iterable[Architecture]) -> _Held:
+def _held(networks: Sequence[Architecture]) -> Held:
     """Return what is cached of some networks; a cache that cannot be used keeps nobody from the registry."""
     try:
-        cache = Cache.from_environment()
-        items = [Item.of_weights(network.name, file) for network in networks for file in network.weights]
-        held = {item.key: cache.forms_of(item) for item in items}
-        problem = cache.problem
+        return held_of(networks)
     except ZooError as error:
-        held, problem = {}, f"what is cached is not known: {error}"
-    if problem:
-        output.note(f"zoo: {problem}")
-    return held
+        output.note(f"zoo: what is cached is not known: {error}")
+        return {}
 
 
-def _summary(network: Architecture, held: _Held) -> dict[str, Any]:
-    files = [_file_summary(file, held) for file in network.weights]
-    return {
-        "name": network.name,
-        "title": network.title,
-        "family": network.family,
-        "parameters": parameters_of(network),
-        "input": [network.input.height, network.input.width, network.input.channels],
-        "classes": network.classes,
-        "preprocessing": network.preprocessing.name,
-        "top1_error_percent": network.accuracy.top1_error_percent,
-        "top5_error_percent": network.accuracy.top5_error_percent,
-        "weights_sets": list(network.weights_sets),
-        "weights": [file.id for file in network.weights],
-        "files": files,
-        "cached": _layouts(network, held),
-    }
+_DROPPED = ("network", "files", "top5", "input")
+"""What is left out where a terminal is too narrow, in this order, of columns that nobody chose."""
 
 
-def _file_summary(file: WeightsFile, held: _Held) -> dict[str, Any]:
-    return {
-        "id": file.id,
-        "set": file.set,
-        "top": file.top,
-        "layout": file.layout,
-        "kernels": file.kernels,
-        "bytes": file.bytes,
-        "cached": [form or "as published" for form in held.get(file.id, ())],
-    }
-
-
-def _layouts(network: Architecture, held: _Held) -> list[str]:
-    """Return in which layouts the cache has files of a network, as published or converted."""
-    return sorted({form or file.layout for file in network.weights for form in held.get(file.id, ())})
-
-
-_Column = tuple[str, Callable[[Architecture, _Held], str]]
-"""A heading, and what stands below it."""
-
-_COLUMNS: tuple[_Column, ...] = (
-    ("name", lambda network, _: network.name),
-    ("network", lambda network, _: network.title),
-    ("parameters>", lambda network, _: f"{parameters_of(network) / 1e6:.1f} M"),
-    ("input>", lambda network, _: f"{network.input.height}x{network.input.width}"),
-    ("top-5 error>", lambda network, _: _percent(network.accuracy.top5_error_percent)),
-    ("files", lambda network, _: _counts(network)),
-    ("size>", lambda network, _: _size(network)),
-    ("cached", lambda network, held: ", ".join(_layouts(network, held)) or "-"),
-)
-_DROPPED = ("network", "files", "top-5 error>", "input>")
-"""What is left out where a terminal is too narrow, in this order."""
-
-
-def _print_list(networks: Sequence[Architecture], held: _Held) -> None:
+def _print_list(rows: Sequence[Row], columns: Iterable[Fact], *, droppable: bool) -> None:
     """Print a table; on a terminal too narrow for it some columns are left out, and that is said."""
     width = output.width() or math.inf
-    table = {heading: [text(network, held) for network in networks] for heading, text in _COLUMNS}
+    table = {fact.heading: [fact.shown(row) for row in rows] for fact in columns}
+    going = [FACTS[name].heading for name in _DROPPED] if droppable else []
     left_out: list[str] = []
-    while len(left_out) < len(_DROPPED) and _width(table) > width:
-        left_out.append(_DROPPED[len(left_out)])
+    while len(left_out) < len(going) and _width(table) > width:
+        left_out.append(going[len(left_out)])
         del table[left_out[-1]]
-    output.print_table(table, zip(*table.values(), strict=True))
+    output.print_table(table, zip(*table.values(), strict=True), whole=("name",))
     if left_out:
-        names = ", ".join(heading.removesuffix(">") for heading in left_out)
+        names = ", ".join(map(title, left_out))
         output.note(f"zoo: no room for: {names}; a wider terminal or --json has it")
 
 
 def _width(table: Mapping[str, Sequence[str]]) -> int:
-    widths = (max(map(len, [heading.removesuffix(">"), *cells])) for heading, cells in table.items())
+    widths = (max(map(len, [title(heading), *cells])) for heading, cells in table.items())
     return sum(widths) + GAP * (len(table) - 1)
-
-
-def _counts(network: Architecture) -> str:
-    counts = (f"{sum(file.layout == form for file in network.weights)} {form}" for form in ("th", "tf"))
-    return ", ".join(counts)
-
-
-def _size(network: Architecture) -> str:
-    """Return the size of a file with all layers: stated, or about what the parameters take in it."""
-    stated = [file.bytes for file in network.weights if file.bytes and file.top]
-    about = "" if stated else "~"
-    return f"{about}{output.megabytes(stated[0] if stated else _FLOAT32 * parameters_of(network))}"
-
-
-_FLOAT32 = 4
-"""Bytes of a value, as all published files have them."""
 
 
 def _show(network: Architecture, *, as_json: bool) -> int:

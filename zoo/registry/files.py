@@ -28,7 +28,6 @@ from zoo.registry import fields
 from zoo.registry.assembly import assemble
 from zoo.registry.fields import Mistake
 from zoo.registry.form import FORM, SCHEMA
-from zoo.registry.names import Names
 from zoo.registry.places import Layer, layers, overlay_layer, shipped_layer
 from zoo.registry.records import Architecture, ClassIndex, Kernels, Layout, Registry, WeightsFile
 from zoo.registry.strict_yaml import Origins, lay_over, line_of, read_yaml
@@ -122,26 +121,14 @@ def architecture(name: str) -> Architecture:
     return _look_up(name, known, "architecture", "`zoo list` shows all.")
 
 
-@public()
 def list_models(pattern: str = "*") -> list[str]:
-    """Return the names of the networks in the registry's order.
+    """Return the names of the networks in the registry's order; :func:`zoo.list_models` takes filters too.
 
     Args:
-        pattern: Only those with this in their names, in any case, as ``zoo list`` takes it; with ``*``, ``?``
-            or ``[`` a shell pattern for whole names.
-
-    Returns:
-        A list, which a notebook shows as a table of the networks.
-
-    Examples:
-        >>> import zoo
-        >>> zoo.list_models("res")
-        ['resnet50', 'resnet101', 'resnet152']
-        >>> zoo.list_models("densenet1[26]1")
-        ['densenet121', 'densenet161']
+        pattern: As there.
     """
     whole = _whole(pattern)
-    return Names([name for name in get_registry().architectures if fnmatchcase(name, whole)], architecture)
+    return [name for name in get_registry().architectures if fnmatchcase(name, whole)]
 
 
 def _whole(pattern: str) -> str:
@@ -227,7 +214,10 @@ def weights_files(
     """
     if weights_set not in architecture.weights_sets:
         known = ", ".join(architecture.weights_sets) or "none"
-        raise UnknownNameError(f"{architecture.name} has no weights set {weights_set!r}; it has: {known}")
+        guess = fields.did_you_mean(weights_set, architecture.weights_sets)
+        raise UnknownNameError(
+            f"{architecture.name} has no weights set {weights_set!r}; it has: {known}{guess}"
+        )
     return tuple(
         file
         for file in architecture.weights

@@ -24,12 +24,21 @@ def facts_table(title: str, facts: Iterable[tuple[str, object]]) -> str:
     return f"<table><caption{_LEFT}>{escape(title)}</caption><tbody>{''.join(rows)}</tbody></table>"
 
 
-def rows_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a table with a heading for each column; all that is in it is text."""
+def rows_table(
+    headings: Sequence[str], rows: Iterable[Iterable[object]], *, below: Iterable[str] = ()
+) -> str:
+    """Return a table with a heading for each column; all that is in it is text.
+
+    Args:
+        headings: Of the columns.
+        rows: A value for each column, each.
+        below: Lines that stand below the table.
+    """
     head = "".join(f"<th{_LEFT}>{escape(heading)}</th>" for heading in headings)
     cells = ("".join(f"<td{_LEFT}>{_lines(cell)}</td>" for cell in row) for row in rows)
     body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    lines = "".join(f"<p{_LEFT}>{escape(line)}</p>" for line in below)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{lines}"
 
 
 def _lines(value: object) -> str:

@@ -125,6 +125,8 @@ def test_the_json_of_a_list_has_all_of_it(zoo: Command) -> None:
         "layout": "th",
         "kernels": "th",
         "bytes": None,
+        "licence": "unrestricted use (as the source model bvlc_googlenet)",
+        "origin": "BVLC bvlc_googlenet (Caffe), converted by J. Marino",
         "cached": ["as published"],
     }
     assert [one["id"] for one in told["files"]] == told["weights"]
@@ -199,6 +201,99 @@ def test_the_number_of_parameters_is_that_of_the_graph(name: str, zoo: Command) 
     assert parameters_of(architecture(name)) == counted
     assert json.loads(zoo("show", name, "--json")[1])["parameters"] == counted
     assert f"parameters       {counted:,}\n" in zoo("show", name)[1]
+
+
+# Filters, order, columns.
+
+
+def listed(zoo: Command, *argv: str) -> list[str]:
+    """Return the first words of the rows of a list."""
+    code, out, _ = zoo("list", *argv)
+    assert code == 0
+    return [line.split()[0] for line in out.splitlines()[1:]]
+
+
+def test_a_list_is_chosen_and_sorted(zoo: Command) -> None:
+    """As in Python, whose function has the same names; a key may begin with a hyphen."""
+    for sort in (["--sort", "-params"], ["--sort=-params"], ["--sort", "params", "--reverse"]):
+        argv = ["net", "--family", "DENSE", "--max-params", "30M", *sort]
+        assert listed(zoo, *argv) == ["densenet161", "densenet169", "densenet121"]
+    keep(Cache.from_environment(), everything()[GOOGLENET].item, b"published")
+    assert listed(zoo, "--cached") == ["googlenet"]
+    assert listed(zoo, "--layout", "th", "--sort", "cached,-year,name")[:2] == ["googlenet", "densenet121"]
+    told = json.loads(zoo("list", "--max-size", "40MB", "--input", "224", "--json")[1])
+    assert [one["name"] for one in told] == ["densenet121"]
+
+
+def test_who_does_not_state_what_a_filter_looks_at_is_told(zoo: Command) -> None:
+    """With their number and some names; in a list of nothing too."""
+    left_out = "zoo: left out: 1 network whose top-1 error is not stated (inception_v3)\n"
+    code, out, err = zoo("list", "inception", "--max-top1-error", "20", "--columns", "name,top1,size")
+    assert [line.rstrip() for line in out.splitlines()] == [
+        "name          top-1 error       size",
+        "inception_v4      19.54 %  ~171.0 MB",
+    ]
+    assert (code, err) == (0, left_out)
+    none = "zoo: none of the 2 networks suits; `zoo list` shows all\n"
+    assert zoo("list", "inception", "--max-top1-error", "2") == (0, "", none + left_out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            ["--max-params", "many"],
+            "--max-params many: must be a number that is not negative, such as 30M, 4.5M or 30000000",
+        ),
+        (["--max-top1-error", "-1"], "--max-top1-error -1: must be a number of per cent that is not"),
+        (["--columns", "name,param"], "--columns param: must be among name, network, family, params,"),
+        (["--sort", "-parms"], "--sort parms: must be among name, network, family, params,"),
+        (["--json", "--columns", "name"], "--columns: not with --json, which has all fields"),
+    ],
+)
+def test_what_a_list_cannot_be_chosen_by(zoo: Command, typed: list[str], said: str) -> None:
+    """It is wrong usage, in the words of the command line."""
+    code, _, err = zoo("list", *typed)
+    assert (code, err.startswith(f"zoo: {said}")) == (2, True), err
+
+
+def test_chosen_columns_all_stay(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a terminal is too narrow for them each row becomes a block."""
+    practice_width(monkeypatch, 30)
+    code, out, err = zoo("list", "vgg16", "--columns", "name,network,params,preprocessing,year")
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["name", "vgg16"],
+        ["network", "VGG-16"],
+        ["parameters", "138.4", "M"],
+        ["preprocessing", "caffe"],
+        ["year", "2014"],
+    ]
+
+
+def test_a_long_list_stops_and_says_how_many_more_there_are(
+    zoo: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless all rows are asked for, or JSON."""
+    monkeypatch.setattr(registry, "ROWS", 4)
+    code, out, err = zoo("list", "--sort", "name")
+    assert (code, len(out.splitlines())) == (0, 5)
+    more = f"{len(list_models()) - 4} more networks"
+    assert err == f"zoo: {more}; --all shows them, and so does --json\n"
+    assert listed(zoo, "--all") == list_models()
+    assert zoo("list", "--all")[2] == ""
+    assert len(json.loads(zoo("list", "--json")[1])) == len(list_models())
+    assert zoo("list", "vgg")[2] == ""
+
+
+def test_a_list_of_what_is_cached_needs_a_cache(zoo: Command) -> None:
+    """What is not known of it would make the list a wrong one."""
+    keep(Cache.from_environment(), everything()[GOOGLENET].item, b"published")
+    for record in (Cache.from_environment().home / "_memory").rglob("*.json"):
+        record.write_text("{")
+    code, out, err = zoo("list", "--cached")
+    assert (code, out) == (1, "")
+    assert err.startswith("zoo: ")
 
 
 # Files by their ids.

@@ -1,0 +1,74 @@
+"""What a list says of a network, as plain values: what ``zoo list --json`` prints, and filters look at.
+
+Mappings, lists, texts and numbers alone, so that it can be kept and read again without the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from zoo.registry.parameters import parameters_of
+from zoo.registry.records import Architecture, Layout, WeightsFile
+
+Row = dict[str, Any]
+"""One network."""
+
+Held = Mapping[str, Sequence[Layout | None]]
+"""In which forms the cache has files, by their ids: ``None`` as published, or converted."""
+
+FLOAT32 = 4
+"""Bytes of a value, as all published files have them."""
+
+
+def listed(network: Architecture) -> Row:
+    """Return what a list says of a network; ``None`` is what nobody states."""
+    paper, accuracy, recipe, size = network.paper, network.accuracy, network.preprocessing, network.input
+    parameters = parameters_of(network)
+    stated = [file.bytes for file in network.weights if file.bytes and file.top]
+    return {
+        "name": network.name,
+        "title": network.title,
+        "family": network.family,
+        "year": paper.year if paper else None,
+        "paper": paper.url if paper else None,
+        "parameters": parameters,
+        "bytes": stated[0] if stated else FLOAT32 * parameters,
+        "bytes_are_stated": bool(stated),
+        "input": [size.height, size.width, size.channels],
+        "smallest_side": size.min_size,
+        "classes": network.classes,
+        "preprocessing": recipe.name if recipe else None,
+        "top1_error_percent": accuracy.top1_error_percent if accuracy else None,
+        "top5_error_percent": accuracy.top5_error_percent if accuracy else None,
+        "weights_sets": list(network.weights_sets),
+        "weights": [file.id for file in network.weights],
+        "files": [_file(file) for file in network.weights],
+    }
+
+
+def _file(file: WeightsFile) -> Row:
+    return {
+        "id": file.id,
+        "set": file.set,
+        "top": file.top,
+        "layout": file.layout,
+        "kernels": file.kernels,
+        "bytes": file.bytes,
+        "licence": file.licence,
+        "origin": file.source,
+    }
+
+
+def with_cached(rows: Iterable[Row], held: Held) -> list[Row]:
+    """Return rows that say in which layouts the cache has each network, and in which forms each file."""
+    return [_with_cached(row, held) for row in rows]
+
+
+def _with_cached(row: Row, held: Held) -> Row:
+    files = [
+        file | {"cached": [form or "as published" for form in held.get(file["id"], ())]}
+        for file in row["files"]
+    ]
+    layouts = {form or file["layout"] for file in row["files"] for form in held.get(file["id"], ())}
+    return row | {"files": files, "cached": sorted(layouts)}
