@@ -146,14 +146,14 @@ FORM: dict[str, Error] = {
         "inception_v3",
         "grade: A",
         "grade: E",
-        "weights[0].digests[0].grade: 'E' is not one of A, B, C, D, practice",
+        "weights[0].digests[0].grade: 'E' is not one of A, B, C, D, seen, practice",
     ),
     "unknown family": _in(
         "vgg19",
         "family: vgg",
         "family: vgg19",
-        "family: 'vgg19' is not one of vgg, googlenet, inception_v3, inception_v4, resnet, densenet;"
-        " did you mean vgg?",
+        "family: 'vgg19' is not one of vgg, googlenet, inception_v3, inception_v4, resnet, densenet,"
+        " whole_model; did you mean vgg?",
     ),
     "unknown layout": _in(
         "vgg19",

@@ -44,7 +44,7 @@ def _items(registry: Registry, names: Iterable[str]) -> list[Item]:
 
 def _index(registry: Registry, name: str) -> list[str]:
     network = registry.architectures.get(name)
-    return [f"{CLASS_INDEXES}{network.class_index}"] if network else []
+    return [f"{CLASS_INDEXES}{network.class_index}"] if network and network.class_index else []
 
 
 class _Obtain:

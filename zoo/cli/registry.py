@@ -20,7 +20,7 @@ from zoo.registry.fields import default_of
 from zoo.registry.listed import Held, Row
 from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of
-from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.registry.records import NOT_KNOWN, Architecture, ClassIndex, WeightsFile
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -128,7 +128,8 @@ def _index_facts(index: ClassIndex) -> dict[str, str]:
 
 
 def _paper(network: Architecture) -> str:
-    return f"{network.paper.title} ({network.paper.year}), {network.paper.url}"
+    paper = network.paper
+    return f"{paper.title} ({paper.year}), {paper.url}" if paper else NOT_KNOWN
 
 
 def _input(network: Architecture) -> str:
@@ -138,6 +139,8 @@ def _input(network: Architecture) -> str:
 
 def _recipe(network: Architecture) -> str:
     recipe = network.preprocessing
+    if recipe is None:
+        return NOT_KNOWN
     formula = f"(x - {_three(recipe.mean)}) * {_three(recipe.scale)}"
     return f"{recipe.name}: {recipe.channel_order.upper()}, {formula}"
 
@@ -152,7 +155,13 @@ def _classes(network: Architecture) -> str:
 
 
 def _heads(network: Architecture) -> str:
+    if not network.graphs:
+        return "as the file has them"
     return ", ".join(f"{head.name} ({head.layer})" for head in network.default_graph.heads)
+
+
+def _error(network: Architecture, which: str) -> str:
+    return _percent(getattr(network.accuracy, which)) if network.accuracy else NOT_KNOWN
 
 
 def _percent(value: float | None) -> str:
@@ -162,6 +171,10 @@ def _percent(value: float | None) -> str:
 def _digests(file: WeightsFile | ClassIndex) -> str:
     texts = [f"{digest} (grade {digest.grade}: {digest.source})" for digest in file.digests]
     return "\n".join(texts) or "none published"
+
+
+def _paths(file: WeightsFile | ClassIndex) -> list[str]:
+    return [file.path] if isinstance(file, WeightsFile) and file.path else []
 
 
 _Line = tuple[str, Callable[[Any], str], tuple[str, ...]]
@@ -185,15 +198,19 @@ _NETWORK: tuple[_Line, ...] = (
     ("heads", _heads, ("graphs",)),
     (
         "top-1 error",
-        lambda network: _percent(network.accuracy.top1_error_percent),
+        lambda network: _error(network, "top1_error_percent"),
         ("accuracy.top1_error_percent",),
     ),
     (
         "top-5 error",
-        lambda network: _percent(network.accuracy.top5_error_percent),
+        lambda network: _error(network, "top5_error_percent"),
         ("accuracy.top5_error_percent",),
     ),
-    ("error stated in", lambda network: network.accuracy.source, ("accuracy.source",)),
+    (
+        "error stated in",
+        lambda network: network.accuracy.source if network.accuracy else "nowhere",
+        ("accuracy.source", "accuracy"),
+    ),
 )
 _FILE: tuple[_Line, ...] = (
     (
@@ -205,7 +222,7 @@ _FILE: tuple[_Line, ...] = (
     ("  digests", _digests, ("digests",)),
     ("  licence", lambda file: file.licence, ("licence",)),
     ("  origin", lambda file: file.source, ("source",)),
-    ("  sources", lambda file: "\n".join(file.urls), ("urls",)),
+    ("  sources", lambda file: "\n".join([*_paths(file), *file.urls]), ("urls", "path")),
 )
 
 

@@ -8,7 +8,7 @@ from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError
 from zoo.networks.families.names import keras_name
 from zoo.registry import get_registry
-from zoo.registry.records import Graph, Preprocessing
+from zoo.registry.records import Architecture, Graph, Preprocessing
 from zoo.surgery.prefix import PREPROCESSING_LAYER, is_drawn_recipe
 
 
@@ -54,15 +54,13 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
     if asked == "auto":
         if any(layer.name == PREPROCESSING_LAYER for layer in model.layers):
             return None
-        if published_graph(model) is not None:
-            return registry.architectures[model.name].preprocessing
-        reason = "has not the layers of the network of that name"
-        if model.name not in registry.architectures:
-            reason = "is not in the registry"
-        raise ArgumentError(
-            f"model {model.name!r} {reason}: say which preprocessing it was trained with, "
-            f"preprocessing='none' or one of {', '.join(registry.preprocessing)}"
-        )
+        network = registry.architectures.get(model.name)
+        if network is None:
+            raise _unknown_recipe(model.name, "is not in the registry")
+        if published_graph(model) is None:
+            raise _unknown_recipe(model.name, "has not the layers of the network of that name")
+        check_told(network, asked)
+        return network.preprocessing
     check_recipe(asked)
     if any(
         is_drawn_recipe(layer, recipe) for layer in model.layers for recipe in registry.preprocessing.values()
@@ -72,6 +70,23 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
             f"{PREPROCESSING_LAYER!r}, and it would be done twice; say preprocessing='none' or 'auto'"
         )
     return registry.preprocessing[asked]
+
+
+def _unknown_recipe(name: str, reason: str) -> ArgumentError:
+    return ArgumentError(
+        f"model {name!r} {reason}: say which preprocessing it was trained with, "
+        f"preprocessing='none' or one of {', '.join(get_registry().preprocessing)}"
+    )
+
+
+def check_told(network: Architecture, asked: str) -> None:
+    """Check that somebody says what is done to a network's images: the user now, or the registry.
+
+    Raises:
+        ArgumentError: Nobody does.
+    """
+    if asked == "auto" and network.preprocessing is None:
+        raise _unknown_recipe(network.name, "is in the registry without its preprocessing")
 
 
 def check_recipe(asked: str) -> None:

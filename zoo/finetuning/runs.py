@@ -17,7 +17,7 @@ from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, DownloadError
 from zoo.finetuning import devices as several
-from zoo.finetuning.backbone import check_recipe
+from zoo.finetuning.backbone import check_recipe, check_told
 from zoo.finetuning.data import as_pictures
 from zoo.finetuning.division import check_share, split
 from zoo.finetuning.duplicates import counted_once, without_conflicts
@@ -268,6 +268,7 @@ def features(
     size = size_of(network, input_size)
     settings = with_fit(Settings(cache=cache, fused=fused, report=report, fit=fit), data)
     _check_network(network, size, weights=weights)
+    recipe = network.recipe
     context = several.scope(devices)
     pictures = as_pictures(data, size=size, fit=settings.fit or DEFAULT_FIT, labelled=False)
     if report is not None:
@@ -278,7 +279,7 @@ def features(
     with context:
         model = load_classifier(name, _ANY_CLASSES, size=size, weights=weights)
         body = dissect(model).body
-        preparation = preparation_for(body, network.preprocessing)
+        preparation = preparation_for(body, recipe)
         folder = default_home() / FEATURES_FOLDER if cache else None
         return extract(body, pictures, preparation, cache=folder, fused=fused, verbose=verbose), pictures
 
@@ -445,6 +446,7 @@ def _check_before_reading(
         ZooError: Something is not allowed.
     """
     check_recipe(settings.preprocessing)
+    check_told(network, settings.preprocessing)
     _check_network(network, size, weights=weights, dropout=dropout, data_format=data_format)
     graph = network.default_graph
     head = keras_name(graph.heads[-1].layer)

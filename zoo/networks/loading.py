@@ -351,7 +351,7 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
     inputs = keras.Input(wish.shape, name=_input_name(graph))
     images = inputs
     if wish.include_preprocessing:
-        recipe = recipe_for(network.preprocessing, wish.channels)
+        recipe = recipe_for(network.recipe, wish.channels)
         images = draw_preprocessing(inputs, recipe, pen.channel_axis)
     asked = wish.heads(graph)
     build, names = builder(network.family), [head.name for head in asked]
@@ -371,7 +371,7 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
                 # What a copy made from the configuration starts from; the values given here are this one's.
                 setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
     if whole and wish.include_preprocessing:
-        recipe = network.preprocessing
+        recipe = network.recipe
         return with_preprocessing(model, recipe, data_format=wish.data_format, channels=wish.channels)
     return model
 
@@ -510,7 +510,7 @@ def _adapted(
     """Return what an array becomes for images that are not RGB; ``None`` if it does not fit even so."""
     if wish.channels == RGB:
         return None
-    kernel = kernel_for(values, wish.channels, network.preprocessing)
+    kernel = kernel_for(values, wish.channels, network.recipe)
     return kernel if kernel is not None and kernel.shape == shape else None
 
 

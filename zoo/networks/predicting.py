@@ -253,11 +253,13 @@ def centre(picture: Picture, height: int, width: int) -> Picture:
 def _from_network(
     network: Architecture, top: int, weights: str | os.PathLike[str], progress: Progress | None
 ) -> _Seer:
-    name = network.name
+    name, recipe = network.name, network.recipe
+    network.check_named()
     if progress is not None:
         # Fetched here, where somebody is told of it; what follows finds it in the cache.
         choose_weights(network, weights, progress=progress)[1]()
-        fetch_class_index(network.class_index, progress=progress)
+        if network.class_index is not None:
+            fetch_class_index(network.class_index, progress=progress)
     model = load(name, weights=weights, aux_heads=False, data_format="channels_last", compile=False)
     size = network.input
 
@@ -270,7 +272,7 @@ def _from_network(
     return _Seer(
         model=model,
         fit=lambda picture: centre(picture, size.height, size.width),
-        recipe=network.preprocessing,
+        recipe=recipe,
         data_format="channels_last",
         name=named,
     )

@@ -63,7 +63,7 @@ def preprocess_input(
         >>> zoo.preprocess_input("inception_v3", red)[0, 0, 0].tolist()
         [1.0, -1.0, -1.0]
     """
-    recipe = recipe_for(architecture(name).preprocessing, check_channels(channels))
+    recipe = recipe_for(architecture(name).recipe, check_channels(channels))
     given = np.asarray(images)
     prepared = apply_recipe(recipe, given, data_format)
     warn_of_scale(given, stacklevel=2)
@@ -123,7 +123,7 @@ def decode_predictions(name: str, predictions: ArrayLike, top: int = 5) -> list[
 
     The names come from the network's class index, which is fetched and verified on first use. Outputs that
     stand before its first class (Inception-V4's output 0) are called ``background`` and have no WordNet
-    identifier.
+    identifier. Nor have the classes of a network that a user added with their names.
 
     Args:
         name: Name of an architecture.
@@ -198,6 +198,9 @@ def _checked_predictions(predictions: NDArray[Any], network: Architecture) -> ND
 
 def _labels(network: Architecture) -> list[tuple[str, str]]:
     """Return (WordNet identifier, name) for each output."""
+    network.check_named()
+    if network.class_index is None:
+        return [("", name) for name in network.class_names]
     index = json.loads(fetch_class_index(network.class_index).read_text("utf-8"))
     classes = [tuple(index[str(place)]) for place in range(len(index))]
     return [("", "background")] * network.class_offset + classes

@@ -223,7 +223,7 @@ def _digits(network: Architecture, raw: NDArray[np.float64], labels: NDArray[np.
     images = preprocess_input(network.name, rgb)
     # Digits are dark, and there are few: on the scale of 0 to 255 they tell more apart than scaled down, as
     # Inception was trained on. The practice registry leaves DenseNet's on it.
-    images /= np.asarray(network.preprocessing.scale, np.float32)
+    images /= np.asarray(network.recipe.scale, np.float32)
     return Digits(images=images, labels=labels)
 
 

@@ -70,7 +70,7 @@ def build(
         architecture: [_write_twin(folder, base.architectures[architecture], file) for file in files]
         for architecture, files in chosen.items()
     }
-    needed = dict.fromkeys(base.architectures[name].class_index for name in chosen)
+    needed = _indexes_of(base, chosen)
     indexes = [_write_index(folder, base.class_indexes[name]) for name in needed]
     catalogue = folder / CATALOGUE
     catalogue.write_text(_overlay(base, weights, indexes), "utf-8")
@@ -175,6 +175,12 @@ _Weights = Mapping[str, Sequence[WeightsFile]]
 _Entries = tuple[_Weights, Sequence[ClassIndex]]
 
 
+def _indexes_of(registry: Registry, names: Iterable[str]) -> list[str]:
+    """Return the class indexes that networks need, each once."""
+    needed = dict.fromkeys(registry.architectures[name].class_index for name in names)
+    return [name for name in needed if name is not None]
+
+
 def _practice_entries(registry: Registry) -> _Entries:
     """Return the weights files, by architecture, and the class indexes that a catalogue brought in."""
     weights = {
@@ -182,7 +188,7 @@ def _practice_entries(registry: Registry) -> _Entries:
         for name, architecture in registry.architectures.items()
     }
     weights = {name: files for name, files in weights.items() if files}
-    names = dict.fromkeys(registry.architectures[name].class_index for name in weights)
+    names = _indexes_of(registry, weights)
     return weights, [registry.class_indexes[name] for name in names]
 
 

@@ -86,7 +86,7 @@ def stand_in(
     weights = folder / f"{network}_th.h5"
     write_published(network, weights, "th")
     needed = recipe(known)
-    other = None if needed == known.preprocessing.name else needed
+    other = None if needed == known.recipe.name else needed
     side = max(SIDE, known.input.min_size)  # a few networks take no images as small as the digits'
     return StandIn(photos=photos, weights=weights, side=side, preprocessing=other)
 

@@ -98,7 +98,7 @@ def recipe(network: Architecture) -> str:
     Returns:
         Its own recipe; for a DenseNet the one that leaves values on the scale of 0 to 255.
     """
-    own = network.preprocessing.name
+    own = network.recipe.name
     return _RECIPES.get(own, own)
 
 

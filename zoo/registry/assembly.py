@@ -11,7 +11,16 @@ from zoo.registry import fields
 from zoo.registry.families import FAMILIES
 from zoo.registry.fields import Mistake, did_you_mean
 from zoo.registry.parameters import STRUCTURES
-from zoo.registry.records import Architecture, ClassIndex, Graph, ReadOnly, Registry, WeightsFile, read_only
+from zoo.registry.records import (
+    WHOLE_MODEL,
+    Architecture,
+    ClassIndex,
+    Graph,
+    ReadOnly,
+    Registry,
+    WeightsFile,
+    read_only,
+)
 
 _Entry = TypeVar("_Entry")
 
@@ -33,21 +42,50 @@ def assemble(raw: Mapping[str, Any]) -> Registry:
 
 def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: dict[str, fields.Path]) -> Architecture:
     path: fields.Path = ("architectures", entry["name"])
-    recipe = _known(entry["preprocessing"], raw["preprocessing"], (*path, "preprocessing"))
-    index = _known(entry["class_index"], raw["class_indexes"], (*path, "class_index"))
+    recipe = _known_if_any(entry["preprocessing"], raw["preprocessing"], (*path, "preprocessing"))
+    index = _known_if_any(entry["class_index"], raw["class_indexes"], (*path, "class_index"))
     _check_classes(entry, index, path)
+    graphs = _graphs(entry, path)
+    for place, file in enumerate(entry["weights"]):
+        _check_sources(file, (*path, "weights", place))
+    _check_files(entry["weights"], graphs, ids, (*path, "weights"))
+    return Architecture(
+        **{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), "sets": ReadOnly(entry["sets"])}
+    )
+
+
+def _graphs(entry: Mapping[str, Any], path: fields.Path) -> dict[str, Graph]:
+    """Return the graphs of a network, checked; a whole model has none."""
+    is_whole = entry["family"] == WHOLE_MODEL
+    if is_whole and entry["graphs"]:
+        raise Mistake(
+            (*path, "graphs"), f"has no place beside the family {WHOLE_MODEL}: the file has the graph"
+        )
+    if is_whole:
+        return {}
+    if not entry["graphs"]:
+        raise Mistake((*path, "graphs"), "is missing")
     numbers = FAMILIES[entry["family"]].form
     graphs = {
         name: replace(graph, config=read_only(numbers.check(graph.config, (*path, "graphs", name, "config"))))
         for name, graph in entry["graphs"].items()
     }
     for name, graph in graphs.items():
-        _check_graph(graph, entry["classes"], (*path, "graphs", name))
+        _check_graph(graph, None if entry["own_heads"] else entry["classes"], (*path, "graphs", name))
     _check_structures_have_one_graph(graphs, path)
-    _check_files(entry["weights"], graphs, ids, (*path, "weights"))
-    return Architecture(
-        **{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), "sets": ReadOnly(entry["sets"])}
-    )
+    return graphs
+
+
+def _check_sources(file: WeightsFile, path: fields.Path) -> None:
+    """Check that somebody has a file, and that one on this machine is told from any other."""
+    if not file.urls and file.path is None:
+        raise Mistake((*path, "urls"), "is missing")
+    if file.path is not None and all(digest.algorithm != "sha256" for digest in file.digests):
+        raise Mistake((*path, "digests"), "has no sha256, and path names a file that anybody may change")
+
+
+def _known_if_any(name: str | None, known: Mapping[str, _Entry], path: fields.Path) -> _Entry | None:
+    return None if name is None else _known(name, known, path)
 
 
 def _known(name: str, known: Mapping[str, _Entry], path: fields.Path) -> _Entry:
@@ -56,7 +94,14 @@ def _known(name: str, known: Mapping[str, _Entry], path: fields.Path) -> _Entry:
     return known[name]
 
 
-def _check_classes(entry: Mapping[str, Any], index: ClassIndex, path: fields.Path) -> None:
+def _check_classes(entry: Mapping[str, Any], index: ClassIndex | None, path: fields.Path) -> None:
+    names = entry["class_names"]
+    if index is not None and names:
+        raise Mistake((*path, "class_names"), f"has no place beside the class index {index.name!r}")
+    if names and len(names) != entry["classes"]:
+        raise Mistake((*path, "class_names"), f"{len(names)} names, but there are {entry['classes']} classes")
+    if index is None:
+        return
     named = entry["class_offset"] + index.classes
     if entry["classes"] != named:
         raise Mistake(
@@ -98,7 +143,7 @@ def _structure(name: str, path: fields.Path) -> _Structure:
     return _Structure(name, text)
 
 
-def _check_graph(graph: Graph, classes: int, path: fields.Path) -> None:
+def _check_graph(graph: Graph, classes: int | None, path: fields.Path) -> None:
     structures = [
         _structure(name, (*path, "structures", place)) for place, name in enumerate(graph.structures)
     ]
@@ -115,13 +160,15 @@ def _check_graph(graph: Graph, classes: int, path: fields.Path) -> None:
         _check_head(head.layer, graph, structures[0], classes, (*path, "heads", place, "layer"))
 
 
-def _check_head(name: str, graph: Graph, structure: _Structure, classes: int, path: fields.Path) -> None:
+def _check_head(
+    name: str, graph: Graph, structure: _Structure, classes: int | None, path: fields.Path
+) -> None:
     layer = structure.find(name)
     if layer is None or layer["kind"] != "Dense":
         dense = ", ".join(entry["name"] for entry in structure.weighted() if entry["kind"] == "Dense")
         raise Mistake(path, f"{name!r} is not a dense layer of {structure.name}, which has {dense}")
     units = layer["arrays"]["kernel"][-1]
-    if units != classes:
+    if classes is not None and units != classes:
         raise Mistake(path, f"{name!r} has {units} outputs, but the architecture has {classes} classes")
     if name not in graph.top:
         raise Mistake(path, f"{name!r} is not in top, so a file without the top would hold this head")
@@ -160,6 +207,10 @@ def _check_files(
         if file.id in ids:
             raise Mistake((*here, "id"), f"{file.id!r} is the id of {fields.dotted(ids[file.id])} already")
         ids[file.id] = here
+        if not graphs:
+            continue
+        if not file.structure:
+            raise Mistake((*here, "structure"), "is missing")
         graph = _known(file.structure, graph_of, (*here, "structure"))
         if graph_of_set.setdefault(file.set, graph) != graph:
             raise Mistake(

@@ -406,7 +406,11 @@ class Record(Generic[Made_co]):
             "required": [name for name, key in self._keys.items() if key.is_required],
             "properties": {
                 name: {"description": key.meaning, **key.kind.schema()}
-                | ({} if key.is_required else {"default": key.default})
+                | ({} if key.is_required else {"default": _as_json(key.default)})
                 for name, key in self._keys.items()
             },
         }
+
+
+def _as_json(default: object) -> object:
+    return list(default) if isinstance(default, tuple) else default

@@ -17,6 +17,7 @@ NAME = Text(
 LAYER = Text(pattern=r"\S+", must="be a layer's name, without blanks")
 FILENAME = Text(pattern=r"[^\s/\\]+", must="be a file's name, without blanks and slashes")
 URL = Text(pattern=URL_PATTERN, must=URL_RULE)
+PATH = Text(pattern=r"/.*[^/]", must="be the path of a file, from the root on")
 COUNT = Whole(1)
 FRACTION = Number(0.0, 1.0)
 PER_CENT = Number(0.0, 100.0)

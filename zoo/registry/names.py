@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from zoo.numbers import counted
 from zoo.registry.parameters import parameters_of
-from zoo.registry.records import Architecture
+from zoo.registry.records import NOT_KNOWN, Accuracy, Architecture
 from zoo.registry.tables import rows_table
 
 ROWS = 60
@@ -71,8 +71,11 @@ _COLUMNS = ("network", "input", "parameters", "top-5 error")
 
 
 def _row(network: Architecture) -> tuple[str, ...]:
-    size, accuracy = network.input, network.accuracy
-    error = accuracy.top5_error_percent if accuracy else None
+    size, errors = network.input, network.accuracy
     shape = f"{size.height} × {size.width}"
-    told = "not stated" if error is None else f"{error} %"
-    return network.name, network.title, shape, f"{parameters_of(network):,}", told
+    return network.name, network.title, shape, f"{parameters_of(network):,}", _error(errors)
+
+
+def _error(errors: Accuracy | None) -> str:
+    error = errors.top5_error_percent if errors else None
+    return NOT_KNOWN if error is None else f"{error} %"

@@ -21,11 +21,13 @@ _PARAMETERS = re.compile(rb'"parameters": ?(\d+)')
 
 
 def parameters_of(network: Architecture) -> int:
-    """Return the number of values in all arrays of a network, as published for the weights set imagenet.
+    """Return the number of values in all arrays of a network, as published for its first weights set.
 
     Raises:
         FileFormatError: Its structure does not say.
     """
+    if network.parameters is not None:
+        return network.parameters
     return _stated(network.default_graph.structures[0])
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
+from zoo.errors import ArgumentError
 from zoo.numbers import counted
 from zoo.registry.families import FAMILIES
 from zoo.registry.fields import (
@@ -35,6 +36,7 @@ from zoo.registry.kinds import (
     FRACTION,
     LAYER,
     NAME,
+    PATH,
     PER_CENT,
     PER_CHANNEL_MEAN,
     PER_CHANNEL_SCALE,
@@ -44,13 +46,16 @@ from zoo.registry.kinds import (
 )
 from zoo.registry.tables import facts_table
 
+WHOLE_MODEL = "whole_model"
+"""What the registry says in place of a family where a file holds its network with its weights."""
+
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 Layout = Literal["th", "tf"]
 Kernels = Literal["th", "tf"]
-Dialect = Literal["keras0", "keras1", "keras2"]
-Grade = Literal["A", "B", "C", "D", "practice"]
+Dialect = Literal["keras0", "keras1", "keras2", "keras3"]
+Grade = Literal["A", "B", "C", "D", "seen", "practice"]
 ChannelOrder = Literal["rgb", "bgr"]
 
 
@@ -102,7 +107,7 @@ class Digest:
         Grade,
         Choice(get_args(Grade)),
         "A: stated by whoever serves this URL; B: by two independent copies; C: by one copy; D: not"
-        " cryptographic; practice: a file of the practice zoo",
+        " cryptographic; seen: computed from a file that somebody had; practice: a file of the practice zoo",
     ]
     source: Annotated[str, TEXT, "Where the value is stated"]
 
@@ -215,8 +220,10 @@ class WeightsFile:
         str, NAME, "Weights set that it belongs to: imagenet, or a name of its own for other values"
     ]
     structure: Annotated[
-        str, NAME, "Structure that lists its layers, a file of converters/planning/structures"
-    ]
+        str,
+        NAME,
+        "Structure that lists its layers, a file of converters/planning/structures; of a whole model none",
+    ] = ""
     top: Annotated[bool, Flag(), "Whether it holds the classifier"]
     layout: Annotated[Layout, Choice(get_args(Layout)), "th: channels first, tf: channels last"]
     kernels: Annotated[
@@ -228,9 +235,20 @@ class WeightsFile:
     filename: Annotated[str, FILENAME, "Name under which it was published; not unique"]
     bytes: Annotated[int | None, Maybe(COUNT), "Exact size, null if nobody states it"]
     digests: Annotated[tuple[Digest, ...], ListOf(DIGEST), "Published digests; every one of them is checked"]
-    urls: Annotated[tuple[str, ...], ListOf(URL, 1), "Where it can be had, tried in this order"]
+    urls: Annotated[
+        tuple[str, ...],
+        ListOf(URL, 1),
+        "Where it can be had, tried in this order; may be left out where a path says it",
+    ] = ()
+    path: Annotated[
+        str | None, Maybe(PATH), "Where it lies on this machine; its sha256 must be among the digests"
+    ] = None
     licence: Annotated[str, TEXT, "Licence of the weights"]
     source: Annotated[str, TEXT, "Where the weights come from"]
+
+
+def _percent(value: float | None) -> str:
+    return "not stated" if value is None else f"{value} %"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +258,10 @@ class Accuracy:
     top1_error_percent: Annotated[float | None, Maybe(PER_CENT), "Top-1 error, null where it is not stated"]
     top5_error_percent: Annotated[float | None, Maybe(PER_CENT), "Top-5 error, null where it is not stated"]
     source: Annotated[str, TEXT, "Where the errors are stated"]
+
+    def __str__(self) -> str:
+        """Return both errors, in per cent."""
+        return f"top-1 {_percent(self.top1_error_percent)}, top-5 {_percent(self.top5_error_percent)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -275,6 +297,18 @@ class Paper:
     url: Annotated[str, URL, "Where it can be read"]
 
 
+NOT_KNOWN = "not known"
+"""What stands in the place of a fact that nobody has stated."""
+
+
+def _unsaid(name: str, what: str, option: str, key: str) -> str:
+    """Return what to tell whoever needs a fact of a user's own network that was never said."""
+    return (
+        f"{name}: its {what} not known; add it again with {option}"
+        f" (zoo registry add FILE --name {name} --replace {option}), or write {key} into its entry"
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
     """One network as published, with everything needed to fetch, convert, build and feed it.
@@ -288,23 +322,46 @@ class Architecture:
 
     name: str
     title: Annotated[str, TEXT, "Name in print"]
-    family: Annotated[str, Choice(tuple(FAMILIES)), "The builder that draws it"]
-    paper: Annotated[Paper, form_of(Paper), "Where the network was introduced"]
+    family: Annotated[
+        str,
+        Choice((*FAMILIES, WHOLE_MODEL)),
+        f"The builder that draws it; {WHOLE_MODEL}: none, its file holds the network too",
+    ]
+    paper: Annotated[Paper | None, Maybe(form_of(Paper)), "Where the network was introduced, if anywhere"] = (
+        None
+    )
     input: Annotated[Input, form_of(Input), "The images it was published for"]
     classes: Annotated[int, COUNT, "Outputs of each published head"]
-    class_index: Annotated[str, NAME, "Which of class_indexes names the classes"]
+    class_index: Annotated[
+        str | None,
+        Maybe(NAME),
+        "Which of class_indexes names the classes; none where class_names does, or nobody",
+    ] = None
     class_offset: Annotated[int, Whole(0), "Outputs before the first class of the index"]
-    preprocessing: Annotated[Preprocessing, NAME, "Which of the recipes its images must go through"]
+    class_names: Annotated[
+        tuple[str, ...],
+        ListOf(TEXT),
+        "Names of the classes, in the order of the outputs, where no index has them",
+    ] = ()
+    preprocessing: Annotated[
+        Preprocessing | None, Maybe(NAME), "Which of the recipes its images must go through, if that is known"
+    ] = None
     accuracy: Annotated[
-        Accuracy,
-        form_of(Accuracy),
+        Accuracy | None,
+        Maybe(form_of(Accuracy)),
         "Published error of the weights set imagenet on the ImageNet validation set, one crop",
-    ]
+    ] = None
+    parameters: Annotated[
+        int | None, Maybe(COUNT), "Values in all arrays, where they are not those of its first structure"
+    ] = None
+    own_heads: Annotated[
+        bool, Flag(), "Whether its heads have another number of classes than those of its structures"
+    ] = False
     graphs: Annotated[
         Mapping[str, Graph],
         MapOf(form_of(Graph, named=True), NAME),
-        "The networks of this name; the first is that of the set imagenet",
-    ]
+        "The networks of this name; the first is that of the set imagenet; a whole model has none",
+    ] = field(default_factory=ReadOnly)
     weights: Annotated[
         tuple[WeightsFile, ...],
         ListOf(form_of(WeightsFile)),
@@ -334,27 +391,53 @@ class Architecture:
         return f"{self.input.height} × {self.input.width} × {self.input.channels}"
 
     def _facts(self) -> list[tuple[str, str]]:
-        recipe, errors = self.preprocessing, self.accuracy
-        top1, top5 = (
-            "not stated" if error is None else f"{error} %"
-            for error in (errors.top1_error_percent, errors.top5_error_percent)
-        )
-        return [
-            ("name", self.name),
-            ("network", f"{self.title}, family {self.family}"),
-            ("paper", f"{self.paper.title} ({self.paper.year})\n{self.paper.url}"),
-            ("input", self._shape),
-            ("preprocessing", f"{recipe.name}: {recipe.channel_order.upper()}"),
-            ("classes", f"{self.classes:,}"),
-            ("error", f"top-1 {top1}, top-5 {top5}"),
-            ("weights sets", ", ".join(self.weights_sets)),
-            ("weights files", "\n".join(file.id for file in self.weights)),
-        ]
+        recipe, errors, paper = self.preprocessing, self.accuracy, self.paper
+        told = {
+            "name": self.name,
+            "network": f"{self.title}, family {self.family}",
+            "paper": f"{paper.title} ({paper.year})\n{paper.url}" if paper else None,
+            "input": self._shape,
+            "preprocessing": f"{recipe.name}: {recipe.channel_order.upper()}" if recipe else NOT_KNOWN,
+            "classes": f"{self.classes:,}",
+            "error": str(errors) if errors else None,
+            "weights sets": ", ".join(self.weights_sets),
+            "weights files": "\n".join(file.id for file in self.weights),
+        }
+        return [(label, text) for label, text in told.items() if text is not None]
+
+    @property
+    def recipe(self) -> Preprocessing:
+        """What its images must go through, for whoever cannot do without.
+
+        Raises:
+            ArgumentError: Nobody has said it.
+        """
+        if self.preprocessing is None:
+            raise ArgumentError(
+                _unsaid(self.name, "preprocessing is", "--preprocessing NAME", "preprocessing")
+            )
+        return self.preprocessing
 
     @property
     def default_graph(self) -> Graph:
-        """The published graph of the weights set ``imagenet``."""
-        return next(iter(self.graphs.values()))
+        """The published graph of the weights set ``imagenet``.
+
+        Raises:
+            ArgumentError: It is a whole model, whose network is known to its file alone.
+        """
+        for graph in self.graphs.values():
+            return graph
+        reason = "its network is known to its file alone, and this needs one that zoo draws by itself"
+        raise ArgumentError(f"{self.name}: is a whole model: {reason}")
+
+    def check_named(self) -> None:
+        """Check that its classes have names.
+
+        Raises:
+            ArgumentError: Nobody has said them.
+        """
+        if self.class_index is None and not self.class_names:
+            raise ArgumentError(_unsaid(self.name, "classes' names are", "--classes FILE", "class_names"))
 
     @property
     def weights_sets(self) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ def with_preprocessing(
     """
     check_drawn(model)
     axis = _channel_axis(model, data_format, check_channels(channels))
-    known = recipe if isinstance(recipe, Preprocessing) else architecture(recipe).preprocessing
+    known = recipe if isinstance(recipe, Preprocessing) else architecture(recipe).recipe
     found = recipe_for(known, channels)
     taken = {layer.name for layer in model.layers}
     numbered = (f"{PREPROCESSING_LAYER}_{number}" for number in itertools.count(2))

@@ -599,7 +599,8 @@ def test_an_unknown_weights_set_is_answered_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError) as caught:
         weights_files(architecture("inception_v3"), "imagenet21k")
     assert str(caught.value) == (
-        "inception_v3 has no weights set 'imagenet21k'; it has: imagenet, imagenet-2017; did you mean imagenet?"
+        "inception_v3 has no weights set 'imagenet21k'; it has: imagenet, imagenet-2017;"
+        " did you mean imagenet?"
     )
 
 
