@@ -6,9 +6,10 @@ This module imports next to nothing, so that naming an error costs nothing.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -66,7 +67,14 @@ class ConversionWarning(UserWarning):
     ``warnings.filterwarnings("ignore", category=zoo.ConversionWarning)`` silences it; with ``"error"`` in
     place of ``"ignore"`` it is raised before anything is written or loaded. What the message advises to say,
     once said, leaves nothing to warn of.
+
+    Attributes:
+        typed: The message with what it advises to say as it is typed on the command line.
     """
+
+    def __init__(self, message: str, typed: str | None = None) -> None:
+        super().__init__(message)
+        self.typed = message if typed is None else typed
 
 
 class DownloadError(ZooError):
@@ -92,7 +100,31 @@ def doubts_of(notes: Iterable[str]) -> tuple[Doubt, ...]:
     return tuple(note for note in notes if isinstance(note, Doubt))
 
 
-def warn_of(path: Path, notes: Iterable[str], *, stacklevel: int = 1) -> None:
+_OPTION = re.compile(r"--(?P<name>[a-z][a-z-]*) (?P<value>[^\s;,]+)")
+"""An option as it is typed, with its value; one of several values names what it is the value for."""
+
+
+def in_python(text: str, arguments: Mapping[str, str] | None = None) -> str:
+    """Return advice in the words of Python: ``from_kernels='tf'`` where it says ``--from-kernels tf``.
+
+    Args:
+        text: What is advised.
+        arguments: What the options are called in the function that was called, by the usual names, where it
+            takes no others; ``None``: as is usual.
+    """
+
+    def argument(found: re.Match[str]) -> str:
+        name, (key, equals, value) = found["name"].replace("-", "_"), found["value"].partition("=")
+        if arguments is not None and name not in arguments:
+            return found[0]
+        return f"{name}s={{{key!r}: {value!r}}}" if equals else f"{(arguments or {}).get(name, name)}={key!r}"
+
+    return _OPTION.sub(argument, text)
+
+
+def warn_of(
+    path: Path, notes: Iterable[str], *, stacklevel: int = 1, arguments: Mapping[str, str] | None = None
+) -> None:
     """Issue a :class:`converters.errors.ConversionWarning` for each doubt.
 
     Args:
@@ -100,25 +132,28 @@ def warn_of(path: Path, notes: Iterable[str], *, stacklevel: int = 1) -> None:
         notes: What the user should know; what only informs is left out.
         stacklevel: Whose line the warning shows: 1 is that of the function that calls this one, 2 that of
             its caller.
+        arguments: As for :func:`in_python`, which turns what is advised.
 
     Raises:
         ConversionWarning: If the user has made these warnings errors.
     """
     for doubt in doubts_of(notes):
-        warn(f"{path}: {doubt}", stacklevel=stacklevel + 1)
+        told = f"{path}: {in_python(doubt, arguments)}"
+        warn(told, stacklevel=stacklevel + 1, typed=f"{path}: {doubt}")
 
 
-def warn(text: str, *, stacklevel: int = 1) -> None:
+def warn(text: str, *, stacklevel: int = 1, typed: str | None = None) -> None:
     """Issue a :class:`converters.errors.ConversionWarning`.
 
     Args:
         text: What had to be taken for granted.
         stacklevel: As in :func:`warn_of`.
+        typed: The same in the words of the command line, where these are others.
 
     Raises:
         ConversionWarning: If the user has made these warnings errors.
     """
-    warnings.warn(text, ConversionWarning, stacklevel=_without_passed_over(stacklevel + 1))
+    warnings.warn(ConversionWarning(text, typed), stacklevel=_without_passed_over(stacklevel + 1))
 
 
 def _without_passed_over(level: int) -> int:

@@ -11,11 +11,11 @@ import zoo as package
 from converters import convert_file, plan_file
 from converters.arrays.form import TH
 from converters.compare import compare_files
-from converters.errors import ConversionWarning, Doubt, doubts_of
+from converters.errors import ConversionWarning, Doubt, doubts_of, in_python
 from converters.planning.structures import load_structure
 from converters.writing.execute import arrays
 from tests.support.shares import first_of_families
-from tests.support.weight_files import BY_NAMES, counted, keras1, write_empty, write_named
+from tests.support.weight_files import BY_NAMES, BY_NAMES_IN_PYTHON, counted, keras1, write_empty, write_named
 from zoo.networks.weights import _opened
 from zoo.registry import architecture, list_models
 
@@ -50,7 +50,7 @@ def test_whoever_uses_a_plan_is_warned(use, source):
     """The warning is of one class, names the file, and shows the line that asked."""
     with pytest.warns(ConversionWarning) as warned:
         use(source)
-    assert str(warned[0].message) == f"{source}: {BY_NAMES}"
+    assert str(warned[0].message) == f"{source}: {BY_NAMES_IN_PYTHON}"
     assert {one.filename for one in warned} == {__file__}
     assert {one.category for one in warned} == {package.ConversionWarning}
     assert converters.ConversionWarning is package.ConversionWarning is ConversionWarning
@@ -151,3 +151,18 @@ class TestCommandLine:
             f"zoo: {other}: the kernels are taken to be stored as TensorFlow does (tf)"
         )
         assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "arguments", "said"),
+    [
+        ("say --from-kernels tf", None, "say from_kernels='tf'"),
+        ("say --from-kernels tf", {"from_kernels": "kernels"}, "say kernels='tf'"),
+        ("say --keras-version 1.0.6; or not", None, "say keras_version='1.0.6'; or not"),
+        ("say --keras-version 1.0.6", {"from_kernels": "kernels"}, "say --keras-version 1.0.6"),
+        ("say --layer NAME=Dense", None, "say layers={'NAME': 'Dense'}"),
+    ],
+)
+def test_advice_is_in_the_words_of_python(typed, arguments, said):
+    """An option has the name that it has there, and its value is written as one."""
+    assert in_python(typed, arguments) == said

@@ -18,7 +18,7 @@ from converters.formats.table import targets
 from converters.trees import convert_tree, upgrade_tree
 from tests.support.paths import DIALECTS
 from tests.support.upgrading import chain, layer, write_model
-from tests.support.weight_files import BY_NAMES, keras1, write_named
+from tests.support.weight_files import BY_NAMES, BY_NAMES_IN_PYTHON, keras1, write_named
 
 
 @pytest.fixture
@@ -216,7 +216,9 @@ def test_what_was_taken_for_granted_is_warned_of_when_all_is_done(tree, capfd):
     """In the process that was asked, file by file; the report has all notes."""
     with pytest.warns(ConversionWarning) as warned:
         report = convert(tree)
-    assert [str(one.message) for one in warned] == [f"{found.source}: {BY_NAMES}" for found in report.files]
+    assert [str(one.message) for one in warned] == [
+        f"{found.source}: {BY_NAMES_IN_PYTHON}" for found in report.files
+    ]
     assert {found.notes for found in report.files} == {(BY_NAMES,)}
     assert {found.notes for found in convert(tree).files} == {(BY_NAMES,)}
     assert {one.filename for one in warned} == {__file__}

@@ -12,6 +12,8 @@ BY_NAMES = (
     "the kernels are taken to be stored as Theano does (th): none of its arrays' names ends in :0;"
     " if somebody turned them, say --from-kernels tf"
 )
+# The same in Python, of whatever converts; `zoo.load` has another name for it.
+BY_NAMES_IN_PYTHON = BY_NAMES.replace("--from-kernels tf", "from_kernels='tf'")
 
 
 def names(values):

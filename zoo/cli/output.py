@@ -249,7 +249,7 @@ def _warnings_as_notes() -> Iterator[None]:
         def told(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
             if not issubclass(category, ConversionWarning):
                 show(message, category, *place, **more)
-            elif (text := f"zoo: {message}") not in heard:
+            elif (text := f"zoo: {getattr(message, 'typed', message)}") not in heard:
                 heard.add(text)
                 note(text)
 

@@ -36,6 +36,9 @@ from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
 from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
+_ADVISED = {"from_kernels": "kernels"}
+"""What :func:`load` takes of what a conversion advises to say, and what that is called here."""
+
 
 @public("*")
 def load(
@@ -189,7 +192,8 @@ def prepared(
         else:
             source = opened()
             model, notes = _read(network, source, wish)
-            warn_of(source.path, (*source.plan.notes, *head_notes, *notes), stacklevel=3)
+            told = (*source.plan.notes, *head_notes, *notes)
+            warn_of(source.path, told, stacklevel=3, arguments=_ADVISED)
         heads.freeze(model, is_frozen)
         if compile and wish.classes != 0:
             heads.compile_for_finetuning(model)

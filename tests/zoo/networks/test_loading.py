@@ -21,7 +21,7 @@ from converters.arrays.blocks import aligned_empty
 from converters.planning.structures import Structure, load_structure
 from tests.support.forgetting import forget
 from tests.support.outlines import outline, without_values
-from tests.support.weight_files import BY_NAMES, write_empty, write_empty_numbered
+from tests.support.weight_files import BY_NAMES_IN_PYTHON, write_empty, write_empty_numbered
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from zoo.networks.heads import compile_for_finetuning
@@ -456,7 +456,8 @@ def test_kernels_of_a_file_are_what_the_user_says(practice_file, tmp_path):
     with pytest.warns(zoo.ConversionWarning) as warned:
         named = zoo.load("googlenet", weights=str(mixed), num_classes=0)
     assert np.array_equal(first_kernel(named), expected)
-    assert [(str(one.message), one.filename) for one in warned] == [(f"{mixed}: {BY_NAMES}", __file__)]
+    told = f"{mixed}: {BY_NAMES_IN_PYTHON.replace('from_kernels', 'kernels')}"
+    assert [(str(one.message), one.filename) for one in warned] == [(told, __file__)]
 
 
 @pytest.fixture(scope="module")
