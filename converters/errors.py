@@ -29,6 +29,10 @@ class DataError(ArgumentError):
     """Images, or a folder or table of them, are not there or cannot be used; the message says why."""
 
 
+class TargetError(ArgumentError):
+    """What is asked for cannot be written where it is wanted: something is there, or the folder is not."""
+
+
 class UnknownNameError(ZooError, LookupError):
     """No architecture, weights set or layer has this name; the message lists the nearest ones."""
 

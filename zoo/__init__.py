@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         NewerFileError,
         RegistryError,
         StructureMismatchError,
+        TargetError,
         UnknownFlattenError,
         UnknownNameError,
     )
@@ -67,6 +68,7 @@ __all__ = [
     "NewerFileError",
     "RegistryError",
     "StructureMismatchError",
+    "TargetError",
     "UnknownFlattenError",
     "UnknownNameError",
     "ZooError",

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from converters.errors import ArgumentError, DataError, UnknownNameError, ZooError
+from converters.errors import ArgumentError, DataError, TargetError, UnknownNameError, ZooError
 from zoo.cli import output
 from zoo.cli.parser import Misused, asks_json, parse
 
@@ -137,7 +137,8 @@ def _told(error: BaseException, arguments: argparse.Namespace) -> int:
 
 def is_misuse(error: BaseException) -> bool:
     """Tell whether an error is one of what was typed, and not of what was found."""
-    return isinstance(error, (ArgumentError, UnknownNameError)) and not isinstance(error, DataError)
+    found = isinstance(error, (DataError, TargetError))
+    return isinstance(error, (ArgumentError, UnknownNameError)) and not found
 
 
 def _unexpected(error: BaseException) -> str:

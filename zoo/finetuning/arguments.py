@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, TargetError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +53,11 @@ def file_to_write(path: Path, said: str) -> Path:
         said: How the user named it: ``--out features.npz``.
 
     Raises:
-        ArgumentError: No file can be written there.
+        TargetError: No file can be written there.
     """
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-        raise ArgumentError(f"{said}: {what}; name a file to write, features.npz for example")
+        raise TargetError(f"{said}: {what}; name a file to write, features.npz for example")
     return path
 
 

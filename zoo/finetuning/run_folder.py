@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ArgumentError, FileFormatError
+from zoo.errors import FileFormatError, TargetError
 from zoo.finetuning.pictures import Pictures
 from zoo.networks.run_record import SCHEMA, read_run
 from zoo.storage import disk
@@ -145,7 +145,7 @@ class RunFolder:
             resume: Whether an interrupted run is to go on.
 
         Raises:
-            ArgumentError: There is something in it and nothing is to go on.
+            TargetError: There is something in it and nothing is to go on, or it cannot be written.
         """
         self.check(resume=resume)
         try:
@@ -153,7 +153,7 @@ class RunFolder:
             write_json(self._started, {"format": SCHEMA, **plan})
             self._ended.unlink(missing_ok=True)
         except OSError as error:
-            raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise TargetError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def close(self, *, keep: bool) -> None:
         """Let the run be finished.
@@ -171,19 +171,19 @@ class RunFolder:
         """Check that a run may start in the folder, or an interrupted one go on.
 
         Raises:
-            ArgumentError: There is something in it and nothing is to go on.
+            TargetError: There is something in it and nothing is to go on, or it cannot be written.
         """
         if resume and (self._started.is_file() or self.may_go_on):
             return
         if self.is_finished or self._started.is_file():
             state = "a finished run" if self.is_finished else "an interrupted run"
             advice = "name another folder" if self.is_finished else "--resume goes on with it"
-            raise ArgumentError(f"{self.path}: holds {state}; {advice}, or delete it")
+            raise TargetError(f"{self.path}: holds {state}; {advice}, or delete it")
         try:
             if self.path.exists() and not self._is_free():
-                raise ArgumentError(f"{self.path}: is not an empty folder; name one that is new or empty")
+                raise TargetError(f"{self.path}: is not an empty folder; name one that is new or empty")
         except OSError as error:
-            raise ArgumentError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise TargetError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _is_free(self) -> bool:
         """Whether a run may start here: nothing is in it, or what one left that was killed as it started."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ArgumentError, ZooError
+from zoo.errors import TargetError, ZooError
 from zoo.practice.digits import COUNT, SIDE, write_digits
 from zoo.practice.files import write_published
 from zoo.practice.values import recipe
@@ -70,13 +70,14 @@ def stand_in(
         Where they are.
 
     Raises:
-        ArgumentError: scikit-learn or Pillow is not installed, or the folder holds a stand-in.
+        ArgumentError: scikit-learn or Pillow is not installed.
+        TargetError: The folder holds a stand-in.
         UnknownNameError: There is no such network.
     """
     known = architecture(network)  # a wrong name comes to light before anything is written
     photos = folder / "photos"
     if photos.exists():
-        raise ArgumentError(f"{photos}: is there already; name another folder")
+        raise TargetError(f"{photos}: is there already; name another folder")
     names = classes or {str(digit): digit for digit in range(10)}
     drawn = write_digits(folder / "digits", count=count, side=SIDE)
     photos.mkdir()

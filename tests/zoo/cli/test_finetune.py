@@ -76,7 +76,7 @@ def test_mistakes_are_told_before_keras_is_imported(arguments, message, capsys):
 def test_features_need_a_file_to_be_written_to(out, problem, tmp_path, monkeypatch, capsys):
     """That is known before anything is computed."""
     monkeypatch.chdir(tmp_path)
-    assert main(["features", "resnet50", "photos", "--out", out]) == 2
+    assert main(["features", "resnet50", "photos", "--out", out]) == 1
     expected = f"zoo: --out {out}: {problem}; name a file to write, features.npz for example\n"
     assert capsys.readouterr().err == expected
     assert list(tmp_path.iterdir()) == []

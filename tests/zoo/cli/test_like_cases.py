@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from tests.support.upgrading import chain, layer, write_model
+from tests.support.weight_files import counted
+
 PICTURE = b"P6 2 2 255 " + bytes(12)  # PPM
 
 LIKE = {
@@ -140,11 +143,31 @@ LIKE = {
         ],
     ),
     "a place that is taken": (
-        2,
+        1,
         "photos: ",
         [
             ["features", "vgg16", "photos", "--out", "photos"],
             ["finetune", "vgg16", "photos", "--out", "photos"],
+            ["convert", "--th-to-tf", "old.h5", "photos"],
+            ["upgrade", "old.h5", "photos"],
+        ],
+    ),
+    "a file that is there already": (
+        1,
+        "taken.",
+        [
+            ["finetune", "vgg16", "photos", "--out", "taken.keras"],
+            ["convert", "--th-to-tf", "old.h5", "taken.h5"],
+            ["upgrade", "old.h5", "taken.keras"],
+        ],
+    ),
+    "a place in a folder that is not there": (
+        1,
+        "folder",
+        [
+            ["features", "vgg16", "photos", "--out", "nowhere/f.npz"],
+            ["convert", "--th-to-tf", "old.h5", "nowhere/new.h5"],
+            ["upgrade", "old.h5", "nowhere/new.keras"],
         ],
     ),
 }
@@ -161,6 +184,11 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "cats.csv").write_text("file,label\ngood.ppm,cats\n")
     for name in ("broken/a/bad.jpg", "broken/b/bad.jpg", "bad.h5"):
         (tmp_path / name).write_bytes(b"not what its name says")
+    for name in ("taken.h5", "taken.keras"):
+        (tmp_path / name).touch()
+    dense = layer("Dense", "dense", units=2, activation="linear", use_bias=False)
+    arrays = {"dense": {"dense/kernel:0": counted(3, 2)}}
+    write_model(tmp_path / "old.h5", chain(dense, shape=(3,)), arrays)
     monkeypatch.chdir(tmp_path)
     for framework in ("keras", "tensorflow"):
         monkeypatch.setitem(sys.modules, framework, None)
