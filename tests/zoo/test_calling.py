@@ -145,7 +145,7 @@ def test_a_function_stays_what_it_is_to_who_asks(path):
         ),
         (lambda: zoo.upgrade("a.h5", lambdas=[1]), "lambdas=[1]: must be a dict or None"),
         (lambda: zoo.fuse("resnet50"), "model='resnet50': must be a Keras model"),
-        (lambda: zoo.predict(5, "a.png"), "source=5: must be a text or a path"),
+        (lambda: zoo.predict(5, "a.png"), "source=5: must be a text, a path or a Keras model"),
         (
             lambda: zoo.convert("a.h5", direction="th"),
             "direction='th': must be 'th-to-tf', 'tf-to-th' or None",

@@ -29,7 +29,7 @@ from zoo.networks.images import (
     resize,
 )
 from zoo.networks.loading import load
-from zoo.networks.predictors import Names, Run, WholeModel, predictor
+from zoo.networks.predictors import Names, Run, Source, WholeModel, predictor
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
 from zoo.networks.weights import choose_weights
 from zoo.networks.whole_models import images_of, opened, recipe_of
@@ -123,7 +123,7 @@ class _Seer:
 
 @public("pictures", "top", "classes", "preprocessing", "fit")
 def predict(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | keras.Model,
     pictures: Images,
     *,
     top: int = 5,
@@ -142,11 +142,11 @@ def predict(
 
     Args:
         source: Name of an architecture; the folder of a fine-tuning run, or the model in it; or any whole
-            model in a file.
+            model, in a file or in memory.
         pictures: An image file, or a folder of them (all below it); an array of RGB images (H, W, 3) or
             (N, H, W, 3), uint8 or floats, with values from 0 to 255; a Pillow image; or several of these, of
             any kinds.
-        top: How many classes to name, at most.
+        top: How many classes to name, at most: a model of fewer names them all.
         weights: Of a published network: as in :func:`zoo.load`. The file must have the published head.
         classes: Of a whole model: names in the order of its outputs, or a file with one a line, or JSON.
         preprocessing: Of a whole model: name of a recipe of the registry, or ``none`` for images from 0 to
@@ -181,7 +181,7 @@ def predict(
 
 
 def predict_each(
-    source: str | os.PathLike[str],
+    source: Source,
     pictures: Images,
     *,
     top: int = 5,
@@ -198,7 +198,7 @@ def predict_each(
     files = entries(pictures)
     asked = predictor(source, top=top, classes=classes, preprocessing=preprocessing, fit=fit)
     if isinstance(asked, Architecture):
-        if note := hidden_note(source, "network", Path.is_dir):
+        if note := hidden_note(asked.name, "network", Path.is_dir):
             _LOG.warning("%s", note)
         return _predicted(cache(partial(_from_network, asked, int(top), weights, progress)), files, UNDECIDED)
     if isinstance(asked, Run):

@@ -1,4 +1,4 @@
-"""Who can be asked what an image shows: a published network, a fine-tuning run, or a whole model in a file.
+"""Who can be asked what an image shows: a published network, a fine-tuning run, or any whole model.
 
 Which of them is meant, and whether it can be asked, is told without Keras.
 """
@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 from converters import inspect_file
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
@@ -21,6 +21,9 @@ from zoo.networks.run_record import INCLUDED, read_run
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
+
+if TYPE_CHECKING:
+    import keras
 
 MODEL, RECORD = "model.keras", "run.json"
 """What a run's folder holds its model and its record in."""
@@ -66,23 +69,35 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class WholeModel:
-    """A whole model in a file, of which the user says the rest.
+    """A whole model, in a file or in memory, of which the user says the rest.
 
     Attributes:
-        path: The file.
+        source: The file, or the model.
         classes: Names of its outputs.
         preprocessing: Name of a recipe, or ``none``; ``None``: what the model holds inside.
         fit: What is done to images of another shape.
     """
 
-    path: Path
+    source: Path | keras.Model
     classes: tuple[str, ...]
     preprocessing: str | None
     fit: Fit
 
+    def __str__(self) -> str:
+        """Return what it is called in messages."""
+        return _called(self.source)
+
+
+Source = Union[str, os.PathLike[str], "keras.Model"]
+"""What is asked: the name of a network, a run, a model in a file, or a model."""
+
+
+def _called(source: Path | keras.Model) -> str:
+    return str(source) if isinstance(source, Path) else f"the model {source.name!r}"
+
 
 def predictor(
-    source: str | os.PathLike[str],
+    source: Source,
     *,
     top: int,
     classes: Names | None = None,
@@ -92,7 +107,8 @@ def predictor(
     """Return who is asked.
 
     Args:
-        source: Name of an architecture, the folder of a run, its ``model.keras``, or a whole model.
+        source: Name of an architecture, the folder of a run, its ``model.keras``, or a whole model, in a file
+            or in memory.
         top: How many classes are to be named.
         classes: Names of the outputs of a whole model.
         preprocessing: As for :class:`WholeModel`.
@@ -114,8 +130,10 @@ def predictor(
 
 
 def _found(
-    source: str | os.PathLike[str], classes: Names | None, preprocessing: str | None, fit: str | None
+    source: Source, classes: Names | None, preprocessing: str | None, fit: str | None
 ) -> Architecture | Run | WholeModel:
+    if not isinstance(source, str | os.PathLike):
+        return _whole(source, classes, preprocessing, fit)
     path = Path(source)
     if not _is_path(source):
         try:
@@ -126,6 +144,7 @@ def _found(
         return _run_in(path, path / MODEL)
     if classes is None and path.name == MODEL and (path.parent / RECORD).is_file():
         return _run_in(path.parent, path)
+    _check_opens(path)
     return _whole(path, classes, preprocessing, fit)
 
 
@@ -168,22 +187,35 @@ def _run_in(folder: Path, model: Path) -> Run:
     return Run(model=model, record=record)
 
 
-def _whole(path: Path, classes: Names | None, preprocessing: str | None, fit: str | None) -> WholeModel:
-    _check_opens(path)
+def _whole(
+    source: Path | keras.Model, classes: Names | None, preprocessing: str | None, fit: str | None
+) -> WholeModel:
     if classes is None:
+        what = "--classes FILE (classes=), a file with one a line"
+        if not isinstance(source, Path):
+            what = "classes=, a list of them or a file with one a line,"
         raise ArgumentError(
-            f"{path}: a model alone does not tell its classes; say --classes FILE (classes=), a file with "
-            "one a line in the order of its outputs"
+            f"{_called(source)}: a model alone does not tell its classes; say {what} in the order of its "
+            f"outputs{_published_advice(source)}"
         )
     known = get_registry().preprocessing
     if preprocessing not in (None, _NONE, *known):
         raise ArgumentError(f"preprocessing={preprocessing!r}: must be none or one of {', '.join(known)}")
     return WholeModel(
-        path=path,
+        source=source,
         classes=_names(classes),
         preprocessing=preprocessing,
         fit=DEFAULT_FIT if fit is None else check_fit(fit),
     )
+
+
+def _published_advice(source: Path | keras.Model) -> str:
+    """Return what to do with a model that was loaded by name and still has the published classes."""
+    known = None if isinstance(source, Path) else get_registry().architectures.get(source.name)
+    outputs = getattr(source, "outputs", None)
+    if known is None or not outputs or outputs[-1].shape[-1] != known.classes:
+        return ""
+    return f"; with the published weights, give the name alone: zoo.predict({known.name!r}, ...)"
 
 
 def _check_opens(path: Path) -> None:

@@ -1,8 +1,9 @@
-"""A whole model in a file that is asked what images show, and what is taken for granted of it."""
+"""A whole model that is asked what images show, and what is taken for granted of it."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import keras
 
@@ -18,25 +19,31 @@ _LOG = logging.getLogger(__name__)
 
 
 def opened(asked: WholeModel) -> keras.Model:
-    """Return the model in a file, whose outputs are as many as there are classes.
+    """Return the model, whose outputs are as many as there are classes.
 
     Raises:
         FileFormatError: Keras cannot open it.
         ArgumentError: It has another number of outputs, or gives something else than classes.
     """
-    try:
-        model = keras.saving.load_model(asked.path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise FileFormatError(f"{asked.path}: Keras cannot open it as a whole model: {reason}") from error
+    model = asked.source if isinstance(asked.source, keras.Model) else _loaded(asked.source)
+    if not getattr(model, "outputs", None):  # of a Sequential there may be none to ask for
+        raise ArgumentError(f"{asked}: is not built; call it once with images, or give it an Input")
     last = model.outputs[-1]
     if len(last.shape) != 2 or last.shape[1] is None:
-        raise ArgumentError(f"{asked.path}: gives {tuple(last.shape)} for N images; must be (N, classes)")
+        raise ArgumentError(f"{asked}: gives {tuple(last.shape)} for N images; must be (N, classes)")
     if last.shape[1] != len(asked.classes):
         raise ArgumentError(
-            f"{asked.path}: has {last.shape[1]} outputs, and --classes names {len(asked.classes)} (classes=)"
+            f"{asked}: has {last.shape[1]} outputs, and --classes names {len(asked.classes)} (classes=)"
         )
     return model
+
+
+def _loaded(path: Path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise FileFormatError(f"{path}: Keras cannot open it as a whole model: {reason}") from error
 
 
 def images_of(model: keras.Model, asked: WholeModel) -> tuple[DataFormat, int, int]:
@@ -47,11 +54,11 @@ def images_of(model: keras.Model, asked: WholeModel) -> tuple[DataFormat, int, i
     """
     shape = model.input_shape if isinstance(model.input_shape, tuple) else ()
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):
-        raise ArgumentError(f"{asked.path}: takes {model.input_shape}; must take RGB images")
+        raise ArgumentError(f"{asked}: takes {model.input_shape}; must take RGB images")
     order: DataFormat = "channels_last" if shape[3] == 3 else "channels_first"
     sides = shape[1:3] if shape[3] == 3 else shape[2:4]
     if None in sides:
-        _LOG.warning("%s: takes images of any size; these are brought to %d pixels", asked.path, _SIDE)
+        _LOG.warning("%s: takes images of any size; these are brought to %d pixels", asked, _SIDE)
     height, width = (_SIDE if side is None else int(side) for side in sides)
     return order, height, width
 
@@ -61,12 +68,13 @@ def recipe_of(model: keras.Model, asked: WholeModel) -> Preprocessing | None:
     if asked.preprocessing is not None:
         return get_registry().preprocessing.get(asked.preprocessing)
     inside = _own_layers(model)
+    option = "--preprocessing NAME" if isinstance(asked.source, Path) else "preprocessing=NAME"
     what = (
         f"its layer {inside[0]!r} does the preprocessing"
         if inside
-        else "its preprocessing is not known: it gets values from 0 to 255; --preprocessing NAME says another"
+        else f"its preprocessing is not known: it gets values from 0 to 255; {option} says another"
     )
-    _LOG.warning("%s: %s; images of another shape: %s", asked.path, what, asked.fit)
+    _LOG.warning("%s: %s; images of another shape: %s", asked, what, asked.fit)
     return None
 
 

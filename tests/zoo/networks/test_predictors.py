@@ -52,7 +52,7 @@ def test_each_source_is_told_apart(folder):
         assert (found.model, found.fit, found.recipe) == (run / "model.keras", "stretch", None)
     found = predictor(folder / "mine.keras", top=5, classes=folder / "classes.txt")
     assert found == WholeModel(
-        path=folder / "mine.keras", classes=("red", "other"), preprocessing=None, fit="crop"
+        source=folder / "mine.keras", classes=("red", "other"), preprocessing=None, fit="crop"
     )
 
 
@@ -71,6 +71,54 @@ def red(folder, **options):
     """Return how probable red is."""
     (answer,) = predict(folder / "mine.keras", folder / "red.png", classes=folder / "classes.txt", **options)
     return {guess.name: guess.probability for guess in answer.guesses}["red"]
+
+
+def test_a_model_in_memory_is_asked_as_its_file_is(folder, caplog):
+    """The same answer; what is assumed is said in the words of Python."""
+    model = keras.saving.load_model(folder / "mine.keras")
+    named = {"classes": folder / "classes.txt"}
+    from_file = predict(folder / "mine.keras", folder / "red.png", **named)
+    caplog.clear()
+    assert predict(model, folder / "red.png", **named) == from_file
+    assert [one.message for one in caplog.records] == [
+        f"the model {model.name!r}: its preprocessing is not known: it gets values from 0 to 255; "
+        "preprocessing=NAME says another; images of another shape: crop"
+    ]
+
+
+def network_of(outputs, name):
+    """Return a model of a name with as many outputs."""
+    images = keras.Input((SIDE, SIDE, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(images)
+    return keras.Model(images, keras.layers.Dense(outputs)(pooled), name=name)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "name", "advice"),
+    [
+        (1000, "resnet50", "; with the published weights, give the name alone: zoo.predict('resnet50', ...)"),
+        (3, "resnet50", ""),
+        (1000, "mine", ""),
+    ],
+)
+def test_a_model_in_memory_does_not_tell_its_classes(outputs, name, advice, folder):
+    """Nor is one that is called like a published network taken for it."""
+    with pytest.raises(ArgumentError) as caught:
+        predict(network_of(outputs, name), folder / "red.png")
+    assert str(caught.value) == (
+        f"the model {name!r}: a model alone does not tell its classes; say classes=, a list of them or a "
+        f"file with one a line, in the order of its outputs{advice}"
+    )
+
+
+def test_a_model_that_is_not_built_is_refused(folder):
+    """It has no outputs that classes could be the names of."""
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)], name="later")
+    with pytest.raises(ArgumentError) as caught:
+        predict(model, folder / "red.png", classes=["a", "b"])
+    assert (
+        str(caught.value) == "the model 'later': is not built; call it once with images, or give it an Input"
+    )
 
 
 def test_a_model_of_ones_own_sees_what_it_is_shown(folder, caplog):
