@@ -21,7 +21,7 @@ from typing import Any, Literal, TextIO, TypeVar
 
 from converters.errors import ConversionWarning
 from converters.limits import printable
-from zoo.cli.tables import GAP, blocks, title, widths
+from zoo.cli.tables import GAP, blocks, natural, title, widths
 from zoo.progress import bars
 from zoo.progress.colours import colours
 
@@ -323,7 +323,7 @@ def print_table(
     room = width()
     if room is None and not _is_styled() and _is_plain([headings, *cells]):
         for row in [list(map(title, headings)), *cells]:
-            print_line(_aligned(row, headings, _widths(headings, cells)))
+            print_line(_aligned(row, headings, natural(headings, cells)))
         return
     fitting = widths(headings, cells, whole, room or _WITHOUT_END)
     if fitting is None:
@@ -346,14 +346,10 @@ def _is_plain(rows: Iterable[Iterable[str]]) -> bool:
     return all(cell.isascii() and cell.isprintable() and cell == cell.strip() for row in rows for cell in row)
 
 
-def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
-    own = (len(title(heading)) for heading in headings)
-    return [max([width, *(len(row[place]) for row in cells)]) for place, width in enumerate(own)]
-
-
 def _aligned(row: Sequence[str], headings: Sequence[str], widths: Sequence[int]) -> str:
     sides = (">" if heading.endswith(">") else "<" for heading in headings)
-    return "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+    padded = (f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+    return "  ".join(padded).rstrip()
 
 
 def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]], fitting: Sequence[int]) -> None:
@@ -371,7 +367,7 @@ def _print_styled(headings: Sequence[str], cells: Iterable[Sequence[str]], fitti
     screen = Console(file=out(), width=wide, highlight=False, color_system=colours())
     with screen.capture() as drawn:
         screen.print(table)
-    _write(drawn.get())
+    _write("".join(f"{line.rstrip(' ')}\n" for line in drawn.get().splitlines()))
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
@@ -379,7 +375,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         for label, line in zip_longest([name], str(value).split("\n"), fillvalue=""):
-            print_line(f"{label:<{width}}  {line}")
+            print_line(f"{label:<{width}}  {line}" if line else label)
 
 
 def megabytes(count: int | None) -> str:

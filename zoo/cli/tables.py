@@ -21,6 +21,17 @@ def title(heading: str) -> str:
     return heading.removesuffix(">")
 
 
+def natural(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return how wide each column is by itself, of texts each character of which takes one column.
+
+    Args:
+        headings: As for :func:`zoo.cli.output.print_table`.
+        rows: One text per column, each.
+    """
+    own = (len(title(heading)) for heading in headings)
+    return [max([width, *(len(row[place]) for row in rows)]) for place, width in enumerate(own)]
+
+
 def widths(
     headings: Sequence[str], rows: Sequence[Sequence[str]], whole: Collection[str], room: int
 ) -> list[int] | None:

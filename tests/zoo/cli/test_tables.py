@@ -143,3 +143,29 @@ def test_the_table_of_a_command_fits(commands, command, zoo):
         assert any(word in line for line in lines), (word, lines)
     for line in lines:
         assert len(line) <= COLUMNS or "/" in line, line
+
+
+@pytest.mark.parametrize("room", [None, COLUMNS])
+@pytest.mark.parametrize("command", ["list", "cache list", "diff", "inspect", "upgrade --check"])
+def test_no_line_of_a_command_ends_in_blanks(commands, command, room, zoo, monkeypatch):
+    """In a pipe or on a terminal; a row's last cell may be empty or shorter than others."""
+    monkeypatch.setattr(output, "width", lambda: room)
+    _, out, _ = zoo(*commands[command][0])
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("name", ["ascii", "größer"])
+def test_no_row_ends_in_blanks(name, capsys):
+    """Whoever draws it: what takes one column for each character is drawn without a library."""
+    output.print_table(("name", "note"), [[name, ""], ["other", "words"], [name, "one"]])
+    wide = max(len(name), 5)
+    assert capsys.readouterr().out == "".join(
+        f"{line}\n"
+        for line in (f"{'name':{wide}}  note", name, f"{'other':{wide}}  words", f"{name:{wide}}  one")
+    )
+
+
+def test_no_fact_ends_in_blanks(capsys):
+    """Also where a value has an empty line, or is empty."""
+    output.print_facts({"name": "vgg16", "paper": "", "left out": "a\n\nb"})
+    assert capsys.readouterr().out == "name      vgg16\npaper\nleft out  a\n\n          b\n"
