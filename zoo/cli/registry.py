@@ -137,18 +137,6 @@ def _input(network: Architecture) -> str:
     return f"{size.height} x {size.width} x {size.channels}, from {size.min_size} without the top"
 
 
-def _recipe(network: Architecture) -> str:
-    recipe = network.preprocessing
-    if recipe is None:
-        return NOT_KNOWN
-    formula = f"(x - {_three(recipe.mean)}) * {_three(recipe.scale)}"
-    return f"{recipe.name}: {recipe.channel_order.upper()}, {formula}"
-
-
-def _three(values: tuple[float, float, float]) -> str:
-    return "[" + ", ".join(f"{value:.6g}" for value in values) + "]"
-
-
 def _classes(network: Architecture) -> str:
     offset = f", the first {network.class_offset} not a class" if network.class_offset else ""
     return f"{network.classes}{offset}"
@@ -191,7 +179,7 @@ _NETWORK: tuple[_Line, ...] = (
     ("input", _input, ("input.height", "input.width", "input.channels", "input.min_size")),
     (
         "preprocessing",
-        _recipe,
+        lambda network: network.preprocessing.in_words if network.preprocessing else NOT_KNOWN,
         tuple(f"preprocessing.{name}" for name in ("name", "channel_order", "mean", "scale", "source")),
     ),
     ("classes", _classes, ("classes", "class_offset", "class_index")),

@@ -30,6 +30,7 @@ from zoo.registry.fields import (
     form_of,
     keys_of,
 )
+from zoo.registry.formulas import formula
 from zoo.registry.kinds import (
     COUNT,
     FILENAME,
@@ -152,6 +153,11 @@ class Preprocessing:
         "Multiplied afterwards, in this order of channels",
     ]
     source: Annotated[str, TEXT, "Where the recipe is stated"]
+
+    @property
+    def in_words(self) -> str:
+        """What it is, in one line: ``inception: RGB, x / 127.5 - 1``."""
+        return f"{self.name}: {self.channel_order.upper()}, {formula(self.mean, self.scale)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -397,7 +403,7 @@ class Architecture:
             "network": f"{self.title}, family {self.family}",
             "paper": f"{paper.title} ({paper.year})\n{paper.url}" if paper else None,
             "input": self._shape,
-            "preprocessing": f"{recipe.name}: {recipe.channel_order.upper()}" if recipe else NOT_KNOWN,
+            "preprocessing": recipe.in_words if recipe else NOT_KNOWN,
             "classes": f"{self.classes:,}",
             "error": str(errors) if errors else None,
             "weights sets": ", ".join(self.weights_sets),
