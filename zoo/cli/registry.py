@@ -17,7 +17,7 @@ from zoo.numbers import counted
 from zoo.registry import architecture, list_models, look_up, weights_file
 from zoo.registry.columns import FACTS, FILTERS, Fact, columns_of
 from zoo.registry.fields import default_of
-from zoo.registry.listed import Held, Row
+from zoo.registry.listed import Held, Row, listed_set
 from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import NOT_KNOWN, Architecture, ClassIndex, WeightsFile
@@ -101,13 +101,38 @@ def _width(table: Mapping[str, Sequence[str]]) -> int:
 
 def _show(network: Architecture, *, as_json: bool) -> int:
     if as_json:
-        output.print_json(_plain(network) | {"parameters": parameters_of(network)})
+        sets = [listed_set(network, name) for name in network.weights_sets]
+        output.print_json(_plain(network) | {"parameters": parameters_of(network), "weights_sets": sets})
         return 0
     output.print_facts(_facts(network))
+    output.print_line("")
+    _print_sets(network)
     for file in network.weights:
         output.print_line("")
         output.print_facts(_file_facts(file))
     return 0
+
+
+_SETS: Mapping[str, Callable[[Row], str]] = {
+    "weights set": lambda row: str(row["name"]),
+    "top-1 error>": lambda row: _percent(row["top1_error_percent"]),
+    "top-5 error>": lambda row: _percent(row["top5_error_percent"]),
+    "input>": lambda row: "x".join(map(str, row["input"][:2])),
+    "size>": lambda row: output.megabytes(row["bytes"]),
+    "licence": lambda row: "; ".join(row["licences"]),
+    "origin": lambda row: row["origin"] or "see its files",
+    "recipe": lambda row: row["recipe"] or _UNSTATED,
+}
+"""What tells the weights sets of a network apart: headings, and what stands below."""
+_UNSTATED = "not stated"
+
+
+def _print_sets(network: Architecture) -> None:
+    """Print a table of the weights sets, without the columns in which none states anything."""
+    rows = [listed_set(network, name) for name in network.weights_sets]
+    table = {heading: [text(row) for row in rows] for heading, text in _SETS.items()}
+    told = {heading: cells for heading, cells in table.items() if set(cells) != {_UNSTATED}}
+    output.print_table(told, zip(*told.values(), strict=True), whole=("weights set",))
 
 
 def _show_file(name: str, file: WeightsFile | ClassIndex, *, as_json: bool) -> int:
@@ -153,7 +178,7 @@ def _error(network: Architecture, which: str) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "not stated" if value is None else f"{value} %"
+    return _UNSTATED if value is None else f"{value} %"
 
 
 def _digests(file: WeightsFile | ClassIndex) -> str:
@@ -216,7 +241,7 @@ _FILE: tuple[_Line, ...] = (
 
 def _facts(network: Architecture) -> dict[str, str]:
     told = {label: text(network) for label, text, _ in _NETWORK}
-    return told | _further(network, [*_told(_NETWORK), "weights"], "")
+    return told | _further(network, [*_told(_NETWORK), "weights", "sets"], "")
 
 
 def _file_facts(file: WeightsFile) -> dict[str, str]:

@@ -60,6 +60,31 @@ def _file(file: WeightsFile) -> Row:
     }
 
 
+def listed_set(network: Architecture, name: str) -> Row:
+    """Return what is known of a weights set; ``None`` is what nobody states, or not of all its files alike.
+
+    Args:
+        network: The network.
+        name: Of the set.
+    """
+    said, files = network.about(name), [file for file in network.weights if file.set == name]
+    size, origins = network.input_of(name), list(dict.fromkeys(file.source for file in files))
+    stated = [file.bytes for file in files if file.bytes and file.top]
+    return {
+        "name": name,
+        "top1_error_percent": said.accuracy.top1_error_percent if said.accuracy else None,
+        "top5_error_percent": said.accuracy.top5_error_percent if said.accuracy else None,
+        "error_source": said.accuracy.source if said.accuracy else None,
+        "input": [size.height, size.width, size.channels],
+        "bytes": stated[0] if stated else None,
+        "files": [file.id for file in files],
+        "recipe": said.recipe,
+        "origin": said.origin or (origins[0] if len(origins) == 1 else None),
+        "licences": list(dict.fromkeys(file.licence for file in files)),
+        "source": said.source,
+    }
+
+
 def with_cached(rows: Iterable[Row], held: Held) -> list[Row]:
     """Return rows that say in which layouts the cache has each network, and in which forms each file."""
     return [_with_cached(row, held) for row in rows]

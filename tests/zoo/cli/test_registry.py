@@ -74,6 +74,85 @@ def test_every_field_of_a_network_is_shown(network: Architecture, capsys: pytest
     assert shown["weights"][0]["tags"] == ["a", "b"]
 
 
+SETS = """architectures:
+  resnet101:
+    sets:
+      imagenet: {recipe: a long schedule, origin: us}
+  vgg16:
+    weights:
+      vgg16-mine:
+        {set: mine, structure: vgg16, top: true, layout: th, kernels: th, dialect: keras1, filename: a.h5,
+        bytes: 1500000, digests: [], urls: ["https://example.org/a.h5"], licence: CC0, source: my desk}
+    sets:
+      imagenet: {recipe: a long schedule}
+      mine:
+        accuracy: {top1_error_percent: 30.5, top5_error_percent: null, source: us}
+        input: {height: 160, width: 128, channels: 3, min_size: 32}
+"""
+
+
+@pytest.fixture
+def overlay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let a network have two weights sets that differ in all that can be said of them."""
+    (tmp_path / "overlay.yaml").write_text(f"schema: 1\n{SETS}")
+    monkeypatch.setenv("ZOO_REGISTRY", str(tmp_path / "overlay.yaml"))
+
+
+@pytest.mark.usefixtures("overlay")
+def test_weights_sets_are_told_apart(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a table; a column in which none states anything is left out; what files differ in is theirs."""
+    table = zoo("show", "vgg16")[1].split("\n\n")[1].splitlines()
+    licence = "CC-BY-4.0 (ported from the Oxford VGG models)"
+    assert [re.split("  +", line.strip()) for line in table] == [
+        ["weights set", "top-1 error", "top-5 error", "input", "size", "licence", "origin", "recipe"],
+        [
+            "imagenet",
+            "28.732 %",
+            "9.95 %",
+            "224x224",
+            "553.5 MB",
+            licence,
+            "see its files",
+            "a long schedule",
+        ],
+        ["mine", "30.5 %", "not stated", "160x128", "1.5 MB", "CC0", "my desk", "not stated"],
+    ]
+    table = zoo("show", "densenet161")[1].split("\n\n")[1].splitlines()
+    assert "recipe" not in table[0]
+    practice_width(monkeypatch, 60)
+    out = zoo("show", "vgg16")[1]
+    assert [line.split() for line in out.splitlines() if line.startswith(("weights set", "size"))][-2:] == [
+        ["weights", "set", "mine"],
+        ["size", "1.5", "MB"],
+    ]
+
+
+@pytest.mark.usefixtures("overlay")
+def test_weights_sets_in_json(zoo: Command) -> None:
+    """Each with its files and sources; null is what nobody states."""
+    assert json.loads(zoo("show", "vgg16", "--json")[1])["weights_sets"][1] == {
+        "name": "mine",
+        "top1_error_percent": 30.5,
+        "top5_error_percent": None,
+        "error_source": "us",
+        "input": [160, 128, 3],
+        "bytes": 1_500_000,
+        "files": ["vgg16-mine"],
+        "recipe": None,
+        "origin": "my desk",
+        "licences": ["CC0"],
+        "source": None,
+    }
+
+
+@pytest.mark.parametrize("typed", [["fetch", "vgg16", "--weights", "imagenet-kera"]], ids=" ".join)
+def test_a_weights_set_that_was_nearly_typed_is_named(zoo: Command, typed: list[str]) -> None:
+    """As networks and files are."""
+    code, out, err = zoo(*typed)
+    assert (code, out) == (2, "")
+    assert err == "zoo: vgg16 has no weights set 'imagenet-kera'; it has: imagenet; did you mean imagenet?\n"
+
+
 def test_a_field_as_it_is_where_it_is_left_out_takes_no_line(
     network: Architecture, capsys: pytest.CaptureFixture[str]
 ) -> None:
