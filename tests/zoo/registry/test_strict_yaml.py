@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from zoo.errors import RegistryError
+from zoo.registry import strict_yaml
 from zoo.registry.fields import dotted
 from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
 
@@ -89,6 +91,68 @@ def test_control_characters_are_refused(tmp_path: Path) -> None:
     """A reason without a line is passed on as it is."""
     with pytest.raises(RegistryError, match=r"^it: is not YAML: .+ not allowed$"):
         _read(tmp_path, "a: \x07\n")
+
+
+BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{below}'] * 9)}]\n"
+    for below, name in zip("abcdefghi", "bcdefghij", strict=True)
+)
+"""Ten lines that stand for nine to the power of ten values."""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "it:6: f[0]: the file's aliases repeat more than 100,000 values; write them out"),
+        (
+            "a: " + "[" * 100 + "]" * 100,
+            f"it:1: a{'[0]' * 63}: is more than 64 levels deep",
+        ),
+        ("a: " + "{b: " * 5000, f"it:1: a{'.b' * 63}: is more than 64 levels deep"),
+        ("- &a 1\n- &a 2\n", "it:2: is not YAML: found duplicate anchor 'a' (column 3)"),
+        ("a: *b\n", "it:1: is not YAML: found undefined alias 'b' (column 4)"),
+        ("a: 1\n--- 5\n", "it:2: is not YAML: there is a second document (column 1)"),
+        ("# nothing\n", "it: is empty; at least one part of a registry is needed"),
+    ],
+    ids=["bomb", "lists", "mappings", "duplicate anchor", "undefined alias", "two documents", "empty"],
+)
+def test_what_would_never_end_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """In one line, at once, and with the place."""
+    with pytest.raises(RegistryError) as caught:
+        _read(tmp_path, text)
+    assert str(caught.value) == message
+
+
+def test_a_value_that_an_alias_repeats_is_a_copy(tmp_path: Path) -> None:
+    """What is laid over one of them does not reach the other."""
+    found = _read(tmp_path, "a: &x {b: [1], c: &y 2}\nd: *x\n*y : *y\n".replace("*y : *y", "e: *y"))
+    assert found == {"a": {"b": [1], "c": 2}, "d": {"b": [1], "c": 2}, "e": 2}
+    assert found["a"] is not found["d"]
+    assert found["a"]["b"] is not found["d"]["b"]
+
+
+@pytest.mark.parametrize("size", [strict_yaml.MOST_BYTES + 1, 100_000_000])
+def test_a_file_of_many_bytes_is_not_read(size: int, tmp_path: Path) -> None:
+    """It is no registry, and reading it would take minutes."""
+    path = tmp_path / "it.yaml"
+    with path.open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(RegistryError) as caught:
+        read_yaml(path, "it")
+    assert str(caught.value) == f"it: has {size:,} bytes; a registry of more than 67,108,864 is not read"
+
+
+def test_what_has_no_end_is_not_read() -> None:
+    """A device states no size."""
+    with pytest.raises(RegistryError, match=r"^it: has 67,108,865 bytes; a registry of more than"):
+        read_yaml(Path("/dev/zero"), "it")
+
+
+def test_garbage_is_looked_for_again(tmp_path: Path) -> None:
+    """Also after a mistake."""
+    with pytest.raises(RegistryError):
+        _read(tmp_path, "a: [")
+    assert gc.isenabled()
 
 
 def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
