@@ -16,6 +16,9 @@ from zoo.surgery.graph import Operation, Step, wiring
 
 _MADE_UP = frozenset({"name", "trainable", "shared_object_id"})
 """Of a layer's configuration, what makes no difference to what it computes in inference."""
+_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
+"""How settings end that say where arrays start from and how they may change; Keras writes them in other words
+from version to version, and the arrays themselves are in the digest."""
 _OPERATIONS = "keras.src.ops."
 """Where Keras' operations come from, which it numbers by itself; other objects' names may mean something."""
 
@@ -90,7 +93,7 @@ class _Writer:
         except NotImplementedError:
             self.untold.append(type(operation).__name__)
             return {}
-        return {key: value for key, value in config.items() if key not in _MADE_UP}
+        return _deciding(config)
 
     def _told(self, value: Any, tensors: Mapping[int, int]) -> Any:  # noqa: ANN401 - anything can be an argument
         """Return a value as JSON, in which tensors of the graph are numbers."""
@@ -122,13 +125,19 @@ class _Writer:
         self.digest.update(_bytes(array))
 
 
+def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a layer's configuration what decides what it computes in inference."""
+    return {
+        key: value for key, value in config.items() if key not in _MADE_UP and not key.endswith(_OF_TRAINING)
+    }
+
+
 def _without_made_up(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Return settings without names and numbers: a layer's own, or those of an operation within a layer."""
     inner = value.get("config")
     if str(value.get("module")).startswith(_OPERATIONS) and isinstance(inner, Mapping):
         value = {**value, "config": {key: part for key, part in inner.items() if key not in _MADE_UP}}
-    left_out = _MADE_UP if "trainable" in value else frozenset()
-    return {key: part for key, part in value.items() if key not in left_out}
+    return _deciding(value) if "trainable" in value else value
 
 
 def _arguments(step: Step) -> tuple[object, object]:

@@ -572,7 +572,7 @@ def _tensor(values: NDArray[np.float32], dtype: Any) -> Tensor:  # noqa: ANN401 
         return keras.ops.convert_to_tensor(values, dtype)
     import tensorflow as tf
 
-    if values.ctypes.data % ALIGNMENT:
+    if values.ctypes.data % ALIGNMENT or not values.flags.c_contiguous:
         aligned = aligned_empty(values.shape, values.dtype)
         aligned[...] = values
         values = aligned

@@ -87,9 +87,20 @@ def test_one_weight_is_enough():
     before = digest_model(model)
     norm = model.layers[-1]
     weights = norm.get_weights()
-    weights[3][-1] = np.nextafter(weights[3][-1], 2)
+    weights[3][-1] = np.nextafter(weights[3][-1], np.float32(2))
     norm.set_weights(weights)
     assert digest_model(model) != before
+
+
+def test_where_arrays_start_from_makes_no_difference():
+    """Nor how they may change: what they are is in the digest, and Keras' words for the rest change."""
+    model = small_network()
+    before = digest_model(model)
+    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    first.kernel_initializer = keras.initializers.TruncatedNormal(stddev=0.5)
+    first.kernel_regularizer = keras.regularizers.L2(0.1)
+    first.bias_constraint = keras.constraints.NonNeg()
+    assert digest_model(model) == before
 
 
 def test_what_is_trained_makes_no_difference():

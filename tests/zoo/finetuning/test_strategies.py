@@ -863,7 +863,7 @@ def test_a_run_takes_numbers_of_numpy(tmp_path):
     ("options", "message"),
     [
         ({"epochs": "3"}, "epochs='3': must be an integer from 1"),
-        ({"epochs": np.float64(1)}, "epochs=np.float64(1.0): must be an integer from 1"),
+        ({"epochs": np.float64(1)}, f"epochs={np.float64(1)!r}: must be an integer from 1"),
         ({"seed": None}, "seed=None: must be an integer from 0"),
         ({"batch_size": 2.0}, "batch_size=2.0: must be an integer from 1"),
         ({"learning_rate": "fast"}, "learning_rate='fast': must be a number above 0"),
