@@ -18,7 +18,7 @@ CONVERTERS = (
 ZOO = (
     "errors", "extras", "numbers", "naming", "variables", "progress", "calling",
     "registry", "storage", "download", "fetching", "files",
-    "surgery", "networks", "finetuning", "practice", "cli",
+    "surgery", "networks", "curating", "finetuning", "practice", "cli",
     "", "__main__",
 )  # fmt: skip
 """The rooms of each package in their order; what has no name is the package itself."""

@@ -305,7 +305,8 @@ class Fetcher:
         files = _files_of(network, weights, top)
         if require_checksum:
             files = _attested(network.name, files)
-        exact = [file for file in files if file.layout == file.kernels == backend]
+        # A whole model has one form, and comes in it.
+        exact = [file for file in files if file.layout == file.kernels == backend or not file.structure]
         others = [file for file in files if file not in exact]
         _LOG.info(
             "%s for %s: published so: %s; in another form: %s; the cache is %s",
@@ -356,9 +357,9 @@ class Fetcher:
             _attested(file.id, [file])
         if from_file is not None:
             return self._told(self._adopt(network, [file], from_file))
-        path = self._cache.find(Item.of_weights(network.name, file))
-        if path is not None:
-            return self._told(Fetched(file=file, path=path))
+        found = self._at_hand(network, file)
+        if found is not None:
+            return self._told(found)
         self._check_online(network.name, [file.id])
         attempts: list[Attempt] = []
         found = self._first_downloaded(network, [file], attempts)
@@ -449,14 +450,22 @@ class Fetcher:
     ) -> Fetched | None:
         """Return a file of the form that was asked for, published or converted, that needs no network."""
         for file in exact:
-            path = self._cache.find(Item.of_weights(network.name, file))
-            if path is not None:
-                return Fetched(file=file, path=path)
+            if found := self._at_hand(network, file):
+                return found
         for file in others:
             path = self._cache.find(Item.of_weights(network.name, file), backend)
             if path is not None:
                 return Fetched(file=file, path=path, converted=True)
         return None
+
+    def _at_hand(self, network: Architecture, file: WeightsFile) -> Fetched | None:
+        """Return a file as published from the cache, or from where the registry says that it lies here."""
+        path = self._cache.find(Item.of_weights(network.name, file))
+        if path is not None:
+            return Fetched(file=file, path=path)
+        if file.path is None or not Path(file.path).is_file():
+            return None
+        return self._adopt(network, [file], Path(file.path))
 
     # What the network has.
 
@@ -478,9 +487,8 @@ class Fetcher:
         attempts: list[Attempt] = []
         found = None if is_offline() else self._first_downloaded(network, exact, attempts)
         for file in others if found is None else ():
-            path = self._cache.find(Item.of_weights(network.name, file))
-            if path is not None:
-                return Fetched(file=file, path=path, notes=notes_on(attempts))
+            if held := self._at_hand(network, file):
+                return replace(held, notes=notes_on(attempts))
         if found is None:
             self._check_online(network.name, [file.id for file in (*exact, *others)])
             found = self._first_downloaded(network, others, attempts, convert=convert)
@@ -502,6 +510,7 @@ class Fetcher:
         threading.Thread(target=import_module, args=("converters.formats.dialects",)).start()
         for file in files:
             item = Item.of_weights(network.name, file)
+            attempts += [_moved(file, file.path)] if file.path else []
             with self._alone(item, f"fetching {file.id}"):
                 path = self._cache.find(item)
                 if path is not None:  # somebody else has fetched it meanwhile
@@ -521,8 +530,9 @@ class Fetcher:
         from zoo.download.pages import HDF5_SIGNATURE
 
         item = Item.of_weights(network.name, file)
+        signature = b"" if file.is_archive else HDF5_SIGNATURE
         with self._sources.download(
-            item, source, what=f"fetching {file.id}", signature=HDF5_SIGNATURE, converts=convert
+            item, source, what=f"fetching {file.id}", signature=signature, converts=convert
         ) as got:
             found = self._keep(network, file, got.path, got.digests, source.url, mirror=source.mirror)
         return replace(found, notes=(*got.notes, *found.notes))
@@ -552,7 +562,7 @@ class Fetcher:
         is_known = seen is not None or is_attested(file)
         notes = () if is_known else (_first_seen(file, digests["sha256"], mirror),)
         path = self._cache.keep(temporary, item, digests=digests, url=url)
-        return Fetched(file=file, path=path, notes=notes, opened=opened.at(path))
+        return Fetched(file=file, path=path, notes=notes, opened=opened and opened.at(path))
 
     # What the user has.
 
@@ -561,7 +571,8 @@ class Fetcher:
         from converters.hdf5.reader import check_signature
         from zoo.storage.partials import scratch
 
-        check_signature(source)
+        if not all(file.is_archive for file in files):
+            check_signature(source)
         algorithms = {"sha256", *(digest.algorithm for file in files for digest in file.digests)}
         with scratch(self._cache.partials, files[0].id, self._clock.time()) as temporary:
             digests = self._copy(source, temporary, algorithms)
@@ -674,6 +685,12 @@ class Fetcher:
             self._progress.done()
         check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
         return plan_digest(plan)
+
+
+def _moved(file: WeightsFile, path: str) -> Attempt:
+    """Return why there is nothing where the registry says that a file lies on this machine."""
+    advice = "it was moved or removed: `zoo registry add FILE --replace` says where it is now"
+    return Attempt(source=path, happened="there is no such file", meaning=advice, file=file.id)
 
 
 def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:

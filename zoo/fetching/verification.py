@@ -6,12 +6,14 @@ This is what stands in for a digest where none was published, and what finds a w
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
-from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.registry.records import Architecture, ClassIndex, Graph, WeightsFile
 
 if TYPE_CHECKING:
     from converters.formats.description import Description
@@ -40,16 +42,36 @@ def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
     The registry names the classifier's layers as the graph's first structure does; other structures list the
     same weighted layers in the same order.
     """
+    from converters.planning.structures import load_structure
+
+    structure, graph = load_structure(file.structure), network.graph_of(file.structure)
+    if not file.top:
+        return structure.without(_called(graph.top, graph, structure))
+    if network.own_heads:
+        heads = [head.layer for head in graph.heads]
+        return structure.with_classes(_called(heads, graph, structure), network.classes)
+    return structure
+
+
+def _called(names: Sequence[str], graph: Graph, structure: Structure) -> list[str]:
+    """Return what a structure calls layers that are named as in the graph's first one."""
     from converters.layers.model import plain_name
     from converters.planning.structures import load_structure
 
-    structure = load_structure(file.structure)
-    if file.top:
-        return structure
-    graph = network.graph_of(file.structure)
-    top = {plain_name(name) for name in graph.top}
+    wanted = {plain_name(name) for name in names}
     pairs = zip(load_structure(graph.structures[0]).weighted, structure.weighted, strict=True)
-    return structure.without([own.name for first, own in pairs if plain_name(first.name) in top])
+    return [own.name for first, own in pairs if plain_name(first.name) in wanted]
+
+
+def _matched(network: Architecture, file: WeightsFile, description: Description) -> Match:
+    """Return how a file's layers are those of its structure; a user's may have ``Scale`` folded."""
+    from converters.planning.structures import match
+
+    expected = expected_structure(network, file)
+    if expected.scales and any(digest.grade == "seen" for digest in file.digests):
+        with suppress(StructureMismatchError):
+            return match(description, expected.folded())
+    return match(description, expected)
 
 
 def check_structure(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened:
@@ -67,11 +89,10 @@ def check_structure(network: Architecture, file: WeightsFile, path: Path, label:
         RegistryError: The same, of a file that has every published digest; so the registry must be wrong.
     """
     from converters.formats.dialects import describe
-    from converters.planning.structures import match
 
     try:
         description = describe(path)
-        matched = match(description, expected_structure(network, file))
+        matched = _matched(network, file, description)
         if matched.layout not in (None, file.layout):
             reason = f"its shapes are those of layout {matched.layout}, expected layout {file.layout}"
             raise StructureMismatchError(f"{path}: {reason}")
@@ -86,8 +107,10 @@ def check_structure(network: Architecture, file: WeightsFile, path: Path, label:
     return Opened(description, matched)
 
 
-def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened:
+def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened | None:
     """Check that a file holds exactly what its registry entry says and nothing of it is missing; return it.
+
+    Of a whole model nothing is returned: no structure says what must be in it.
 
     That is what a file must pass before anything is held to it, or offered to be. Of a file that has a
     published digest the digest tells whether it is whole; of any other each packed value is unpacked.
@@ -106,6 +129,9 @@ def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str
     from converters.formats.opening import open_untrusted
     from converters.writing.copying import datasets_of
 
+    if not file.structure:
+        check_whole_model(file, path, label)
+        return None
     opened = check_structure(network, file, path, label)
     if is_attested(file):
         return opened
@@ -118,6 +144,22 @@ def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str
     except FileFormatError as error:
         raise FileFormatError(str(error).replace(str(path), label)) from error
     return opened
+
+
+def check_whole_model(file: WeightsFile, path: Path, label: str) -> None:
+    """Check that a file holds a network with its weights.
+
+    Raises:
+        FileFormatError: It does not.
+    """
+    from converters.formats.dialects import describe
+
+    try:
+        whole = describe(path).model_config is not None
+    except FileFormatError as error:
+        raise FileFormatError(str(error).replace(str(path), label)) from error
+    if not whole:
+        raise FileFormatError(f"{label}: is no whole model, as {file.id} is: it holds weights alone")
 
 
 def check_class_index(index: ClassIndex, path: Path, label: str) -> None:

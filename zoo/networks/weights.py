@@ -30,7 +30,7 @@ from converters.planning.structures import Match, Structure, load_structure, mat
 from converters.writing.deviations import with_evidence
 from converters.writing.execute import reader
 from zoo.fetching.fetcher import find_cached, resolve
-from zoo.fetching.verification import Opened
+from zoo.fetching.verification import Opened, check_structure
 from zoo.naming import hidden_note, is_written_as_path
 from zoo.networks.own_head import OwnHead, layers_of, own_heads, without_auxiliary
 from zoo.progress.protocol import Progress
@@ -143,7 +143,7 @@ def choose_weights(
     if is_path(weights):
         found = _opened(Path(weights), network, tuple(network.graphs.values()), kernels=kernels)
         return found.graph, lambda: found
-    name = str(weights)
+    name = network.set_of(str(weights))
     _check_set(network, name)
     if kernels is not None:
         reason = f"the registry tells it for the weights set {name!r}"
@@ -223,6 +223,9 @@ def _opened(
     head = None
     if known:
         graph, found = next(iter(graphs)), known.match
+    elif registered and network.own_heads:
+        graph = next(iter(graphs))
+        found = check_structure(network, registered, path, str(path)).match
     elif registered:
         graph, found = _recognised(description, graphs)
     else:

@@ -212,6 +212,7 @@ def weights_files(
     Raises:
         UnknownNameError: The network has no such set; the message lists those it has.
     """
+    weights_set = architecture.set_of(weights_set)
     if weights_set not in architecture.weights_sets:
         known = ", ".join(architecture.weights_sets) or "none"
         guess = fields.did_you_mean(weights_set, architecture.weights_sets)

@@ -47,6 +47,9 @@ from zoo.registry.kinds import (
 )
 from zoo.registry.tables import facts_table
 
+DEFAULT_SET = "imagenet"
+"""The weights set that is meant where nothing is said of it."""
+
 WHOLE_MODEL = "whole_model"
 """What the registry says in place of a family where a file holds its network with its weights."""
 
@@ -252,6 +255,11 @@ class WeightsFile:
     licence: Annotated[str, TEXT, "Licence of the weights"]
     source: Annotated[str, TEXT, "Where the weights come from"]
 
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is an archive of Keras 3, and not HDF5."""
+        return self.filename.endswith(".keras")
+
 
 def _percent(value: float | None) -> str:
     return "not stated" if value is None else f"{value} %"
@@ -449,6 +457,16 @@ class Architecture:
     def weights_sets(self) -> tuple[str, ...]:
         """Names of the weights sets, in the registry's order."""
         return tuple(dict.fromkeys(file.set for file in self.weights))
+
+    def set_of(self, name: str) -> str:
+        """Return the weights set that a name stands for.
+
+        ``imagenet``, which is meant where nothing is said, is the first set of a network that has none of
+        this name: one that a user added.
+        """
+        if name == DEFAULT_SET and self.weights and name not in self.weights_sets:
+            return self.weights_sets[0]
+        return name
 
     def about(self, weights_set: str) -> WeightsSet:
         """Return what is known of a weights set; of one that nothing is said of, its name alone."""

@@ -80,7 +80,7 @@ class Item:
             key=file.id,
             folder=architecture,
             stem=file.id,
-            ending=".h5",
+            ending=".keras" if file.is_archive else ".h5",
             bytes=file.bytes,
             digests=file.digests,
             facts=f"{file.structure}, layout {file.layout}, kernels {file.kernels}",

@@ -79,7 +79,9 @@ _HELD = Record(
         "sha256": (Text(pattern="[0-9a-f]{64}", must="be 64 hexadecimal digits in lower case"), "Digest"),
         "bytes": (Whole(0), "Size"),
         "path": (
-            Text(pattern=r"files/[0-9a-f]{64}\.(?:h5|json)", must="be files/SHA256.h5 or .json"),
+            Text(
+                pattern=r"files/[0-9a-f]{64}\.(?:h5|keras|json)", must="be files/SHA256.h5, .keras or .json"
+            ),
             "Place",
         ),
     },

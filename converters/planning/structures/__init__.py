@@ -106,6 +106,23 @@ class Structure:
         )
         return replace(self, layers=kept, parameters=self.parameters - gone)
 
+    def with_classes(self, names: Collection[str], classes: int) -> Structure:
+        """Return the graph with classifiers of another number of classes.
+
+        Args:
+            names: Names of the classifiers, with ``/`` or ``__``; what is not there is left out.
+            classes: How many they have.
+        """
+        wanted = {plain_name(name) for name in names}
+
+        def sized(layer: StructureLayer) -> StructureLayer:
+            arrays = {role: (*shape[:-1], classes) for role, shape in layer.arrays.items()}
+            return replace(layer, arrays=arrays) if plain_name(layer.name) in wanted else layer
+
+        layers = tuple(map(sized, self.layers))
+        parameters = sum(math.prod(shape) for layer in layers for shape in layer.arrays.values())
+        return replace(self, layers=layers, parameters=parameters)
+
     @cached_property
     def scales(self) -> tuple[StructureLayer, ...]:
         """The ``Scale`` layers, in file order."""
