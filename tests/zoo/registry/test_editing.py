@@ -31,7 +31,10 @@ FILES = {
         "architectures:\n  a:\n    title: |\n      two\n      lines\n\n# the end\n",
         LINES,
     ),
-    "deeper": ("architectures:\n      a:\n        classes: 3\n", LINES.replace("\n  ", "\n      ").replace("  d", "      d", 1)),
+    "deeper": (
+        "architectures:\n      a:\n        classes: 3\n",
+        LINES.replace("\n  ", "\n      ").replace("  d", "      d", 1),
+    ),
     "of Windows": ("# mine\r\narchitectures:\r\n  a:\r\n    classes: 3\r\n", LINES.replace("\n", "\r\n")),
     "other line ends": ("architectures:\n  a:\n    title: \"x\u2028y\"\n  b:\n    classes: 3\n", LINES),
     "a list at its key": ("architectures:\n  a:\n    weights:\n    - id: x\n    - id: y\n", LINES),
