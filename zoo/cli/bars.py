@@ -28,14 +28,18 @@ def progress() -> Progress:
     return bars.Bar() if sys.stderr.isatty() else bars.Lines(output.note)
 
 
-def keras_verbosity() -> int:
-    """Return the same for Keras' own progress: its bar on a terminal, a line at the end elsewhere.
+def keras_verbosity(*, is_json: bool) -> int:
+    """Return how Keras is to show its own progress: as a bar to whoever looks at it, else not at all.
 
-    Its bar is coloured whatever ``NO_COLOR`` says, so that whoever sets that gets lines.
+    Elsewhere there are our own lines, one for each epoch, in the place of its ``10/10 - 16s``. Its bar is
+    coloured whatever ``NO_COLOR`` says, so that whoever sets that gets its lines.
+
+    Args:
+        is_json: Whether the result is a JSON document: whoever wants that is no reader of bars.
     """
-    if _is_unwanted():
+    if _is_unwanted() or is_json or not sys.stderr.isatty():
         return 0
-    return 1 if sys.stderr.isatty() and not is_colourless() else 2
+    return 2 if is_colourless() else 1
 
 
 def several(count: int) -> AbstractContextManager[Callable[[], Progress]]:

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         weights=weights_named(arguments.weights),
         devices=number_or_name(arguments.devices),
         fused=arguments.fused,
-        verbose=keras_verbosity(),
+        verbose=keras_verbosity(is_json=arguments.json),
         progress=progress(),
         report=output.note,
     )

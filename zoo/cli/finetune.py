@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from zoo.finetuning.training import TrainingError
 
     try:
-        result: Ended = _finetuned(asked)
+        result: Ended = _finetuned(asked, keras_verbosity(is_json=arguments.json))
     except OtherRunError as error:
         raise _as_typed(error) from error
     except TrainingError as error:
@@ -160,12 +160,12 @@ def _ended(folder: RunFolder) -> Ended:
     return Ended(**read_facts(folder))
 
 
-def _finetuned(asked: Mapping[str, Any]) -> Result:
+def _finetuned(asked: Mapping[str, Any], verbose: int) -> Result:
     from zoo.finetuning import finetune
 
     if "augmentation" in asked:
         asked = {**asked, "augmentation": augmentation_named(asked["augmentation"])}
-    return finetune(**asked, progress=progress(), verbose=keras_verbosity(), report=output.note)
+    return finetune(**asked, progress=progress(), verbose=verbose, report=output.note)
 
 
 def _as_typed(error: OtherRunError) -> ArgumentError:

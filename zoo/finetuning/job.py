@@ -416,7 +416,7 @@ class Job:
             phase,
             seed=self.settings.seed,
             folder=self._folder.checkpoint / phase.name if self._folder else None,
-            on_epoch=lambda epochs: self._keep_epochs((*before, *epochs)),
+            on_epoch=lambda epochs: self._end_epoch(phase, before, epochs),
             verbose=self.settings.verbose,
             is_fresh=is_first and is_fresh,
             callbacks=self.settings.callbacks,
@@ -429,10 +429,17 @@ class Job:
         else:
             self.say(_said_of(phase, outcome))
 
+    def _end_epoch(
+        self, phase: TrainingPhase, before: tuple[TrainingEpoch, ...], epochs: tuple[TrainingEpoch, ...]
+    ) -> None:
+        """Take down the epochs of a phase behind those before it, and tell the last where Keras does not."""
+        self._keep_epochs((*before, *epochs))
+        if self.settings.verbose == 0:
+            self.say(_said_of_epoch(phase, epochs[-1]))
+
     def _keep_epochs(self, epochs: tuple[TrainingEpoch, ...]) -> None:
         """Take down the epochs so far, the last of them new."""
         self._epochs = epochs
-
         if self._folder is not None:
             write_history(self._folder.history, self._epochs)
         if self._logs is not None:
@@ -671,6 +678,14 @@ def _said_of_kept(outcome: Outcome) -> str:
     if not outcome.kept:
         return "the weights stay as they were"
     return f"the weights of the best epoch, {outcome.kept}, are kept"
+
+
+def _said_of_epoch(phase: TrainingPhase, done: TrainingEpoch) -> str:
+    """Return an epoch on one line, its numbers by the names that they have in ``history.csv``."""
+    return (
+        f"epoch {done.epoch}/{phase.epochs}: loss {done.loss:.4f}, accuracy {done.accuracy:.1%}, "
+        f"val_loss {done.val_loss:.4f}, val_accuracy {done.val_accuracy:.1%}, {done.seconds:.1f} s"
+    )
 
 
 def _said_of(phase: TrainingPhase, outcome: Outcome) -> str:

@@ -57,7 +57,8 @@ class Options(TypedDict, total=False):
         fused: Compute features with batch normalisation folded into the convolutions: faster, and equal but
             for rounding.
         verbose: As for Keras' ``fit``.
-        report: Called with one line of text for each step.
+        report: Called with one line of text for each step, and for each epoch where Keras shows none
+            (``verbose=0``).
         callbacks: Keras callbacks of your own, called in every phase that trains: after ours, which take each
             epoch down. One that sets ``model.stop_training`` ends the phase, whose best weights are kept as
             ever. A resumed run calls them for the epochs that are left; what they held in memory is theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import re
@@ -145,9 +146,10 @@ def test_keras_prints_lines_where_its_bar_would_be_coloured(value, expected, mon
     if value is not None:
         monkeypatch.setenv("NO_COLOR", value)
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert bars.keras_verbosity() == expected
+    assert bars.keras_verbosity(is_json=False) == expected
+    assert bars.keras_verbosity(is_json=True) == 0
     monkeypatch.setattr(sys, "stderr", Terminal(watched=False))
-    assert bars.keras_verbosity() == 2
+    assert bars.keras_verbosity(is_json=False) == 0
 
 
 def on_terminal(typed, **variables):
@@ -166,10 +168,9 @@ def on_terminal(typed, **variables):
     return process.returncode, text.decode()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("value", "coloured"), [("", True), ("1", False)])
-def test_training_is_told_without_colours(value, coloured, tmp_path):
-    """By Keras as well."""
+@pytest.fixture
+def photos(tmp_path):
+    """Return what fine-tunes a small network on bright and dark images, in two epochs."""
     for place, name in enumerate(("bright", "dark")):
         folder = tmp_path / "photos" / name
         folder.mkdir(parents=True)
@@ -177,7 +178,33 @@ def test_training_is_told_without_colours(value, coloured, tmp_path):
             shade = 200 * (1 - place) + number
             (folder / f"{number}.ppm").write_bytes(b"P6 64 64 255 " + bytes([shade]) * (3 * 64 * 64))
     typed = ["finetune", "googlenet", "photos", "--weights", "none", "--input-size", "64", "--out", "run"]
-    code, text = on_terminal([*typed, "--strategy", "head", "--epochs", "2"], NO_COLOR=value)
+    return [*typed, "--strategy", "head", "--epochs", "2"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("value", "coloured"), [("", True), ("1", False)])
+def test_training_is_told_without_colours(value, coloured, photos):
+    """By Keras as well."""
+    code, text = on_terminal(photos, NO_COLOR=value)
     assert code == 0, text
     assert "Epoch 2/2" in text
     assert bool(STYLE.search(text)) is coloured, text
+
+
+OURS = re.compile(
+    r"epoch \d/2: loss [\d.]+, accuracy [\d.]+%, val_loss [\d.]+, val_accuracy [\d.]+%, [\d.]+ s"
+)
+KERAS = re.compile(r"Epoch \d|\d+/\d+ - |step$", re.MULTILINE)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("option", "told"), [((), 2), (("--json",), 2), (("--quiet",), 0)])
+def test_a_pipe_gets_a_line_of_our_own_for_each_epoch(option, told, photos):
+    """And none of Keras'."""
+    command = [sys.executable, "-m", "zoo", *photos, *option]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [bool(OURS.fullmatch(line)) for line in done.stderr.splitlines()].count(True) == told
+    assert not KERAS.search(done.stderr)
+    if option == ("--json",):
+        assert json.loads(done.stdout)["epochs"] == 2

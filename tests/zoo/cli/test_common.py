@@ -268,7 +268,7 @@ def test_who_wants_quiet_gets_no_progress():
     """Neither bars nor lines, in this thread and in those of a command."""
     with output.telling(output.Verbosity.QUIET):
         assert isinstance(bars.progress(), Silence)
-        assert bars.keras_verbosity() == 0
+        assert bars.keras_verbosity(is_json=False) == 0
         with bars.several(2) as new:
             assert isinstance(new(), Silence)
         (within,) = run_jobs([output.quiet], 1, Event())

@@ -437,6 +437,17 @@ def test_the_run_folder_tells_all(both_phases):
     ]
 
 
+def test_each_epoch_is_told_on_one_line(both_phases):
+    """Where Keras shows none: with the numbers of the history, behind the phase that it belongs to."""
+    told = [line for line in both_phases.lines if line.startswith("epoch ")]
+    assert told == [
+        f"epoch {one.epoch}/{4 if one.phase == 'pretrain' else 2}: loss {one.loss:.4f}, accuracy "
+        f"{one.accuracy:.1%}, val_loss {one.val_loss:.4f}, val_accuracy {one.val_accuracy:.1%}, "
+        f"{one.seconds:.1f} s"
+        for one in both_phases.result.history
+    ]
+
+
 class PulledPlugError(Exception):
     """Someone pulled the plug."""
 

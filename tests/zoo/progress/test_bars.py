@@ -196,7 +196,7 @@ def test_nothing_is_drawn_where_the_environment_says_so(set_to, is_off, monkeypa
     drawn = Silence if is_off else Bar
     assert {type(chosen(None)), type(chosen(True)), type(of_commands.progress())} == {drawn}
     assert type(chosen(print)) is Telling
-    assert of_commands.keras_verbosity() == (0 if is_off else 1)
+    assert of_commands.keras_verbosity(is_json=False) == (0 if is_off else 1)
 
 
 def test_a_command_can_be_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_a_command_can_be_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = watch(monkeypatch)
     with output.telling(output.Verbosity.QUIET):
         assert type(of_commands.progress()) is Silence
-        assert of_commands.keras_verbosity() == 0
+        assert of_commands.keras_verbosity(is_json=False) == 0
         with of_commands.several(2) as new:
             assert type(new()) is Silence
     assert terminal.getvalue() == ""
