@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -213,16 +214,43 @@ class _Job:
 def _jobs(way: _Way, start: Path, end: Path, to: str | None) -> list[_Job]:
     """Return what is to be done, file by file; no two files have one target, and no target is a source."""
     targets = {path: way.target(path, end / path.relative_to(start), to) for path in _files(start, end)}
-    rivals: dict[Path, list[Path]] = {}
+    place = _places(targets.values(), end)
+    rivals: dict[str, list[Path]] = {}
     for path, target in targets.items():
         # One that cannot be read writes nothing either; that is reported when its turn comes.
         with suppress(OSError):
             if _is_weights(path):
-                rivals.setdefault(target, []).append(path)
+                rivals.setdefault(place(target), []).append(path)
     return [
-        _Job(source=path, target=target, problem=_problem(way, path, target, targets, rivals.get(target, [])))
+        _Job(
+            source=path,
+            target=target,
+            problem=_problem(way, path, target, targets, rivals.get(place(target), [])),
+        )
         for path, target in targets.items()
     ]
+
+
+def _places(targets: Collection[Path], end: Path) -> Callable[[Path], str]:
+    """Return what tells whether two targets are one place: their paths, or those without case.
+
+    Without case where the disk, as that of macOS does by default, takes names for one that differ in case
+    alone. It is asked only where there are such names.
+    """
+    without_case = {str(target).casefold() for target in targets}
+    if len(without_case) < len(set(targets)) and _is_case_blind(end):
+        return lambda target: str(target).casefold()
+    return str
+
+
+def _is_case_blind(folder: Path) -> bool:
+    """Tell whether names that differ in case alone are one in a folder, which need not be there yet."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    try:
+        with tempfile.NamedTemporaryFile(prefix="zoo-case-", dir=there) as file:
+            return Path(file.name).with_name(Path(file.name).name.upper()).exists()
+    except OSError:  # nothing can be written there, which is told of each file
+        return False
 
 
 def _problem(way: _Way, path: Path, target: Path, sources: Collection[Path], rivals: Sequence[Path]) -> str:

@@ -180,6 +180,36 @@ def test_no_two_files_are_written_to_one_place(to, tmp_path, monkeypatch):
     assert bool(sharing) == (to in ("keras3", "safetensors", "npz"))
 
 
+@pytest.mark.parametrize("is_blind", [False, True])
+def test_names_that_differ_in_case_are_two_where_the_disk_says_so(is_blind, tmp_path, monkeypatch):
+    """One would take the place of the other on macOS, forced; the disk is asked only if there are such."""
+    asked = []
+    monkeypatch.setattr(trees, "_is_case_blind", lambda folder: asked.append(folder) or is_blind)
+    monkeypatch.setattr(trees, "_in_process", lambda *_: ("converted", "", ()))
+    old, new = tmp_path / "old", tmp_path / "new"
+    for name in ("Net/a.h5", "net/a.h5", "b.h5"):
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        write_named(old / name, {})
+    told = fates(convert_tree(old, new, jobs=1, force=True), old)
+    assert asked == [new]
+    assert told["b.h5"][0] == "converted"
+    for one, other in itertools.permutations(("Net/a.h5", "net/a.h5")):
+        advice = f"rename all but one, or convert it by itself: zoo convert {old / one} NEW"
+        refused = ("failed", f"would be written to {new / one}, and so would {old / other}; {advice}")
+        assert told[one] == (refused if is_blind else ("converted", ""))
+    (old / "Net/a.h5").unlink()
+    convert_tree(old, new, jobs=1, force=True)
+    assert asked == [new]
+
+
+def test_a_disk_is_asked_what_names_are_one_on_it(tmp_path):
+    """Before there is the folder; nothing is left behind."""
+    (tmp_path / "case").mkdir()
+    twice = (tmp_path / "CASE").exists()
+    assert trees._is_case_blind(tmp_path / "new" / "deep") is twice
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
 def test_files_that_would_share_a_place_are_named_and_the_rest_converted(tree):
     """Whatever was done before, forced or not, and however many work side by side; nothing is touched."""
     options = {"to": "keras3", "from_layout": "th"}

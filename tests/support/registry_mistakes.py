@@ -291,6 +291,13 @@ SENSE: dict[str, Error] = {
         "id: vgg16-th-gist",
         "weights[0].id: 'vgg16-th-gist' is the id of architectures.vgg16.weights[0] already",
     ),
+    "one id but for its case": _in(
+        "vgg19",
+        "id: vgg19-th-gist",
+        "id: VGG16-th-gist",
+        "weights[0].id: 'VGG16-th-gist' differs from 'vgg16-th-gist', of architectures.vgg16.weights[0], in"
+        " case alone: on many disks that is one name; give it another",
+    ),
     "unknown recipe": _in(
         "densenet161",
         "preprocessing: caffe_x0.017",

@@ -31,7 +31,9 @@ def assemble(raw: Mapping[str, Any]) -> Registry:
     Raises:
         Mistake: Two values do not fit together.
     """
-    ids: dict[str, fields.Path] = {}
+    ids, indexes = _Names(), _Names()
+    for name in raw["class_indexes"]:
+        indexes.add(name, ("class_indexes", name))
     networks = {name: _architecture(entry, raw, ids) for name, entry in raw["architectures"].items()}
     return Registry(
         architectures=ReadOnly(networks),
@@ -40,7 +42,37 @@ def assemble(raw: Mapping[str, Any]) -> Registry:
     )
 
 
-def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: dict[str, fields.Path]) -> Architecture:
+class _Names:
+    """Names that the cache calls its files by, weights files' ids and class indexes, each given once.
+
+    What differs in case alone is one name on the disks that macOS has by default: of two such files, one
+    would be taken for the other, changed.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, fields.Path]] = {}
+
+    def add(self, name: str, owner: fields.Path, at: fields.Path = ()) -> None:
+        """Take in a name.
+
+        Args:
+            name: The name.
+            owner: What has it.
+            at: Where it is written; by default it is that of its owner.
+
+        Raises:
+            Mistake: Something else has it already.
+        """
+        known, other = self._found.setdefault(name.lower(), (name, owner))
+        if other is owner:
+            return
+        if known == name:
+            raise Mistake(at or owner, f"{name!r} is the id of {fields.dotted(other)} already")
+        of_other = f"differs from {known!r}, of {fields.dotted(other)}, in case alone"
+        raise Mistake(at or owner, f"{name!r} {of_other}: on many disks that is one name; give it another")
+
+
+def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: _Names) -> Architecture:
     path: fields.Path = ("architectures", entry["name"])
     recipe = _known_if_any(entry["preprocessing"], raw["preprocessing"], (*path, "preprocessing"))
     index = _known_if_any(entry["class_index"], raw["class_indexes"], (*path, "class_index"))
@@ -198,15 +230,13 @@ def _check_structures_have_one_graph(graphs: Mapping[str, Graph], path: fields.P
 
 
 def _check_files(
-    files: Iterable[WeightsFile], graphs: Mapping[str, Graph], ids: dict[str, fields.Path], path: fields.Path
+    files: Iterable[WeightsFile], graphs: Mapping[str, Graph], ids: _Names, path: fields.Path
 ) -> None:
     graph_of = {structure: graph.name for graph in graphs.values() for structure in graph.structures}
     graph_of_set: dict[str, str] = {}
     for place, file in enumerate(files):
         here = (*path, place)
-        if file.id in ids:
-            raise Mistake((*here, "id"), f"{file.id!r} is the id of {fields.dotted(ids[file.id])} already")
-        ids[file.id] = here
+        ids.add(file.id, here, (*here, "id"))
         if not graphs:
             continue
         if not file.structure:
