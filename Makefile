@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -26,6 +26,10 @@ test-all: $(VENV)/ready
 # Needs nginx (apt-get install nginx-light), so it is no part of `make test`.
 test-nginx: $(VENV)/ready
 	$(BIN)/python -m pytest tests/nginx/check_nginx.py
+
+# Needs zsh and fish beside bash (apt-get install zsh fish), so it is no part of `make test`.
+test-shells: $(VENV)/ready
+	$(BIN)/python -m pytest tests/shells/check_shells.py
 
 # Needs a browser (apt-get install chromium-headless-shell), so it is no part of `make test`.
 test-browser: $(VENV)/ready

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     typed = sys.argv[1:] if argv is None else argv
     output.open_what_is_closed()
+    if typed[:1] == [HIDDEN]:
+        return _complete(typed[1:])
     try:
         return _run(_parsed(typed))
     except output.Unheard:
@@ -49,6 +51,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         with suppress(output.Unheard):
             _print_error(interrupted, typed)
         return EXIT_INTERRUPTED
+
+
+HIDDEN = "__complete"
+"""What a shell types in place of a command, to ask what fits: see :mod:`zoo.cli.candidates`."""
+
+
+def _complete(words: Sequence[str]) -> int:
+    """Print what fits; whatever goes wrong, nobody is told of it in the middle of a line that is typed."""
+    from zoo.cli import candidates
+
+    with suppress(Exception):
+        return candidates.run(words)
+    return EXIT_FAILED
 
 
 def _parsed(typed: Sequence[str]) -> argparse.Namespace:

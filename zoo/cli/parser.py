@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -150,6 +150,29 @@ def flags(command: str) -> dict[str, str]:
     parser = _build(command)[1].choices.get(command)
     actions = parser._actions if parser is not None else []
     return {action.dest: max(action.option_strings, key=len) for action in actions if action.option_strings}
+
+
+def parser_of(command: str, action: str | None = None) -> tuple[Parser | None, Mapping[str, str]]:
+    """Return the parser of a command, if there is one, and what is said of the actions within it.
+
+    Args:
+        command: Its name.
+        action: The action within it whose parser is wanted.
+    """
+    parser = _build(command)[1].choices.get(command)
+    within = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)] if parser else []
+    if action is not None and within:
+        return within[0].choices.get(action), {}
+    return parser, dict(_told(within[0])) if within else {}
+
+
+def summaries() -> list[tuple[str, str]]:
+    """Return the names of the commands, each with what it does."""
+    return list(_told(_build(None, only_names=True)[1]))
+
+
+def _told(commands: _Commands) -> Iterator[tuple[str, str]]:
+    yield from ((one.dest, one.help or "") for one in commands._choices_actions)
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -569,6 +592,13 @@ def _add_doctor(commands: _Commands) -> None:
     _command(commands, "doctor", "say what there is on this machine, and what is broken", module="doctor")
 
 
+def _add_completion(commands: _Commands) -> None:
+    parser = _command(
+        commands, "completion", "print what makes a shell complete what is typed", module="completion"
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="for which shell")
+
+
 def _command(commands: _Commands, name: str, summary: str, *, module: str) -> Parser:
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     parser.set_defaults(module=module, command=name)
@@ -607,6 +637,7 @@ _COMMANDS = {
     "features": _add_features,
     "demo": _add_demo,
     "doctor": _add_doctor,
+    "completion": _add_completion,
 }
 
 _OPTIONS = {
