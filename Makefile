@@ -88,10 +88,12 @@ docs: $(VENV)/docs-ready
 digests: $(VENV)/ready
 	$(BIN)/python -m tests.support.conversion_digests
 
-# The table of networks in the README, from the registry; the public names in docs/stability.md; the registry's
-# JSON Schema, from its records.
+# The tables of networks in the README and in docs/networks.md, from the registry; those of filters and columns in
+# docs/finding.md; the public names in docs/stability.md; the registry's JSON Schema, from its records.
 table: $(VENV)/ready
 	$(BIN)/python -m tests.readme_table
+	$(BIN)/python -m tests.networks_page
+	$(BIN)/python -m tests.finding_page
 	$(BIN)/python -m tests.stability_names
 
 schema: $(VENV)/ready

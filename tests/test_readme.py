@@ -7,18 +7,22 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import converters
 import zoo
 import zoo.finetuning
+from tests import finding_page, networks_page, readme_table
 from tests.readme_table import README, with_table
 from tests.support.paths import ROOT
 from zoo.cli.parser import build_parser
+from zoo.registry import architecture, list_models
 
 # The changelog speaks of names that are gone.
 PAGES = sorted(page for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if page.name != "CHANGELOG.md")
@@ -57,6 +61,67 @@ def test_the_table_of_networks_is_that_of_the_registry() -> None:
     """`make table` has nothing to change."""
     text = README.read_text("utf-8")
     assert with_table(text) == text
+
+
+@pytest.mark.parametrize("page", [networks_page, finding_page], ids=lambda page: page.PAGE.stem)
+def test_the_tables_of_a_page_are_those_of_the_registry(page: ModuleType) -> None:
+    """`make table` has nothing to change."""
+    text = page.PAGE.read_text("utf-8")
+    assert page.with_tables(text) == text
+
+
+def test_the_readme_shows_some_networks_and_counts_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were published channels first; a page of docs/ has all."""
+    (first, *others) = (architecture(name) for name in ("vgg16", "resnet50", "inception_v4"))
+    later = [
+        replace(one, weights=tuple(file for file in one.weights if file.layout == "tf")) for one in others
+    ]
+    monkeypatch.setattr(readme_table, "all_networks", lambda: [first, *later])
+    lines = readme_table.part().splitlines()
+    assert [line.split(" | ")[0] for line in lines[:3]] == ["| name", "| ---", "| `vgg16`"]
+    assert lines[3:] == [
+        "",
+        "And 2 more: `zoo list` and [docs/networks.md](docs/networks.md) have all of them.",
+    ]
+    monkeypatch.setattr(readme_table, "all_networks", lambda: [first])
+    assert readme_table.part().splitlines() == lines[:3]
+
+
+def test_the_readme_has_the_networks_that_it_always_had() -> None:
+    """By the rule, which asks what was published."""
+    found = [network.name for network in readme_table.all_networks() if readme_table.is_shown(network)]
+    assert found == [
+        "vgg16", "vgg19", "googlenet", "inception_v3", "inception_v4", "resnet50", "resnet101", "resnet152",
+        "densenet121", "densenet161", "densenet169",
+    ]  # fmt: skip
+
+
+def test_what_is_known_of_a_network_and_what_is_not() -> None:
+    """To the letter, of one of which little is."""
+    network = architecture("inception_v4")
+    assert networks_page.known(network)[:6] == (
+        "`inception_v4`",
+        "4",
+        "0 of 4",
+        "4",
+        "GitHub; 4",
+        "2 A, 2 none",
+    )
+    assert networks_page.known(network)[7].endswith("<br>imagenet-2.1: nowhere")
+    urls = (
+        "https://a.storage.googleapis.com/x",
+        "https://drive.google.com/x",
+        "https://weights.example.org/x",
+    )
+    assert [networks_page.operator(url) for url in urls] == ["Google", "Google", "example.org"]
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_what_is_said_of_a_weights_set_has_a_source(name: str) -> None:
+    """As all other facts have by their form."""
+    for one in architecture(name).sets.values():
+        told = (one.recipe, one.origin, one.input)
+        assert one.source or not any(told), one.name
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:
