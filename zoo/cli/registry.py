@@ -14,8 +14,9 @@ from zoo.cli.tables import GAP, title
 from zoo.errors import ArgumentError, ZooError
 from zoo.files.listing import Filters, chosen, held_of
 from zoo.numbers import counted
-from zoo.registry import architecture, list_models, look_up, weights_file
+from zoo.registry import architecture, get_registry, list_models, look_up, weights_file
 from zoo.registry.columns import FACTS, FILTERS, Fact, columns_of
+from zoo.registry.counterparts import counterparts
 from zoo.registry.fields import default_of
 from zoo.registry.listed import Held, Row, listed_set
 from zoo.registry.names import left_out_note
@@ -102,7 +103,8 @@ def _width(table: Mapping[str, Sequence[str]]) -> int:
 def _show(network: Architecture, *, as_json: bool) -> int:
     if as_json:
         sets = [listed_set(network, name) for name in network.weights_sets]
-        output.print_json(_plain(network) | {"parameters": parameters_of(network), "weights_sets": sets})
+        found = {"parameters": parameters_of(network), "counterparts": dict(_counterparts(network))}
+        output.print_json(_plain(network) | found | {"weights_sets": sets})
         return 0
     output.print_facts(_facts(network))
     output.print_line("")
@@ -240,8 +242,16 @@ _FILE: tuple[_Line, ...] = (
 
 
 def _facts(network: Architecture) -> dict[str, str]:
-    told = {label: text(network) for label, text, _ in _NETWORK}
-    return told | _further(network, [*_told(_NETWORK), "weights", "sets"], "")
+    (first, name, _), *others = _NETWORK
+    told = {first: name(network)}
+    if found := _counterparts(network):
+        told["is not"] = "\n".join(f"{other}: {what}" for other, what in found.items())
+    told |= {label: text(network) for label, text, _ in others}
+    return told | _further(network, [*_told(_NETWORK), "weights", "sets", "differs_from"], "")
+
+
+def _counterparts(network: Architecture) -> Mapping[str, str]:
+    return counterparts(network, get_registry().architectures.values())
 
 
 def _file_facts(file: WeightsFile) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from converters.planning.structures import load_structure
 from tests.support.command import Command
 from tests.support.shelf import GOOGLENET, everything, keep, keep_converted
 from zoo.cli import registry
-from zoo.registry import architecture, list_models
+from zoo.registry import architecture, get_registry, list_models
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import Architecture, Paper, WeightsFile
 from zoo.storage.cache import Cache
@@ -45,7 +45,7 @@ class LaterArchitecture(Architecture):
 
 def widened(record: object, kind: type, **changes: object) -> object:
     """Return a record as one with further fields."""
-    return kind(**{field.name: getattr(record, field.name) for field in fields(record)} | changes)
+    return kind(**{one.name: getattr(record, one.name) for one in fields(record)} | changes)
 
 
 @pytest.fixture
@@ -143,6 +143,32 @@ def test_weights_sets_in_json(zoo: Command) -> None:
         "licences": ["CC0"],
         "source": None,
     }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Namesake(Architecture):
+    """A network that is taken for others."""
+
+    differs_from: dict[str, str] = field(default_factory=dict)
+
+
+def test_a_network_is_told_from_those_it_is_taken_for(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of two says in what it differs, both name the other."""
+    known = {name: architecture(name) for name in ("resnet50", "vgg16")}
+    other = replace(known["resnet50"], name="resnet50_other")
+    known["resnet50_other"] = widened(other, Namesake, differs_from={"resnet50": "epsilon 1.0e-3"})
+    registry_of = get_registry()
+    monkeypatch.setattr(registry, "get_registry", lambda: replace(registry_of, architectures=known))
+    monkeypatch.setattr(registry, "look_up", known.__getitem__)
+    for name, told in (
+        ("resnet50", ["is not           resnet50_other: there epsilon 1.0e-3"]),
+        ("resnet50_other", ["is not           resnet50: here epsilon 1.0e-3"]),
+        ("vgg16", []),
+    ):
+        lines = zoo("show", name)[1].splitlines()
+        assert [line for line in lines if line.startswith("is not")] == told
+        shown = json.loads(zoo("show", name, "--json")[1])["counterparts"]
+        assert [f"is not           {key}: {what}" for key, what in shown.items()] == told
 
 
 @pytest.mark.parametrize("typed", [["fetch", "vgg16", "--weights", "imagenet-kera"]], ids=" ".join)
