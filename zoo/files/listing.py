@@ -75,9 +75,9 @@ def list_models(
 
     Examples:
         >>> import zoo
-        >>> zoo.list_models("res")
+        >>> zoo.list_models("res", layout="th")
         ['resnet50', 'resnet101', 'resnet152']
-        >>> zoo.list_models(family="densenet", max_params="30M", sort="params")[:2]
+        >>> zoo.list_models(family="densenet", layout="th", max_params="20M", sort="params")
         ['densenet121', 'densenet169']
     """
     networks = [architecture(name) for name in names_like(pattern)]

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 import zoo
+from zoo.registry.names import Names
 from zoo.registry.tables import facts_table, rows_table
 
 
@@ -25,7 +26,7 @@ class Cells(HTMLParser):
     def handle_starttag(self, tag, attrs):
         """Note what a table does not need."""
         names = dict(attrs)
-        is_plain = tag in {"table", "caption", "thead", "tbody", "tr", "th", "td", "br"}
+        is_plain = tag in {"table", "caption", "thead", "tbody", "tr", "th", "td", "br", "p"}
         if not is_plain or set(names) - {"style"} or "color" in str(names) or "url" in str(names):
             self.others.append(tag)
 
@@ -50,6 +51,19 @@ def test_names_in_a_notebook():
         "name", "network", "input", "parameters", "top-5 error",
         "vgg16", "VGG-16", "224 × 224", "138,357,544", "9.95 %",
     ]  # fmt: skip
+    assert shown.others == []
+
+
+def test_a_notebook_shows_what_fits():
+    """The first sixty, and how many more there are; who was left out of a filtered list stands below too."""
+    names = Names(["vgg16"] * 60, zoo.spec, {"year is not stated": ["a", "b", "c", "d"]})
+    shown = Cells(names._repr_html_())
+    assert shown.texts.count("vgg16") == 60
+    assert shown.texts[-1] == "left out: 4 networks whose year is not stated (a, b, c, ...)"
+    assert shown.texts[-2] == "9.95 %"
+    shown = Cells(Names(["vgg16"] * 1061, zoo.spec)._repr_html_())
+    assert shown.texts.count("vgg16") == 60
+    assert shown.texts[-1] == "and 1,001 more, which a filter or a pattern would show"
     assert shown.others == []
 
 
