@@ -153,8 +153,8 @@ def find_body(
     address = url
     with requests.Session() as session:
         for _ in range(asking.limits.max_redirects + 1):
-            with closing(_ask(session, address, asking, beginning)) as response:
-                onward = _redirect(response)
+            with closing(ask(session, address, asking, _rest(beginning))) as response:
+                onward = redirect_of(response)
                 if onward is None:
                     body = HttpBody(response, address, asking)
                     onward = _judged(body, url, signature, beginning, asking.clock)
@@ -165,12 +165,32 @@ def find_body(
     raise SourceError(f"more than {asking.limits.max_redirects} redirects", meaning=failures.UNSAFE)
 
 
-def _ask(
-    session: requests.Session, address: str, asking: Asking, beginning: Beginning | None
+def _rest(beginning: Beginning | None) -> dict[str, str]:
+    """Return the headers that ask for what comes after the beginning of a file."""
+    if beginning is None:
+        return {}
+    return {"Range": f"bytes={beginning.bytes}-", "If-Range": beginning.validator}
+
+
+def ask(
+    session: requests.Session,
+    address: str,
+    asking: Asking,
+    headers: Mapping[str, str],
+    method: str = "GET",
 ) -> requests.Response:
-    headers = dict(_HEADERS)
-    if beginning:
-        headers |= {"Range": f"bytes={beginning.bytes}-", "If-Range": beginning.validator}
+    """Send one request and return the answer, whose body is not read yet.
+
+    Args:
+        session: What keeps connections and cookies.
+        address: The URL.
+        asking: How to ask.
+        headers: What is asked besides.
+        method: ``GET`` or ``HEAD``.
+
+    Raises:
+        SourceError: There is no answer.
+    """
     # No proxy can reach this machine by its loopback address.
     host = urlsplit(address).hostname or ""
     is_loopback = host in ("localhost", "::1") or host.startswith("127.")
@@ -183,9 +203,10 @@ def _ask(
     if not is_loopback and not asking.hosts.has_answered(origin(address)):
         _check_name(asking.hosts, origin(address), proxy)
     try:
-        response = session.get(
+        response = session.request(
+            method,
             address,
-            headers=headers,
+            headers=_HEADERS | dict(headers),
             auth=_no_credentials,
             allow_redirects=False,
             stream=True,
@@ -268,7 +289,12 @@ def _stated(header: str) -> Mapping[str, str]:
     return {name: value for name, _, value in pairs if name == CRC32C}
 
 
-def _redirect(response: requests.Response) -> str | None:
+def redirect_of(response: requests.Response) -> str | None:
+    """Return where an answer sends on to.
+
+    Raises:
+        SourceError: To a page where one signs in.
+    """
     if not response.is_redirect:
         return None
     location = response.headers["Location"]

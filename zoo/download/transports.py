@@ -45,6 +45,13 @@ files of a registry in those of :data:`zoo.registry.urls.ADDRESSES`.
 """
 
 
+PROBES: Mapping[str, str] = {
+    "https": "zoo.download.probing:probe_http",
+    "http": "zoo.download.probing:probe_http",
+}
+"""By the scheme of a URL: what tells whether it leads to a file; of any other scheme the file is opened."""
+
+
 def open_body(
     url: str, asking: Asking, *, signature: bytes = b"", beginning: Beginning | None = None
 ) -> AbstractContextManager[Body]:

@@ -60,6 +60,7 @@ class Request:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    method: str = "GET"
 
     @property
     def target(self) -> str:
@@ -438,6 +439,7 @@ class _Handler(BaseHTTPRequestHandler):
             path=parts.path,
             query=dict(parse_qsl(parts.query)),
             headers={name.lower(): value for name, value in self.headers.items()},
+            method=self.command,
         )
 
     def _send_head(self, answer: Answer) -> None:
