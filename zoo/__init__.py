@@ -20,6 +20,7 @@ from zoo import errors
 from zoo.errors import ConversionWarning, ZooError
 
 if TYPE_CHECKING:
+    from zoo.curating.adding import register, unregister
     from zoo.errors import (
         AlreadyConvertedError,
         ArgumentError,
@@ -88,8 +89,10 @@ __all__ = [
     "load",
     "predict",
     "preprocess_input",
+    "register",
     "replace_head",
     "spec",
+    "unregister",
     "upgrade",
     "with_preprocessing",
 ]
@@ -109,8 +112,10 @@ _HOMES = {
     "load": ("zoo.networks.loading", "load"),
     "predict": ("zoo.networks.predicting", "predict"),
     "preprocess_input": ("zoo.networks.preprocessing", "preprocess_input"),
+    "register": ("zoo.curating.adding", "register"),
     "replace_head": ("zoo.networks.heads", "replace_head"),
     "spec": ("zoo.registry", "architecture"),
+    "unregister": ("zoo.curating.adding", "unregister"),
     "upgrade": ("zoo.networks.upgrading", "upgrade"),
     "with_preprocessing": ("zoo.surgery.prefix", "with_preprocessing"),
 }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from converters.formats.table import targets
 from zoo import __version__
@@ -120,7 +120,7 @@ def _common_behind(argv: Sequence[str]) -> Sequence[str]:
     """Return what was typed with the options of every command behind the command."""
     before = list(takewhile(lambda word: word in COMMON, argv))
     command, rest = argv[len(before) : len(before) + 1], argv[len(before) + 1 :]
-    if command == ["cache"]:  # whose actions take the options
+    if command in (["cache"], ["registry"]):  # whose actions take the options
         command, rest = [*command, *rest[:1]], rest[1:]
     return [*command, *before, *rest] if command else argv
 
@@ -147,7 +147,7 @@ def asks_json(argv: Sequence[str]) -> bool:
 
 def flags(command: str) -> dict[str, str]:
     """Return how the options of a command are typed, by the names that they have in Python."""
-    parser = _build(command)[1].choices.get(command)
+    parser = _build(command)[1].choices.get(command) or _registry_action(command)
     actions = parser._actions if parser is not None else []
     return {action.dest: max(action.option_strings, key=len) for action in actions if action.option_strings}
 
@@ -281,6 +281,83 @@ def _add_cache(commands: _Commands) -> None:
             action.add_argument(
                 "--yes", action="store_true", help="do not ask; nobody is asked where there is no terminal"
             )
+
+
+def _add_registry(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "registry",
+        help="add networks of your own, check registries and their links",
+        description="Add networks of your own, check registries and their links.",
+    )
+    parser.set_defaults(module="registry_add")
+    actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    for name, (summary, module, add) in _REGISTRY_ACTIONS.items():
+        add(_command(actions, name, summary, module=module))
+
+
+def _add_registry_add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE|URL", help="a weights file of a known network, or a whole model"
+    )
+    parser.add_argument("--name", metavar="NAME", help="what the network is to be called")
+    parser.add_argument("--arch", metavar="NAME", help="the network that it holds, where it fits several")
+    for axis in ("layout", "kernels"):
+        parser.add_argument(f"--{axis}", choices=_FORMS, help=f"{axis} of the file, where it does not tell")
+    parser.add_argument(
+        "--preprocessing", metavar="RECIPE", help="what its images went through (default: not known)"
+    )
+    parser.add_argument(
+        "--classes", metavar="FILE", help="one class a line in the order of its outputs, or JSON; or imagenet"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="its name in print (default: NAME)")
+    parser.add_argument("--licence", metavar="TEXT", help="of the weights (default: not stated)")
+    parser.add_argument("--input-size", type=int, metavar="PIXELS", help="side of its images")
+    parser.add_argument(
+        "--weights-only", action="store_true", help="of a whole model, as those of the network it holds"
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="in the place of your own network of that name"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be written, write nothing")
+
+
+def _add_registry_remove(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a network of your own")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def _add_registry_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="FILE|NAME",
+        help="a registry file (default: all that are read); with --online, networks or ids of files",
+    )
+    parser.add_argument(
+        "--online", action="store_true", help="ask every link whether it still leads to a file"
+    )
+
+
+def _add_registry_pin(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks or ids of files (default: all)")
+    parser.add_argument("--output", metavar="FILE", help="where to write it (default: print it)")
+
+
+def _registry_action(name: str) -> Parser | None:
+    """Return the parser of one of the commands within ``registry``."""
+    for action in _build("registry")[1].choices["registry"]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return cast("_Commands", action).choices.get(name)
+    return None
+
+
+_REGISTRY_ACTIONS = {
+    "add": ("add a network of your own to your registry", "registry_add", _add_registry_add),
+    "remove": ("remove a network of your own from your registry", "registry_add", _add_registry_remove),
+    "check": ("check a registry, or with --online its links", "registry_check", _add_registry_check),
+    "pin": ("print what was first seen as an overlay that holds to it", "registry_pin", _add_registry_pin),
+}
+"""What each does, the module of it, and what draws up its arguments."""
 
 
 def _add_mirror(commands: _Commands) -> None:
@@ -631,6 +708,7 @@ _COMMANDS = {
     "inspect": _add_inspect,
     "cache": _add_cache,
     "trust": _add_trust,
+    "registry": _add_registry,
     "mirror": _add_mirror,
     "predict": _add_predict,
     "finetune": _add_finetune,

@@ -202,7 +202,7 @@ _NETWORK: tuple[_Line, ...] = (
         ("title", "name", "family"),
     ),
     ("paper", _paper, ("paper.title", "paper.year", "paper.url")),
-    ("parameters", lambda network: f"{parameters_of(network):,}", ()),
+    ("parameters", lambda network: f"{parameters_of(network):,}", ("parameters",)),
     ("input", _input, ("input.height", "input.width", "input.channels", "input.min_size")),
     (
         "preprocessing",

@@ -64,14 +64,26 @@ def _called(names: Sequence[str], graph: Graph, structure: Structure) -> list[st
 
 
 def _matched(network: Architecture, file: WeightsFile, description: Description) -> Match:
-    """Return how a file's layers are those of its structure; a user's may have ``Scale`` folded."""
+    """Return how a file's layers are those of its structure, in one of the forms that it may have."""
     from converters.planning.structures import match
 
     expected = expected_structure(network, file)
-    if expected.scales and any(digest.grade == "seen" for digest in file.digests):
+    for variant in _variants(network, file, expected):
         with suppress(StructureMismatchError):
-            return match(description, expected.folded())
+            return match(description, variant)
     return match(description, expected)
+
+
+def _variants(network: Architecture, file: WeightsFile, expected: Structure) -> list[Structure]:
+    """Return what else a user's own file may hold: no auxiliary heads, ``Scale`` layers folded, or both."""
+    if all(digest.grade != "seen" for digest in file.digests):
+        return []
+    graph = network.graph_of(file.structure)
+    auxiliary = [name for name in graph.top if name != graph.heads[-1].layer]
+    wholes = [expected]
+    if file.top and len(graph.heads) > 1:
+        wholes.append(expected.without(_called(auxiliary, graph, expected)))
+    return [*wholes[1:], *(whole.folded() for whole in wholes if whole.scales)]
 
 
 def check_structure(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened:

@@ -292,6 +292,26 @@ def extend_head(
     return _resized(model, lambda old: old + int(extra_classes), layer, keep=True)
 
 
+def below_head(model: keras.Model) -> keras.Model:
+    """Return a model without its classifiers: what the last of them stands on comes out.
+
+    Raises:
+        ArgumentError: There is no classifier.
+    """
+    step = _found(model, wiring(model), model.outputs[-1])
+    return keras.Model(ends(model)[0], step.inputs[0], name=model.name)
+
+
+def classifiers_of(model: keras.Model) -> list[str]:
+    """Return the names of the layers that are a model's classifiers.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    graph = wiring(model)
+    return [_found(model, graph, output).operation.name for output in model.outputs]
+
+
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _PASSED_OVER = (
     keras.layers.Activation,

@@ -19,7 +19,7 @@ from converters.errors import Doubt, warn_of
 from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError
-from zoo.networks import heads
+from zoo.networks import heads, whole_entries
 from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
 from zoo.networks.families.names import keras_name
@@ -31,7 +31,7 @@ from zoo.networks.weights import Weights, choose_weights, is_path
 from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.registry import architecture
-from zoo.registry.records import Architecture, Graph, Head, Kernels
+from zoo.registry.records import WHOLE_MODEL, Architecture, Graph, Head, Kernels
 from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
 from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
@@ -164,6 +164,23 @@ def prepared(
         ZooError: As there, but for what is known only when the weights are there.
     """
     network = architecture(name)
+    if network.family == WHOLE_MODEL:
+        return whole_entries.prepared(
+            network,
+            num_classes=num_classes,
+            activation=activation,
+            freeze=freeze,
+            include_preprocessing=include_preprocessing,
+            compile=compile,
+            fixed={
+                "weights": (weights, network.set_of(str(weights)) in network.weights_sets),
+                "kernels": (kernels, kernels is None),
+                "input_shape": (input_shape, input_shape is None),
+                "pooling": (pooling, pooling is None),
+                "dropout": (dropout, dropout == 0),
+                "data_format": (data_format, data_format in (None, _order_of(network))),
+            },
+        )
     wish = replace(
         _checked_wish(network, data_format, input_shape),
         classes=num_classes,
@@ -180,7 +197,10 @@ def prepared(
     elif kernels is not None:
         raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
     # All that can be wrong with the arguments comes to light before anything is fetched.
-    wish, head_notes = _with_held_head(opened() if opened and is_path(weights) else None, wish)
+    by_name = network.own_heads and not (weights and is_path(weights))
+    wish, head_notes = _with_held_head(
+        opened() if opened and is_path(weights) else None, wish, has_own=by_name
+    )
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
     _check_flattened(network, graph, wish)
     if not is_flag(compile):
@@ -202,7 +222,12 @@ def prepared(
     return made
 
 
-def _with_held_head(source: Weights | None, wish: Wish) -> tuple[Wish, list[Doubt]]:
+def _order_of(network: Architecture) -> DataFormat:
+    """Return where the channels of a whole model are."""
+    return "channels_first" if network.weights[0].layout == "th" else "channels_last"
+
+
+def _with_held_head(source: Weights | None, wish: Wish, *, has_own: bool = False) -> tuple[Wish, list[Doubt]]:
     """Return what to draw if a file has classifiers that are not the published ones, and what to say of it.
 
     Raises:
@@ -210,7 +235,7 @@ def _with_held_head(source: Weights | None, wish: Wish) -> tuple[Wish, list[Doub
         StructureMismatchError: The file's classifiers are wanted, and are other layers.
     """
     head = source.head if source else None
-    if wish.classes is None and head is None and wish.activation == "sigmoid":
+    if wish.classes is None and head is None and wish.activation == "sigmoid" and not has_own:
         reason = "the published head was trained with a softmax; num_classes=N puts a fresh one on"
         raise ArgumentError(f"activation='sigmoid': {reason}")
     if source is None or head is None or wish.classes == 0:

@@ -255,7 +255,7 @@ def _from_network(
 ) -> _Seer:
     name, recipe = network.name, network.recipe
     network.check_named()
-    if progress is not None:
+    if progress is not None and network.graphs:
         # Fetched here, where somebody is told of it; what follows finds it in the cache.
         choose_weights(network, weights, progress=progress)[1]()
         if network.class_index is not None:

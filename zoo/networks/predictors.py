@@ -203,7 +203,7 @@ def _whole(
         raise ArgumentError(f"preprocessing={preprocessing!r}: must be none or one of {', '.join(known)}")
     return WholeModel(
         source=source,
-        classes=_names(classes),
+        classes=class_names(classes),
         preprocessing=preprocessing,
         fit=DEFAULT_FIT if fit is None else check_fit(fit),
     )
@@ -244,7 +244,7 @@ def _check_opens(path: Path) -> None:
 _TODAY = 3  # Keras
 
 
-def _names(classes: Names) -> tuple[str, ...]:
+def class_names(classes: Names) -> tuple[str, ...]:
     """Return names of classes from a file, or as they were given.
 
     Raises:

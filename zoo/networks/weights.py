@@ -317,3 +317,17 @@ def _published_names(graph: Graph, structure: Structure) -> dict[str, str]:
     whole = load_structure(structure.name)
     published = load_structure(graph.structures[0])
     return {layer.name: first.name for layer, first in zip(whole.weighted, published.weighted, strict=True)}
+
+
+def recognised(
+    description: Description, graphs: Collection[Graph]
+) -> tuple[Graph, Match, Description, OwnHead | None]:
+    """Return which graph a user's file holds, how, and what is known of its classifiers if they are its own.
+
+    Returns:
+        The graph, how the layers match it, the file with those layers alone, and its own classifiers.
+
+    Raises:
+        StructureMismatchError: It holds none; how it differs from the nearest.
+    """
+    return _recognised_below(description, graphs)

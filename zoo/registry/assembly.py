@@ -113,7 +113,9 @@ def _check_sources(file: WeightsFile, path: fields.Path) -> None:
     if not file.urls and file.path is None:
         raise Mistake((*path, "urls"), "is missing")
     if file.path is not None and all(digest.algorithm != "sha256" for digest in file.digests):
-        raise Mistake((*path, "digests"), "has no sha256, and path names a file that anybody may change")
+        raise Mistake(
+            (*path, "path"), "names a file that anybody may change, and digests has no sha256 of it"
+        )
 
 
 def _known_if_any(name: str | None, known: Mapping[str, _Entry], path: fields.Path) -> _Entry | None:

@@ -27,7 +27,7 @@ _HEADER = """\
 schema: 1
 """
 _INDENT = "  "
-_WIDTH = 110
+_WIDTH = 200
 _LINE = re.compile("[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+$")
 
 

@@ -51,19 +51,38 @@ def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
     return _load((shipped_layer(), *map(overlay_layer, overlays)))
 
 
+def load_layers(chosen: Sequence[Layer]) -> Registry:
+    """Read layers, lay each over those before it and check the whole.
+
+    Raises:
+        RegistryError: As :func:`load_registry`.
+    """
+    return _load(chosen)
+
+
 def _load(chosen: Sequence[Layer]) -> Registry:
+    raw, origins = laid_over(chosen)
+    try:
+        return assemble(FORM.check(raw, ()))
+    except Mistake as error:
+        raise placed(error, chosen, origins) from None
+
+
+def laid_over(chosen: Sequence[Layer]) -> tuple[dict[str, Any], Origins]:
+    """Return what layers say together, unchecked, and which of them said what.
+
+    Raises:
+        RegistryError: A file cannot be read.
+    """
     base, *others = chosen
     origins = Origins(base.label)
     raw = _read(base.path, base.label)
     for layer in others:
         lay_over(raw, _read(layer.path, layer.label), layer.label, origins)
-    try:
-        return assemble(FORM.check(raw, ()))
-    except Mistake as error:
-        raise _placed(error, chosen, origins) from None
+    return raw, origins
 
 
-def _placed(error: Mistake, chosen: Sequence[Layer], origins: Origins) -> RegistryError:
+def placed(error: Mistake, chosen: Sequence[Layer], origins: Origins) -> RegistryError:
     """Return the error of a mistake, with the file and the line that it stands in."""
     path, label = origins.written(error.path), origins.of(error.path)
     file = next(layer.path for layer in chosen if layer.label == label)

@@ -1,0 +1,86 @@
+"""What a cache has seen, as entries of an overlay: a lab vouches for the files that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from zoo.curating.entries import plain
+from zoo.fetching.verification import is_attested
+from zoo.registry.records import Architecture, Registry, WeightsFile
+from zoo.storage.cleanup import describe, keys_of
+from zoo.storage.pins import Memory, Seen
+
+_HEADER = """\
+# What a cache has seen of files of which nobody has published a digest that tells one from any other: laid
+# over the registry (ZOO_REGISTRY), it holds all who use it to the same files. `zoo registry pin` wrote it.
+
+schema: 1
+
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """Digests that were first seen.
+
+    Attributes:
+        ids: The files that they are of.
+        text: The overlay that has them.
+    """
+
+    ids: tuple[str, ...]
+    text: str
+
+
+def pin(names: Sequence[str], registry: Registry, memory: Memory) -> Pinned:
+    """Return an overlay with the digests of files that were first seen here and have none that was published.
+
+    What is published of a file stays in it: a list of digests is replaced whole.
+
+    Args:
+        names: Networks, or ids of files; all if there are none.
+        registry: What is published.
+        memory: What was seen.
+
+    Raises:
+        UnknownNameError: There is no network and no file of a name.
+        CacheError: What is remembered is damaged.
+    """
+    seen = memory.all_seen()
+    wanted = _wanted(names, registry, seen)
+    networks: dict[str, Any] = {}
+    ids = []
+    for network, file in _files(registry):
+        known = seen.get(file.id)
+        # One whose size is not known was accepted by its digest, and has not come yet.
+        if known is None or known.bytes is None or file.id not in wanted or is_attested(file):
+            continue
+        entry = {"bytes": known.bytes, "digests": [*map(_published, file.digests), _seen(known)]}
+        networks.setdefault(network.name, {"weights": {}})["weights"][file.id] = entry
+        ids.append(file.id)
+    body = {"architectures": networks} if networks else {}
+    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=200) if body else ""
+    return Pinned(ids=tuple(ids), text=_HEADER + text)
+
+
+def _wanted(names: Sequence[str], registry: Registry, seen: Iterable[str]) -> frozenset[str]:
+    known = describe(registry)
+    return frozenset(key for name in names for key in keys_of(name, known, ())) if names else frozenset(seen)
+
+
+def _files(registry: Registry) -> Iterable[tuple[Architecture, WeightsFile]]:
+    return ((one, file) for one in registry.architectures.values() for file in one.weights)
+
+
+def _published(digest: Any) -> dict[str, str]:  # noqa: ANN401 - a record with a text of its own
+    facts = plain(digest)
+    return {"digest": str(digest), "grade": facts["grade"], "source": facts["source"]}
+
+
+def _seen(seen: Seen) -> dict[str, str]:
+    source = f"first seen on {seen.first_seen}, from {seen.url}"
+    return {"digest": f"sha256:{seen.sha256}", "grade": "seen", "source": source}
