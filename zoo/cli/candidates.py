@@ -245,6 +245,8 @@ KINDS: Mapping[str, _Kind] = {
     "DIR": _FILE,
     "FILE": _FILE,
     "FILE.npz": _FILE,
+    "FILE|NAME": _Kind(_networks, files=True),
+    "FILE|URL": _FILE,
     "NEW": _FILE,
     "PICTURE": _FILE,
     "PICTURES": _FILE,

@@ -123,7 +123,7 @@ def test_a_broken_registry_is_one_line(run: Command, tmp_path: Path, monkeypatch
     monkeypatch.setenv("ZOO_REGISTRY", str(registry))
     code, out, err = run("list")
     assert (code, out) == (1, "")
-    assert err.startswith(f"zoo: {registry}: architectures.vgg16.classes: ")
+    assert err.startswith(f"zoo: {registry}:1: architectures.vgg16.classes: ")
     assert err.count("\n") == 1
 
 
