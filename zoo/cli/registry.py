@@ -16,7 +16,6 @@ from zoo.files.listing import Filters, chosen, held_of
 from zoo.numbers import counted
 from zoo.registry import architecture, get_registry, list_models, look_up, weights_file
 from zoo.registry.columns import FACTS, FILTERS, Fact, columns_of
-from zoo.registry.counterparts import counterparts
 from zoo.registry.fields import default_of
 from zoo.registry.listed import Held, Row, listed_set
 from zoo.registry.names import left_out_note
@@ -251,6 +250,8 @@ def _facts(network: Architecture) -> dict[str, str]:
 
 
 def _counterparts(network: Architecture) -> Mapping[str, str]:
+    from zoo.registry.counterparts import counterparts  # a list does not pay for it
+
     return counterparts(network, get_registry().architectures.values())
 
 

@@ -9,7 +9,6 @@ tells so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from zoo.errors import ArgumentError
@@ -17,10 +16,10 @@ from zoo.progress.bars import megabytes
 from zoo.registry.fields import did_you_mean
 from zoo.registry.listed import Row
 from zoo.registry.quantities import COUNTS, MEGABYTES, PER_CENT, quantity
+from zoo.registry.records import ReadOnly
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filter:
+class Filter(NamedTuple):
     """One way to choose networks.
 
     Attributes:
@@ -42,8 +41,7 @@ class Filter:
     choices: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fact:
+class Fact(NamedTuple):
     """One fact of a network.
 
     Attributes:
@@ -59,7 +57,7 @@ class Fact:
     meaning: str
     value: Callable[[Row], Any]
     text: Callable[[Row], str] | None = None
-    filters: Mapping[str, Filter] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = ReadOnly()
     unstated: str = "is not stated"
 
     def shown(self, row: Row) -> str:
@@ -85,7 +83,7 @@ def _bounds(
         read=read,
         keeps=lambda value, bound: _largest(value) <= bound,
     )
-    at_least = replace(at_most, meaning=least, keeps=lambda value, bound: _largest(value) >= bound)
+    at_least = at_most._replace(meaning=least, keeps=lambda value, bound: _largest(value) >= bound)
     return {f"max_{name}": at_most} | ({f"min_{name}": at_least} if least else {})
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 
 from zoo.numbers import is_real
 
-_WRITTEN = re.compile(r"(?P<number>[0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+) ?(?P<unit>[A-Za-z%]*)")
+_WRITTEN = r"(?P<number>[0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+) ?(?P<unit>[A-Za-z%]*)"
 
 COUNTS: Mapping[str, int] = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}
 """What may stand behind a number of things."""
@@ -38,7 +37,9 @@ def quantity(given: object, units: Mapping[str, int]) -> float | None:
     """
     if is_real(given):
         return given * units[""] if given >= 0 else None
-    found = _WRITTEN.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = re.fullmatch(_WRITTEN, given.strip()) if isinstance(given, str) else None
     if found is None or found["unit"].lower() not in units:
         return None
+    from fractions import Fraction  # only who filters pays for this import
+
     return float(Fraction(re.sub("[_,]", "", found["number"])) * units[found["unit"].lower()])
