@@ -244,6 +244,8 @@ KINDS: Mapping[str, _Kind] = {
     "B": _FILE,
     "DIR": _FILE,
     "FILE": _FILE,
+    "FILE|NAME": _Kind(_networks, files=True),
+    "FILE|URL": _FILE,
     "FILE.npz": _FILE,
     "FILE|NAME": _Kind(_networks, files=True),
     "FILE|URL": _FILE,
