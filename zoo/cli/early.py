@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import number_or_name, weights_named
 from zoo.finetuning.data import check_source
 from zoo.finetuning.devices import check_devices
-from zoo.finetuning.division import check_share
+from zoo.finetuning.division import check_share, check_sources
 from zoo.finetuning.resuming import check_folder
 from zoo.finetuning.sizes import size_of
 from zoo.networks.images import PictureError, pictures_at, read_picture
@@ -36,7 +35,9 @@ def check_training(arguments: argparse.Namespace) -> None:
     if labelled:
         check_share(arguments.validation_share)
         check_dropout(arguments.dropout)
-        _check_sources(arguments)
+        if not arguments.resume:
+            given = arguments.data, arguments.train, arguments.valid
+            check_sources(*given, said=("PICTURES", "--train", "--valid"))
     if labelled and arguments.out is not None:
         check_folder(arguments.out, resume=bool(arguments.resume))
     for name in ("data", "train", "valid"):
@@ -44,12 +45,6 @@ def check_training(arguments: argparse.Namespace) -> None:
         if source is not None:
             # Images to validate with have the classes of those that are trained on, whichever they show.
             check_source(source, labelled=labelled, least=1 if name == "valid" else 2)
-
-
-def _check_sources(arguments: argparse.Namespace) -> None:
-    given = arguments.data is not None, arguments.train is not None, arguments.valid is not None
-    if given not in {(True, False, False), (False, True, True)} and not arguments.resume:
-        raise ArgumentError("give PICTURES, to be divided, or --train and --valid, which are")
 
 
 def all_unreadable(given: Iterable[str]) -> dict[Path, PictureError] | None:

@@ -69,6 +69,22 @@ def check_share(share: float) -> None:
         raise ArgumentError(f"validation_share={share!r}: must be a number between 0 and 1")
 
 
+def check_sources(*given: object, said: tuple[str, str, str] = ("data", "train", "valid")) -> None:
+    """Check that there are images to be divided, or both parts of images that are.
+
+    Args:
+        given: ``data``, ``train`` and ``valid``; ``None`` where it is not given.
+        said: What these are called where they are given.
+
+    Raises:
+        ArgumentError: It is something else.
+    """
+    are_given = tuple(one is not None for one in given)
+    if are_given not in {(True, False, False), (False, True, True)}:
+        data, train, valid = said
+        raise ArgumentError(f"give {data}, to be divided, or {train} and {valid}, which are")
+
+
 def _groups(members: NDArray[np.int64], digests: NDArray[np.str_]) -> dict[int, list[int]]:
     """Return the members by the first that is the same image."""
     firsts: dict[str, int] = {}

@@ -19,7 +19,7 @@ from zoo.errors import ArgumentError, DownloadError
 from zoo.finetuning import devices as several
 from zoo.finetuning.backbone import check_recipe, check_told
 from zoo.finetuning.data import as_pictures
-from zoo.finetuning.division import check_share, split
+from zoo.finetuning.division import check_share, check_sources, split
 from zoo.finetuning.duplicates import counted_once, without_conflicts
 from zoo.finetuning.ended import NOTHING_LEFT, read_record, said_of_end
 from zoo.finetuning.features import dissect, extract, preparation_for
@@ -396,15 +396,14 @@ def _recorded_licence(path: Path) -> str | None:
 
 def _divided(data: Data, train: Data, valid: Data, *, wish: _Wish) -> tuple[Pictures, Pictures]:
     check_share(wish.share)
+    check_sources(data, train, valid)
     size, fit, conflicts = wish.size, wish.settings.fit or DEFAULT_FIT, conflicts_of(wish.settings)
-    if data is not None and train is None and valid is None:
+    if data is not None:
         found = counted_once(as_pictures(data, size=size, fit=fit), conflicts=conflicts)
         return split(found, wish.share, wish.settings.seed)
-    if data is None and train is not None and valid is not None:
-        learned = counted_once(as_pictures(train, size=size, fit=fit), conflicts=conflicts)
-        held_out = counted_once(as_pictures(valid, like=learned, size=size), conflicts=conflicts)
-        return without_conflicts(*of_one_depth(learned, held_out), conflicts=conflicts)
-    raise ArgumentError("give IMAGES (data), to be divided, or --train and --valid (train, valid), which are")
+    learned = counted_once(as_pictures(train, size=size, fit=fit), conflicts=conflicts)
+    held_out = counted_once(as_pictures(valid, like=learned, size=size), conflicts=conflicts)
+    return without_conflicts(*of_one_depth(learned, held_out), conflicts=conflicts)
 
 
 def _chosen(strategy: str, pictures: Pictures) -> Choice:

@@ -177,7 +177,7 @@ def test_dropout_of_ones_own_before_a_classifier_on_pooled_features():
         (
             {"train": "a"},
             ArgumentError,
-            "give IMAGES (data), to be divided, or --train and --valid (train, valid), which are",
+            "give data, to be divided, or train and valid, which are",
         ),
         ({"validation_share": 2}, ArgumentError, "validation_share=2: must be a number between 0 and 1"),
     ],
