@@ -632,7 +632,12 @@ def _add_features(commands: _Commands) -> None:
     parser = _command(commands, "features", "write the bottleneck features of images", module="features")
     _add_name(parser)
     parser.add_argument("data", metavar="PICTURES", help="a folder with a folder per class, or a CSV file")
-    parser.add_argument("--out", required=True, metavar="FILE.npz", help="features, labels, files, classes")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE.npz",
+        help="features, labels, files, classes; one with features is replaced",
+    )
     _add_network_options(parser)
 
 

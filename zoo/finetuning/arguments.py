@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,12 +54,27 @@ def file_to_write(path: Path, said: str) -> Path:
         said: How the user named it: ``--out features.npz``.
 
     Raises:
-        TargetError: No file can be written there.
+        TargetError: No file can be written there, or one is there that holds something else than features.
     """
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
         raise TargetError(f"{said}: {what}; name a file to write, features.npz for example")
+    if path.is_file() and path.stat().st_size and not _holds_features(path):
+        raise TargetError(f"{said}: is there already and holds no features; name another file, or delete it")
     return path
+
+
+FEATURES = frozenset({"features", "labels", "files", "classes"})
+"""The arrays of a file of features."""
+
+
+def _holds_features(path: Path) -> bool:
+    """Tell whether a file is one that features were written to: to write them again loses nothing."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return set(file.namelist()) == {f"{name}.npy" for name in FEATURES}
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def factors_in_words(factors: Mapping[str, float] | None) -> str:

@@ -70,7 +70,8 @@ def features(
         name: Name of an architecture.
         data: A folder with a folder per class, or of images alone; a CSV file; ``(images, labels)``; or
             whatever else :func:`zoo.finetune` takes.
-        out: An ``.npz`` file to write them to as well: ``features``, ``labels``, ``files``, ``classes``.
+        out: An ``.npz`` file to write them to as well: ``features``, ``labels``, ``files``, ``classes``. One
+            that holds features is replaced when the new one is whole; nothing else that is there is.
         input_size: Side of the images in pixels, or (H, W); ``None`` is the published size.
         fit: What becomes of images of another shape: ``crop``, ``pad`` or ``stretch``. ``None``: what
             :class:`~zoo.finetuning.pictures.Pictures` have, or ``crop``.

@@ -31,6 +31,7 @@ from zoo.finetuning.shelves import Features, looked_up, shelf_path
 from zoo.progress import protocol
 from zoo.progress.protocol import Count
 from zoo.registry.records import Preprocessing
+from zoo.storage import disk
 from zoo.surgery.folding import fuse
 from zoo.surgery.graph import Operation, ends, wiring
 from zoo.surgery.tensors import DataFormat, Tensor
@@ -358,12 +359,11 @@ def save_features(path: Path, features: Features, pictures: Pictures) -> None:
     """Write features to an ``.npz`` file: ``features``, ``labels``, ``files``, ``classes``.
 
     Args:
-        path: The file to write; one that is there is replaced.
+        path: The file to write; one that is there is replaced when the new one is whole.
         features: Shape (N, F).
         pictures: What they are features of.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with _written(path) as name, name.open("wb") as file:
         np.savez(
             file,
             features=features,
@@ -371,6 +371,13 @@ def save_features(path: Path, features: Features, pictures: Pictures) -> None:
             files=_texts(pictures.names),
             classes=_texts(pictures.classes),
         )
+
+
+def _written(path: Path) -> AbstractContextManager[Path]:
+    """Give the name to write a file under, its own where that is no file: a device, or a pipe."""
+    if path.exists() and not path.is_file():
+        return nullcontext(path)
+    return disk.replacing(path.resolve())  # where a link leads
 
 
 def _texts(names: Iterable[str]) -> NDArray[np.str_]:

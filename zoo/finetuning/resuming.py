@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
+from zoo.errors import ArgumentError, FileFormatError, TargetError, UnknownNameError
 from zoo.finetuning.duplicates import KEEP
 from zoo.finetuning.options import OPTIONS, Settings, as_record, typed_as_they_are, without_names
 from zoo.finetuning.pictures import Pictures
@@ -265,7 +265,8 @@ def resumed(said: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Raises:
         OtherRunError: What is said is not what the run was made with.
-        ArgumentError: There is no run in the folder, or its images have to be given again.
+        TargetError: There is no run in the folder.
+        ArgumentError: Its images have to be given again.
         NewerFileError: A later version wrote it.
     """
     settings = Settings(**{name: value for name, value in said.items() if name in OPTIONS})
@@ -321,7 +322,9 @@ def _record_in(folder: RunFolder) -> dict[str, Any] | None:
     if not folder.record.is_file():
         if folder.begun() is not None:
             return None
-        raise ArgumentError(f"{folder.path}: holds no run to resume: it has no {folder.record.name}")
+        if not folder.path.is_dir():
+            raise TargetError(f"{folder.path}: holds no run to resume: there is no such folder")
+        raise TargetError(f"{folder.path}: holds no run to resume: it has no {folder.record.name}")
     try:
         return read_run(folder.record)
     except ValueError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from zoo.errors import ArgumentError, CacheError
+from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.extras import how_to_install
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
@@ -59,13 +59,24 @@ def destination(place: str) -> Destination:
 
     Raises:
         ArgumentError: Nothing that is installed can reach it.
+        TargetError: There cannot be a folder: it is a file, or lies below one.
     """
     scheme, colon, _ = place.partition("://")
     if not colon:
-        return Folder(Path(place))
+        return Folder(_no_file(Path(place)))
     if scheme == "file":
-        return Folder(Path(unquote(urlsplit(place).path)))
+        return Folder(_no_file(Path(unquote(urlsplit(place).path))))
     return Bucket(place)
+
+
+def _no_file(path: Path) -> Path:
+    """Return the path of a folder, which need not be there; before anything is fetched for it."""
+    for one in (path, *path.parents):
+        if one.exists() and not one.is_dir():
+            raise TargetError(
+                f"{one}: is a file; name a folder for the mirror, which is made if it is not there"
+            )
+    return path
 
 
 class Folder:

@@ -157,8 +157,21 @@ LIKE = {
         "taken.",
         [
             ["finetune", "vgg16", "photos", "--out", "taken.keras"],
+            ["features", "vgg16", "photos", "--out", "taken.npz"],
+            ["mirror", "taken.h5", "vgg16"],
+            ["mirror", "taken.h5", "--check"],
+            ["mirror", "taken.h5/below", "vgg16"],
             ["convert", "--th-to-tf", "old.h5", "taken.h5"],
             ["upgrade", "old.h5", "taken.keras"],
+        ],
+    ),
+    "a folder without a run": (
+        1,
+        ": holds no run to resume: ",
+        [
+            ["finetune", "--resume", "empty"],
+            ["finetune", "--resume", "missing"],
+            ["finetune", "--resume", "taken.h5"],
         ],
     ),
     "a place in a folder that is not there": (
@@ -184,8 +197,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "cats.csv").write_text("file,label\ngood.ppm,cats\n")
     for name in ("broken/a/bad.jpg", "broken/b/bad.jpg", "bad.h5"):
         (tmp_path / name).write_bytes(b"not what its name says")
-    for name in ("taken.h5", "taken.keras"):
-        (tmp_path / name).touch()
+    for name in ("taken.h5", "taken.keras", "taken.npz"):
+        (tmp_path / name).write_bytes(b"mine")
     dense = layer("Dense", "dense", units=2, activation="linear", use_bias=False)
     arrays = {"dense": {"dense/kernel:0": counted(3, 2)}}
     write_model(tmp_path / "old.h5", chain(dense, shape=(3,)), arrays)

@@ -48,3 +48,45 @@ def test_where_nothing_can_be_written(out, message):
     with pytest.raises(ArgumentError) as caught:
         zoo.features("resnet50", "photos", out=out)
     assert str(caught.value) == message
+
+
+def test_what_is_no_file_of_features_stays(tmp_path):
+    """A picture by mistake, or arrays of one's own; features of before are replaced, and an empty file."""
+    mine = tmp_path / "mine.npz"
+    np.savez(mine, features=FEATURES, mine=FEATURES)
+    before = mine.read_bytes()
+    with pytest.raises(ArgumentError) as caught:
+        zoo.features("resnet50", "photos", out=mine)
+    assert str(caught.value) == (
+        f"out={str(mine)!r}: is there already and holds no features; name another file, or delete it"
+    )
+    assert mine.read_bytes() == before
+    np.savez(mine, features=FEATURES[:1], labels=[0], files=["a"], classes=["b"])
+    zoo.features("resnet50", "photos", out=mine)
+    with np.load(mine) as written:
+        assert np.array_equal(written["features"], FEATURES)
+    mine.write_bytes(b"")
+    zoo.features("resnet50", "photos", out=mine)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.npz"]
+
+
+def test_features_are_replaced_when_they_are_whole(tmp_path, monkeypatch):
+    """Where a link leads; those of before stay if that fails. A device is written to as it is."""
+    old, link = tmp_path / "old.npz", tmp_path / "link.npz"
+    zoo.features("resnet50", "photos", out=old)
+    before = old.read_bytes()
+    link.symlink_to(old)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr(np, "savez", lambda file, **arrays: file.write(b"half") and fail(OSError("full")))
+        zoo.features("resnet50", "photos", out=link)
+    assert (old.read_bytes(), link.is_symlink()) == (before, True)
+    old.write_bytes(b"")
+    zoo.features("resnet50", "photos", out=link)
+    assert (old.read_bytes(), link.is_symlink()) == (before, True)
+    zoo.features("resnet50", "photos", out="/dev/null")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.npz", "old.npz"]
+
+
+def fail(error):
+    """Raise an error."""
+    raise error

@@ -262,7 +262,7 @@ def test_images_in_memory_or_elsewhere_have_to_be_given_again(world, tmp_path):
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path, capsys):
     """On the command line too; and what is missing is named."""
-    assert main(["finetune", "--resume", str(tmp_path)]) == 2
+    assert main(["finetune", "--resume", str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"zoo: {tmp_path}: holds no run to resume: it has no run.json\n"
     assert main(["finetune", "--resume"]) == 2
     assert capsys.readouterr().err == "zoo: --resume: which run? --resume RUN, with the folder of one\n"
