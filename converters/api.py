@@ -352,7 +352,7 @@ def convert_file(
         as_published=as_published,
         hard_sigmoid=hard_sigmoid,
     )
-    warn_of(plan.path, plan.notes, stacklevel=2)
+    warn_of(plan.path, plan.typed_notes, stacklevel=2)
     return carry_out(plan, dst, force=force, verify=verify, licence=licence, progress=progress)
 
 

@@ -209,7 +209,7 @@ def compare_files(
     ]
     if any(plan.changed for plan in plans):
         for plan in plans:
-            warn_of(plan.path, plan.notes, stacklevel=2)
+            warn_of(plan.path, plan.typed_notes, stacklevel=2)
     return _compared_files(*plans)
 
 

@@ -123,7 +123,8 @@ def in_python(text: str, arguments: Mapping[str, str] | None = None) -> str:
             return found[0]
         return f"{name}s={{{key!r}: {value!r}}}" if equals else f"{(arguments or {}).get(name, name)}={key!r}"
 
-    return _OPTION.sub(argument, text)
+    told = _OPTION.sub(argument, text)
+    return Doubt(told) if isinstance(text, Doubt) else told
 
 
 def warn_of(

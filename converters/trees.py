@@ -352,9 +352,9 @@ def _convert(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
     about_writing = {key: options[key] for key in ("force", "verify", "progress") if key in options}
     plan = plan_file(source, **{key: value for key, value in options.items() if key not in about_writing})
     if target.exists() and is_done(plan, target):
-        return "done before", "", plan.notes
+        return "done before", "", plan.typed_notes
     proof = carry_out(plan, target, **about_writing).record.proof
-    return "converted", f"verified {proof}" if proof else "not verified", plan.notes
+    return "converted", f"verified {proof}" if proof else "not verified", plan.typed_notes
 
 
 def _upgrade(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:

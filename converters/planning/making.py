@@ -188,7 +188,7 @@ def _plan(request: Request, layout: Fact, kernel: Fact) -> Plan:
         to=request.to,
         outputs=outputs,
         folded=folded or (description.record.folded if description.record else None),
-        notes=(
+        typed_notes=(
             *all_notes(request, source, kernel, by_path, folded),
             *hard_sigmoid_notes(hard, scale=request.scale),
         ),

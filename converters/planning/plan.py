@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from converters.arrays.form import Form
 from converters.arrays.planned import Output, PlannedArray
 from converters.arrays.rows import Flattened
+from converters.errors import in_python
 from converters.formats.description import Description
 from converters.layers.network import Network
 from converters.planning.facts import (
@@ -52,8 +53,9 @@ class Plan:
         outputs: If it becomes another, every array of the new file in its order.
         folded: The batch normalisations of the new file that a ``Scale`` layer is folded into, each with that
             layer's name; None if there are none.
-        notes: What the user should know, one sentence each; what had to be taken for granted is a
-            :class:`converters.errors.Doubt`, which users of Python are warned of.
+        typed_notes: What the user should know, one sentence each, in the words of the command line; what had
+            to be taken for granted is a :class:`converters.errors.Doubt`, which users of Python are warned
+            of.
         scaled: The recurrent layers whose gates are multiplied by 1.2, for today's hard sigmoid.
         texts: What becomes of the file's texts, where that was worked out already.
     """
@@ -69,7 +71,7 @@ class Plan:
     to: str | None = None
     outputs: tuple[Output, ...] = ()
     folded: Mapping[str, str] | None = None
-    notes: tuple[str, ...] = ()
+    typed_notes: tuple[str, ...] = field(default=(), repr=False)
     scaled: tuple[str, ...] = ()
     texts: Texts | None = field(default=None, repr=False, compare=False)
 
@@ -77,6 +79,11 @@ class Plan:
     def path(self) -> Path:
         """The file to convert."""
         return self.description.path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, one sentence each, in the words of Python."""
+        return tuple(map(in_python, self.typed_notes))
 
     @property
     def with_deviations(self) -> bool:
@@ -105,7 +112,11 @@ class Plan:
 
     def __str__(self) -> str:
         """Return the plan as a table for people: one line for each array that changes."""
-        return "\n".join(_lines(self))
+        return "\n".join(_lines(self, self.notes))
+
+    def as_typed(self) -> str:
+        """Return the same in the words of the command line."""
+        return "\n".join(_lines(self, self.typed_notes))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain values that JSON can hold."""
@@ -127,7 +138,7 @@ class Plan:
             "outputs": [_output_dict(output) for output in self.outputs],
             "changed": len(self.changed),
             "bytes": self.nbytes,
-            "notes": list(self.notes),
+            "notes": list(self.typed_notes),
             **({"scaled": list(self.scaled)} if self.scaled else {}),
         }
 
@@ -168,7 +179,7 @@ def _share_dict(path: str, start: int | None, stop: int | None) -> dict[str, Any
     return {"path": path} if start is None else {"path": path, "start": start, "stop": stop}
 
 
-def _lines(plan: Plan) -> list[str]:
+def _lines(plan: Plan, notes: Iterable[str]) -> list[str]:
     description = plan.description
     version = f", Keras {description.keras_version}" if description.keras_version else ""
     lines = [
@@ -182,7 +193,7 @@ def _lines(plan: Plan) -> list[str]:
         for name, found in plan.flatten.items()
         if found.rows is not None
     ]
-    lines += [f"  note    {note}" for note in plan.notes]
+    lines += [f"  note    {note}" for note in notes]
     lines.append(f"  arrays  {len(plan.arrays)} ({plan.nbytes:,} bytes), {len(plan.changed)} of them change")
     if plan.outputs:
         lines.append(f"  becomes {len(plan.outputs)} arrays ({sum(o.nbytes for o in plan.outputs):,} bytes)")

@@ -34,7 +34,7 @@ def with_evidence(plan: Plan) -> Plan:
     if plan.description.dialect != "keras1" or not plan.with_deviations:
         return plan
     notes = tuple(_evidence(plan))
-    return replace(plan, notes=(*plan.notes, *notes)) if notes else plan
+    return replace(plan, typed_notes=(*plan.typed_notes, *notes)) if notes else plan
 
 
 def _evidence(plan: Plan) -> Iterator[str]:

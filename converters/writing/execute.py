@@ -61,7 +61,7 @@ def arrays(plan: Plan) -> Iterator[tuple[PlannedArray, Values]]:
     Warns:
         ConversionWarning: What the plan took for granted, when the first array is asked for.
     """
-    warn_of(plan.path, plan.notes, stacklevel=2)
+    warn_of(plan.path, plan.typed_notes, stacklevel=2)
     with reader(plan) as read:
         for array in plan.arrays:
             yield array, read(array)

@@ -179,7 +179,7 @@ def test_the_bias_tells_which_class_wrote_it(kind, name, tmp_path):
     plan = plan_file(source, to="keras2", layers={layer: native})
     assert {output.kind for output in plan.outputs} == {native}
     how = {"LSTM": ", its two biases added", "GRU": " with reset_after"}[native]
-    assert plan.notes == (
+    assert plan.typed_notes == (
         f"1 {kind} ({layer!r} first): written as {native}{how}; its activations are tanh and sigmoid, as"
         " cuDNN's are",
     )

@@ -81,7 +81,7 @@ def test_what_is_said_leaves_nothing_to_warn_of(source, said):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         done = convert_file(source, source.with_name("new.h5"), **TF_FORM, **said)
-    assert doubts_of(done.plan.notes) == ()
+    assert doubts_of(done.plan.typed_notes) == ()
 
 
 def test_what_only_informs_is_no_warning(source):
@@ -110,7 +110,7 @@ def test_of_a_published_file_nothing_is_in_doubt(name, tmp_path):
     network, path = architecture(name), tmp_path / "weights.h5"
     file = published(network, path)
     opened = _opened(path, network, tuple(network.graphs.values()), registered=file)
-    assert doubts_of(opened.plan.notes) == ()
+    assert doubts_of(opened.plan.typed_notes) == ()
 
 
 def test_of_a_copy_at_a_path_it_is_said(tmp_path):
@@ -118,9 +118,9 @@ def test_of_a_copy_at_a_path_it_is_said(tmp_path):
     network, path = architecture("googlenet"), tmp_path / "weights.h5"
     published(network, path)
     graphs = tuple(network.graphs.values())
-    assert doubts_of(_opened(path, network, graphs).plan.notes) == (BY_NAMES,)
+    assert doubts_of(_opened(path, network, graphs).plan.typed_notes) == (BY_NAMES,)
     for kernels in ("th", "tf"):
-        assert doubts_of(_opened(path, network, graphs, kernels=kernels).plan.notes) == ()
+        assert doubts_of(_opened(path, network, graphs, kernels=kernels).plan.typed_notes) == ()
 
 
 class TestCommandLine:

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         asked["to"] = target_format(arguments.target, arguments.to)
         plan = plan_file(source.path, **asked, registry_form=source.form)
-        output.print_json(plan.as_dict()) if arguments.json else output.print_line(str(plan))
+        output.print_json(plan.as_dict()) if arguments.json else output.print_line(plan.as_typed())
         return EXIT_DONE
     with output.unwarned(), BytesDone(progress(), f"converting {source.path.name}") as advance:
         conversion = convert_file(
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             licence=source.licence,
             progress=advance,
         )
-    output.detail(str(conversion.plan))
-    for note in conversion.plan.notes:
+    output.detail(conversion.plan.as_typed())
+    for note in conversion.plan.typed_notes:
         output.note(f"zoo: {note}")
     proof = conversion.record.proof
     output.note(f"zoo: verified {proof}" if proof else _unverified(arguments))

@@ -212,7 +212,7 @@ def prepared(
         else:
             source = opened()
             model, notes = _read(network, source, wish)
-            told = (*source.plan.notes, *head_notes, *notes)
+            told = (*source.plan.typed_notes, *head_notes, *notes)
             warn_of(source.path, told, stacklevel=3, arguments=_ADVISED)
         heads.freeze(model, is_frozen)
         if compile and wish.classes != 0:

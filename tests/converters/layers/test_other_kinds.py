@@ -64,7 +64,7 @@ def test_a_plain_container_takes_what_nothing_is_known_of(source, dialect, to, t
     """Where layout and kernels stay: under names of its own, each once, and said so by the layer's name."""
     form = {"from_layout": "th", "to_layout": "th", "to_kernels": "th"}
     done = convert_file(source, tmp_path / f"new.{to}", to=to, flatten={"fc": None}, **form)
-    assert CARRIED in done.plan.notes
+    assert CARRIED in done.plan.typed_notes
     carried = [output for output in done.plan.outputs if output.layer == "mine"]
     expected = {"keras1": ["Q", "W", "z"], "keras2": ["query", "inner/kernel", "other/kernel"]}[dialect]
     assert [output.name for output in carried] == [f"mine/{name}" for name in expected]
@@ -93,7 +93,7 @@ def test_where_anything_moves_only_the_user_says_other(source, dialect, facts, t
     with pytest.raises(ConversionError, match=r"layer 'mine' .*; say --layer mine=Other to carry its arrays"):
         plan_file(source, **facts)
     done = convert_file(source, tmp_path / "new", layers={"mine": "Other"}, flatten={"fc": None}, **facts)
-    assert CARRIED in done.plan.notes
+    assert CARRIED in done.plan.typed_notes
     assert not any(array.changes for array in done.plan.arrays if array.layer == "mine")
     assert any(array.changes for array in done.plan.arrays) or facts.get("to") in ("keras1", "keras2")
     if facts.get("to") in (None, "keras1", "keras2", "keras3"):

@@ -61,7 +61,7 @@ def test_scaled_gates_give_the_recorded_outputs_with_today_s_function(sample, tm
         == done.plan.scaled
         == tuple(part.name for part in done.plan.description.parts if part.kind in GATED)
     )
-    (note,) = [note for note in done.plan.notes if "hard_sigmoid" in note]
+    (note,) = [note for note in done.plan.typed_notes if "hard_sigmoid" in note]
     assert note.endswith(SCALED)
     # Three arrays each went through arithmetic, and the proof says so.
     assert len(done.record.proof.recomputed) == 3 * len(gates)
@@ -73,7 +73,7 @@ def test_kept_gates_belong_to_the_old_function_alone(sample, tmp_path):
     """What the note warns of: in a network of today's function the outputs are others."""
     done = to_keras3(DATA / f"{sample}.weights.h5", tmp_path / "new.weights.h5", sample)
     assert worst(sample, done.target, today=True) > 1e-5
-    (note,) = [note for note in done.plan.notes if "hard_sigmoid" in note]
+    (note,) = [note for note in done.plan.typed_notes if "hard_sigmoid" in note]
     assert note.endswith(KEPT)
     assert done.record.scaled == done.record.proof.recomputed == ()
 
@@ -125,7 +125,7 @@ def lstm(path, *, config=None, version="2.2.4", kind="LSTM"):
 def notes_of(path, **facts):
     """Return what a plan for Keras 3 says of the hard sigmoid."""
     plan = plan_file(path, to="keras3", from_layout="tf", **facts)
-    return [note for note in plan.notes if "hard_sigmoid" in note or "hard sigmoid" in note]
+    return [note for note in plan.typed_notes if "hard_sigmoid" in note or "hard sigmoid" in note]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_of_a_whole_model_the_names_are_believed(sample, tmp_path):
     twin = as_tensorflow(DATA / f"{sample}.model.h5", tmp_path / "model_th_kernels.h5")
     plan = plan_file(twin, to_layout="th", to_kernels="th")
     assert str(plan.kernels) == "tf (array names)"
-    assert not [note for note in plan.notes if "kernels" in note]
+    assert not [note for note in plan.typed_notes if "kernels" in note]
 
 
 CONV = {"conv": {"conv_W": counted(6, 3, 3, 5), "conv_b": counted(6)}}
@@ -87,7 +87,7 @@ def conv(path, ending=""):
 def test_of_weights_alone_it_is_said(ending, note, tmp_path):
     """Somebody may have turned Theano's kernels on TensorFlow and saved them, or forgotten to."""
     plan = plan_file(conv(tmp_path / "weights.h5", ending), direction="th-to-tf")
-    assert plan.notes == doubts_of(plan.notes) == (note,)
+    assert plan.typed_notes == doubts_of(plan.typed_notes) == (note,)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +117,16 @@ def test_a_file_whose_own_name_contradicts_is_asked_about(ending, called, said, 
     for answer in ("th", "tf"):
         plan = plan_file(path, direction="th-to-tf", from_kernels=answer)
         assert str(plan.kernels) == f"{answer} (user)"
-        assert [note.partition(", as was said, although ")[2].partition(",")[0] for note in plan.notes] == (
-            [] if answer != said else [why.partition(",")[0]]
-        )
-        assert doubts_of(plan.notes) == ()
+        assert [
+            note.partition(", as was said, although ")[2].partition(",")[0] for note in plan.typed_notes
+        ] == ([] if answer != said else [why.partition(",")[0]])
+        assert doubts_of(plan.typed_notes) == ()
 
 
 def test_a_name_of_the_file_without_kernels_is_nobody_s_concern(tmp_path):
     """Where there is nothing to turn, nothing is asked and nothing is noted."""
     path = write_named(tmp_path / "theano_fc.h5", {"fc": {"fc_W:0": counted(3, 4), "fc_b:0": counted(4)}})
-    assert plan_file(path, to="keras2").notes == ()
+    assert plan_file(path, to="keras2").typed_notes == ()
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_names_of_both_sorts_tell_nothing(tmp_path):
     layers = {"conv": {"conv_W:0": counted(6, 3, 3, 5), "conv_b": counted(6)}}
     plan = plan_file(write_named(tmp_path / "two.h5", layers), direction="th-to-tf")
     assert str(plan.kernels) == "th (assumed)"
-    assert doubts_of(plan.notes) == (
+    assert doubts_of(plan.typed_notes) == (
         "nothing tells how the kernels are stored: taken to match the layout (th)",
     )
     layers = {
@@ -197,7 +197,7 @@ def test_what_is_more_certain_comes_first(tmp_path):
     new = tmp_path / "new_tensorflow.h5"
     convert_file(conv(tmp_path / "old.h5"), new, direction="th-to-tf")
     assert kernels(new) == "tf (record)"
-    assert plan_file(new, direction="tf-to-th").notes == ()
+    assert plan_file(new, direction="tf-to-th").typed_notes == ()
     assert kernels(without_record(new)) == "th (array names)"
     path = conv(tmp_path / "backend.h5")
     with h5py.File(path, "r+") as file:

@@ -203,7 +203,7 @@ class TestKeras3:
             plan_file(tmp_path / "m.weights.h5", to="npz", to_layout="th", from_layout="tf")
         plan = plan_file(tmp_path / "m.weights.h5", to="npz")
         assert sum(array.nbytes for array in plan.arrays) == 4 * model.count_params()
-        assert plan.notes[-1].startswith("no rule is known for 'mha")
+        assert plan.typed_notes[-1].startswith("no rule is known for 'mha")
 
     def test_the_first_of_a_class_has_no_number(self, tmp_path):
         """A first ``conv2d_transpose`` is one, though its shape could be a convolution's."""
@@ -269,14 +269,14 @@ class TestVersions:
     def test_values_that_exclude_a_reading_are_said(self, tmp_path):
         """No variance is negative; a deviation of 0 would multiply by a million."""
         plan = plan_file(self.normalised(tmp_path, [1, -2, 3, 4]), direction="th-to-tf")
-        assert plan.notes[-1] == (
+        assert plan.typed_notes[-1] == (
             "running_std of 'bn' has negative values, so it holds no variances: if Keras up to 1.0.6 wrote "
             "the file, say --keras-version 1.0.6"
         )
         zero = self.normalised(tmp_path, [1, 0, 3, 4])
-        assert "zeros" not in "".join(plan_file(zero, direction="th-to-tf").notes)
+        assert "zeros" not in "".join(plan_file(zero, direction="th-to-tf").typed_notes)
         plan = plan_file(zero, direction="th-to-tf", keras_version="1.0.6")
-        assert plan.notes[-1] == (
+        assert plan.typed_notes[-1] == (
             "running_std of 'bn' has zeros where gamma is not: as a standard deviation that would multiply "
             "by 1,000,000, so it holds variances; leave --keras-version out"
         )

@@ -160,8 +160,10 @@ def test_folding_is_said_and_recorded(folded, practice_file):
         "121 Scale layers are folded into the batch normalisation before them ('conv1_scale' into 'conv1_bn' "
         "first), as zoo.load draws densenet121; --as-published (as_published=True) leaves them apart"
     )
-    assert note in plan_file(practice_file("densenet121"), to="keras3").notes
-    assert not any("fold" in text for text in plan_file(practice_file("densenet121"), to="keras2").notes)
+    assert note in plan_file(practice_file("densenet121"), to="keras3").typed_notes
+    assert not any(
+        "fold" in text for text in plan_file(practice_file("densenet121"), to="keras2").typed_notes
+    )
     record = describe(folded).record
     assert record is not None
     assert record.folded == scale_pairs(load_structure("densenet121"))

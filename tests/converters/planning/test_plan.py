@@ -10,7 +10,7 @@ import pytest
 
 from converters.arrays.form import TF, TH, Form
 from converters.arrays.rows import parse_rows, rows_text
-from converters.errors import ArgumentError, ConversionError, UnknownFlattenError
+from converters.errors import ArgumentError, ConversionError, UnknownFlattenError, doubts_of
 from converters.formats.dialects import describe
 from converters.layers.table import RULES
 from converters.planning.facts import Fact, layout_of_shapes, learn_layout
@@ -55,7 +55,7 @@ class TestFacts:
         """The outputs are first in th layout; the names are Theano's, and that they may lie is said."""
         plan = planned(small, flatten={"fc": ((6, 3, 4),)})
         assert (str(plan.layout), str(plan.kernels)) == ("th (shapes)", "th (array names)")
-        assert plan.notes == (BY_NAMES,)
+        assert plan.typed_notes == (BY_NAMES,)
 
     @pytest.mark.parametrize(
         ("arguments", "kernels"),
@@ -413,7 +413,8 @@ def test_a_refusal_shows_the_arrays(tmp_path):
 
 def test_a_plan_prints_itself(small):
     """What is known and from where, then one line for each array that changes."""
-    assert str(planned(small, flatten={"fc": ((6, 3, 4),)})) == (
+    plan = planned(small, flatten={"fc": ((6, 3, 4),)})
+    assert plan.as_typed() == (
         f"{small} (keras1)\n"
         "  from    layout th (shapes), kernels th (array names)\n"
         "  to      layout tf, kernels tf\n"
@@ -423,6 +424,17 @@ def test_a_plan_prints_itself(small):
         "  conv  kernel  (6, 3, 3, 5) -> (3, 5, 3, 6)  channels last, rotate by 180 degrees\n"
         "  fc    kernel  (72, 7)                       rows of 6x3x4 to channels last"
     )
+    assert str(plan) == plan.as_typed().replace("say --from-kernels tf", "say from_kernels='tf'")
+
+
+def test_a_plan_speaks_python_in_python(small):
+    """What is a doubt stays one; JSON, which commands print, has the words of the command line."""
+    plan = planned(small, flatten={"fc": ((6, 3, 4),)})
+    assert "say --from-kernels tf" in BY_NAMES
+    assert plan.typed_notes == (BY_NAMES,)
+    assert plan.notes == (BY_NAMES.replace("--from-kernels tf", "from_kernels='tf'"),)
+    assert doubts_of(plan.notes) == plan.notes
+    assert plan.as_dict()["notes"] == list(plan.typed_notes)
 
 
 def test_a_plan_is_plain_data(small):
@@ -455,10 +467,10 @@ def test_a_plan_notes_what_it_leaves_alone(tmp_path):
     path = DATA / "keras122_theano_th" / "compiled_adam_one_step.model.h5"
     assert (
         "optimizer_weights are copied as they are: what they hold belongs to the source's form"
-        in planned(path).notes
+        in planned(path).typed_notes
     )
     layers = keras1(fc=(4, 24), reshape_1=None, conv=(6, 3, 3, 5))
-    notes = planned(write_named(tmp_path / "weights.h5", layers)).notes
+    notes = planned(write_named(tmp_path / "weights.h5", layers)).typed_notes
     assert "'fc' is followed by 'reshape_1': if a feature map is made of it, it is not moved" in notes
 
 
