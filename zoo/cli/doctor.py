@@ -25,7 +25,7 @@ from zoo.download.asking import TransferLimits
 from zoo.download.sources import Mirror
 from zoo.errors import ArgumentError, CacheError, RegistryError, ZooError
 from zoo.extras import EXTRAS, how_to_install
-from zoo.registry import VARIABLE, Layer, get_registry, layers, overlays_from_environment
+from zoo.registry import VARIABLE, Layer, layers, load_registry, overlays_from_environment
 from zoo.registry.strict_yaml import read_yaml
 from zoo.storage.cache import Cache, is_offline
 from zoo.variables import default_home, path_variable
@@ -238,7 +238,7 @@ def registry() -> Finding:
     """Return how much the registry knows, and what each overlay says."""
     try:
         chosen = layers()
-        known = get_registry().architectures
+        known = load_registry().architectures
         said = [_layer(layer) for layer in chosen]
     except (RegistryError, ArgumentError) as error:
         return Finding(facts={}, problems=[error])

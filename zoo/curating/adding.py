@@ -28,9 +28,9 @@ from zoo.registry.editing import SECTION, with_entry, without_entry, written
 from zoo.registry.fields import Mistake
 from zoo.registry.files import load_layers
 from zoo.registry.kinds import NAME
-from zoo.registry.places import FILENAME
+from zoo.registry.places import FILENAME, read_bytes
 from zoo.registry.records import Architecture, Kernels, Layout, Registry, WeightsFile
-from zoo.registry.strict_yaml import parse_yaml, read_bytes
+from zoo.registry.strict_yaml import parse_yaml
 from zoo.registry.urls import URL_RULE, is_trusted
 from zoo.storage import disk
 from zoo.storage.cache import Cache, Item, is_offline, utc_now

@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.errors import RegistryError
 from zoo.registry import Layer, layers
-from zoo.registry.assembly import assemble
+from zoo.registry.assembly import check_whole
 from zoo.registry.fields import Mistake
 from zoo.registry.fields import Path as Place
 from zoo.registry.files import laid_over, placed
@@ -67,7 +67,7 @@ def _mistakes(raw: dict[str, Any]) -> Iterator[Mistake]:
     gone: dict[Place, list[int]] = {}
     for _ in range(MOST):
         try:
-            assemble(FORM.check(left, ()))
+            check_whole(FORM.check(left, ()))
         except Mistake as mistake:
             yield Mistake(_original(mistake.path, gone), mistake.reason)
             if not _leave_out(left, mistake.path, gone):

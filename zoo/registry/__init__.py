@@ -3,6 +3,7 @@
 from zoo.registry.files import (
     CLASS_INDEXES,
     architecture,
+    check,
     get_registry,
     is_class_index,
     list_models,
@@ -26,6 +27,7 @@ __all__ = [
     "VARIABLE",
     "Layer",
     "architecture",
+    "check",
     "find_registry",
     "get_registry",
     "is_class_index",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from zoo.registry import fields
@@ -16,8 +17,8 @@ from zoo.registry.records import (
     Architecture,
     ClassIndex,
     Graph,
+    Preprocessing,
     ReadOnly,
-    Registry,
     WeightsFile,
     read_only,
 )
@@ -25,24 +26,23 @@ from zoo.registry.records import (
 _Entry = TypeVar("_Entry")
 
 
-def assemble(raw: Mapping[str, Any]) -> Registry:
-    """Make the registry from what its form has let through.
+def check_whole(raw: Mapping[str, Any]) -> None:
+    """Check that everything fits together which the form of a registry has let through.
 
     Raises:
-        Mistake: Two values do not fit together.
+        Mistake: Two values do not.
     """
-    ids, indexes = _Names(), _Names()
+    ids, indexes = Names(), Names()
     for name in raw["class_indexes"]:
         indexes.add(name, ("class_indexes", name))
-    networks = {name: _architecture(entry, raw, ids) for name, entry in raw["architectures"].items()}
-    return Registry(
-        architectures=ReadOnly(networks),
-        class_indexes=ReadOnly(raw["class_indexes"]),
-        preprocessing=ReadOnly(raw["preprocessing"]),
-    )
+    for name, entry in raw["architectures"].items():
+        network = architecture_of(entry, raw["preprocessing"], raw["class_indexes"])
+        for place, file in enumerate(network.weights):
+            here = ("architectures", name, "weights", place)
+            ids.add(file.id, here, (*here, "id"))
 
 
-class _Names:
+class Names:
     """Names that the cache calls its files by, weights files' ids and class indexes, each given once.
 
     What differs in case alone is one name on the disks that macOS has by default: of two such files, one
@@ -66,21 +66,38 @@ class _Names:
         known, other = self._found.setdefault(name.lower(), (name, owner))
         if other is owner:
             return
-        if known == name:
-            raise Mistake(at or owner, f"{name!r} is the id of {fields.dotted(other)} already")
-        of_other = f"differs from {known!r}, of {fields.dotted(other)}, in case alone"
-        raise Mistake(at or owner, f"{name!r} {of_other}: on many disks that is one name; give it another")
+        raise Mistake(at or owner, clash(name, known, other))
 
 
-def _architecture(entry: dict[str, Any], raw: Mapping[str, Any], ids: _Names) -> Architecture:
+def clash(name: str, known: str, other: fields.Path) -> str:
+    """Return why a name cannot be given, where ``other`` is called ``known``."""
+    if known == name:
+        return f"{name!r} is the id of {fields.dotted(other)} already"
+    of_other = f"differs from {known!r}, of {fields.dotted(other)}, in case alone"
+    return f"{name!r} {of_other}: on many disks that is one name; give it another"
+
+
+def architecture_of(
+    entry: dict[str, Any], recipes: Mapping[str, Preprocessing], indexes: Mapping[str, ClassIndex]
+) -> Architecture:
+    """Make the record of a network from what its form has let through.
+
+    Args:
+        entry: What was let through.
+        recipes: The recipes of the registry.
+        indexes: Its class indexes.
+
+    Raises:
+        Mistake: Two values do not fit together.
+    """
     path: fields.Path = ("architectures", entry["name"])
-    recipe = _known_if_any(entry["preprocessing"], raw["preprocessing"], (*path, "preprocessing"))
-    index = _known_if_any(entry["class_index"], raw["class_indexes"], (*path, "class_index"))
+    recipe = _known_if_any(entry["preprocessing"], recipes, (*path, "preprocessing"))
+    index = _known_if_any(entry["class_index"], indexes, (*path, "class_index"))
     _check_classes(entry, index, path)
     graphs = _graphs(entry, path)
     for place, file in enumerate(entry["weights"]):
         _check_sources(file, (*path, "weights", place))
-    _check_files(entry["weights"], graphs, ids, (*path, "weights"))
+    _check_files(entry["weights"], graphs, (*path, "weights"))
     return Architecture(
         **{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), "sets": ReadOnly(entry["sets"])}
     )
@@ -154,9 +171,15 @@ class _Structure:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self._text = text
+        self._found: dict[str, dict[str, Any] | None] = {}
 
     def find(self, layer: str) -> dict[str, Any] | None:
         """Return one layer that has weights, or ``None`` if there is none of this name."""
+        if layer not in self._found:
+            self._found[layer] = self._look_for(layer)
+        return self._found[layer]
+
+    def _look_for(self, layer: str) -> dict[str, Any] | None:
         start = self._text.find(f'{{"name": {json.dumps(layer)},')
         if start < 0:
             return None
@@ -170,11 +193,15 @@ class _Structure:
 
 def _structure(name: str, path: fields.Path) -> _Structure:
     try:
-        text = (STRUCTURES / f"{name}.json").read_text(encoding="utf-8")
+        return _read_structure(name)
     except FileNotFoundError:
         known = sorted(file.stem for file in STRUCTURES.glob("*.json"))
         raise Mistake(path, f"there is no structure {name!r}{did_you_mean(name, known)}") from None
-    return _Structure(name, text)
+
+
+@lru_cache(maxsize=128)
+def _read_structure(name: str) -> _Structure:
+    return _Structure(name, (STRUCTURES / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _check_graph(graph: Graph, classes: int | None, path: fields.Path) -> None:
@@ -231,14 +258,11 @@ def _check_structures_have_one_graph(graphs: Mapping[str, Graph], path: fields.P
             owners[structure] = graph.name
 
 
-def _check_files(
-    files: Iterable[WeightsFile], graphs: Mapping[str, Graph], ids: _Names, path: fields.Path
-) -> None:
+def _check_files(files: Iterable[WeightsFile], graphs: Mapping[str, Graph], path: fields.Path) -> None:
     graph_of = {structure: graph.name for graph in graphs.values() for structure in graph.structures}
     graph_of_set: dict[str, str] = {}
     for place, file in enumerate(files):
         here = (*path, place)
-        ids.add(file.id, here, (*here, "id"))
         if not graphs:
             continue
         if not file.structure:

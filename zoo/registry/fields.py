@@ -267,10 +267,12 @@ class MapOf:
             raise Mistake(path, f"{show(value)} is not a mapping")
         if not value:
             raise Mistake(path, "is empty")
-        return {
-            self._names.check(name, (*path, name)): self._kind.check(entry, (*path, name))
-            for name, entry in value.items()
-        }
+        return {name: self.check_entry(name, entry, path) for name, entry in value.items()}
+
+    def check_entry(self, name: object, entry: object, path: Path) -> object:
+        """Return one checked value; ``path`` is that of the mapping."""
+        self._names.check(name, (*path, name))  # type: ignore[arg-type]
+        return self._kind.check(entry, (*path, name))  # type: ignore[arg-type]
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema; see :class:`Kind`."""
@@ -386,17 +388,25 @@ class Record(Generic[Made_co]):
         """Return the record; see :class:`Kind`."""
         if not isinstance(value, dict):
             raise Mistake(path, f"{show(value)} is not a mapping")
-        for name in value:
-            if name not in self._keys:
-                raise Mistake((*path, name), f"is not a known key{did_you_mean(name, self._keys)}")
-        for name, key in self._keys.items():
-            if name not in value and key.is_required:
-                raise Mistake((*path, name), "is missing")
+        self.check_keys(value, path)
         checked = {
             name: key.kind.check(value[name], (*path, name)) if name in value else key.default
             for name, key in self._keys.items()
         }
         return self._make(name=path[-1], **checked) if self._named else self._make(**checked)
+
+    def check_keys(self, names: Collection[str], path: Path) -> None:
+        """Accept the keys of a mapping.
+
+        Raises:
+            Mistake: One is not known, or one is missing.
+        """
+        for name in names:
+            if name not in self._keys:
+                raise Mistake((*path, name), f"is not a known key{did_you_mean(name, self._keys)}")
+        for name, key in self._keys.items():
+            if name not in names and key.is_required:
+                raise Mistake((*path, name), "is missing")
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema; see :class:`Kind`."""

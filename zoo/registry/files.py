@@ -21,16 +21,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from converters.version import newer_fault
 from zoo.calling import public
 from zoo.errors import RegistryError, UnknownNameError
 from zoo.registry import fields
-from zoo.registry.assembly import assemble
 from zoo.registry.fields import Mistake
-from zoo.registry.form import FORM, SCHEMA
+from zoo.registry.lazy import without_collection
+from zoo.registry.merged import Merged, placed_in
+from zoo.registry.origins import Origins, lay_over
 from zoo.registry.places import Layer, layers, overlay_layer, shipped_layer
+from zoo.registry.reading import read_layer, read_once
 from zoo.registry.records import Architecture, ClassIndex, Kernels, Layout, Registry, WeightsFile
-from zoo.registry.strict_yaml import Origins, lay_over, line_of, read_yaml
 
 _Found = TypeVar("_Found")
 
@@ -46,9 +46,7 @@ def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
         RegistryError: A file cannot be read or breaks the form. The message, one line, starts with the file,
             the line and the path of the mistake.
     """
-    if overlays is None:
-        return _load(layers())
-    return _load((shipped_layer(), *map(overlay_layer, overlays)))
+    return load_layers(layers() if overlays is None else (shipped_layer(), *map(overlay_layer, overlays)))
 
 
 def load_layers(chosen: Sequence[Layer]) -> Registry:
@@ -57,15 +55,9 @@ def load_layers(chosen: Sequence[Layer]) -> Registry:
     Raises:
         RegistryError: As :func:`load_registry`.
     """
-    return _load(chosen)
-
-
-def _load(chosen: Sequence[Layer]) -> Registry:
-    raw, origins = laid_over(chosen)
-    try:
-        return assemble(FORM.check(raw, ()))
-    except Mistake as error:
-        raise placed(error, chosen, origins) from None
+    found = Merged([read_layer(layer) for layer in chosen]).registry
+    check(found)
+    return found
 
 
 def laid_over(chosen: Sequence[Layer]) -> tuple[dict[str, Any], Origins]:
@@ -74,33 +66,42 @@ def laid_over(chosen: Sequence[Layer]) -> tuple[dict[str, Any], Origins]:
     Raises:
         RegistryError: A file cannot be read.
     """
-    base, *others = chosen
-    origins = Origins(base.label)
-    raw = _read(base.path, base.label)
-    for layer in others:
-        lay_over(raw, _read(layer.path, layer.label), layer.label, origins)
+    base, *others = [read_layer(layer) for layer in chosen]
+    origins, raw = Origins(base.layer.label), base.whole()
+    for file in others:
+        try:
+            lay_over(raw, file.whole(), file.layer.label, origins)
+        except Mistake as mistake:
+            raise placed(mistake, chosen, origins) from None
     return raw, origins
 
 
-def placed(error: Mistake, chosen: Sequence[Layer], origins: Origins) -> RegistryError:
+def placed(mistake: Mistake, chosen: Sequence[Layer], origins: Origins) -> RegistryError:
     """Return the error of a mistake, with the file and the line that it stands in."""
-    path, label = origins.written(error.path), origins.of(error.path)
-    file = next(layer.path for layer in chosen if layer.label == label)
-    return RegistryError(f"{label}{line_of(file, path)}: {Mistake(path, error.reason)}")
+    path, label = origins.written(mistake.path), origins.of(mistake.path)
+    return placed_in(Mistake(path, mistake.reason), next(one for one in chosen if one.label == label))
 
 
-def _read(path: Path, label: str) -> dict[str, Any]:
-    raw = read_yaml(path, label)
-    if fault := newer_fault(raw.get("schema"), SCHEMA):
-        raise RegistryError(f"{label}: {fault}")
-    return raw
+def check(registry: Registry) -> None:
+    """Check every entry of a registry.
+
+    Raises:
+        RegistryError: One breaks the form.
+    """
+    with without_collection():
+        for part in (registry.class_indexes, registry.preprocessing, registry.architectures):
+            for name in part:
+                part[name]
 
 
 def get_registry() -> Registry:
     """Return the registry that the environment describes, read again only if one of its files has changed.
 
+    Networks, recipes and class indexes are checked when they are first asked for, each by itself;
+    :func:`check` asks for all.
+
     Raises:
-        RegistryError: As :func:`load_registry`.
+        RegistryError: As :func:`load_registry`, of a mistake at the top of a file.
     """
     chosen = layers()
     return _load_once(chosen, tuple(_stamp(layer.path) for layer in chosen))
@@ -109,7 +110,7 @@ def get_registry() -> Registry:
 @lru_cache(maxsize=4)
 def _load_once(chosen: tuple[Layer, ...], stamps: tuple[tuple[int, ...], ...]) -> Registry:
     """Load a registry; the stamps only tell one state of the files from another."""
-    return _load(chosen)
+    return Merged([read_once(layer, stamp) for layer, stamp in zip(chosen, stamps, strict=True)]).registry
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -133,9 +134,10 @@ def architecture(name: str) -> Architecture:
         >>> network.input.height, network.preprocessing.channel_order, network.classes
         (224, 'bgr', 1000)
     """
-    known = get_registry().architectures
-    if name not in known and name in (ids := _by_id()):
-        owner = ids[name][0].name
+    registry = get_registry()
+    known = registry.architectures
+    if name not in known and name in registry.files:
+        owner = registry.files[name][0].name
         raise UnknownNameError(f"no architecture is called {name!r}: it is a weights file of {owner}")
     return _look_up(name, known, "architecture", "`zoo list` shows all.")
 
@@ -161,7 +163,9 @@ def weights_file(identifier: str) -> tuple[Architecture, WeightsFile]:
     Raises:
         UnknownNameError: There is no such file; the message lists the nearest ids.
     """
-    return _look_up(identifier, _by_id(), "weights file", "`zoo show NAME` shows those of a network.")
+    return _look_up(
+        identifier, get_registry().files, "weights file", "`zoo show NAME` shows those of a network."
+    )
 
 
 CLASS_INDEXES = "class_indexes/"
@@ -182,13 +186,12 @@ def look_up(name: str) -> Architecture | WeightsFile | ClassIndex:
     registry = get_registry()
     if name in registry.architectures:
         return registry.architectures[name]
-    ids = _by_id()
-    if name in ids:
-        return ids[name][1]
-    indexes = {f"{CLASS_INDEXES}{key}": index for key, index in registry.class_indexes.items()}
+    if name in registry.files:
+        return registry.files[name][1]
+    indexes = {f"{CLASS_INDEXES}{key}": key for key in registry.class_indexes}
     if name in indexes:
-        return indexes[name]
-    raise unknown_name(name, [*registry.architectures, *ids, *indexes])
+        return registry.class_indexes[indexes[name]]
+    raise unknown_name(name, [*registry.architectures, *registry.files, *indexes])
 
 
 def unknown_name(name: str, known: Collection[str]) -> UnknownNameError:
@@ -201,14 +204,6 @@ def unknown_name(name: str, known: Collection[str]) -> UnknownNameError:
     hint = "`zoo list` shows the networks, `zoo show NAME` their files"
     near = fields.nearest_of(name, known)
     return UnknownNameError(f"no network and no file is called {name!r}; {near}; {hint}")
-
-
-def _by_id() -> dict[str, tuple[Architecture, WeightsFile]]:
-    return {
-        file.id: (architecture, file)
-        for architecture in get_registry().architectures.values()
-        for file in architecture.weights
-    }
 
 
 def weights_files(

@@ -23,6 +23,9 @@ VARIABLE = "ZOO_REGISTRY"
 FILENAME = "registry.yaml"
 """What the shipped registry is called, and the user's own in the cache's folder."""
 
+MOST_BYTES = 64 << 20
+"""Bytes of the largest file that is read; 10,000 networks with 30,000 weights files take half of it."""
+
 Origin = Literal["shipped", "plug-in", "own", "ZOO_REGISTRY"]
 """Who brings a layer."""
 
@@ -105,3 +108,22 @@ def find_registry() -> Path:
 def overlays_from_environment() -> tuple[Path, ...]:
     """Return the overlays that ``ZOO_REGISTRY`` names, in the order in which they are applied."""
     return path_list_variable(VARIABLE)
+
+
+def read_bytes(path: Path, label: str) -> bytes:
+    """Return what a file holds, if it is not too large for a registry.
+
+    Raises:
+        RegistryError: It is, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+            size = max(path.stat().st_size, len(content))
+    except OSError as error:
+        raise RegistryError(f"{label}: cannot be read: {error.strerror}") from error
+    if len(content) > MOST_BYTES:
+        raise RegistryError(
+            f"{label}: has {size:,} bytes; a registry of more than {MOST_BYTES:,} is not read"
+        )
+    return content

@@ -493,7 +493,11 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registry:
-    """Everything that ``registry.yaml`` and its overlays say, by name."""
+    """Everything that ``registry.yaml`` and its overlays say, by name.
+
+    Attributes:
+        files: Every weights file by its id, with the network that it belongs to.
+    """
 
     class_indexes: Annotated[
         Mapping[str, ClassIndex],
@@ -510,3 +514,4 @@ class Registry:
         MapOf(Record(dict, keys_of(Architecture, ("name",)), named=True), NAME),
         "The networks",
     ]
+    files: Mapping[str, tuple[Architecture, WeightsFile]] = field(repr=False, compare=False)

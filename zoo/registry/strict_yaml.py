@@ -1,4 +1,4 @@
-"""Reading a registry file, more strictly than PyYAML does, and laying one over another.
+"""Reading a registry file, more strictly than PyYAML does.
 
 PyYAML keeps the last of two equal keys in silence and turns ``2016-08-09`` into a date; here both are errors
 that say where. Values are made of the parser's events as they come: a tree of nodes takes several times the
@@ -8,9 +8,6 @@ time and a hundred times the bytes of the file.
 from __future__ import annotations
 
 import copy
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,14 +15,13 @@ import yaml
 
 from zoo.errors import RegistryError
 from zoo.registry import fields
+from zoo.registry.lazy import without_collection
+from zoo.registry.places import read_bytes
 
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML without libyaml: the same, slower
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
-
-MOST_BYTES = 64 << 20
-"""Bytes of the largest file that is read; 10,000 networks with 30,000 weights files take half of it."""
 
 MOST_DEEP = 64
 """Mappings and lists within each other."""
@@ -54,25 +50,6 @@ def read_yaml(path: Path, label: str) -> dict[str, Any]:
     return parse_yaml(read_bytes(path, label), label)
 
 
-def read_bytes(path: Path, label: str) -> bytes:
-    """Return what a file holds, if it is not too large for a registry.
-
-    Raises:
-        RegistryError: It is, or it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-            size = max(path.stat().st_size, len(content))
-    except OSError as error:
-        raise RegistryError(f"{label}: cannot be read: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise RegistryError(
-            f"{label}: has {size:,} bytes; a registry of more than {MOST_BYTES:,} is not read"
-        )
-    return content
-
-
 def parse_yaml(content: bytes, label: str) -> dict[str, Any]:
     """Return what the text of a registry file says; see :func:`read_yaml`."""
     value = _parse(content, label, _Builder(label))
@@ -89,18 +66,6 @@ def _parse(content: bytes, label: str, builder: _Builder) -> object:
         raise RegistryError(f"{label}: is not UTF-8 text: byte {error.start} cannot be decoded") from error
     except yaml.YAMLError as error:
         raise RegistryError(f"{label}{_syntax(error)}") from error
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Look for no garbage: where many values are made and all are kept, that takes most of the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _syntax(error: yaml.YAMLError) -> str:
@@ -288,93 +253,3 @@ def line_of(file: Path, path: fields.Path) -> str:
     except RegistryError:
         return ""
     return f":{builder.line}"
-
-
-class Origins:
-    """Which file wrote what, where one registry was laid over another.
-
-    Args:
-        base: What messages call the file at the bottom.
-    """
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-        self._writers: dict[fields.Path, str] = {}
-        self._ids: dict[tuple[fields.Path, str], str] = {}
-
-    def note(self, path: fields.Path, label: str) -> None:
-        """Remember that ``label`` wrote everything at and below ``path``."""
-        for older in [known for known in self._writers if known[: len(path)] == path]:
-            del self._writers[older]
-        self._writers[path] = label
-
-    def note_id(self, path: fields.Path, label: str, identifier: str) -> None:
-        """Remember that ``label`` calls an entry of a list by its id."""
-        self._ids[path, label] = identifier
-
-    def of(self, path: fields.Path) -> str:
-        """Return the file that wrote the value at ``path``, or that should have."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._writers:
-                return self._writers[path[:length]]
-        return self._base
-
-    def written(self, path: fields.Path) -> fields.Path:
-        """Return a path as the file that wrote what is there writes it: with ids where it has such."""
-        label = self.of(path)
-        return tuple(self._ids.get((path[: length + 1], label), part) for length, part in enumerate(path))
-
-
-def lay_over(below: dict[str, Any], above: dict[str, Any], label: str, origins: Origins) -> None:
-    """Lay ``above`` over ``below``, in place: mappings merge key by key, everything else is replaced whole.
-
-    A list of records that have an ``id`` is replaced by a list; a mapping from ids to records is laid over it
-    record by record: one whose id is in the list changes the fields that it names, any other comes last.
-
-    Args:
-        below: What earlier files say; changed.
-        above: What the later file says.
-        label: What messages call the later file.
-        origins: Told which values the later file wrote.
-
-    Raises:
-        RegistryError: A record stands under another id than its own.
-    """
-    _merge(below, above, label, origins, ())
-
-
-def _merge(
-    below: dict[str, Any], above: dict[str, Any], label: str, origins: Origins, path: fields.Path
-) -> None:
-    for key, value in above.items():
-        here = (*path, key)
-        old = below.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            _merge(old, value, label, origins, here)
-        elif isinstance(value, dict) and isinstance(old, list) and _has_ids(old):
-            _merge_by_id(old, value, label, origins, here)
-        else:
-            below[key] = value
-            origins.note(here, label)
-
-
-def _has_ids(entries: list[Any]) -> bool:
-    return bool(entries) and all(isinstance(entry, dict) and "id" in entry for entry in entries)
-
-
-def _merge_by_id(
-    below: list[Any], above: dict[str, Any], label: str, origins: Origins, path: fields.Path
-) -> None:
-    places = {str(entry["id"]): place for place, entry in enumerate(below)}
-    for identifier, value in above.items():
-        place = places.get(identifier, len(below))
-        here = (*path, place)
-        origins.note_id(here, label, identifier)
-        if isinstance(value, dict) and value.setdefault("id", identifier) != identifier:
-            stated = f"{fields.show(value['id'])} is not {fields.show(identifier)}, under which it stands"
-            raise RegistryError(f"{label}: {fields.dotted((*path, identifier, 'id'))}: {stated}")
-        if place < len(below) and isinstance(value, dict):
-            _merge(below[place], value, label, origins, here)
-        else:
-            below[place:] = [value, *below[place + 1 :]]
-            origins.note(here, label)

@@ -464,7 +464,7 @@ def test_a_mistake_in_the_users_own_registry_names_that_file() -> None:
     own_registry().parent.mkdir()
     own_registry().write_text("# mine\narchitectures:\n  vgg16:\n    classes: many\n")
     with pytest.raises(RegistryError) as caught:
-        get_registry()
+        architecture("vgg16")
     reason = "architectures.vgg16.classes: 'many' is not an integer"
     assert str(caught.value) == f"{own_registry()}:4: {reason}"
 

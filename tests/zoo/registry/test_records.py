@@ -14,7 +14,7 @@ from zoo.registry.fields import Flag, Key, ListOf, Mistake, Record, Text, Whole,
 from zoo.registry.form import FORM
 
 RECORDS = [one for one in vars(records).values() if isinstance(one, type) and is_dataclass(one)]
-IN_NO_FILE = {"name", "algorithm", "value"}
+IN_NO_FILE = {"files", "name", "algorithm", "value"}
 """What a file writes as a key of the mapping above, or as one text."""
 
 

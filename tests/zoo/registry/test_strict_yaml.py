@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from zoo.errors import RegistryError
-from zoo.registry import strict_yaml
-from zoo.registry.fields import dotted
-from zoo.registry.strict_yaml import Origins, lay_over, read_yaml
+from zoo.registry import places
+from zoo.registry.fields import Mistake, dotted
+from zoo.registry.origins import Origins, lay_over
+from zoo.registry.strict_yaml import read_yaml
 
 
 def _read(folder: Path, content: str | bytes) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def test_a_value_that_an_alias_repeats_is_a_copy(tmp_path: Path) -> None:
     assert found["a"]["b"] is not found["d"]["b"]
 
 
-@pytest.mark.parametrize("size", [strict_yaml.MOST_BYTES + 1, 100_000_000])
+@pytest.mark.parametrize("size", [places.MOST_BYTES + 1, 100_000_000])
 def test_a_file_of_many_bytes_is_not_read(size: int, tmp_path: Path) -> None:
     """It is no registry, and reading it would take minutes."""
     path = tmp_path / "it.yaml"
@@ -227,10 +228,10 @@ def test_what_has_no_ids_is_replaced_by_a_mapping(entries: list[Any]) -> None:
 
 def test_a_record_under_another_id_is_refused() -> None:
     """Which of the two is meant cannot be told."""
-    for name in ("a", "new"):
-        with pytest.raises(RegistryError) as caught:
+    for name, place in (("a", 0), ("new", 2)):
+        with pytest.raises(Mistake) as caught:
             lay_over({"f": copy.deepcopy(LIST)}, {"f": {name: {"id": "b"}}}, "above", Origins("below"))
-        assert str(caught.value) == f"above: f.{name}.id: 'b' is not {name!r}, under which it stands"
+        assert str(caught.value) == f"f[{place}].id: 'b' is not {name!r}, under which it stands"
 
 
 def test_origins_tell_what_each_file_calls_an_entry() -> None:

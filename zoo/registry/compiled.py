@@ -1,0 +1,178 @@
+"""A compiled copy of a large registry file, of which a single entry can be read.
+
+YAML is slow to read: a registry of 10,000 networks takes half a minute. What such a file says is written once
+more into the cache's folder, as JSON, entry by entry, with the place of each in a head::
+
+    HOME/_registry/DIGEST-VERSION.index
+
+It is called by the digest of the file's bytes and the version of this package, so that one that is stale is
+never looked at; head and entries have check sums, so that in place of one that is damaged YAML is read again.
+It says what the file says and no more: all checks are made of what is read from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import zlib
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from converters.version import VERSION
+from zoo.errors import ArgumentError
+from zoo.variables import default_home
+
+FOLDER = "_registry"
+"""The folder of compiled registries in a cache."""
+
+WORTH_BYTES = 32 << 10
+"""Bytes of the smallest file of which a compiled copy is kept."""
+
+IDS = "ids"
+"""Where a compiled copy has the ids of weights files, by network and place."""
+
+KEPT = 8
+"""Compiled copies that are kept; the oldest goes first."""
+
+_MAGIC = b"zoo registry index 1\n"
+_ENDING = ".index"
+_OURS = re.compile(
+    r"[0-9a-f]{40}-[0-9A-Za-z.+]+\.index|\.[0-9a-f]{40}-[0-9A-Za-z.+]+\.index-[0-9a-f]{16}\.part"
+)
+_UNFINISHED_AGE = 24 * 3600.0
+"""Seconds after which a temporary file is nobody's any more."""
+
+Parts = Mapping[str, Mapping[str, Any]]
+"""What a file says, by part of the registry and name."""
+
+
+class Damaged(Exception):  # noqa: N818 - never seen outside of the registry
+    """A compiled copy is not what it was, or is there no more."""
+
+
+def digest_of(content: bytes) -> str:
+    """Return what tells the bytes of a file from those of any other."""
+    try:  # the same function; hashlib loads OpenSSL, which takes longer than all the rest
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b(content, digest_size=20).hexdigest()
+
+
+class Compiled:
+    """A compiled copy.
+
+    Args:
+        digest: Of the file that was compiled.
+
+    Raises:
+        Damaged: There is none, or it cannot be used.
+    """
+
+    def __init__(self, digest: str) -> None:
+        self._path = _path(digest)
+        try:
+            with self._path.open("rb") as file:
+                if file.readline(len(_MAGIC)) != _MAGIC:
+                    raise Damaged
+                size, check = map(int, file.readline(32).split())
+                self._start = file.tell() + size
+                head = _checked(file.read(size), size, check)
+        except (OSError, ValueError) as error:
+            raise Damaged from error
+        self.top: dict[str, Any] = head["top"]
+        self._places: Mapping[str, Mapping[str, tuple[int, int, int]]] = head["parts"]
+
+    @property
+    def parts(self) -> Collection[str]:
+        """The parts of a registry that the file says something of."""
+        return self._places.keys() - {IDS}
+
+    def names(self, part: str) -> Mapping[str, object]:
+        """Return the names in a part of the registry, in the file's order."""
+        return self._places.get(part, {})
+
+    def entry(self, part: str, name: str) -> Any:  # noqa: ANN401 - whatever a registry file can hold
+        """Return what the file says of one name.
+
+        Raises:
+            Damaged: The copy is not what it was, or is there no more.
+        """
+        start, size, check = self._places[part][name]
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._start + start)
+                return _checked(file.read(size), size, check)
+        except (OSError, ValueError) as error:
+            raise Damaged from error
+
+
+def _checked(content: bytes, size: int, check: int) -> Any:  # noqa: ANN401
+    if (len(content), zlib.crc32(content)) != (size, check):
+        raise Damaged
+    return json.loads(content)
+
+
+def keep(digest: str, top: Mapping[str, Any], parts: Parts) -> None:
+    """Write a compiled copy; where that is not possible there is none.
+
+    Args:
+        digest: Of the file.
+        top: What it says beside the parts.
+        parts: The parts.
+    """
+    with suppress(OSError, Damaged):
+        path = _path(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, _content(top, parts))
+        _tidy(path.parent)
+
+
+def _content(top: Mapping[str, Any], parts: Parts) -> bytes:
+    blobs: list[bytes] = []
+    places: dict[str, dict[str, tuple[int, int, int]]] = {}
+    start = 0
+    for part, entries in parts.items():
+        places[part] = {}
+        for name, entry in entries.items():
+            blobs.append(json.dumps(entry).encode())
+            places[part][name] = (start, len(blobs[-1]), zlib.crc32(blobs[-1]))
+            start += len(blobs[-1])
+    head = json.dumps({"top": top, "parts": places}).encode()
+    return b"".join([_MAGIC, b"%d %d\n" % (len(head), zlib.crc32(head)), head, *blobs])
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}-{os.urandom(8).hex()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _tidy(folder: Path) -> None:
+    """Remove compiled copies beyond those that are kept, and what was never finished; nothing else."""
+    ours = [Path(entry) for entry in os.scandir(folder) if _OURS.fullmatch(entry.name)]
+    ages = sorted(((time.time() - path.stat().st_mtime, path) for path in ours), key=lambda pair: pair[0])
+    finished = [path for _, path in ages if path.name.endswith(_ENDING)]
+    unfinished = [path for age, path in ages if path not in finished and age > _UNFINISHED_AGE]
+    for path in [*finished[KEPT:], *unfinished]:
+        path.unlink(missing_ok=True)
+
+
+def _path(digest: str) -> Path:
+    """Return where the compiled copy of a file is.
+
+    Raises:
+        Damaged: There is no folder for it.
+    """
+    try:
+        return default_home() / FOLDER / f"{digest}-{VERSION}{_ENDING}"
+    except ArgumentError as error:
+        raise Damaged from error
