@@ -67,7 +67,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_compiled_registry() -> Iterator[None]:
-    """Keep compiled registries out of the caches of tests: the first that reads the registry would get one."""
+    """Keep compiled registries out of caches: that of the first test to read the registry would get one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoo.registry.compiled.WORTH_BYTES", 1 << 40)
         yield

@@ -45,15 +45,6 @@ def path_variable(name: str) -> Path | None:
     return expanded(text, name) if text else None
 
 
-def path_list_variable(name: str) -> tuple[Path, ...]:
-    """Return the paths that a variable holds, separated as in ``PATH``; empty ones are left out.
-
-    Raises:
-        ArgumentError: As :func:`expanded`.
-    """
-    return tuple(expanded(text, name) for text in os.environ.get(name, "").split(os.pathsep) if text)
-
-
 def default_home() -> Path:
     """Return the cache's folder: ``ZOO_HOME``, or ``keras-weight-zoo`` in the user's folder for caches.
 

@@ -24,16 +24,17 @@ from typing import Any
 
 from converters.version import VERSION
 from zoo.errors import ArgumentError
+from zoo.registry.places import FOLDER
 from zoo.variables import default_home
-
-FOLDER = "_registry"
-"""The folder of compiled registries in a cache."""
 
 WORTH_BYTES = 32 << 10
 """Bytes of the smallest file of which a compiled copy is kept."""
 
+OWNERS = "owners"
+"""Where a compiled copy has which network each weights file belongs to, by the ids of the files."""
+
 IDS = "ids"
-"""Where a compiled copy has the ids of weights files, by network and place."""
+"""The ids alone, which are quicker to read."""
 
 KEPT = 8
 """Compiled copies that are kept; the oldest goes first."""
@@ -90,7 +91,7 @@ class Compiled:
     @property
     def parts(self) -> Collection[str]:
         """The parts of a registry that the file says something of."""
-        return self._places.keys() - {IDS}
+        return self._places.keys() - {OWNERS}
 
     def names(self, part: str) -> Mapping[str, object]:
         """Return the names in a part of the registry, in the file's order."""

@@ -110,7 +110,8 @@ def get_registry() -> Registry:
 @lru_cache(maxsize=4)
 def _load_once(chosen: tuple[Layer, ...], stamps: tuple[tuple[int, ...], ...]) -> Registry:
     """Load a registry; the stamps only tell one state of the files from another."""
-    return Merged([read_once(layer, stamp) for layer, stamp in zip(chosen, stamps, strict=True)]).registry
+    with without_collection():
+        return Merged([read_once(layer, stamp) for layer, stamp in zip(chosen, stamps, strict=True)]).registry
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

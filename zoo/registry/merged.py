@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from zoo.errors import RegistryError
 from zoo.registry import fields
@@ -25,11 +26,8 @@ from zoo.registry.records import Architecture, Registry, WeightsFile
 _Entry = TypeVar("_Entry")
 
 
-class Owner(NamedTuple):
-    """Which network has a weights file, and at which place of its list."""
-
-    network: str
-    place: int
+Owner = Sequence[Any]
+"""Which network has a weights file, and at which place of its list."""
 
 
 class Merged:
@@ -74,12 +72,15 @@ class Merged:
             if not holders:
                 raise _placed(Mistake((part,), "is empty"), self._files[0].layer)
 
-    def _holders_of(self, part: str) -> dict[str, list[LayerFile]]:
+    def _holders_of(self, part: str) -> dict[str, tuple[LayerFile, ...]]:
         """Return which files say something of each name in a part."""
-        holders: dict[str, list[LayerFile]] = {}
+        holders: dict[str, tuple[LayerFile, ...]] = {}
         for file in self._files:
-            for name in file.names(part):
-                holders.setdefault(name, []).append(file)
+            names = file.names(part)
+            if holders.keys().isdisjoint(names):
+                holders |= dict.fromkeys(names, (file,))
+            else:
+                holders |= {name: (*holders.get(name, ()), file) for name in names}
         return holders
 
     def _lazy(self, part: str, finish: Callable[[str, Any], _Entry]) -> Lazy[_Entry]:
@@ -116,37 +117,49 @@ class Merged:
     def _architecture(self, name: str, entry: dict[str, Any]) -> Architecture:
         network = architecture_of(entry, self.registry.preprocessing, self.registry.class_indexes)
         for place, file in enumerate(network.weights):
-            owner = self._owners[file.id]
-            if owner != (name, place):
-                first = fields.dotted(("architectures", owner.network, "weights", owner.place))
+            if self._is_unique(file.id):
+                continue
+            owner, other_place = self._owners[file.id]
+            if (owner, other_place) != (name, place):
+                first = fields.dotted(("architectures", owner, "weights", other_place))
                 raise Mistake(
                     ("architectures", name, "weights", place, "id"),
                     f"{file.id!r} is the id of {first} already",
                 )
         return network
 
+    def _is_unique(self, identifier: str) -> bool:
+        """Tell whether an id surely stands once in all files, without reading whose it is."""
+        return self._is_disjoint and sum(file.times(identifier) for file in self._files) == 1
+
+    @cached_property
+    def _is_disjoint(self) -> bool:
+        """Whether no two files say something of the same network."""
+        names = sum(len(file.names("architectures")) for file in self._files)
+        return len(self._holders["architectures"]) == names
+
     @cached_property
     def _owners(self) -> Mapping[str, Owner]:
         """Which network each id of a file belongs to: the first that has it."""
+        holders = self._holders["architectures"]
         owners: dict[str, Owner] = {}
-        for name, holders in self._holders["architectures"].items():
-            for place, identifier in self._ids(name, holders):
-                owners.setdefault(identifier, Owner(name, place))
+        if self._is_disjoint:
+            for file in reversed(self._files):
+                owners |= file.owners()
+            return owners
+        for name in holders:
+            for place, identifier in self._ids(name):
+                owners.setdefault(identifier, (name, place))
         return owners
 
-    def _ids(self, name: str, holders: Sequence[LayerFile]) -> Iterator[tuple[int, str]]:
-        if len(holders) == 1:
-            yield from holders[0].ids(name)
-            return
-        try:
-            raw = self._laid_over("architectures", name)[0]
-        except RegistryError:
-            return  # whoever asks for the network is told
-        yield from ids_of(raw)
+    def _ids(self, name: str) -> Iterator[tuple[int, str]]:
+        with suppress(RegistryError):  # whoever asks for the network is told
+            yield from ids_of(self._laid_over("architectures", name)[0])
 
     def _file(self, identifier: str) -> tuple[Architecture, WeightsFile]:
-        network = self.registry.architectures[self._owners[identifier].network]
-        return network, network.weights[self._owners[identifier].place]
+        name, place = self._owners[identifier]
+        network = self.registry.architectures[name]
+        return network, network.weights[place]
 
 
 def _placed(mistake: Mistake, layer: Layer) -> RegistryError:

@@ -3,19 +3,22 @@
 1. the registry that ships with the package;
 2. the registries that plug-ins bring;
 3. the user's own, ``registry.yaml`` in the folder that ``ZOO_HOME`` names, read whenever it is there;
-4. what ``ZOO_REGISTRY`` names, in its order.
+4. what ``ZOO_REGISTRY`` names, in its order: files, and addresses with a digest, as in
+   ``https://example.org/lab.yaml#sha256=0123...``, which are fetched once and kept in the cache.
 
 Later ones win.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from zoo.errors import ArgumentError, RegistryError
-from zoo.variables import default_home, path_list_variable
+from zoo.variables import default_home, expanded
 
 VARIABLE = "ZOO_REGISTRY"
 """The environment variable that names overlays."""
@@ -25,6 +28,9 @@ FILENAME = "registry.yaml"
 
 MOST_BYTES = 64 << 20
 """Bytes of the largest file that is read; 10,000 networks with 30,000 weights files take half of it."""
+
+FOLDER = "_registry"
+"""The folder in a cache of registries that came from addresses, and of compiled ones."""
 
 Origin = Literal["shipped", "plug-in", "own", "ZOO_REGISTRY"]
 """Who brings a layer."""
@@ -38,11 +44,13 @@ class Layer:
         path: The file.
         origin: Who brings it.
         label: What messages call it.
+        sha256: What it must be, if it comes from an address, which is the label then.
     """
 
     path: Path
     origin: Origin
     label: str
+    sha256: str | None = None
 
 
 def layers() -> tuple[Layer, ...]:
@@ -52,7 +60,7 @@ def layers() -> tuple[Layer, ...]:
         RegistryError: The shipped one is missing.
         ArgumentError: ``ZOO_REGISTRY`` names a home directory that is not known.
     """
-    return (shipped_layer(), *_own_layer(), *map(overlay_layer, overlays_from_environment()))
+    return (shipped_layer(), *_own_layer(), *_named_layers())
 
 
 def shipped_layer() -> Layer:
@@ -106,8 +114,75 @@ def find_registry() -> Path:
 
 
 def overlays_from_environment() -> tuple[Path, ...]:
-    """Return the overlays that ``ZOO_REGISTRY`` names, in the order in which they are applied."""
-    return path_list_variable(VARIABLE)
+    """Return the overlays that ``ZOO_REGISTRY`` names, in the order in which they are applied.
+
+    Of one that is named by an address, this is where the cache has it, or would have it.
+
+    Raises:
+        RegistryError: An address may not be asked, or comes without a digest.
+    """
+    return tuple(layer.path for layer in _named_layers())
+
+
+def _named_layers() -> tuple[Layer, ...]:
+    parts = split(os.environ.get(VARIABLE, ""), os.pathsep)
+    return tuple(
+        _address_layer(text) if "://" in text else overlay_layer(expanded(text, VARIABLE)) for text in parts
+    )
+
+
+_SCHEMES = ("http", "https", "ftp", "file", "s3")
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Return the parts of a list of paths and addresses; empty ones are left out.
+
+    Where paths are separated by colons an address is put together again: after its scheme, in the brackets
+    of an IPv6 host and before its port. A colon that is elsewhere in one must be written ``%3A``.
+    """
+    parts: list[str] = []
+    for part in text.split(separator):
+        before = parts[-1] if parts else ""
+        if separator == ":" and _goes_on(before, part):
+            parts[-1] = f"{before}:{part}"
+        else:
+            parts.append(part)
+    return [part for part in parts if part]
+
+
+def _goes_on(before: str, part: str) -> bool:
+    """Tell whether an address was cut in two by a colon in it."""
+    if before.lower() in _SCHEMES:
+        return part.startswith("//")
+    scheme, found, rest = before.partition("://")
+    if not found or scheme.lower() not in _SCHEMES or "/" in rest:
+        return False
+    return rest.startswith("[") > rest.endswith("]") or re.match(r"[0-9]{1,5}(?:[/?#]|$)", part) is not None
+
+
+_DIGEST = re.compile(r"sha256=([0-9a-fA-F]{64})")
+
+
+def _address_layer(text: str) -> Layer:
+    """Return the layer of an address with a digest.
+
+    Raises:
+        RegistryError: The address may not be asked, or comes without a digest.
+    """
+    from zoo.registry.urls import URL_RULE, is_trusted  # few name addresses
+
+    url, _, fragment = text.partition("#")
+    if not is_trusted(url):
+        raise RegistryError(f"{VARIABLE}: {url!r} must {URL_RULE}")
+    stated = _DIGEST.fullmatch(fragment)
+    if stated is None:
+        raise RegistryError(
+            f"{VARIABLE}: {url}: needs a digest, so that nobody can change it unseen: write"
+            f" {url}#sha256=DIGEST, with the 64 digits that sha256sum prints for the file"
+        )
+    sha256 = stated[1].lower()
+    path = default_home() / FOLDER / f"{sha256}.yaml"
+    return Layer(path=path, origin="ZOO_REGISTRY", label=url, sha256=sha256)
 
 
 def read_bytes(path: Path, label: str) -> bytes:

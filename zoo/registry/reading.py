@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from pkgutil import resolve_name
 from typing import Any
 
 from converters.version import newer_fault
@@ -35,7 +36,7 @@ class LayerFile:
         self._content = content
         self._by_copy = by_copy and len(content) >= compiled.WORTH_BYTES
         self._parts: Mapping[str, Mapping[str, Any]] | None = None
-        self._all_ids: Mapping[str, Sequence[tuple[int, str]]] | None = None
+        self._text_of_ids: str | None = None
         self._compiled = self._kept()
         self.top = self._compiled.top if self._compiled else self._read()
 
@@ -56,9 +57,9 @@ class LayerFile:
             raise RegistryError(f"{self.layer.label}: {fault}")
         self._parts = {part: raw.pop(part) for part in PARTS if isinstance(raw.get(part), dict)}
         if self._by_copy:
-            ids = {name: list(ids_of(entry)) for name, entry in self._parts.get("architectures", {}).items()}
-            parts = {**self._parts, compiled.IDS: {compiled.IDS: ids}}
-            compiled.keep(compiled.digest_of(self._content), raw, parts)
+            found = _owners(self._parts.get("architectures", {}))
+            owners = {compiled.OWNERS: found, compiled.IDS: self._ids()}
+            compiled.keep(compiled.digest_of(self._content), raw, {**self._parts, compiled.OWNERS: owners})
         self._content = b""
         return raw
 
@@ -88,14 +89,36 @@ class LayerFile:
                 self._read()
         return self._said[part][name]
 
-    def ids(self, name: str) -> Iterator[tuple[int, str]]:
-        """Yield the ids of a network's weights files, with their places."""
-        if self._all_ids is None and self._compiled:
+    def owners(self) -> Mapping[str, Sequence[Any]]:
+        """Return which network of the file, and which place there, each id of a weights file belongs to."""
+        if self._compiled:
             with suppress(compiled.Damaged):
-                self._all_ids = self._compiled.entry(compiled.IDS, compiled.IDS)
-        if self._all_ids is not None:
-            return ((place, identifier) for place, identifier in self._all_ids[name])
-        return ids_of(self.entry("architectures", name))
+                kept: dict[str, Sequence[Any]] = self._compiled.entry(compiled.OWNERS, compiled.OWNERS)
+                return kept
+        return _owners({name: self.entry("architectures", name) for name in self.names("architectures")})
+
+    def _ids(self) -> str:
+        """Return the ids of all weights files, with a line of its own around each."""
+        networks = (self.entry("architectures", name) for name in self.names("architectures"))
+        return "".join(f"\n{identifier}\n" for network in networks for _, identifier in ids_of(network))
+
+    def times(self, identifier: str) -> int:
+        """Return how often the file has a weights file of an id."""
+        if self._text_of_ids is None and self._compiled:
+            with suppress(compiled.Damaged):
+                self._text_of_ids = self._compiled.entry(compiled.OWNERS, compiled.IDS)
+        if self._text_of_ids is None:
+            self._text_of_ids = self._ids()
+        return self._text_of_ids.count(f"\n{identifier}\n")
+
+
+def _owners(networks: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+    """Return the first owner of each id."""
+    owners: dict[str, Sequence[Any]] = {}
+    for name, network in networks.items():
+        for place, identifier in ids_of(network):
+            owners.setdefault(identifier, (name, place))
+    return owners
 
 
 def ids_of(network: object) -> Iterator[tuple[int, str]]:
@@ -116,7 +139,29 @@ def read_layer(layer: Layer, *, by_copy: bool = False) -> LayerFile:
     Raises:
         RegistryError: It cannot be read, is too large, is not YAML, or of a newer form.
     """
-    return LayerFile(layer, read_bytes(layer.path, layer.label), by_copy=by_copy)
+    return LayerFile(layer, _content(layer), by_copy=by_copy)
+
+
+FETCH = "zoo.fetching.overlays:fetch_overlay"
+"""What fetches a registry from an address: ``module:function``, imported when one has to be fetched."""
+
+
+def _content(layer: Layer) -> bytes:
+    """Return what a layer's file holds; of one from an address, what is as it must be, fetched if need be.
+
+    Raises:
+        RegistryError: It cannot be read, or not be had.
+    """
+    if layer.sha256 is None:
+        return read_bytes(layer.path, layer.label)
+    from hashlib import sha256  # few name addresses
+
+    with suppress(RegistryError):
+        content = read_bytes(layer.path, layer.label)
+        if sha256(content).hexdigest() == layer.sha256:
+            return content
+    fetched: bytes = resolve_name(FETCH)(layer.label, layer.sha256, layer.path)
+    return fetched
 
 
 @lru_cache(maxsize=16)

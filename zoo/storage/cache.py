@@ -9,7 +9,7 @@ that files which were published under one name lie side by side::
     HOME/class_indexes/imagenet-0123456789abcdef.json
     HOME/_partial/                                                      what downloads have not finished
     HOME/_memory/, HOME/seen.yaml                                       what is remembered: zoo.storage.pins
-    HOME/_registry/                                                     compiled: zoo.registry.compiled
+    HOME/_registry/                                                     registries, compiled and fetched
     HOME/registry.yaml                                                  the user's own: zoo.registry.places
 
 Sixteen digits in a name tell files of one id apart and can be read by people; what is compared is always the
@@ -29,8 +29,8 @@ from pathlib import Path
 
 from converters.version import RULES_NUMBER
 from zoo.errors import CacheError, ChecksumError
-from zoo.registry.compiled import FOLDER as COMPILED
 from zoo.registry.digests import hash_file
+from zoo.registry.places import FOLDER as REGISTRIES
 from zoo.registry.records import ClassIndex, Digest, Layout, WeightsFile
 from zoo.storage import disk
 from zoo.storage.pins import FOLDER, Converted, Memory, Refused, Seen, Verified
@@ -44,7 +44,7 @@ OFFLINE = "ZOO_OFFLINE"
 
 PARTIAL = "_partial"
 FEATURES = "_features"
-MACHINERY = frozenset({PARTIAL, FEATURES, COMPILED, FOLDER})
+MACHINERY = frozenset({PARTIAL, FEATURES, REGISTRIES, FOLDER})
 """Folders of a cache that hold no published files; no architecture can have these names."""
 
 _NAME_DIGITS = 16

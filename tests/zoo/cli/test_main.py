@@ -117,7 +117,7 @@ def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_broken_registry_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake in an overlay is reported with file and path, exit code 1."""
+    """A mistake in an overlay is reported with file, line and path, exit code 1."""
     registry = tmp_path / "mine.yaml"
     registry.write_text("architectures: {vgg16: {classes: many}}\n")
     monkeypatch.setenv("ZOO_REGISTRY", str(registry))

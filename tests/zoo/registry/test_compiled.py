@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import Command
 from zoo.errors import RegistryError
-from zoo.registry import compiled, find_registry, get_registry, load_registry, look_up, reading
+from zoo.registry import compiled, find_registry, get_registry, load_registry, look_up, places, reading
 from zoo.registry import files as registry
 from zoo.registry.places import Layer
 
@@ -32,7 +32,7 @@ def forget() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return where compiled copies lie."""
-    return tmp_path / "zoo-home" / compiled.FOLDER
+    return tmp_path / "zoo-home" / places.FOLDER
 
 
 def copy_in(folder: Path) -> Path:
