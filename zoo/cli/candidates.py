@@ -247,8 +247,6 @@ KINDS: Mapping[str, _Kind] = {
     "FILE|NAME": _Kind(_networks, files=True),
     "FILE|URL": _FILE,
     "FILE.npz": _FILE,
-    "FILE|NAME": _Kind(_networks, files=True),
-    "FILE|URL": _FILE,
     "NEW": _FILE,
     "PICTURE": _FILE,
     "PICTURES": _FILE,
