@@ -12,6 +12,7 @@ import pytest
 from tests.support.command import Command
 from tests.support.guard import loopback_only
 from tests.support.practice_files import PracticeFiles, shared_by_the_run
+from zoo.registry import compiled
 
 # Before anything imports TensorFlow: no chatter, and the processor alone: tolerances are set to its rounding.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,6 +22,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+# No compiled registry in a cache: that of whichever test first reads the registry would get one.
+compiled.WORTH_BYTES = 1 << 40
 
 PracticeFile = Callable[..., Path]
 
@@ -63,14 +67,6 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ZOO_REGISTRY", "ZOO_SHARED", "ZOO_MIRROR", "ZOO_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ZOO_RETRY_SECONDS", "0")  # nothing is waited for, unless a test says so
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _no_compiled_registry() -> Iterator[None]:
-    """Keep compiled registries out of caches: that of the first test to read the registry would get one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.registry.compiled.WORTH_BYTES", 1 << 40)
-        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -39,7 +39,9 @@ IDS = "ids"
 KEPT = 8
 """Compiled copies that are kept; the oldest goes first."""
 
-_MAGIC = b"zoo registry index 1\n"
+_MAGIC = b"zoo registry index 2\n"
+"""What a compiled copy begins with; the number is another after each change of what stands in it."""
+
 _ENDING = ".index"
 _OURS = re.compile(
     r"[0-9a-f]{40}-[0-9A-Za-z.+]+\.index|\.[0-9a-f]{40}-[0-9A-Za-z.+]+\.index-[0-9a-f]{16}\.part"

@@ -14,20 +14,20 @@ from typing import Any, TypeVar
 
 from zoo.errors import RegistryError
 from zoo.registry import fields
-from zoo.registry.assembly import architecture_of
+from zoo.registry.assembly import architecture_of, clash
 from zoo.registry.fields import Mistake
 from zoo.registry.form import FORM, PARTS, SCHEMA_KEY
 from zoo.registry.lazy import Lazy
 from zoo.registry.origins import Origins, lay_over
 from zoo.registry.places import Layer
 from zoo.registry.reading import LayerFile, ids_of
-from zoo.registry.records import Architecture, Registry, WeightsFile
+from zoo.registry.records import Architecture, ClassIndex, Registry, WeightsFile
 
 _Entry = TypeVar("_Entry")
 
 
 Owner = Sequence[Any]
-"""Which network has a weights file, and at which place of its list."""
+"""Which network has a weights file, at which place of its list, and how the id is written there."""
 
 
 class Merged:
@@ -46,10 +46,10 @@ class Merged:
         self._holders = {part: self._holders_of(part) for part in PARTS}
         self._check_not_empty()
         self.registry = Registry(
-            class_indexes=self._lazy("class_indexes", lambda _, entry: entry),
+            class_indexes=self._lazy("class_indexes", self._class_index),
             preprocessing=self._lazy("preprocessing", lambda _, entry: entry),
             architectures=self._lazy("architectures", self._architecture),
-            files=Lazy(lambda: self._owners, self._file),
+            files=Lazy(lambda: self._ids_of_files, self._file),
         )
 
     def _check_top(self) -> None:
@@ -59,18 +59,18 @@ class Merged:
             for part in PARTS:
                 if part in file.top:
                     mistake = Mistake((part,), f"{fields.show(file.top[part])} is not a mapping")
-                    raise _placed(mistake, file.layer)
+                    raise placed_in(mistake, file.layer)
         try:
             FORM.check_keys(top, ())
             SCHEMA_KEY.kind.check(top["schema"].top["schema"], ("schema",))
         except Mistake as mistake:
             name = mistake.path[0]
-            raise _placed(mistake, top[str(name)].layer if name in top else self._files[0].layer) from None
+            raise placed_in(mistake, top[str(name)].layer if name in top else self._files[0].layer) from None
 
     def _check_not_empty(self) -> None:
         for part, holders in self._holders.items():
             if not holders:
-                raise _placed(Mistake((part,), "is empty"), self._files[0].layer)
+                raise placed_in(Mistake((part,), "is empty"), self._files[0].layer)
 
     def _holders_of(self, part: str) -> dict[str, tuple[LayerFile, ...]]:
         """Return which files say something of each name in a part."""
@@ -112,21 +112,29 @@ class Merged:
         """Return the error of a mistake, with the file and the line that it stands in."""
         label = origins.of(mistake.path)
         layer = next(file.layer for file in self._holders[part][name] if file.layer.label == label)
-        return _placed(Mistake(origins.written(mistake.path), mistake.reason), layer)
+        return placed_in(Mistake(origins.written(mistake.path), mistake.reason), layer)
+
+    def _class_index(self, name: str, entry: ClassIndex) -> ClassIndex:
+        first = next(known for known in self._holders["class_indexes"] if known.lower() == name.lower())
+        if first != name:
+            raise Mistake(("class_indexes", name), clash(name, first, ("class_indexes", first)))
+        return entry
 
     def _architecture(self, name: str, entry: dict[str, Any]) -> Architecture:
         network = architecture_of(entry, self.registry.preprocessing, self.registry.class_indexes)
         for place, file in enumerate(network.weights):
             if self._is_unique(file.id):
                 continue
-            owner, other_place = self._owners[file.id]
-            if (owner, other_place) != (name, place):
-                first = fields.dotted(("architectures", owner, "weights", other_place))
-                raise Mistake(
-                    ("architectures", name, "weights", place, "id"),
-                    f"{file.id!r} is the id of {first} already",
-                )
+            owner, at, known = self._owners[file.id.lower()]
+            if (owner, at) != (name, place):
+                reason = clash(file.id, known, ("architectures", owner, "weights", at))
+                raise Mistake(("architectures", name, "weights", place, "id"), reason)
         return network
+
+    @cached_property
+    def _ids_of_files(self) -> Mapping[str, Owner]:
+        """The ids of all weights files, as they are written."""
+        return {owner[2]: owner for owner in self._owners.values()}
 
     def _is_unique(self, identifier: str) -> bool:
         """Tell whether an id surely stands once in all files, without reading whose it is."""
@@ -149,7 +157,7 @@ class Merged:
             return owners
         for name in holders:
             for place, identifier in self._ids(name):
-                owners.setdefault(identifier, (name, place))
+                owners.setdefault(identifier.lower(), (name, place, identifier))
         return owners
 
     def _ids(self, name: str) -> Iterator[tuple[int, str]]:
@@ -157,12 +165,12 @@ class Merged:
             yield from ids_of(self._laid_over("architectures", name)[0])
 
     def _file(self, identifier: str) -> tuple[Architecture, WeightsFile]:
-        name, place = self._owners[identifier]
+        name, place, _ = self._owners[identifier.lower()]
         network = self.registry.architectures[name]
         return network, network.weights[place]
 
 
-def _placed(mistake: Mistake, layer: Layer) -> RegistryError:
+def placed_in(mistake: Mistake, layer: Layer) -> RegistryError:
     """Return the error of a mistake in a file, with its line."""
     from zoo.registry.strict_yaml import line_of  # only mistakes pay for this import
 

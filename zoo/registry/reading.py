@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -89,6 +90,11 @@ class LayerFile:
                 self._read()
         return self._said[part][name]
 
+    def whole(self) -> dict[str, Any]:
+        """Return all that the file says, as a copy."""
+        parts = {part: {name: self.entry(part, name) for name in self.names(part)} for part in self.parts}
+        return copy.deepcopy(self.top | parts)
+
     def owners(self) -> Mapping[str, Sequence[Any]]:
         """Return which network of the file, and which place there, each id of a weights file belongs to."""
         if self._compiled:
@@ -100,16 +106,18 @@ class LayerFile:
     def _ids(self) -> str:
         """Return the ids of all weights files, with a line of its own around each."""
         networks = (self.entry("architectures", name) for name in self.names("architectures"))
-        return "".join(f"\n{identifier}\n" for network in networks for _, identifier in ids_of(network))
+        return "".join(
+            f"\n{identifier.lower()}\n" for network in networks for _, identifier in ids_of(network)
+        )
 
     def times(self, identifier: str) -> int:
-        """Return how often the file has a weights file of an id."""
+        """Return how often the file has a weights file of an id, in whatever case."""
         if self._text_of_ids is None and self._compiled:
             with suppress(compiled.Damaged):
                 self._text_of_ids = self._compiled.entry(compiled.OWNERS, compiled.IDS)
         if self._text_of_ids is None:
             self._text_of_ids = self._ids()
-        return self._text_of_ids.count(f"\n{identifier}\n")
+        return self._text_of_ids.count(f"\n{identifier.lower()}\n")
 
 
 def _owners(networks: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
@@ -117,7 +125,7 @@ def _owners(networks: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     owners: dict[str, Sequence[Any]] = {}
     for name, network in networks.items():
         for place, identifier in ids_of(network):
-            owners.setdefault(identifier, (name, place))
+            owners.setdefault(identifier.lower(), (name, place, identifier))
     return owners
 
 

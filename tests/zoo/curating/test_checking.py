@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Command
-from zoo.registry.strict_yaml import MOST_BYTES
+from zoo.registry.places import MOST_BYTES
 
 SEVERAL = """\
 architectures:
