@@ -76,7 +76,7 @@ def _held(networks: Sequence[Architecture]) -> Held:
         return {}
 
 
-_DROPPED = ("network", "files", "top5", "input")
+_DROPPED = ("network", "files", "top5", "input", "size", "cached")
 """What is left out where a terminal is too narrow, in this order, of columns that nobody chose."""
 
 

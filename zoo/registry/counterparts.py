@@ -11,16 +11,16 @@ from zoo.registry.records import Architecture
 
 
 def counterparts(network: Architecture, all_networks: Iterable[Architecture]) -> Mapping[str, str]:
-    """Return the networks that one is taken for, by name, and what is otherwise, here or there.
+    """Return the networks that one is taken for, by name, and in what they differ.
 
     Args:
         network: The network.
         all_networks: Among which the others are.
     """
-    told = {name: f"here {what}" for name, what in _said(network).items()}
+    told = dict(_said(network))
     for other in all_networks:
         if network.name in _said(other) and other.name not in told:
-            told[other.name] = f"there {_said(other)[network.name]}"
+            told[other.name] = f"which says of this network: {_said(other)[network.name]}"
     return told
 
 

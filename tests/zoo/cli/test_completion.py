@@ -40,7 +40,7 @@ COMMANDS = next(one for one in build_parser()._actions if isinstance(one, argpar
         ("cache ver", ["verify"]),
         ("cache -q ver", ["verify"]),
         ("cache remove vgg16-tf-top", ["vgg16-tf-top-v0.1"]),
-        ("fetch densenet16", ["densenet161", "densenet169", "densenet161-th-flyyufelix"]),
+        ("fetch densenet161", ["densenet161", "densenet161-th-flyyufelix"]),
         ("fetch resnet50 vgg1", ["vgg16", "vgg19"]),
         ("finetune vgg1", ["vgg16", "vgg19"]),
         ("show class_ind", ["class_indexes/imagenet"]),

@@ -154,15 +154,15 @@ class Namesake(Architecture):
 
 def test_a_network_is_told_from_those_it_is_taken_for(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever of two says in what it differs, both name the other."""
-    known = {name: architecture(name) for name in ("resnet50", "vgg16")}
-    other = replace(known["resnet50"], name="resnet50_other")
-    known["resnet50_other"] = widened(other, Namesake, differs_from={"resnet50": "epsilon 1.0e-3"})
+    known = {name: architecture(name) for name in ("googlenet", "vgg16")}
+    other = replace(known["googlenet"], name="googlenet_other")
+    known["googlenet_other"] = widened(other, Namesake, differs_from={"googlenet": "epsilon 1.0e-3"})
     registry_of = get_registry()
     monkeypatch.setattr(registry, "get_registry", lambda: replace(registry_of, architectures=known))
     monkeypatch.setattr(registry, "look_up", known.__getitem__)
     for name, told in (
-        ("resnet50", ["is not           resnet50_other: there epsilon 1.0e-3"]),
-        ("resnet50_other", ["is not           resnet50: here epsilon 1.0e-3"]),
+        ("googlenet", ["is not           googlenet_other: which says of this network: epsilon 1.0e-3"]),
+        ("googlenet_other", ["is not           googlenet: epsilon 1.0e-3"]),
         ("vgg16", []),
     ):
         lines = zoo("show", name)[1].splitlines()
@@ -208,8 +208,12 @@ def test_a_list_tells_parameters_input_sizes_and_what_is_cached(zoo: Command) ->
     keep(cache, known[GOOGLENET].item, b"published")
     keep_converted(cache, known[GOOGLENET].item, b"converted", "tf")
     code, out, err = zoo("list", "n*t16?")
-    assert (code, out, err) == (0, "", "zoo: no network matches 'n*t16?'; `zoo list` shows all 11\n")
-    assert [line.rstrip() for line in zoo("list", "net")[1].splitlines()[:4]] == [
+    assert (code, out, err) == (
+        0,
+        "",
+        f"zoo: no network matches 'n*t16?'; `zoo list` shows all {len(list_models())}\n",
+    )
+    assert [line.rstrip() for line in zoo("list", "net", "--layout", "th")[1].splitlines()[:4]] == [
         "name         network       parameters    input  top-5 error  files            size  cached",
         "googlenet    GoogLeNet         13.4 M  224x224       11.1 %  2 th, 0 tf   ~53.5 MB  tf, th",
         "resnet50     ResNet-50         25.6 M  224x224        7.8 %  4 th, 4 tf   102.9 MB  -",
@@ -252,14 +256,32 @@ def test_a_list_fits_the_terminal(
 ) -> None:
     """Columns go in an order, which is said; a name is never cut."""
     practice_width(monkeypatch, columns)
-    code, out, err = zoo("list")
+    code, out, err = zoo("list", "--layout", "th")
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in out.splitlines()]
     assert code == 0
     assert max(map(len, lines)) <= columns
-    assert [line.split()[0] for line in lines[1:]] == list_models()
+    assert [line.split()[0] for line in lines[1:]] == [
+        name for name in list_models() if layouts_of(name) & {"th"}
+    ]
     gone = f"zoo: no room for: {', '.join(missing)}; a wider terminal or --json has it\n" if missing else ""
     assert err == gone
     assert [word for word in ("network", "files", "top-5 error", "input") if word not in lines[0]] == missing
+
+
+@pytest.mark.parametrize("columns", [60, 46])
+def test_the_whole_list_fits_a_narrow_terminal(
+    zoo: Command, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """As a table, however long its longest name is."""
+    practice_width(monkeypatch, columns)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in zoo("list", "--all")[1].splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert [line.split()[0] for line in lines[1:]] == list_models()
+
+
+def layouts_of(name: str) -> set[str]:
+    """Return the layouts in which a network was published."""
+    return {file.layout for file in architecture(name).weights}
 
 
 def test_a_list_needs_no_cache(zoo: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
