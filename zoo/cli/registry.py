@@ -251,9 +251,9 @@ def _facts(network: Architecture) -> dict[str, str]:
 
 
 def _counterparts(network: Architecture) -> Mapping[str, str]:
-    from zoo.registry.counterparts import counterparts  # a list does not pay for it
-
-    return counterparts(network, get_registry().architectures.values())
+    """Return the networks that one is taken for, by name, and in what they differ."""
+    said: Mapping[str, str] = getattr(network, "differs_from", {})
+    return said
 
 
 def _file_facts(file: WeightsFile) -> dict[str, str]:
