@@ -568,6 +568,49 @@ KINDS: Mapping[str, Kind] = {
         alike=None,
         recurrent=None,
     ),
+    # Vectors along the last axis, which is that of the channels in tf layout: tf.keras and Keras 3.
+    "LayerNormalization": Kind(
+        classes={"keras2": ("LayerNormalization",), "keras3": ("LayerNormalization",)},
+        arrays={"gamma": _SLOPE, "beta": _OFFSET},
+        ranks=(1,),
+        space=0,
+        per_input=PerInput.CHANNEL,
+        flow=Flow(gives=Gives.INPUT, axis="axis", writable=Writable.NOT_ON_MAPS, takes_maps=True),
+        told_by_roles=False,
+        unnamed=(),
+        alike=None,
+        recurrent=None,
+    ),
+    # What was measured of the inputs, along the channels, and a number of them: tf.keras and Keras 3.
+    "Normalization": Kind(
+        classes={"keras2": ("Normalization",), "keras3": ("Normalization",)},
+        arrays={
+            "mean": Role(rule=Rule.ROWS, keras1=None, optional=None, trained=False),
+            "variance": Role(rule=Rule.ROWS, keras1=None, optional=None, trained=False),
+            "count": Role(rule=Rule.KEEP, keras1=None, optional=None, trained=False),
+        },
+        ranks=(1,),
+        space=0,
+        per_input=PerInput.CHANNEL,
+        flow=Flow(gives=Gives.INPUT, axis="axis", writable=Writable.NOT_ON_MAPS, takes_maps=True),
+        told_by_roles=True,
+        unnamed=(),
+        alike=None,
+        recurrent=None,
+    ),
+    # The factors of ConvNeXt's branches, along the last axis; its array has no name that says what it is.
+    "LayerScale": Kind(
+        classes={"keras2": ("LayerScale",), "keras3": ("LayerScale",)},
+        arrays={"gamma": Role(rule=Rule.ROWS, keras1=None, optional=None, trained=True)},
+        ranks=(1,),
+        space=0,
+        per_input=PerInput.CHANNEL,
+        flow=Flow(gives=Gives.INPUT, axis=None, writable=Writable.NOT_ON_MAPS, takes_maps=True),
+        told_by_roles=False,
+        unnamed=(),
+        alike=None,
+        recurrent=None,
+    ),
     # The Caffe layer that published networks define for themselves, beside a BatchNormalization.
     "Scale": Kind(
         classes={"keras1": ("Scale",), "keras2": ("Scale",)},
@@ -718,7 +761,7 @@ PLAIN: Mapping[str, Plain] = {
     # Those with arrays are here to be refused by their names.
     **_plain(Gives.FILTERS, "Conv1DTranspose", numbered=True),
     **_plain(Gives.UNKNOWN, "DepthwiseConv1D", "ConvLSTM1D", "ConvLSTM3D", numbered=True),
-    **_plain(Gives.UNKNOWN, "LayerNormalization", "GroupNormalization", numbered=True),
+    **_plain(Gives.UNKNOWN, "GroupNormalization", numbered=True),
     **_plain(Gives.UNKNOWN, "MultiHeadAttention", "EinsumDense", numbered=True),
     # All others have none.
     **_plain(Gives.SOURCE, "InputLayer", numbered=True),

@@ -91,6 +91,8 @@ def make_plan(
         UnknownFlattenError: If a dense layer may follow a flattened map of unknown shape.
     """
     said = said_flattened(flatten or {})
+    if match is not None:
+        description = replace(description, layers=match.listed)
     if match is not None and not description.ordered:
         layers = tuple(pair.layer for pair in match.layers)
         description = replace(description, layers=layers, ordered=True)

@@ -54,8 +54,8 @@ def attach(
 
     Args:
         pen: Draws the layers.
-        neck: What the dense layer stands on, of shape (N, features).
-        head: Names of the softmax output and of the dense layer.
+        neck: What the classifier stands on: (N, features), or maps of one pixel for a 1x1 convolution.
+        head: Names of the softmax output and of the classifier, a dense layer or a 1x1 convolution.
         classes: Outputs.
         dropout: Rate of the dropout right before the dense layer; 0 keeps the published one, if there is one.
         activation: One of ``ACTIVATIONS``.
@@ -67,6 +67,11 @@ def attach(
     rate = dropout or neck.dropout
     if rate:
         x = pen.dropout(x, neck.dropout_name, rate)
+    if neck.after:
+        x = pen.conv(x, head.layer, classes, 1, padding="same")
+        for layer in neck.after:
+            x = _follower(layer, layer.output.shape[-1], classes, SAME)(x)
+        return keras.layers.Activation(activation, name=keras_name(head.name))(x)
     if head.name == head.layer:
         return pen.dense(x, head.layer, classes, activation=activation)
     logits = pen.dense(x, head.layer, classes)

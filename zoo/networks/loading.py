@@ -23,7 +23,7 @@ from zoo.networks import heads, whole_entries
 from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
 from zoo.networks.families.names import keras_name
-from zoo.networks.families.whole import cut, fill
+from zoo.networks.families.whole import cut, fill, roles_of
 from zoo.networks.own_head import OwnHead
 from zoo.networks.rates import check_dropout
 from zoo.networks.sides import Sides, checked_sides, ordered
@@ -396,7 +396,8 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
         _fill(model, graph, asked, initial)
     for layer in model.layers:
         for role, initializer in DEFAULTS.items():
-            if hasattr(layer, f"{role}_initializer"):
+            given = getattr(layer, f"{role}_initializer", None)
+            if given is not None and not isinstance(given, keras.initializers.Initializer):
                 # What a copy made from the configuration starts from; the values given here are this one's.
                 setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
     if whole and wish.include_preprocessing:
@@ -511,9 +512,9 @@ def _read(network: Architecture, source: Weights, wish: Wish) -> tuple[keras.Mod
         with uncollected():
             model = draw(network, source.graph, wish, given)
     shapes = {
-        (layer.name, variable.name): tuple(variable.shape)
+        (layer.name, role): tuple(variable.shape)
         for layer in model.layers
-        for variable in layer.weights
+        for role, variable in roles_of(layer).items()
         if layer.name not in fresh
     }
     drawn = {layer for layer, _ in shapes}
@@ -614,7 +615,8 @@ def _check_held(source: Weights, drawn: set[str]) -> None:
     published = load_structure(source.graph.structures[0])
     shapes = {keras_name(layer.name): (layer.name, layer.arrays) for layer in published.weighted}
     held = {keras_name(name) for name in source.layers}
-    if surplus := held - drawn - {keras_name(name) for name in source.graph.top}:
+    above = {keras_name(name) for name in (*source.graph.top, *source.graph.neck)}
+    if surplus := held - drawn - above:
         raise StructureMismatchError(f"{source.path}: layer {min(surplus)!r} has no place in the model")
     missing = [name for name in shapes if name in drawn - held]
     if not missing:

@@ -5,8 +5,8 @@ Keras wrote layer after layer and array after array; so do these functions, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.layers.names import keras1_suffix, snake_case
+from converters.layers.rules import Rule
+from converters.layers.table import rules_of
 from converters.planning.structures import Structure, StructureLayer, load_structure
 from zoo.errors import ArgumentError
 from zoo.practice import values
 from zoo.registry.records import Architecture, Dialect, Kernels, Layout, WeightsFile
-
-_KERAS1_NAMES = {
-    "kernel": "W",
-    "bias": "b",
-    "gamma": "gamma",
-    "beta": "beta",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_std",
-}
 
 # Where the models without their top ended, in the order of the file. No rule can tell: ResNet-50 kept its
 # last pooling, Inception-V3 did not.
@@ -56,6 +50,9 @@ _TENSORFLOW_SUFFIX = {
     ("densenet169", True): "",
 }
 """What TensorFlow added to the names of arrays in a Keras 1 file, where it was not ``:0``."""
+
+_UNNAMED = {"LayerScale": "Variable"}
+"""What TensorFlow calls an array that its layer gives no name."""
 
 _WITHOUT_INPUT = {("vgg16_blocks", True), ("vgg16_blocks", False), ("vgg19_blocks", True)}
 """Files that do not list the input layer, as a ``Sequential`` model does not."""
@@ -98,7 +95,7 @@ def write(record: WeightsFile, architecture: Architecture, path: Path) -> None:
     graph = architecture.graph_of(record.structure)
     layers = _paired(load_structure(record.structure), load_structure(graph.structures[0]))
     if not record.top:
-        layers = _without_top(layers, record)
+        layers = _without_top(layers, record, graph.neck)
     if (record.structure, record.top) in _WITHOUT_INPUT:
         layers = [layer for layer in layers if layer.listed.kind != "InputLayer"]
     suffix = _suffix(record.structure, record.top, record.dialect, record.kernels)
@@ -133,7 +130,24 @@ def _paired(listed: Structure, first: Structure) -> list[_Layer]:
     return [_Layer(listed=layer, source=sources.get(layer.name)) for layer in listed.layers]
 
 
-def _without_top(layers: list[_Layer], record: WeightsFile) -> list[_Layer]:
+def _below_pooling(layers: list[_Layer], neck: Sequence[str]) -> list[_Layer]:
+    """Return the layers that Keras' constructors draw without the top.
+
+    They end in the last feature map, on which the layers of the neck stand then, with automatic names.
+    """
+    pooling = max(
+        place for place, layer in enumerate(layers) if layer.listed.kind == "GlobalAveragePooling2D"
+    )
+    above = [layer for layer in layers[pooling:] if layer.listed.name in neck]
+    renamed = [
+        replace(layer, listed=replace(layer.listed, name=snake_case(layer.listed.kind))) for layer in above
+    ]
+    return layers[:pooling] + renamed
+
+
+def _without_top(layers: list[_Layer], record: WeightsFile, neck: Sequence[str]) -> list[_Layer]:
+    if load_structure(record.structure).in_order:
+        return _below_pooling(layers, neck)
     last = _LAST_WITHOUT_TOP.get(record.structure)
     if last is None:
         message = f"{record.id}: no file without its top is known for structure {record.structure}"
@@ -160,29 +174,42 @@ def _write_unnamed(file: h5py.File, graph: str, layers: list[_Layer], manner: _M
 
 
 def _write_named(file: h5py.File, graph: str, layers: list[_Layer], manner: _Manner) -> None:
-    _set_attribute(file, "layer_names", _byte_strings(layer.listed.name for layer in layers))
+    groups = _in_groups(layers, load_structure(graph).inside)
+    _set_attribute(file, "layer_names", _byte_strings(groups))
     if manner.dialect == "keras2":
         _set_attribute(file, "backend", manner.backend.encode())
         _set_attribute(file, "keras_version", b"2.0.5")
-    for layer in layers:
-        group = file.create_group(layer.listed.name)
-        names = [_array_name(layer.listed.name, role, manner) for role in layer.listed.arrays]
+    for group_name, held in groups.items():
+        group = file.create_group(group_name)
+        arrays = [(layer, role) for layer in held for role in layer.listed.arrays]
+        names = [_array_name(layer.listed, role, manner) for layer, role in arrays]
         _set_attribute(group, "weight_names", _byte_strings(names))
-        for name, role in zip(names, layer.listed.arrays, strict=True):
+        for name, (layer, role) in zip(names, arrays, strict=True):
             _set_array(group, name, _stored(graph, layer, role, manner))
 
 
-def _set_array(group: h5py.Group, name: str, array: values.Float32) -> None:
+def _in_groups(layers: Iterable[_Layer], inside: Mapping[str, Sequence[str]]) -> dict[str, list[_Layer]]:
+    """Return layers by the group that holds them: one of their own, or that of the layer they lie in."""
+    holder = {name: group for group, names in inside.items() for name in names}
+    groups: dict[str, list[_Layer]] = {}
+    for layer in layers:
+        groups.setdefault(holder.get(layer.listed.name, layer.listed.name), []).append(layer)
+    return groups
+
+
+def _set_array(group: h5py.Group, name: str, array: NDArray[Any]) -> None:
     # First the dataset, then its name, then its values: so the h5py of the time laid out the file.
     dataset = group.create_dataset(None, array.shape, array.dtype)
     group[name] = dataset
     dataset[...] = array
 
 
-def _array_name(layer: str, role: str, manner: _Manner) -> str:
+def _array_name(layer: StructureLayer, role: str, manner: _Manner) -> str:
+    if layer.kind in _UNNAMED:
+        return f"{_UNNAMED[layer.kind]}{manner.suffix}"
     if manner.dialect == "keras2":
-        return f"{layer}/{role}{manner.suffix}"
-    return f"{layer}_{_KERAS1_NAMES[role]}{manner.suffix}"
+        return f"{layer.name}/{role}{manner.suffix}"
+    return f"{layer.name}{keras1_suffix(layer.kind, role, None)}{manner.suffix}"
 
 
 def _byte_strings(names: Iterable[str]) -> NDArray[Any]:
@@ -198,15 +225,16 @@ def _set_attribute(group: h5py.Group, name: str, value: NDArray[Any] | bytes) ->
     h5py.h5a.rename(group.id, temporary.encode(), name.encode())
 
 
-def _stored(graph: str, layer: _Layer, role: str, manner: _Manner) -> values.Float32:
+def _stored(graph: str, layer: _Layer, role: str, manner: _Manner) -> NDArray[Any]:
     """Return an array as this manner of file holds it."""
     assert layer.source is not None
     drawn = values.array(graph, layer.source, role)
-    if role != "kernel":
-        return drawn
     if drawn.ndim == 4:
-        return _stored_convolution(drawn, manner)
-    if layer.listed.flatten is not None and manner.layout == "tf":
+        moved = rules_of(layer.source.kind)[role] in (Rule.CONVOLUTION, Rule.DEPTHWISE)
+        return _stored_convolution(drawn, manner) if moved else drawn
+    if role == "count":
+        return drawn.astype(np.int64)
+    if role == "kernel" and layer.listed.flatten is not None and manner.layout == "tf":
         return _rows_channels_last(drawn, layer.listed.flatten)
     return drawn
 

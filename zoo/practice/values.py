@@ -136,7 +136,9 @@ def default_draw(role: str, shape: tuple[int, ...]) -> Draw:
         role: Role of the array, for example ``gamma``.
         shape: Theano's shape; inputs are I*H*W for (O, I, H, W) and the rows of a dense kernel.
     """
-    if role == "kernel":
+    if role == "depthwise_kernel":  # (multiplier, inputs, H, W), each input by itself
+        return Draw(distribution="normal", a=0.0, b=math.sqrt(2 / math.prod(shape[2:])))
+    if role in ("kernel", "pointwise_kernel"):
         inputs = math.prod(shape[1:]) if len(shape) == 4 else shape[0]
         return Draw(distribution="normal", a=0.0, b=math.sqrt(2 / inputs))
     return _DEFAULTS[role]
@@ -148,6 +150,9 @@ _DEFAULTS = {
     "beta": Draw(distribution="normal", a=0.0, b=0.1),
     "moving_mean": Draw(distribution="normal", a=0.0, b=0.1),
     "moving_variance": Draw(distribution="uniform", a=0.5, b=1.5),
+    "mean": Draw(distribution="uniform", a=0.4, b=0.5),
+    "variance": Draw(distribution="uniform", a=0.04, b=0.06),
+    "count": Draw(distribution="uniform", a=0.0, b=0.0),
 }
 
 

@@ -210,13 +210,14 @@ def _check_graph(graph: Graph, classes: int | None, path: fields.Path) -> None:
     ]
     for place, other in enumerate(structures[1:], start=1):
         _check_same_layers(structures[0], other, (*path, "structures", place))
-    for place, name in enumerate(graph.top):
-        if structures[0].find(name) is None:
-            known = [layer["name"] for layer in structures[0].weighted()]
-            hint = did_you_mean(name, known)
-            raise Mistake(
-                (*path, "top", place), f"{name!r} is not a weighted layer of {structures[0].name}{hint}"
-            )
+    for key, names in (("top", graph.top), ("neck", graph.neck)):
+        for place, name in enumerate(names):
+            if structures[0].find(name) is None:
+                known = [layer["name"] for layer in structures[0].weighted()]
+                hint = did_you_mean(name, known)
+                raise Mistake(
+                    (*path, key, place), f"{name!r} is not a weighted layer of {structures[0].name}{hint}"
+                )
     for place, head in enumerate(graph.heads):
         _check_head(head.layer, graph, structures[0], classes, (*path, "heads", place, "layer"))
 
@@ -225,14 +226,21 @@ def _check_head(
     name: str, graph: Graph, structure: _Structure, classes: int | None, path: fields.Path
 ) -> None:
     layer = structure.find(name)
-    if layer is None or layer["kind"] != "Dense":
-        dense = ", ".join(entry["name"] for entry in structure.weighted() if entry["kind"] == "Dense")
-        raise Mistake(path, f"{name!r} is not a dense layer of {structure.name}, which has {dense}")
+    if layer is None or not _is_classifier(layer):
+        known = ", ".join(entry["name"] for entry in structure.weighted() if entry["kind"] == "Dense")
+        raise Mistake(path, f"{name!r} is not a dense layer of {structure.name}, which has {known}")
     units = layer["arrays"]["kernel"][-1]
     if classes is not None and units != classes:
         raise Mistake(path, f"{name!r} has {units} outputs, but the architecture has {classes} classes")
     if name not in graph.top:
         raise Mistake(path, f"{name!r} is not in top, so a file without the top would hold this head")
+
+
+def _is_classifier(layer: Mapping[str, Any]) -> bool:
+    """Tell whether a layer may be a classifier: a dense layer, or a 1x1 convolution."""
+    if layer["kind"] == "Conv2D":
+        return bool(layer["arrays"]["kernel"][:2] == [1, 1])
+    return bool(layer["kind"] == "Dense")
 
 
 def _check_same_layers(first: _Structure, other: _Structure, path: fields.Path) -> None:

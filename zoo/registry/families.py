@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.registry.fields import Choice, Flag, Key, Kind, ListOf, MapOf, Record, Whole
+from zoo.registry.fields import Choice, Flag, Key, Kind, ListOf, MapOf, Number, Record, Whole
 from zoo.registry.kinds import COUNT, FRACTION, LAYER, NAME
 
 _NUMBERED = Choice(("keras1", "keras2"))
@@ -42,6 +42,39 @@ class Family:
         """What checks the numbers of a network, and tells their JSON Schema."""
         return Record(dict, self.numbers)
 
+
+_ALPHA = Key(Number(0.1, 2.0), "Share of the published number of filters", 1.0)
+_MINIMALISTIC = Key(Flag(), "Whether without squeeze-and-excite, hard-swish and 5x5 convolutions", False)
+_APPLICATIONS: tuple[tuple[str, str, tuple[str, ...], Mapping[str, Key]], ...] = (
+    ("xception", "draw", ("Xception",), {}),
+    ("resnet_keras", "draw", ("ResNet50", "ResNet101", "ResNet152"), {}),
+    ("resnet_v2", "draw", ("ResNet50V2", "ResNet101V2", "ResNet152V2"), {}),
+    ("inception_resnet_v2", "draw", ("InceptionResNetV2",), {}),
+    ("mobilenet", "draw", ("MobileNet",), {"alpha": _ALPHA}),
+    ("mobilenet_v2", "draw", ("MobileNetV2",), {"alpha": _ALPHA}),
+    (
+        "mobilenet_v3",
+        "draw",
+        ("MobileNetV3Large", "MobileNetV3Small"),
+        {"alpha": _ALPHA, "minimalistic": _MINIMALISTIC},
+    ),
+    ("densenet_keras", "draw", ("DenseNet121", "DenseNet169", "DenseNet201"), {}),
+    ("nasnet", "draw", ("NASNetMobile", "NASNetLarge"), {}),
+    ("efficientnet", "draw_efficientnet", tuple(f"EfficientNetB{size}" for size in range(8)), {}),
+    (
+        "efficientnet_v2",
+        "draw",
+        tuple(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+        {},
+    ),
+    (
+        "convnext",
+        "draw",
+        tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+        {},
+    ),
+)
+"""Networks that Keras brings with it: family, builder, the constructors that draw them, other numbers."""
 
 FAMILIES: Mapping[str, Family] = {
     "vgg": Family(
@@ -120,5 +153,16 @@ FAMILIES: Mapping[str, Family] = {
         batch_size=8,
         scales="by position",
     ),
+    **{
+        name: Family(
+            builder=f"zoo.networks.families.applications:{builder}",
+            numbers={
+                "constructor": (Choice(constructors), "The function of keras.applications that draws it"),
+                **numbers,
+            },
+            batch_size=8 if name in ("densenet_keras",) else None,
+        )
+        for name, builder, constructors, numbers in _APPLICATIONS
+    },
 }
 """By the name that the registry calls a family by."""

@@ -193,7 +193,7 @@ class Head:
     """
 
     name: Annotated[str, LAYER, "Name of the softmax output"]
-    layer: Annotated[str, LAYER, "Published name of its dense layer"]
+    layer: Annotated[str, LAYER, "Published name of its dense layer, or 1x1 convolution"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,6 +218,11 @@ class Graph:
     ]
     heads: Annotated[tuple[Head, ...], ListOf(form_of(Head), 1), "The classifiers; the last is the main one"]
     top: Annotated[tuple[str, ...], ListOf(LAYER, 1), "Weighted layers that a file without the top lacks"]
+    neck: Annotated[
+        tuple[str, ...],
+        ListOf(LAYER),
+        "Weighted layers above the last feature map that a file without the top has all the same",
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,8 +247,10 @@ class WeightsFile:
     ]
     dialect: Annotated[Dialect, Choice(get_args(Dialect)), "Generation of Keras that wrote the HDF5"]
     filename: Annotated[str, FILENAME, "Name under which it was published; not unique"]
-    bytes: Annotated[int | None, Maybe(COUNT), "Exact size, null if nobody states it"]
-    digests: Annotated[tuple[Digest, ...], ListOf(DIGEST), "Published digests; every one of them is checked"]
+    bytes: Annotated[int | None, Maybe(COUNT), "Exact size, null if nobody states it"] = None
+    digests: Annotated[
+        tuple[Digest, ...], ListOf(DIGEST), "Published digests; every one of them is checked"
+    ] = ()
     urls: Annotated[
         tuple[str, ...],
         ListOf(URL, 1),
@@ -351,7 +358,7 @@ class Architecture:
         Maybe(NAME),
         "Which of class_indexes names the classes; none where class_names does, or nobody",
     ] = None
-    class_offset: Annotated[int, Whole(0), "Outputs before the first class of the index"]
+    class_offset: Annotated[int, Whole(0), "Outputs before the first class of the index"] = 0
     class_names: Annotated[
         tuple[str, ...],
         ListOf(TEXT),
@@ -385,6 +392,11 @@ class Architecture:
         Mapping[str, WeightsSet],
         MapOf(form_of(WeightsSet, named=True), NAME),
         "What tells the weights sets apart, by name; nothing need be said of one",
+    ] = field(default_factory=ReadOnly)
+    differs_from: Annotated[
+        Mapping[str, str],
+        MapOf(TEXT, NAME),
+        "Networks that are taken for this one, by name, and what is otherwise here",
     ] = field(default_factory=ReadOnly)
 
     def __repr__(self) -> str:

@@ -24,11 +24,13 @@ class Step:
         operation: What was called.
         inputs: The symbolic tensors that it was called with; none for an input of the model.
         outputs: What it gave.
+        arguments: All that it was called with: positional arguments, and those with names.
     """
 
     operation: Operation
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    arguments: tuple[Any, dict[str, Any]]
 
 
 class Wiring:
@@ -149,7 +151,8 @@ def _in_order(outputs: Iterable[Tensor]) -> list[Step]:
         node = operation._inbound_nodes[place]
         if is_ready:
             inputs, produced = tuple(node.input_tensors), tuple(node.output_tensors)
-            steps[key] = Step(operation=operation, inputs=inputs, outputs=produced)
+            arguments = (node.arguments.args, node.arguments.kwargs)
+            steps[key] = Step(operation=operation, inputs=inputs, outputs=produced, arguments=arguments)
             continue
         waiting.append((tensor, True))
         waiting += [(source, False) for source in reversed(node.input_tensors)]

@@ -12,7 +12,7 @@ import difflib
 import json
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,8 +23,8 @@ from converters.arrays.moves import kernel_shape_first
 from converters.boundary import guarded, paced
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.description import Description
-from converters.layers.model import Array, Layer, plain_name
-from converters.layers.names import automatic_stem, kind_of_name
+from converters.layers.model import Array, Layer, Part, own_name, plain_name
+from converters.layers.names import automatic_stem, kind_of_name, own_role
 from converters.layers.rules import Rule
 from converters.layers.table import rules_of
 
@@ -56,12 +56,16 @@ class Structure:
         layers: Its layers.
         drawn_before: Where Keras lists the layers of the drawn network in another order than the file has
             them: layers, each with the one that it comes right before.
+        in_order: Whether a file's layers are told by their order, where their names are others.
+        inside: Layers that a file holds within another one, by the name of that.
     """
 
     name: str
     parameters: int
     layers: tuple[StructureLayer, ...]
     drawn_before: Mapping[str, str] = field(default_factory=dict)
+    in_order: bool = False
+    inside: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def weighted(self) -> tuple[StructureLayer, ...]:
@@ -168,11 +172,13 @@ class Match:
         structure: The structure.
         layers: One entry for each weighted layer, in the structure's order.
         layout: What the shapes tell: ``th``, ``tf``, or None where they fit both.
+        listed: All layers of the file, and the roles of their arrays, as the structure has them.
     """
 
     structure: Structure
     layers: tuple[MatchedLayer, ...]
     layout: Layout | None
+    listed: tuple[Layer, ...]
 
     def by_layer(self) -> dict[str, MatchedLayer]:
         """Return the pairs by the name of the file's layer."""
@@ -234,6 +240,8 @@ def _read_structure(path: Path) -> Structure:
             parameters=data["parameters"],
             layers=layers,
             drawn_before=data.get("drawn_before", {}),
+            in_order=data.get("in_order", False),
+            inside=data.get("inside", {}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{path}: not a structure ({error!r})") from error
@@ -256,12 +264,14 @@ def _layer(entry: Mapping[str, Any]) -> StructureLayer:
     )
 
 
-def match(description: Description, structure: Structure) -> Match:
+def match(description: Description, structure: Structure, *, named: bool = False) -> Match:
     """Pair a file's layers and arrays with those of a structure.
 
     Args:
         description: The file.
         structure: What it should hold.
+        named: Whether names alone count, whatever the structure says: of a file that may be anything, order
+            and shapes are no proof.
 
     Returns:
         The pairs, and the layout that the shapes tell.
@@ -271,9 +281,35 @@ def match(description: Description, structure: Structure) -> Match:
             line with the file, the layer and both shapes.
     """
     with guarded(description.path):
-        paired = paced(_paired_layers(description, structure))
-        pairs = [_paired_arrays(description, structure, *pair) for pair in paired]
-        return Match(structure=structure, layers=tuple(pairs), layout=_layout(description, structure, pairs))
+        listed = _unpacked(description, structure)
+        paired = paced(_paired_layers(listed, structure, in_order=structure.in_order and not named))
+        pairs = [_paired_arrays(listed, structure, *pair) for pair in paired]
+        layout = _layout(listed, structure, pairs)
+        told = _as_told(listed.layers, pairs)
+        return Match(structure=structure, layers=tuple(pairs), layout=layout, listed=told)
+
+
+def _unpacked(description: Description, structure: Structure) -> Description:
+    """Return a file whose layers within others stand on their own, where the structure lists them so."""
+    if not structure.inside:
+        return description
+    layers: list[Layer] = []
+    for layer in description.layers:
+        parts = {own_name(part.name): part for part in layer.parts}
+        if tuple(parts) == tuple(structure.inside.get(plain_name(layer.name), ())):
+            layers += [
+                Layer(name=name, kind=part.kind, arrays=part.arrays, parts=(replace(part, name=name),))
+                for name, part in parts.items()
+            ]
+        else:
+            layers.append(layer)
+    return replace(description, layers=tuple(layers))
+
+
+def _as_told(layers: Iterable[Layer], pairs: Iterable[MatchedLayer]) -> tuple[Layer, ...]:
+    """Return the layers of a file as they were paired."""
+    paired = {pair.layer.name: pair.layer for pair in pairs}
+    return tuple(paired.get(layer.name, layer) for layer in layers)
 
 
 def recognise(description: Description, structures: Iterable[Structure]) -> tuple[Structure, Match] | None:
@@ -286,17 +322,28 @@ def recognise(description: Description, structures: Iterable[Structure]) -> tupl
     Returns:
         The structure (without those layers that the file lacks) and the pairs, or None.
     """
-    layers = len(description.weighted)
-    arrays = sum(len(layer.arrays) for layer in description.weighted)
+    held = description.weighted
+    layers, parts = len(held), sum(len(layer.parts) for layer in held)
+    arrays = sum(len(layer.arrays) for layer in held)
     for structure in structures:
         for candidate in structure.variants:
-            if (layers, arrays) != (len(candidate.weighted), candidate.array_count):
+            counted = parts if candidate.inside else layers
+            if (counted, arrays) != (len(candidate.weighted), candidate.array_count):
                 continue
             try:
-                return candidate, match(description, candidate)
+                return candidate, match(description, candidate, named=True)
             except StructureMismatchError:
                 continue
     return None
+
+
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "inception_v3": ("inception_v3_2017",),
+    "inception_v4": ("inception_v4_noscale",),
+    "vgg16": ("vgg16_blocks",),
+    "vgg19": ("vgg19_blocks",),
+}
+"""Structures that go by a network's name too: other names for its layers, or another graph of its."""
 
 
 def find_structure(description: Description, name: str) -> tuple[Structure, Match]:
@@ -311,17 +358,21 @@ def find_structure(description: Description, name: str) -> tuple[Structure, Matc
         StructureMismatchError: If the file holds none of them; the message is about the first.
     """
     first = load_structure(name)
-    others = [other for other in structure_names() if other.startswith(f"{name}_")]
+    others = _OTHER_NAMES.get(name, ())
     found = recognise(description, [first, *map(load_structure, others)])
     return found if found else (first, match(description, first))
 
 
-def _paired_layers(description: Description, structure: Structure) -> list[tuple[int, StructureLayer, Layer]]:
+def _paired_layers(
+    description: Description, structure: Structure, *, in_order: bool
+) -> list[tuple[int, StructureLayer, Layer]]:
+    if in_order and not _holds_names(description, structure):
+        return _all_in_order(description, structure)
     named: list[tuple[int, StructureLayer]] = []
-    in_order: list[tuple[int, StructureLayer]] = []
+    numbered: list[tuple[int, StructureLayer]] = []
     for index, layer in enumerate(structure.weighted):
         ordered = description.dialect == "keras0" or automatic_stem(layer.name)
-        (in_order if ordered else named).append((index, layer))
+        (numbered if ordered else named).append((index, layer))
     found = {plain_name(layer.name): layer for layer in description.weighted}
     pairs = []
     for index, layer in named:
@@ -330,8 +381,23 @@ def _paired_layers(description: Description, structure: Structure) -> list[tuple
             text = f"layer {layer.name!r} is missing ({_shapes(layer)}){_near(layer.name, spare)}"
             raise _mismatch(description, text, structure)
         pairs.append((index, layer, found.pop(plain_name(layer.name))))
-    pairs += _in_order(description, structure, in_order, list(found.values()))
+    pairs += _in_order(description, structure, numbered, list(found.values()))
     return sorted(pairs, key=lambda pair: pair[0])
+
+
+def _holds_names(description: Description, structure: Structure) -> bool:
+    """Tell whether a file has a layer of each name that somebody chose."""
+    held = {plain_name(layer.name) for layer in description.weighted}
+    chosen = {plain_name(layer.name) for layer in structure.weighted if not automatic_stem(layer.name)}
+    return chosen <= held
+
+
+def _all_in_order(description: Description, structure: Structure) -> list[tuple[int, StructureLayer, Layer]]:
+    held, wanted = description.weighted, structure.weighted
+    if len(held) != len(wanted):
+        text = f"has {len(held)} layers with weights, expected {len(wanted)}"
+        raise _mismatch(description, text, structure)
+    return [(index, *pair) for index, pair in enumerate(zip(wanted, held, strict=True))]
 
 
 def _in_order(
@@ -368,6 +434,7 @@ def _same_roles(wanted: StructureLayer, layer: Layer) -> bool:
 def _paired_arrays(
     description: Description, structure: Structure, index: int, wanted: StructureLayer, layer: Layer
 ) -> MatchedLayer:
+    layer = _in_words(wanted, layer)
     roles = [array.role for array in layer.arrays]
     if sorted(map(str, roles)) != sorted(wanted.arrays):
         has = ", ".join(f"{array.role or array.name} {array.shape}" for array in layer.arrays)
@@ -381,6 +448,20 @@ def _paired_arrays(
             text = f"layer {layer.name!r}: {role} has shape {array.shape}, expected {either}"
             raise _mismatch(description, text, structure)
     return MatchedLayer(index=index, expected=wanted, layer=layer, arrays=arrays)
+
+
+def _in_words(wanted: StructureLayer, layer: Layer) -> Layer:
+    """Return a layer whose arrays have the roles that a structure has for them, where its file has others."""
+    told = [array.role for array in layer.arrays]
+    roles = [own_role(wanted.kind, role) for role in told]
+    if not any(told) and len(told) == len(wanted.arrays):
+        roles = list(wanted.arrays)
+    if roles == told or sorted(map(str, roles)) != sorted(wanted.arrays):
+        return layer
+    pairs = zip(layer.arrays, roles, strict=True)
+    arrays = tuple(replace(array, role=role) for array, role in pairs)
+    part = Part(name=layer.name, kind=wanted.kind, arrays=arrays)
+    return replace(layer, kind=wanted.kind, arrays=arrays, parts=(part,))
 
 
 def possible_shapes(description: Description, kind: str, role: str, shape: Shape) -> dict[Layout, Shape]:

@@ -45,14 +45,17 @@ class Neck:
     """What a classifier stands on.
 
     Attributes:
-        tensor: What its dense layer reads, of shape (N, features).
+        tensor: What its dense layer reads, of shape (N, features); or maps of one pixel.
         dropout: Published rate of the dropout layer between the two, 0 where there is none.
         dropout_name: Name of that layer, if one is needed.
+        after: What gives the classifier's numbers the shape (N, classes), where it is a 1x1 convolution on
+            maps of one pixel.
     """
 
     tensor: Tensor
     dropout: float = 0.0
     dropout_name: str = "dropout"
+    after: tuple[keras.Layer, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +128,11 @@ class Pen:
         self.data_format = data_format
         self.channel_axis = 1 if data_format == "channels_first" else 3
         self.epsilon = epsilon
-        self._initial = initial
+        self.initial = initial
 
     def _initializers(self, name: str, *roles: str) -> dict[str, Any]:
         """Return the initialisers of a layer's arrays, under the names that Keras' layers take them."""
-        return {f"{role}_initializer": self._initial(name, role) for role in roles}
+        return {f"{role}_initializer": self.initial(name, role) for role in roles}
 
     def conv(
         self,

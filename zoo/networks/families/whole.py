@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 
+from converters.layers.names import kind_of_class, own_role
+from converters.layers.table import rules_of
 from zoo.errors import StructureMismatchError
 from zoo.networks.families.drawing import Drawing, Initial, Neck, default
 from zoo.networks.families.names import keras_name
@@ -41,6 +44,36 @@ def _neck(model: keras.Model, head: Head) -> Neck:
     return Neck(tensor=tensor)
 
 
+def roles_of(layer: keras.Layer) -> dict[str, keras.Variable]:
+    """Return the arrays of a layer by their roles, in its order.
+
+    Where a layer calls an array otherwise (or by no name, as ``LayerScale`` does), its kind's record tells.
+    """
+    kind = kind_of_class(type(layer).__name__)
+    known = rules_of(kind)
+    named = {own_role(kind, variable.name) or "": variable for variable in layer.weights}
+    if known and not named.keys() <= known.keys() and len(known) == len(layer.weights):
+        return dict(zip(known, layer.weights, strict=True))
+    return named
+
+
+def given_initializers(layer: keras.Layer, initial: Initial) -> dict[str, Any]:
+    """Return what arrays of a layer are to start from, by the settings of its configuration that say so.
+
+    Args:
+        layer: The layer.
+        initial: As for :class:`zoo.networks.families.drawing.Pen`; an array for which it names one of Keras'
+            initialisers starts from the layer's own.
+    """
+    given = {}
+    for role in rules_of(kind_of_class(type(layer).__name__)):
+        setting = f"{role.removesuffix('_kernel')}_initializer"
+        initializer = initial(layer.name, role)
+        if hasattr(layer, setting) and callable(initializer):
+            given[setting] = initializer
+    return given
+
+
 def fill(layers: Iterable[keras.Layer], initial: Initial, published: Mapping[str, str]) -> None:
     """Give the arrays of layers, which no pen drew, the values that they are to start from.
 
@@ -53,7 +86,7 @@ def fill(layers: Iterable[keras.Layer], initial: Initial, published: Mapping[str
     if initial is default:
         return
     for layer in layers:
-        for variable in layer.weights:
-            given = initial(published.get(layer.name, layer.name), variable.name)
+        for role, variable in roles_of(layer).items():
+            given = initial(published.get(layer.name, layer.name), role)
             if callable(given):
                 variable.assign(given(variable.shape, variable.dtype))
