@@ -69,7 +69,7 @@ FORM: dict[str, Error] = {
         "weights[0].zzz: is not a known key",
         at="zzz: 1",
     ),
-    "missing key": _in("resnet50", "    class_offset: 0\n", "", "class_offset: is missing", at="resnet50:\n"),
+    "missing key": _in("resnet50", "    title: ResNet-50\n", "", "title: is missing", at="resnet50:\n"),
     "missing key in a list": _in(
         "resnet50",
         "        dialect: keras1\n",
@@ -153,7 +153,8 @@ FORM: dict[str, Error] = {
         "family: vgg",
         "family: vgg19",
         "family: 'vgg19' is not one of vgg, googlenet, inception_v3, inception_v4, resnet, densenet,"
-        " whole_model; did you mean vgg?",
+        " xception, resnet_keras, resnet_v2, inception_resnet_v2, mobilenet, mobilenet_v2, mobilenet_v3,"
+        " densenet_keras, nasnet, efficientnet, efficientnet_v2, convnext, whole_model; did you mean vgg?",
     ),
     "unknown layout": _in(
         "vgg19",

@@ -35,8 +35,3 @@ FIRST_OF_FAMILY = {network.family: name for name, network in reversed(NETWORKS.i
 def first_of_families(names: Iterable[str]) -> list:
     """Return networks as parameters of a test, those that are not the first of their family long."""
     return long_but(FIRST_OF_FAMILY.values(), names)
-
-
-def smallest_of_families(names: Iterable[str] = OF_KERAS) -> list:
-    """Return networks of keras.applications as parameters of a test, long all but the smallest of a family."""
-    return long_but(SMALLEST_OF_FAMILY.values(), names)

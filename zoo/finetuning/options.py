@@ -198,7 +198,9 @@ class Settings:
         default=None,
         metadata=_says(
             allowed=_whole(1),
-            argument=Argument(help="default: 16, for DenseNet 8", more={"type": int, "metavar": "N"}),
+            argument=Argument(
+                help="default: 16, for densenet 8, for densenet_keras 8", more={"type": int, "metavar": "N"}
+            ),
         ),
     )
     learning_rate: float | None = field(

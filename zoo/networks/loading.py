@@ -31,6 +31,7 @@ from zoo.networks.weights import Weights, choose_weights, is_path
 from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.registry import architecture
+from zoo.registry.families import FAMILIES
 from zoo.registry.records import WHOLE_MODEL, Architecture, Graph, Head, Kernels
 from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
 from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
@@ -181,6 +182,7 @@ def prepared(
                 "data_format": (data_format, data_format in (None, _order_of(network))),
             },
         )
+    network = network.with_input_of(weights)
     wish = replace(
         _checked_wish(network, data_format, input_shape),
         classes=num_classes,
@@ -321,7 +323,16 @@ def _checked_wish(network: Architecture, order: DataFormat | None, size: Sequenc
         allowed = "'channels_first', 'channels_last' or None (Keras' own setting)"
         raise ArgumentError(f"data_format={order!r}: must be {allowed}")
     data_format: DataFormat = order or keras.config.image_data_format()
+    family = FAMILIES[network.family]
+    if data_format == "channels_first" and not family.channels_first:
+        reason = "its constructor in keras.applications draws it with the channels last alone"
+        raise ArgumentError(
+            f"data_format='channels_first': {network.name}: {reason}; say data_format='channels_last'"
+        )
     height, width, channels = checked_sides(network, size, data_format)
+    if None in (height, width) and not family.open_sizes:
+        reason = "takes images of one size, by which its layers pad; give both sides in pixels"
+        raise ArgumentError(f"input_shape={size!r}: {network.name} {reason}")
     return Wish(height=height, width=width, channels=channels, data_format=data_format)
 
 

@@ -98,9 +98,11 @@ def architecture_of(
     for place, file in enumerate(entry["weights"]):
         _check_sources(file, (*path, "weights", place))
     _check_files(entry["weights"], graphs, (*path, "weights"))
-    return Architecture(
-        **{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), "sets": ReadOnly(entry["sets"])}
-    )
+    return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), **_read_only(entry)})
+
+
+def _read_only(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: ReadOnly(entry[name]) for name in ("sets", "differs_from")}
 
 
 def _graphs(entry: Mapping[str, Any], path: fields.Path) -> dict[str, Graph]:

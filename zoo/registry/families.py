@@ -30,12 +30,16 @@ class Family:
             place, as :mod:`converters.planning.folding` tells it by the order of the structure's layers;
             ``None`` where the family's files have no such layers. One that belongs to none is an error when
             weights are read.
+        channels_first: Whether it can be drawn with the channels first.
+        open_sizes: Whether it can be drawn for images of any size.
     """
 
     builder: str
     numbers: Mapping[str, Key | tuple[Kind, str]]
     batch_size: int | None = None
     scales: Literal["by position"] | None = None
+    channels_first: bool = True
+    open_sizes: bool = True
 
     @property
     def form(self) -> Record[dict[str, object]]:
@@ -160,7 +164,9 @@ FAMILIES: Mapping[str, Family] = {
                 "constructor": (Choice(constructors), "The function of keras.applications that draws it"),
                 **numbers,
             },
-            batch_size=8 if name in ("densenet_keras",) else None,
+            batch_size=8 if name == "densenet_keras" else None,
+            channels_first=name not in ("nasnet", "convnext"),
+            open_sizes=name != "nasnet",
         )
         for name, builder, constructors, numbers in _APPLICATIONS
     },

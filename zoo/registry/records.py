@@ -330,6 +330,10 @@ def _unsaid(name: str, what: str, option: str, key: str) -> str:
     )
 
 
+_A_LINE = 80
+"""Letters of a line on a screen."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
     """One network as published, with everything needed to fetch, convert, build and feed it.
@@ -402,7 +406,8 @@ class Architecture:
     def __repr__(self) -> str:
         """Return what it is, in one line; each attribute can be looked at."""
         what = f"{self._shape}, {self.classes:,} classes, {counted(len(self.weights), 'file')}"
-        return f"<{self.title} ({self.name}): {what}>"
+        line = f"<{self.title} ({self.name}): {what}>"
+        return line if len(line) <= _A_LINE else f"<{self.name}: {what}>"
 
     def __str__(self) -> str:
         """Return the facts that matter to whoever uses it, a line each."""
@@ -490,6 +495,11 @@ class Architecture:
     def input_of(self, weights_set: str | None) -> Input:
         """Return the images that a weights set was trained on; those of the network for no set."""
         return (self.about(weights_set).input if weights_set else None) or self.input
+
+    def with_input_of(self, weights: object) -> Self:
+        """Return the network with the images that a weights set was trained on; itself for anything else."""
+        is_other = isinstance(weights, str) and weights in self.sets and self.sets[weights].input
+        return replace(self, input=self.input_of(str(weights))) if is_other else self
 
     def graph_of(self, structure: str) -> Graph:
         """Return the graph whose weights files may have this structure.

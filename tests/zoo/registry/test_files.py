@@ -142,7 +142,7 @@ def test_every_file_is_told_by_its_own_facts(network: Architecture, file: Weight
     """A file's name, id and URLs agree with what the registry says about it."""
     assert file.id.startswith(f"{network.name}-{file.layout}")
     assert (file.layout, file.kernels) in {("th", "th"), ("tf", "tf")}
-    assert file.top == (re.search("no_?top", file.filename) is None)
+    assert file.top == (re.search("no[_-]?top", file.filename) is None)
     assert all(url.startswith("https://") for url in file.urls)
     for url in file.urls:
         if "drive.google.com" in url:
@@ -276,7 +276,7 @@ def test_an_overlay_gives_only_what_differs(tmp_path: Path) -> None:
     """Mappings merge key by key, everything else stays as it was."""
     overlay = _overlay(tmp_path, "architectures: {vgg16: {title: Ours, input: {height: 100}}}")
     before, after = load_registry(()).architectures, load_registry([overlay]).architectures
-    assert list(after) == NAMES
+    assert list(after) == [*NAMES, *OF_KERAS]
     assert after["vgg16"].title == "Ours"
     assert (after["vgg16"].input.height, after["vgg16"].input.width) == (100, 224)
     assert after["vgg16"].weights == before["vgg16"].weights
@@ -478,7 +478,7 @@ def test_a_cache_that_is_none_keeps_nobody_from_the_registry(
     """There is no registry of one's own in it."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("ZOO_HOME", home.format(file=tmp_path / "file"))
-    assert list_models() == NAMES
+    assert list_models() == [*NAMES, *OF_KERAS]
 
 
 def test_an_overlay_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -535,11 +535,18 @@ def test_reading_the_registry_imports_nothing_heavy() -> None:
 
 def test_list_models_takes_what_the_command_takes() -> None:
     """A part of a name, in any case, or a pattern of whole names; nothing found is an empty list."""
-    assert list_models("RES") == ["resnet50", "resnet101", "resnet152"]
+    keras = ["resnet50_keras", "resnet101_keras", "resnet152_keras"]
+    assert list_models("ResNet*keras") == keras
+    assert list_models("RESNET") == [
+        *["resnet50", "resnet101", "resnet152", "resnet50_keras", "resnet50v2", "resnet101_keras"],
+        *["resnet101v2", "resnet152_keras", "resnet152v2", "inceptionresnetv2"],
+    ]
     assert list_models("VGG1?") == ["vgg16", "vgg19"]
-    assert list_models("*resnet*") == ["resnet50", "resnet101", "resnet152"]
+    assert list_models("resnet*[0-9]") == [
+        *["resnet50", "resnet101", "resnet152", "resnet50v2", "resnet101v2", "resnet152v2"]
+    ]
     assert list_models("densenet1[26]1") == ["densenet121", "densenet161"]
-    assert list_models("net[0-9]") == list_models("xyz") == []
+    assert list_models("net[0-9][0-9][0-9]") == list_models("xyz") == []
 
 
 @pytest.mark.parametrize(
@@ -547,11 +554,11 @@ def test_list_models_takes_what_the_command_takes() -> None:
     [
         ("resnet51", "; nearest: resnet50, resnet101, resnet152"),
         ("DenseNet161", "; nearest: densenet121, densenet161, densenet169"),
-        ("inception-v4", "; nearest: inception_v3, inception_v4"),
-        ("alexnet", "; nearest: googlenet"),
+        ("inception-v4", "; nearest: inception_v3, inception_v4, xception"),
+        ("alexnet", "; nearest: googlenet, mobilenet"),
         ("res", "; nearest: resnet50, resnet101, resnet152"),
-        ("zzz", "; none of the 11 is near"),
-        ("", "; none of the 11 is near"),
+        ("zzz", "; none of the 60 is near"),
+        ("", "; none of the 60 is near"),
     ],
 )
 def test_an_unknown_network_is_answered_with_the_nearest(name: str, nearest: str) -> None:

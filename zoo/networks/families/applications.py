@@ -194,9 +194,10 @@ def is_classifier(operation: Operation) -> bool:
 def _shaping(sketch: keras.Model, classifier: Step) -> Iterator[keras.Layer]:
     """Yield what gives the numbers of a classifier another shape."""
     reading = {id(step.inputs[0]): step for step in wiring(sketch).steps if step.inputs}
-    step = classifier
-    while isinstance((step := reading.get(id(step.outputs[0]))) and step.operation, _SHAPING):
+    step = reading.get(id(classifier.outputs[0]))
+    while step is not None and isinstance(step.operation, _SHAPING):
         yield step.operation
+        step = reading.get(id(step.outputs[0]))
 
 
 _SHAPING = (keras.layers.Flatten, keras.layers.Reshape)
