@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 
-from zoo.errors import ZooError
 from zoo.practice.overlay import build, serve
+from zoo.practice.telling import STOPS, said_of
 
 
 def main(argv: Sequence[str] | None = None, wait: Callable[[], object] | None = None) -> int:
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None, wait: Callable[[], object] | None = 
             sys.stdout.flush()
             sys.stderr.write("practice values, not ImageNet's; serving until Ctrl-C\n")
             (wait or Event().wait)()
-    except ZooError as error:
-        sys.stderr.write(f"zoo.practice: {error}\n")
+    except STOPS as error:
+        sys.stderr.write(f"zoo.practice: {said_of(error)}\n")
         return 1
     except KeyboardInterrupt:
         return 0

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ArgumentError, ZooError
+from zoo.errors import ArgumentError
 from zoo.extras import how_to_install
+from zoo.practice.telling import STOPS, said_of
 
 COUNT = 300
 SIDE = 64  # pixels: eight for each of a digit's
@@ -105,8 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = write_digits(
             arguments.folder, count=arguments.count, side=arguments.side, seed=arguments.seed
         )
-    except ZooError as error:
-        sys.stderr.write(f"zoo.practice.digits: {error}\n")
+    except STOPS as error:
+        sys.stderr.write(f"zoo.practice.digits: {said_of(error)}\n")
         return 1
     sys.stdout.write(f"{folder}\n")
     return 0

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import TargetError, ZooError
+from zoo.errors import TargetError
 from zoo.practice.digits import COUNT, SIDE, write_digits
 from zoo.practice.files import write_published
+from zoo.practice.telling import STOPS, said_of
 from zoo.practice.values import recipe
 from zoo.registry import architecture
 
@@ -111,8 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         source = stand_in(arguments.folder, network=arguments.network, count=arguments.count)
-    except ZooError as error:
-        sys.stderr.write(f"zoo.practice.stand_in: {error}\n")
+    except STOPS as error:
+        sys.stderr.write(f"zoo.practice.stand_in: {said_of(error)}\n")
         return 1
     command = ["zoo", "finetune", arguments.network, source.photos, "--weights", source.weights]
     command += ["--input-size", source.side, "--augmentation", "none"]

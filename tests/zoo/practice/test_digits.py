@@ -59,6 +59,15 @@ def test_missing_scikit_learn_is_explained(monkeypatch):
     assert str(caught.value) == f"the digits are scikit-learn's: {how_to_install('finetune')}"
 
 
+def test_a_place_that_is_a_file_is_told_in_one_line(tmp_path, capsys):
+    """As the other commands tell it."""
+    (tmp_path / "taken").touch()
+    assert main([str(tmp_path / "taken"), "--count", "4", "--side", "8"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"zoo.practice.digits: {tmp_path / 'taken'}")
+
+
 def test_the_command_prints_the_folder(tmp_path, capsys):
     """Standard output is the path alone; what is wrong goes to standard error with exit code 1."""
     assert main([str(tmp_path / "digits"), "--count", "4", "--side", "8"]) == 0

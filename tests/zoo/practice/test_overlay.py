@@ -454,6 +454,13 @@ def test_command_prints_what_a_shell_needs_and_ends_with_ctrl_c(tmp_path, capsys
     assert not seen[0].exists()
 
 
+def test_command_names_a_place_that_is_a_file(tmp_path, capsys):
+    """In one line."""
+    (tmp_path / "taken").touch()
+    assert command.main(["googlenet", "--folder", str(tmp_path / "taken")]) == 1
+    assert capsys.readouterr() == ("", f"zoo.practice: {tmp_path / 'taken'}: File exists\n")
+
+
 def test_command_names_its_error(tmp_path, capsys):
     """What cannot be built is one line on standard error and exit code 1."""
     assert command.main(["googlenet", "--form", "tf", "--folder", str(tmp_path)]) == 1

@@ -92,3 +92,14 @@ def test_second_stand_in_is_refused(tmp_path):
         stand_in(tmp_path, count=20)
     assert str(raised.value) == f"{tmp_path / 'photos'}: is there already; name another folder"
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_place_that_is_a_file_is_told_in_one_line(tmp_path, capsys):
+    """And stays as it is."""
+    (tmp_path / "taken").write_bytes(b"mine")
+    assert main([str(tmp_path / "taken"), "--count", "10"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"zoo.practice.stand_in: {tmp_path / 'taken'}")
+    assert err.endswith(": Not a directory\n")
+    assert (tmp_path / "taken").read_bytes() == b"mine"
