@@ -365,7 +365,9 @@ def _add_mirror(commands: _Commands) -> None:
         commands, "mirror", "write published files as a tree that any web server can serve", module="mirror"
     )
     parser.add_argument("place", metavar="DIR", help="a folder, or a bucket (s3://..., gs://...)")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="networks or ids of files (default: all)")
+    parser.add_argument(
+        "names", nargs="*", default=[], metavar="NAME", help="networks or ids of files (default: all)"
+    )
     parser.add_argument("--check", action="store_true", help="hash again every file of the mirror")
 
 

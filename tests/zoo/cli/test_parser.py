@@ -53,6 +53,7 @@ def test_options_and_names_stand_in_any_order(command):
         (["convert", "a", "b", "c"], "zoo convert [-h]", "unrecognized arguments: c"),
         (["convert", "--th-to-tf"], "zoo convert [-h]", "the following arguments are required: OLD"),
         (["diff", "a.h5"], "zoo diff [-h]", "the following arguments are required: B"),
+        (["mirror"], "zoo mirror [-h]", "the following arguments are required: DIR"),
         (["cache", "remove"], "zoo cache remove [-h]", "the following arguments are required: NAME"),
         (["fetch", "a", "--jobs", "x"], "zoo fetch [-h]", "argument --jobs: invalid int value: 'x'"),
     ],
