@@ -57,7 +57,8 @@ def test_recipes_that_were_drawn_otherwise_before_are_known():
         variance = [scale**-2 for scale in recipe.scale]
         layer = keras.layers.Normalization(mean=list(recipe.mean), variance=variance, name="preprocessing")
         assert [one for one in REGISTRY.preprocessing.values() if is_drawn_recipe(layer, one)] == [recipe]
-        other = keras.layers.Rescaling([[recipe.scale]], [[recipe.mean]], name="preprocessing")
+        offset = [mean + 1 for mean in recipe.mean]
+        other = keras.layers.Rescaling([[recipe.scale]], [[offset]], name="preprocessing")
         assert not is_drawn_recipe(other, recipe)
 
 
