@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import conversion, download, features, loading, start_up, strategies, training, upgrade
+from benchmarks import (
+    conversion,
+    download,
+    features,
+    loading,
+    registry,
+    start_up,
+    strategies,
+    training,
+    upgrade,
+)
 
 BENCHMARKS = {
     "start_up": start_up,
+    "registry": registry,
     "download": download,
     "conversion": conversion,
     "upgrade": upgrade,
