@@ -28,7 +28,7 @@ def check_training(arguments: argparse.Namespace) -> None:
         network = architecture(arguments.name)
         size_of(network, arguments.input_size)
         weights = weights_named(arguments.weights)
-        if weights is not None:
+        if weights is not None and network.graphs:
             choose_weights(network, weights)
     check_devices(number_or_name(arguments.devices))
     labelled = arguments.command == "finetune"

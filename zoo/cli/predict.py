@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     told = {name: getattr(arguments, name) for name in ("classes", "preprocessing", "fit")}
     # What is wrong is told before Keras is imported.
     asked = predictor(arguments.source, top=arguments.top, **told)
-    if isinstance(asked, Architecture):
+    if isinstance(asked, Architecture) and asked.graphs:
         choose_weights(asked, arguments.weights)
     unreadable = all_unreadable(arguments.pictures)
     if unreadable is not None:

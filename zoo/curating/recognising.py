@@ -132,6 +132,21 @@ def _form(description: Description, match: Match, layout: Layout | None, kernels
     return Form(layout=plan.layout.value, kernels=plan.kernels.value)
 
 
+def _may_hold(description: Description, graph: Graph) -> bool:
+    """Tell by their number whether the layers below a graph's classifiers can be those of a file.
+
+    Comparing names and shapes with those of all networks takes a second.
+    """
+    kernels = (layer.array("kernel") for layer in description.weighted)
+    held = sum(kernel is None or len(kernel.shape) != _DENSE_AXES for kernel in kernels)
+    structure = load_structure(graph.structures[0])
+    most = sum(layer.kind != "Dense" for layer in structure.weighted)
+    # Some of the top may be no dense layers, and be missing.
+    return any(count - len(graph.top) <= held <= count for count in (most, most - len(structure.scales)))
+
+
+_DENSE_AXES = 2
+
 _Fit = tuple[Architecture, Graph, Match, Description, OwnHead | None]
 
 
@@ -148,6 +163,8 @@ def _the_one(description: Description, networks: Iterable[Architecture], arch: s
         if arch is not None and network.name != arch:
             continue
         for graph in network.graphs.values():
+            if arch is None and not _may_hold(description, graph):
+                continue
             try:
                 found = recognised(description, (graph,))
             except StructureMismatchError as error:

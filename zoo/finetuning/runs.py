@@ -53,6 +53,7 @@ from zoo.finetuning.shelves import Features
 from zoo.finetuning.sizes import size_of
 from zoo.finetuning.strategies import Intended
 from zoo.finetuning.training import TrainingError
+from zoo.networks import whole_entries
 from zoo.networks.families.names import keras_name
 from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.networks.loading import prepared
@@ -158,6 +159,10 @@ def finetune(
     settings = with_fit(Settings(**options), data, train, valid)
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
+    if not network.graphs and settings.preprocessing == "auto":
+        # The model in its file may go by another network's name.
+        options["preprocessing"] = network.recipe.name
+        settings = with_fit(Settings(**options), data, train, valid)
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
     _passed_over = True  # what is warned of is about the line that calls this
     context = several.scope(devices)
@@ -330,8 +335,19 @@ def _prepared(
 ) -> Callable[[], keras.Model]:
     """Check all that :func:`load_classifier` is given; return what loads it, or all below the classifier."""
     order = data_format or keras.config.image_data_format()
-    is_whole_network = _fits(architecture(name), size)
+    network = architecture(name)
+    is_whole_network = _fits(network, size)
     check_dropout(dropout)
+    if not network.graphs:
+        _check_own_size(network, size)
+        return prepared(
+            name,
+            num_classes=classes,
+            weights=weights,
+            dropout=dropout,
+            data_format=data_format,
+            compile=False,
+        )
     return prepared(
         name,
         num_classes=classes if is_whole_network else 0,
@@ -345,8 +361,22 @@ def _prepared(
     )
 
 
+def _check_own_size(network: Architecture, size: Size) -> None:
+    """Check that a whole model is asked for images of its own size.
+
+    Raises:
+        ArgumentError: It is not.
+    """
+    own = (network.input.height, network.input.width)
+    if tuple(size) != own:
+        text = f"{network.name} is a whole model for images of {own[0]}x{own[1]}"
+        raise ArgumentError(f"input_size={size[0]}: must be left out: {text}")
+
+
 def _fits(network: Architecture, size: Size) -> bool:
     """Tell whether a network takes images of a size with all layers below its main classifier."""
+    if not network.graphs:
+        return True  # a whole model takes its own size alone
     graph = network.default_graph
     # Of several heads only the auxiliary ones stand on flattened maps: the main one pools.
     flattens = len(graph.heads) == 1 and any(
@@ -372,6 +402,8 @@ def provenance(
         return None
     if is_path(weights):
         path = Path(weights)
+    elif not network.graphs:
+        path = whole_entries.file_of(network)
     else:
         headless = not _fits(network, size)
         path = choose_weights(network, weights, headless=headless, progress=progress)[1]().path
@@ -447,13 +479,23 @@ def _check_before_reading(
     check_recipe(settings.preprocessing)
     check_told(network, settings.preprocessing)
     _check_network(network, size, weights=weights, dropout=dropout, data_format=data_format)
+    if network.graphs:
+        _check_factors(network, settings)
+    if settings.out is not None:
+        check_folder(settings.out, resume=bool(settings.resume))
+
+
+def _check_factors(network: Architecture, settings: Settings) -> None:
+    """Check that the layers are there whose learning rates are to be multiplied.
+
+    Raises:
+        ZooError: They are not.
+    """
     graph = network.default_graph
     head = keras_name(graph.heads[-1].layer)
     published = [load_structure(name) for name in graph.structures]
     layers = [keras_name(layer.name) for structure in published for layer in structure.weighted]
     factors_by_layer(settings.learning_rate_factors, layers, [head, f"{head}_hidden"])
-    if settings.out is not None:
-        check_folder(settings.out, resume=bool(settings.resume))
 
 
 def _check_strategy_fits(strategy: str, intended: Intended) -> None:

@@ -143,6 +143,8 @@ def choose_weights(
     if is_path(weights):
         found = _opened(Path(weights), network, tuple(network.graphs.values()), kernels=kernels)
         return found.graph, lambda: found
+    if not network.graphs:
+        raise ArgumentError(f"{network.name}: is a whole model, which is loaded as it is in its file")
     name = network.set_of(str(weights))
     _check_set(network, name)
     if kernels is not None:

@@ -96,12 +96,21 @@ def prepared(
     return made
 
 
-def _opened(network: Architecture) -> keras.Model:
-    """Return the model of a network, fetched if need be."""
+def file_of(network: Architecture) -> Path:
+    """Return the file of a network, fetched if need be.
+
+    Raises:
+        ZooError: It cannot be had.
+    """
     found = find_cached(network, network.weights[0].set, top=True) or resolve(network.name)
     for note in found.notes:
         _LOG.warning("%s", note)
-    return open_model(found.path, describe(found.path), str(found.path))
+    return found.path
+
+
+def _opened(network: Architecture) -> keras.Model:
+    path = file_of(network)
+    return open_model(path, describe(path), str(path))
 
 
 def _frozen(model: keras.Model, freeze: str | None, *, headless: bool) -> Callable[[str], bool]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import zoo as library
 from converters.planning.structures import load_structure
@@ -137,12 +138,52 @@ def test_a_whole_model_of_any_network_is_loaded_as_it_is(zoo: Command, mine: Pat
     assert zoo("fetch", "other", "--backend", "th")[0] == 0
 
 
+@pytest.mark.long
 def test_weights_alone_of_a_whole_model(mine: Path) -> None:
     """Of a known network, where that is asked for: then its feature maps and sizes are to be had too."""
     added = library.register(mine / "my.keras", "drivers", weights_only=True)
     assert (added.network.family, added.network.weights[0].filename) == ("googlenet", "my.keras")
     maps = library.feature_maps("drivers", strides=[8], input_shape=(32, 32, 3))
     assert maps.output_shape == (None, 4, 4, 480)
+
+
+def pictures(folder: Path) -> Path:
+    """Return a folder with a subfolder of dark images and one of bright ones."""
+    draw = np.random.default_rng(0)
+    for place, name in enumerate(("dark", "bright")):
+        (folder / name).mkdir(parents=True)
+        for number in range(8):
+            values = draw.integers(0, 100, (16, 16, 3)) + 150 * place
+            Image.fromarray(values.astype(np.uint8)).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.mark.long
+def test_a_whole_model_is_fine_tuned(zoo: Command, mine: Path, tmp_path: Path) -> None:
+    """Three commands, as for any network: added, trained on other classes, asked."""
+    photos, run = pictures(tmp_path / "photos"), tmp_path / "run"
+    added = ("registry", "add", mine / "other.keras", "--name", "other")
+    assert zoo(*added, "-q")[0] == 0
+    typed = ("finetune", "other", photos, "--out", run, "--strategy", "svm", "-q")
+    code, _, err = zoo(*typed)
+    assert code == 2
+    assert err.startswith(
+        "zoo: other: its preprocessing is not known; add it again with --preprocessing NAME "
+    )
+    assert zoo(*added, "--preprocessing", "inception", "--replace", "-q")[0] == 0
+    assert zoo(*typed, "--input-size", "32")[::2] == (
+        2,
+        "zoo: --input-size 32: must be left out: other is a whole model for images of 16x16\n",
+    )
+    assert zoo(*typed)[0] == 0
+    told = json.loads(zoo("predict", run, photos / "dark" / "0.png", "--json")[1])
+    assert told[0]["classes"][0]["name"] == "dark"
+    record = json.loads((run / "run.json").read_text("utf-8"))
+    assert (record["network"], record["preprocessing"], record["weights"]["id"]) == (
+        "other",
+        "inception",
+        "other-own",
+    )
 
 
 def test_a_file_that_was_moved_is_in_the_cache(mine: Path, tmp_path: Path, zoo: Command) -> None:
@@ -178,8 +219,8 @@ def test_what_is_asked_on_a_terminal(
     mine: Path, tmp_path: Path, zoo: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be worked out, until the answer is one; elsewhere it is told which option says it."""
-    file = tmp_path / "resnet.h5"
-    write_empty_numbered(file, load_structure("resnet50"), layout="th")
+    file = tmp_path / "old.h5"
+    write_empty_numbered(file, load_structure("googlenet"), layout="th")
     typed = ("registry", "add", file)
     assert zoo(*typed) == (2, "", "zoo: the network needs a name; say it with --name NAME (name=)\n")
     reason = f"{file}: nothing in it tells how its kernels are stored"
