@@ -8,7 +8,8 @@ from typing import Any
 
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import progress
-from zoo.curating.adding import Added, register, unregister
+from zoo.cli.keras_import import import_keras
+from zoo.curating.adding import Added, before_keras, register, unregister
 from zoo.curating.recognising import Unsaid
 from zoo.registry.records import WHOLE_MODEL
 
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace) -> int:
     said = {name: getattr(arguments, name) for name in _SAID}
     added = None
+    before_keras.set(import_keras)
     while added is None:
         try:
             added = register(arguments.file, progress=progress(), **said)

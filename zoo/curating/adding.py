@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +58,10 @@ class Added:
     text: str
     network: Architecture
     path: Path | None
+
+
+before_keras: ContextVar[Callable[[], None]] = ContextVar("before_keras", default=lambda: None)
+"""Called before Keras is imported, which only whole models need: a command imports it without a word then."""
 
 
 class _Got(NamedTuple):
@@ -207,6 +212,7 @@ def _whole(got: _Got, description: Description, told: Told) -> Whole:
         Unsaid: It takes images of any size.
         ZooError: Keras does not open it, or it is no classifier of images.
     """
+    before_keras.get()()
     from zoo.networks.whole_entries import facts_of
 
     whole = facts_of(got.path, got.source.filename, description)

@@ -156,11 +156,13 @@ def test_the_real_framework_is_not_heard(photos, tmp_path):
     model = shutil.copy(SAMPLES / "conv2d_same_stride2.model.h5", tmp_path / "old.h5")
     random = ["googlenet", "photos", "--weights", "none", "--input-size", "64"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "CUDA_"))}
+    kept["ZOO_HOME"] = str(tmp_path / "home")
     for typed in (
         ["features", *random, "--out", "f.npz"],
         ["finetune", *random, "--out", "run", "--strategy", "head", "--epochs", "2"],
         ["predict", "run", str(photos / "dark")],
         ["upgrade", "--prove", model],
+        ["registry", "add", model, "--name", "old"],
         ["demo", "googlenet"],
     ):
         done = subprocess.run(
