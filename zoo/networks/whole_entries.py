@@ -18,6 +18,7 @@ from zoo.networks.upgrading import upgrade
 from zoo.networks.whole_facts import Whole
 from zoo.registry.fields import did_you_mean
 from zoo.registry.records import Architecture
+from zoo.surgery.graph import ends
 from zoo.surgery.prefix import with_preprocessing
 
 _LOG = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ def prepared(
         if num_classes == 0:
             model = heads.below_head(model)
         elif num_classes is not None:
-            model = heads.replace_head(model, num_classes, activation=activation)
+            fresh = heads.replace_head(model, num_classes, activation=activation)
+            # It is another model now, and what is recorded of it must lead back to the registry.
+            model = keras.Model(*ends(fresh), name=network.name)
         heads.freeze(model, _frozen(model, freeze, headless=num_classes == 0))
         if recipe is not None:
             model = with_preprocessing(model, recipe)
