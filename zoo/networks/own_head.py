@@ -39,7 +39,12 @@ def own_heads(description: Description, graph: Graph) -> Iterator[tuple[Structur
     Yields:
         A structure, the file with those layers alone that are to match it, and what its classifiers are.
     """
-    dense = [layer for layer in description.weighted if _is_dense(layer)]
+    heads = {plain_name(head.layer) for head in graph.heads}
+    dense = [
+        layer
+        for layer in description.weighted
+        if _is_dense(layer) or (plain_name(layer.name) in heads and _is_pointwise(layer))
+    ]
     for classes in sorted({_width(layer) for layer in dense}):
         head = OwnHead(
             layers=tuple(plain_name(layer.name) for layer in dense if _width(layer) == classes),
@@ -92,6 +97,12 @@ def _forms(structure: Structure) -> tuple[Structure, ...]:
 def _is_dense(layer: Layer) -> bool:
     kernel = layer.array("kernel")
     return kernel is not None and len(kernel.shape) == 2 and len(layer.arrays) <= 2
+
+
+def _is_pointwise(layer: Layer) -> bool:
+    """Tell whether a layer is a 1x1 convolution, which may be a classifier as well."""
+    kernel = layer.array("kernel")
+    return kernel is not None and len(kernel.shape) == 4 and kernel.shape[:2] == (1, 1)
 
 
 def _width(layer: Layer) -> int:

@@ -21,7 +21,7 @@ STRIDES = (4, 8, 16, 32)
 ALL_STRIDES = (2, *STRIDES)
 """Where the networks of all families have feature maps: known before anything is fetched or drawn."""
 
-_LINEAR = (keras.layers.Conv2D,)
+_LINEAR = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D, keras.layers.InputLayer)
 
 
