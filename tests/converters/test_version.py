@@ -112,7 +112,7 @@ def test_a_file_in_a_folder_is_done_by_these_rules_only(
     assert conversion.record.rules == RULES_NUMBER
     plan = plan_file(world.th, direction="th-to-tf", flatten={"fc": (4, 2, 2)})
     assert is_done(plan, target)
-    assert not is_done(replace(plan, notes=("another plan",)), target)
+    assert not is_done(replace(plan, typed_notes=("another plan",)), target)
     monkeypatch.setattr(converters.writing.execute, "RULES_NUMBER", RULES_NUMBER + 1)
     assert not is_done(plan, target)
 

@@ -242,7 +242,7 @@ def test_every_error_is_under_zoo():
         assert name in zoo.__all__
 
 
-AS_IN_PYTHON = {"list": "list_models", "show": "spec"}
+AS_IN_PYTHON = {"list": "list_models", "show": "spec", "registry": "register"}
 """Commands whose function has another name, because theirs is taken or says something else in Python."""
 LOOK_AFTER = {"cache", "trust", "mirror", "demo", "doctor", "completion"}
 """Commands that look after what is on a machine, which nobody does from within a program."""

@@ -134,9 +134,7 @@ def register(
         >>> zoo.load("mine", num_classes=3).output_shape
         (None, 3)
     """
-    called = _checked_name(name)
     known, own = get_registry(), own_registry()
-    _check_free(called, known, own, may_replace=replace)
     told = Told(
         title=title,
         preprocessing=preprocessing,
@@ -147,6 +145,8 @@ def register(
     told_form = {"arch": arch, "layout": layout, "kernels": kernels}
     if arch is not None and arch not in known.architectures:
         raise UnknownNameError(f"arch={arch!r}: there is no network of this name; `zoo list` shows all")
+    called = _checked_name(name)
+    _check_free(called, known, own, may_replace=replace)
     shown = chosen(progress)
     with _at_hand(file, called, shown) as got:
         entry = _entry(called, got, told, known, told_form, weights_only=weights_only)

@@ -22,7 +22,7 @@ from zoo.storage import disk
 
 NAME = "README.md"
 
-_HUB_LICENCES = ("apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "mit")
+_HUB_LICENCES = ("apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "mit", "bsd")
 """Of what hubs know, what the licences of weights begin with."""
 _FEW = 30
 """Images of a class to train on, below which the card says that they are few."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -248,9 +248,11 @@ def class_names(classes: Names) -> tuple[str, ...]:
     """Return names of classes from a file, or as they were given.
 
     Raises:
-        ArgumentError: The file cannot be read, or holds something else.
+        ArgumentError: They are neither, or the file cannot be read or holds something else.
     """
     if not isinstance(classes, str | os.PathLike):
+        if not isinstance(classes, Iterable):
+            raise ArgumentError(f"classes={classes!r}: must be names, or a file with a name a line")
         return tuple(map(str, classes))
     path = Path(classes)
     try:

@@ -214,11 +214,11 @@ class TestKeras3:
         path = write_named(tmp_path / "m.h5", layers, keras_version="2.4.0-tf", backend="tensorflow")
         assert [layer.kind for layer in describe(path).layers] == ["Conv2DTranspose", "Dense"]
         odd = {
-            "layer_normalization": {f"layer_normalization/{role}:0": counted(4) for role in ("gamma", "beta")}
+            "group_normalization": {f"group_normalization/{role}:0": counted(4) for role in ("gamma", "beta")}
         }
         path = write_named(tmp_path / "n.h5", odd, keras_version="2.4.0-tf", backend="tensorflow")
         with pytest.raises(
-            ConversionError, match="layer 'layer_normalization' is of kind LayerNormalization"
+            ConversionError, match="layer 'group_normalization' is of kind GroupNormalization"
         ):
             plan_file(path, to="keras3")
 

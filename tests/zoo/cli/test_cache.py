@@ -133,7 +133,7 @@ def test_an_unknown_name_is_wrong_usage(zoo: Command, home: Path) -> None:
     """With the nearest ones."""
     code, out, err = zoo("cache", "remove", "densenet16")
     assert (code, out) == (2, "")
-    assert err.startswith("zoo: no network and no file is called 'densenet16'; nearest: densenet121, ")
+    assert err.startswith("zoo: no network and no file is called 'densenet16'; nearest: densenet161, ")
 
 
 @pytest.fixture

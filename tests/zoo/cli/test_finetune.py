@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shares import EVERY_NETWORK
 from zoo.cli import finetune, main
 from zoo.cli import keras_import as keras_import_module
 from zoo.cli.parser import parse
@@ -126,7 +127,8 @@ def test_neither_a_network_nor_a_run_can_be_asked(tmp_path, monkeypatch, capsys)
     (tmp_path / "cat.jpg").touch()
     assert main(["predict", "run9", "cat.jpg"]) == 2
     assert capsys.readouterr().err == (
-        "zoo: no architecture is called 'run9'; none of the 11 is near. `zoo list` shows all. "
+        "zoo: no architecture is called 'run9';"
+        f" none of the {len(EVERY_NETWORK)} is near. `zoo list` shows all. "
         "There is no file or folder of this name either.\n"
     )
 

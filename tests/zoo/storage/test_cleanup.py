@@ -135,7 +135,7 @@ def test_an_unknown_name_lists_the_nearest() -> None:
         keys_of("googlenet-tf", KNOWN, [])
     assert str(caught.value) == (
         "no network and no file is called 'googlenet-tf'; nearest: googlenet, googlenet-th,"
-        " googlenet-th-author-git; `zoo list` shows the networks, `zoo show NAME` their files"
+        " mobilenet-tf-top; `zoo list` shows the networks, `zoo show NAME` their files"
     )
 
 
