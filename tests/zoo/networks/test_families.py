@@ -208,7 +208,7 @@ def test_below_the_smallest_size_inception_has_no_map_left(family):
         drawn(network, network.default_graph, height=size, width=size, classes=0)
 
 
-@pytest.mark.parametrize("name", [next(n.name for n in NETWORKS.values() if n.family == f) for f in FAMILIES])
+@pytest.mark.parametrize("name", FIRST_OF_FAMILY.values())
 @pytest.mark.parametrize(
     ("data_format", "setting"),
     [
