@@ -159,7 +159,7 @@ class Preprocessing:
 
     @property
     def in_words(self) -> str:
-        """What it is, in one line: ``inception: RGB, x / 127.5 - 1``."""
+        """Return what it is in one line, such as ``inception: RGB, x / 127.5 - 1``."""
         return f"{self.name}: {self.channel_order.upper()}, {formula(self.mean, self.scale)}"
 
 
