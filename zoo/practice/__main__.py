@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zoo.practice",
         description="Write files laid out as the published ones, with practice values, and serve them.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: all, 2.2 GB a form)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="networks (default: all; 2.2 GB of th, 9 of tf)"
+    )
     parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where to write the files")
     parser.add_argument(
         "--form",

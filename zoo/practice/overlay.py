@@ -52,7 +52,7 @@ def build(
 
     Args:
         folder: Where to write; made if it is missing. Files of an earlier build are replaced.
-        names: Networks; all of them by default. Eleven Theano files take 2.2 GB.
+        names: Networks; all that have such files by default, which take 2.2 GB for th and 9 GB for tf.
         forms: Layouts of which each network's first published file with its top is written.
         ids: Ids of weights files, instead of the ones that ``forms`` picks.
 
