@@ -32,6 +32,7 @@ from zoo.progress import protocol
 from zoo.progress.protocol import Count
 from zoo.registry.records import Preprocessing
 from zoo.storage import disk
+from zoo.surgery.dense_head import with_dense_classifier
 from zoo.surgery.folding import fuse
 from zoo.surgery.graph import Operation, ends, wiring
 from zoo.surgery.tensors import DataFormat, Tensor
@@ -68,11 +69,14 @@ def dissect(model: keras.Model) -> Anatomy:
     """Take a model apart before its main classifier, that of its last output.
 
     Args:
-        model: A functional or ``Sequential`` model that ends in a dense layer with softmax.
+        model: A functional or ``Sequential`` model that ends in a dense layer with softmax, or in a 1x1
+            convolution on maps of one pixel, which is taken for the dense layer that it is.
 
     Raises:
         ArgumentError: It is not such a model.
     """
+    with scope(model):
+        model = with_dense_classifier(model)
     graph = wiring(model)
     output = graph.outputs[-1]
     step = graph.origin(output)

@@ -156,3 +156,16 @@ def test_changing_pictures_needs_tensorflow(monkeypatch, tmp_path):
         "KERAS_BACKEND=tensorflow"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_that_is_a_1x1_convolution_is_trained():
+    """On maps of one pixel, as in MobileNet: what comes out has a dense layer of its name in its place."""
+    body = base()
+    x = keras.layers.GlobalAveragePooling2D(keepdims=True)(body.output)
+    x = keras.layers.Conv2D(10, 1, name="logits")(keras.layers.Dropout(0.1, name="drop")(x))
+    outputs = keras.layers.Softmax()(keras.layers.Flatten()(x))
+    model = keras.Model(body.input, outputs, name="small")
+    result = finetuning.head(model, *divided_digits(40), **OPTIONS)
+    layer = result.model.get_layer("logits")
+    assert (type(layer), layer.units) == (keras.layers.Dense, 10)
+    assert result.predictions.shape == (14, 10)
