@@ -165,7 +165,7 @@ FAMILIES: Mapping[str, Family] = {
                 **numbers,
             },
             batch_size=8 if name == "densenet_keras" else None,
-            channels_first=name not in ("nasnet", "convnext"),
+            channels_first=name not in ("nasnet", "convnext", "densenet_keras"),
             open_sizes=name != "nasnet",
         )
         for name, builder, constructors, numbers in _APPLICATIONS

@@ -28,7 +28,7 @@ from zoo.networks.loading import Wish, draw
 from zoo.practice.files import write
 from zoo.registry.records import Architecture
 
-LAST_ONLY = {"convnext", "nasnet"}
+LAST_ONLY = {"convnext", "densenet_keras", "nasnet"}
 """Families that Keras draws with the channels last alone."""
 
 
