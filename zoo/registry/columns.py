@@ -118,10 +118,6 @@ _YEAR = "be a year, such as 2016"
 _LAYOUTS = ("th", "tf")
 
 
-def _percent(key: str) -> Callable[[Row], str]:
-    return lambda row: "not stated" if row[key] is None else f"{row[key]} %"
-
-
 def _of_files(key: str) -> Callable[[Row], str]:
     """Return what says once what the files of a network state."""
     return lambda row: "; ".join(dict.fromkeys(str(file[key]) for file in row["files"])) or "-"
@@ -134,6 +130,21 @@ def _counts(row: Row) -> str:
 
 def _size(row: Row) -> str:
     return f"{'' if row['bytes_are_stated'] else '~'}{megabytes(row['bytes'])}"
+
+
+def _error(place: int) -> Fact:
+    """Return what is known of the share of images whose class is not among the first guesses."""
+    what, key = f"top-{place} error", f"top{place}_error_percent"
+    return Fact(
+        heading=f"{what}>",
+        meaning=f"published {what} of the weights set imagenet, one crop, in per cent",
+        value=lambda row: row[key],
+        text=lambda row: "not stated" if row[key] is None else f"{row[key]} %",
+        filters=_bounds(
+            f"top{place}_error", "PERCENT", PER_CENT, _SHARE, most=f"with at most this {what}, in per cent"
+        ),
+        unstated=f"{what} is not stated",
+    )
 
 
 FACTS: Mapping[str, Fact] = {
@@ -182,26 +193,8 @@ FACTS: Mapping[str, Fact] = {
             ),
         },
     ),
-    "top1": Fact(
-        heading="top-1 error>",
-        meaning="published top-1 error of the weights set imagenet, one crop, in per cent",
-        value=lambda row: row["top1_error_percent"],
-        text=_percent("top1_error_percent"),
-        filters=_bounds(
-            "top1_error", "PERCENT", PER_CENT, _SHARE, most="with at most this top-1 error, in per cent"
-        ),
-        unstated="top-1 error is not stated",
-    ),
-    "top5": Fact(
-        heading="top-5 error>",
-        meaning="published top-5 error of the weights set imagenet, one crop, in per cent",
-        value=lambda row: row["top5_error_percent"],
-        text=_percent("top5_error_percent"),
-        filters=_bounds(
-            "top5_error", "PERCENT", PER_CENT, _SHARE, most="with at most this top-5 error, in per cent"
-        ),
-        unstated="top-5 error is not stated",
-    ),
+    "top1": _error(1),
+    "top5": _error(5),
     "files": Fact(
         heading="files",
         meaning="published files in each layout; sorted by their number",
