@@ -193,11 +193,7 @@ def prepared(
         include_preprocessing=include_preprocessing,
     )
     _check_heads(wish)
-    graph, opened = network.default_graph, None
-    if weights is not None:
-        graph, opened = choose_weights(network, weights, kernels, headless=wish.classes == 0)
-    elif kernels is not None:
-        raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
+    graph, opened = _chosen(network, weights, kernels, wish)
     # All that can be wrong with the arguments comes to light before anything is fetched.
     by_name = network.own_heads and not (weights and is_path(weights))
     wish, head_notes = _with_held_head(
@@ -207,6 +203,43 @@ def prepared(
     _check_flattened(network, graph, wish)
     if not is_flag(compile):
         raise ArgumentError(f"compile={compile!r}: must be True or False")
+    return _maker(
+        network,
+        graph,
+        opened,
+        wish,
+        head_notes=head_notes,
+        is_frozen=is_frozen,
+        is_compiled=compile and wish.classes != 0,
+    )
+
+
+def _chosen(
+    network: Architecture, weights: str | os.PathLike[str] | None, kernels: Kernels | None, wish: Wish
+) -> tuple[Graph, Callable[[], Weights] | None]:
+    """Return the graph to draw and what opens the file to fill it from, if there is one.
+
+    Raises:
+        ZooError: As :func:`prepared`.
+    """
+    if weights is not None:
+        return choose_weights(network, weights, kernels, headless=wish.classes == 0)
+    if kernels is not None:
+        raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
+    return network.default_graph, None
+
+
+def _maker(
+    network: Architecture,
+    graph: Graph,
+    opened: Callable[[], Weights] | None,
+    wish: Wish,
+    *,
+    head_notes: Sequence[Doubt],
+    is_frozen: Callable[[str], bool],
+    is_compiled: bool,
+) -> Callable[[], keras.Model]:
+    """Return what makes a model; what had to be taken for granted is told to whoever calls its caller."""
 
     def made() -> keras.Model:
         if opened is None:
@@ -217,7 +250,7 @@ def prepared(
             told = (*source.plan.typed_notes, *head_notes, *notes)
             warn_of(source.path, told, stacklevel=3, arguments=_ADVISED)
         heads.freeze(model, is_frozen)
-        if compile and wish.classes != 0:
+        if is_compiled:
             heads.compile_for_finetuning(model)
         return model
 
