@@ -20,6 +20,7 @@ from zoo.networks.families.names import keras_name
 from zoo.numbers import is_whole
 from zoo.registry.fields import did_you_mean
 from zoo.registry.records import Graph, Head
+from zoo.surgery.classifiers import SHAPING, is_classifier
 from zoo.surgery.graph import Operation, Step, Wiring, copied, ends, wiring
 from zoo.surgery.tensors import Tensor
 
@@ -197,13 +198,13 @@ def _end(output: Tensor) -> tuple[str, int | None]:
     while True:
         history = output._keras_history
         operation = history.operation
-        if not isinstance(operation, _SHAPED):
+        if not isinstance(operation, SHAPING):
             break
         output = operation._inbound_nodes[history.node_index].input_tensors[0]
     if isinstance(operation, keras.layers.Softmax):
         return "softmax", units
     activation = getattr(operation, "activation", None)
-    is_head = _is_classifier(operation) or isinstance(operation, keras.layers.Activation)
+    is_head = is_classifier(operation) or isinstance(operation, keras.layers.Activation)
     return (_named_activation(activation) if is_head else "softmax"), units
 
 
@@ -317,23 +318,17 @@ def classifiers_of(model: keras.Model) -> list[str]:
     return [_found(model, graph, output).operation.name for output in model.outputs]
 
 
-_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _PASSED_OVER = (
+    *SHAPING,
     keras.layers.Activation,
     keras.layers.Dropout,
-    keras.layers.Flatten,
     keras.layers.GlobalAveragePooling1D,
     keras.layers.GlobalAveragePooling2D,
     keras.layers.GlobalMaxPooling1D,
     keras.layers.GlobalMaxPooling2D,
-    keras.layers.Identity,
-    keras.layers.Reshape,
     keras.layers.Softmax,
 )
 """What may stand between a classifier and the output."""
-
-_SHAPED = (keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
-"""What only gives the numbers of an output another shape."""
 
 _OF_CLASSES = ("linear", "log_softmax", "sigmoid", "softmax")
 """Activations that a classifier may have; a rectifier makes features."""
@@ -399,25 +394,19 @@ def _activations(graph: Wiring, classifiers: Container[int], wanted: str) -> dic
     return found
 
 
-def _is_classifier(operation: Operation) -> bool:
-    if isinstance(operation, _CONVOLUTIONS):
-        return set(operation.kernel_size) == {1}
-    return isinstance(operation, keras.layers.Dense)
-
-
 def _found(model: keras.Model, graph: Wiring, output: Tensor) -> Step:
     """Return the step of the classifier that an output comes from."""
     step = graph.origin(output)
     while isinstance(step.operation, _PASSED_OVER) and _has_activation_of_classes(step.operation):
         step = graph.origin(step.inputs[0])
     operation = step.operation
-    if _is_classifier(operation) and _has_activation_of_classes(operation):
+    if is_classifier(operation) and _has_activation_of_classes(operation):
         return step
     kind = type(operation).__name__
     end = f"going back from the output {output._keras_history.operation.name!r}, {kind} {operation.name!r}"
     if isinstance(operation, keras.Model):
         reason, advice = "is a model of its own", "replace the head of that one"
-    elif _is_classifier(operation) or isinstance(operation, _PASSED_OVER):
+    elif is_classifier(operation) or isinstance(operation, _PASSED_OVER):
         activation = keras.activations.serialize(operation.activation)
         reason, advice = f"has the activation {activation!r}", "layer=... names the classifier all the same"
     else:
@@ -437,7 +426,7 @@ def _named(model: keras.Model, graph: Wiring, name: str) -> Step:
         guess = did_you_mean(wanted, list(steps))
         raise UnknownNameError(f"layer={name!r}: model {model.name!r} has no such layer{guess}")
     operation = steps[wanted].operation
-    if not _is_classifier(operation):
+    if not is_classifier(operation):
         kind = type(operation).__name__
         raise ArgumentError(f"layer={name!r}: is a {kind}; must be a dense layer or a 1x1 convolution")
     return steps[wanted]

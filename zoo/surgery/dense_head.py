@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from zoo.surgery.graph import Operation, Wiring, ends, wiring
+from zoo.surgery.classifiers import SHAPING, is_pointwise
+from zoo.surgery.graph import Wiring, copied, ends, wiring
 from zoo.surgery.tensors import Tensor
 
-_SHAPING = (keras.layers.Flatten, keras.layers.Reshape)
 _ACTIVATING = (keras.layers.Activation, keras.layers.Softmax)
 
 
@@ -23,21 +23,17 @@ def with_dense_classifier(model: keras.Model) -> keras.Model:
     """
     graph = wiring(model)
     step, above = graph.origin(graph.outputs[-1]), []
-    while isinstance(step.operation, (*_SHAPING, *_ACTIVATING)):
+    while isinstance(step.operation, (*SHAPING, *_ACTIVATING)):
         above.append(step.operation)
         step = graph.origin(step.inputs[0])
     classifier, below = step.operation, step.inputs[0] if step.inputs else None
-    if below is None or not _is_pointwise(classifier) or tuple(below.shape[1:]).count(1) < 2:
+    if below is None or not is_pointwise(classifier) or tuple(below.shape[1:]).count(1) < 2:
         return model
     x = _on_rows(graph, classifier, below)
     for operation in reversed(above):
         if isinstance(operation, _ACTIVATING):
-            x = type(operation).from_config(operation.get_config())(x)
+            x = copied(operation)(x)
     return keras.Model(ends(model)[0], x, name=model.name)
-
-
-def _is_pointwise(operation: Operation) -> bool:
-    return isinstance(operation, keras.layers.Conv2D) and set(operation.kernel_size) == {1}
 
 
 def _on_rows(graph: Wiring, classifier: keras.layers.Conv2D, below: Tensor) -> Tensor:
@@ -47,7 +43,7 @@ def _on_rows(graph: Wiring, classifier: keras.layers.Conv2D, below: Tensor) -> T
     pixels = graph.origin(below).inputs[0] if has_dropout else below
     x = keras.layers.Flatten(name=f"{classifier.name}_rows")(pixels)
     if has_dropout:
-        x = type(dropout).from_config(dropout.get_config())(x)
+        x = copied(dropout)(x)
     dense = keras.layers.Dense(
         classifier.filters,
         activation=classifier.activation,

@@ -24,6 +24,7 @@ from zoo.errors import ArgumentError
 from zoo.networks.families.drawing import Drawing, Neck, Pen, default
 from zoo.networks.families.whole import fill, given_initializers
 from zoo.surgery.channels import RGB
+from zoo.surgery.classifiers import SHAPING, is_classifier
 from zoo.surgery.graph import Operation, Step, Wiring, wiring
 from zoo.surgery.tensors import DataFormat, Tensor
 
@@ -184,23 +185,13 @@ def _classifier(sketch: keras.Model) -> tuple[Step, list[Step]]:
     return step, below
 
 
-def is_classifier(operation: Operation) -> bool:
-    """Tell whether an operation is a layer that may be a classifier."""
-    if isinstance(operation, keras.layers.Conv2D):
-        return set(operation.kernel_size) == {1}
-    return isinstance(operation, keras.layers.Dense)
-
-
 def _shaping(sketch: keras.Model, classifier: Step) -> Iterator[keras.Layer]:
     """Yield what gives the numbers of a classifier another shape."""
     reading = {id(step.inputs[0]): step for step in wiring(sketch).steps if step.inputs}
     step = reading.get(id(classifier.outputs[0]))
-    while step is not None and isinstance(step.operation, _SHAPING):
+    while step is not None and isinstance(step.operation, SHAPING):
         yield step.operation
         step = reading.get(id(step.outputs[0]))
-
-
-_SHAPING = (keras.layers.Flatten, keras.layers.Reshape)
 
 
 def _as_layer(operation: Operation, args: Sequence[Any]) -> Tensor:
