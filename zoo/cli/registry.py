@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from zoo.cli import output
-from zoo.cli.tables import GAP, title
+from zoo.cli.tables import GAP, natural, title
 from zoo.errors import ArgumentError, ZooError
 from zoo.files.listing import Filters, chosen, held_of
 from zoo.numbers import counted
@@ -20,7 +20,7 @@ from zoo.registry.fields import default_of
 from zoo.registry.listed import Held, Row, listed_set
 from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of
-from zoo.registry.records import NOT_KNOWN, Architecture, ClassIndex, WeightsFile
+from zoo.registry.records import NOT_KNOWN, NOT_STATED, Architecture, ClassIndex, WeightsFile, percent
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,14 +96,13 @@ def _print_list(rows: Sequence[Row], columns: Iterable[Fact], *, droppable: bool
 
 
 def _width(table: Mapping[str, Sequence[str]]) -> int:
-    widths = (max(map(len, [title(heading), *cells])) for heading, cells in table.items())
-    return sum(widths) + GAP * (len(table) - 1)
+    return sum(natural(list(table), list(zip(*table.values(), strict=True)))) + GAP * (len(table) - 1)
 
 
 def _show(network: Architecture, *, as_json: bool) -> int:
     if as_json:
         sets = [listed_set(network, name) for name in network.weights_sets]
-        found = {"parameters": parameters_of(network), "counterparts": dict(_counterparts(network))}
+        found = {"parameters": parameters_of(network), "counterparts": dict(network.differs_from)}
         output.print_json(_plain(network) | found | {"weights_sets": sets})
         return 0
     output.print_facts(_facts(network))
@@ -117,23 +116,22 @@ def _show(network: Architecture, *, as_json: bool) -> int:
 
 _SETS: Mapping[str, Callable[[Row], str]] = {
     "weights set": lambda row: str(row["name"]),
-    "top-1 error>": lambda row: _percent(row["top1_error_percent"]),
-    "top-5 error>": lambda row: _percent(row["top5_error_percent"]),
+    "top-1 error>": lambda row: percent(row["top1_error_percent"]),
+    "top-5 error>": lambda row: percent(row["top5_error_percent"]),
     "input>": lambda row: "x".join(map(str, row["input"][:2])),
     "size>": lambda row: output.megabytes(row["bytes"]),
     "licence": lambda row: "; ".join(row["licences"]),
     "origin": lambda row: row["origin"] or "see its files",
-    "recipe": lambda row: row["recipe"] or _UNSTATED,
+    "recipe": lambda row: row["recipe"] or NOT_STATED,
 }
 """What tells the weights sets of a network apart: headings, and what stands below."""
-_UNSTATED = "not stated"
 
 
 def _print_sets(network: Architecture) -> None:
     """Print a table of the weights sets, without the columns in which none states anything."""
     rows = [listed_set(network, name) for name in network.weights_sets]
     table = {heading: [text(row) for row in rows] for heading, text in _SETS.items()}
-    told = {heading: cells for heading, cells in table.items() if set(cells) != {_UNSTATED}}
+    told = {heading: cells for heading, cells in table.items() if set(cells) != {NOT_STATED}}
     output.print_table(told, zip(*told.values(), strict=True), whole=("weights set",))
 
 
@@ -176,11 +174,7 @@ def _heads(network: Architecture) -> str:
 
 
 def _error(network: Architecture, which: str) -> str:
-    return _percent(getattr(network.accuracy, which)) if network.accuracy else NOT_KNOWN
-
-
-def _percent(value: float | None) -> str:
-    return _UNSTATED if value is None else f"{value} %"
+    return percent(getattr(network.accuracy, which, None))
 
 
 def _digests(file: WeightsFile | ClassIndex) -> str:
@@ -244,16 +238,10 @@ _FILE: tuple[_Line, ...] = (
 def _facts(network: Architecture) -> dict[str, str]:
     (first, name, _), *others = _NETWORK
     told = {first: name(network)}
-    if found := _counterparts(network):
+    if found := network.differs_from:
         told["is not"] = "\n".join(f"{other}: {what}" for other, what in found.items())
     told |= {label: text(network) for label, text, _ in others}
     return told | _further(network, [*_told(_NETWORK), "weights", "sets", "differs_from"], "")
-
-
-def _counterparts(network: Architecture) -> Mapping[str, str]:
-    """Return the networks that one is taken for, by name, and in what they differ."""
-    said: Mapping[str, str] = getattr(network, "differs_from", {})
-    return said
 
 
 def _file_facts(file: WeightsFile) -> dict[str, str]:

@@ -16,7 +16,7 @@ from zoo.progress.bars import megabytes
 from zoo.registry.fields import did_you_mean
 from zoo.registry.listed import Row
 from zoo.registry.quantities import COUNTS, MEGABYTES, PER_CENT, quantity
-from zoo.registry.records import ReadOnly
+from zoo.registry.records import ReadOnly, percent
 
 
 class Filter(NamedTuple):
@@ -139,7 +139,7 @@ def _error(place: int) -> Fact:
         heading=f"{what}>",
         meaning=f"published {what} of the weights set imagenet, one crop, in per cent",
         value=lambda row: row[key],
-        text=lambda row: "not stated" if row[key] is None else f"{row[key]} %",
+        text=lambda row: percent(row[key]),
         filters=_bounds(
             f"top{place}_error", "PERCENT", PER_CENT, _SHARE, most=f"with at most this {what}, in per cent"
         ),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from zoo.numbers import counted
 from zoo.registry.parameters import parameters_of
-from zoo.registry.records import NOT_KNOWN, Accuracy, Architecture
+from zoo.registry.records import Architecture, percent
 from zoo.registry.tables import rows_table
 
 ROWS = 60
@@ -73,9 +73,5 @@ _COLUMNS = ("network", "input", "parameters", "top-5 error")
 def _row(network: Architecture) -> tuple[str, ...]:
     size, errors = network.input, network.accuracy
     shape = f"{size.height} × {size.width}"
-    return network.name, network.title, shape, f"{parameters_of(network):,}", _error(errors)
-
-
-def _error(errors: Accuracy | None) -> str:
-    error = errors.top5_error_percent if errors else None
-    return NOT_KNOWN if error is None else f"{error} %"
+    error = percent(errors.top5_error_percent if errors else None)
+    return network.name, network.title, shape, f"{parameters_of(network):,}", error

@@ -268,8 +268,13 @@ class WeightsFile:
         return self.filename.endswith(".keras")
 
 
-def _percent(value: float | None) -> str:
-    return "not stated" if value is None else f"{value} %"
+NOT_STATED = "not stated"
+"""What stands in the place of a number that nobody has published."""
+
+
+def percent(value: float | None) -> str:
+    """Return a published share as people read it."""
+    return NOT_STATED if value is None else f"{value} %"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -282,7 +287,7 @@ class Accuracy:
 
     def __str__(self) -> str:
         """Return both errors, in per cent."""
-        return f"top-1 {_percent(self.top1_error_percent)}, top-5 {_percent(self.top5_error_percent)}"
+        return f"top-1 {percent(self.top1_error_percent)}, top-5 {percent(self.top5_error_percent)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
