@@ -322,8 +322,9 @@ def print_table(
     cells = [[printable(cell) for cell in row] for row in rows]
     room = width()
     if room is None and not _is_styled() and _is_plain([headings, *cells]):
+        own = natural(headings, cells)
         for row in [list(map(title, headings)), *cells]:
-            print_line(_aligned(row, headings, natural(headings, cells)))
+            print_line(_aligned(row, headings, own))
         return
     fitting = widths(headings, cells, whole, room or _WITHOUT_END)
     if fitting is None:

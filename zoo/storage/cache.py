@@ -233,7 +233,8 @@ class Cache:
         shelves = [_Shelf(self.home, self.memory, writable=True)]
         if self.shared is not None:
             shelves.insert(0, _Shelf(self.shared, Memory(self.shared), writable=False))
-        return tuple(form for form in _FORMS if any(shelf.has(item, form) for shelf in shelves))
+        held = {form for shelf in shelves for form in shelf.forms(item)}
+        return tuple(form for form in _FORMS if form in held)
 
     def check_seen(self, item: Item, sha256: str, label: str, *, url: str | None = None) -> Seen | None:
         """Accept a file only if it is the one that was first seen under this name, or the first one.
@@ -438,10 +439,12 @@ class _Shelf:
         assert seen is not None
         return seen.sha256
 
-    def has(self, item: Item, form: Layout | None) -> bool:
-        """Tell whether an item's file lies here, which may have been changed since it was verified."""
+    def forms(self, item: Item) -> tuple[Layout | None, ...]:
+        """Return in which forms an item lies here; a file may have been changed since it was verified."""
         seen = self._memory.seen(item.key)
-        return seen is not None and self._is_there(item, item.name(seen.sha256, form), form)
+        if seen is None:
+            return ()
+        return tuple(form for form in _FORMS if self._is_there(item, item.name(seen.sha256, form), form))
 
     def _is_there(self, item: Item, name: str, form: Layout | None) -> bool:
         if not (self._home / name).exists():
