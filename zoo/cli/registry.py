@@ -14,7 +14,7 @@ from zoo.cli.tables import GAP, natural, title
 from zoo.errors import ArgumentError, ZooError
 from zoo.files.listing import Filters, chosen, held_of
 from zoo.numbers import counted
-from zoo.registry import architecture, check, get_registry, list_models, look_up, weights_file
+from zoo.registry import check, get_registry, list_models, look_up, networks_like, weights_file
 from zoo.registry.columns import FACTS, FILTERS, Fact, columns_of
 from zoo.registry.fields import default_of
 from zoo.registry.listed import Held, Row, listed_set
@@ -42,7 +42,7 @@ def _list(arguments: argparse.Namespace) -> int:
         raise ArgumentError("--columns: not with --json, which has all fields")
     columns = columns_of(arguments.columns)
     check(get_registry())
-    networks = [architecture(name) for name in list_models(arguments.pattern)]
+    networks = networks_like(arguments.pattern)
     filters = cast(Filters, {name: getattr(arguments, name) for name in FILTERS})
     held = held_of(networks) if arguments.cached else _held(networks)
     found = chosen(networks, held, filters, arguments.sort, reverse=arguments.reverse)

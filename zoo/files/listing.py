@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
 from zoo.calling import public
-from zoo.registry import architecture
-from zoo.registry import list_models as names_like
+from zoo.registry import architecture, networks_like
 from zoo.registry.columns import FACTS, Chosen, choose, sort_keys
 from zoo.registry.listed import Held, listed, with_cached
 from zoo.registry.names import Names
@@ -80,7 +79,7 @@ def list_models(
         >>> zoo.list_models(family="densenet", layout="th", max_params="20M", sort="params")
         ['densenet121', 'densenet169']
     """
-    networks = [architecture(name) for name in names_like(pattern)]
+    networks = networks_like(pattern)
     by_cached = any(fact is FACTS["cached"] for fact, _ in sort_keys(sort))
     held = held_of(networks) if by_cached or filters.get("cached") else {}
     found = chosen(networks, held, filters, sort, reverse=reverse)

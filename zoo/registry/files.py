@@ -15,17 +15,17 @@ any other behind them. What is checked is the merged whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from converters.boundary import uncollected
 from zoo.calling import public
 from zoo.errors import RegistryError, UnknownNameError
 from zoo.registry import fields
 from zoo.registry.fields import Mistake
-from zoo.registry.lazy import without_collection
 from zoo.registry.merged import Merged, placed_in
 from zoo.registry.origins import Origins, lay_over
 from zoo.registry.places import Layer, layers, overlay_layer, shipped_layer
@@ -88,7 +88,7 @@ def check(registry: Registry) -> None:
     Raises:
         RegistryError: One breaks the form.
     """
-    with without_collection():
+    with uncollected():
         for part in (registry.class_indexes, registry.preprocessing, registry.architectures):
             for name in part:
                 part[name]
@@ -110,7 +110,7 @@ def get_registry() -> Registry:
 @lru_cache(maxsize=4)
 def _load_once(chosen: tuple[Layer, ...], stamps: tuple[tuple[int, ...], ...]) -> Registry:
     """Load a registry; the stamps only tell one state of the files from another."""
-    with without_collection():
+    with uncollected():
         return Merged([read_once(layer, stamp) for layer, stamp in zip(chosen, stamps, strict=True)]).registry
 
 
@@ -149,8 +149,22 @@ def list_models(pattern: str = "*") -> list[str]:
     Args:
         pattern: As there.
     """
+    return _like(pattern, get_registry().architectures)
+
+
+def networks_like(pattern: str = "*") -> list[Architecture]:
+    """Return the networks of these names, as :func:`list_models` takes them.
+
+    Raises:
+        RegistryError: What a file says of one breaks the form.
+    """
+    known = get_registry().architectures  # once: to ask for it is to look at all of its files
+    return [known[name] for name in _like(pattern, known)]
+
+
+def _like(pattern: str, names: Iterable[str]) -> list[str]:
     whole = _whole(pattern)
-    return [name for name in get_registry().architectures if fnmatchcase(name, whole)]
+    return [name for name in names if fnmatchcase(name, whole)]
 
 
 def _whole(pattern: str) -> str:

@@ -1,10 +1,8 @@
-"""A mapping whose entries are made when they are first asked for, and making many of them."""
+"""A mapping whose entries are made when they are first asked for."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TypeVar
 
 from zoo.registry.records import ReadOnly
@@ -56,15 +54,3 @@ class Lazy(Mapping[str, _Entry]):
     def __reduce__(self) -> tuple[type[ReadOnly[str, _Entry]], tuple[dict[str, _Entry]]]:
         """Say how a copy is made: of what is in it."""
         return ReadOnly, (dict(self),)
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Look for no garbage: where many values are made and all are kept, that takes most of the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from converters.boundary import uncollected
 from zoo.errors import RegistryError
 from zoo.registry import fields
-from zoo.registry.lazy import without_collection
 from zoo.registry.places import read_bytes
 
 try:
@@ -60,7 +60,7 @@ def parse_yaml(content: bytes, label: str) -> dict[str, Any]:
 
 def _parse(content: bytes, label: str, builder: _Builder) -> object:
     try:
-        with without_collection():
+        with uncollected():
             return builder.document(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise RegistryError(f"{label}: is not UTF-8 text: byte {error.start} cannot be decoded") from error
