@@ -76,11 +76,8 @@ def _write(size: int, file: Path) -> None:
 
 def _networks(shipped: dict[str, dict[str, dict[str, object]]]) -> Iterator[dict[str, object]]:
     for network in cycle(shipped["architectures"].values()):
-        yield (
-            copy.deepcopy(network) | {"differs_from": {}}
-            if "differs_from" in network
-            else copy.deepcopy(network)
-        )
+        # What one differs from has another name in each copy.
+        yield copy.deepcopy({key: value for key, value in network.items() if key != "differs_from"})
 
 
 class _NoAliases(yaml.CSafeDumper):
