@@ -92,6 +92,23 @@ def test_what_a_disk_says_of_itself_is_not_passed_over(
     assert flushed == []
 
 
+def test_the_disk_begins_early_and_nobody_waits(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told which bytes, and a file system that takes no advice does no harm."""
+    told: list[tuple[int, int, int, int]] = []
+    monkeypatch.setattr(os, "POSIX_FADV_DONTNEED", 4, raising=False)
+    monkeypatch.setattr(os, "posix_fadvise", lambda *said: told.append(said), raising=False)
+    disk.begin_writing(7, 100, 20)
+    assert told == [(7, 100, 20, 4)]
+
+    def refuse(*said: int) -> None:
+        raise OSError(errno.ENOSYS, "")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    disk.begin_writing(7, 100, 20)
+    monkeypatch.delattr(os, "posix_fadvise")
+    disk.begin_writing(7, 100, 20)
+
+
 @pytest.mark.parametrize("count", [0, 1, (1 << 20) - 1, (2 << 20) + 5])
 def test_room_is_made_sure_of_without_posix_fallocate(
     count: int, tmp_path, monkeypatch: pytest.MonkeyPatch

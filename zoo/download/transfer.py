@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from converters.writing.disk import wait_for_disk
+from converters.writing.disk import begin_writing, wait_for_disk
 from zoo.download import failures
 from zoo.download.asking import CRC32C, Asking, Beginning, Body, NotContinuedError
 from zoo.download.failures import SourceError
@@ -279,7 +279,7 @@ class _Copier:
                 size += count
                 if size > limit:
                     raise ChecksumError(f"more came than the {limit} bytes that there may be")
-                self._hashing.take(count, functools.partial(_write, descriptor))
+                self._hashing.take(count, functools.partial(_write, descriptor, size - count))
                 if count:
                     self._progress.advance(count)
                 if failure:
@@ -324,9 +324,12 @@ class _Copier:
         return count, None
 
 
-def _write(descriptor: int, piece: memoryview) -> None:
+def _write(descriptor: int, start: int, piece: memoryview) -> None:
+    """Write a piece at the end of a file, which ends at ``start``, and have the disk begin with it."""
+    count = len(piece)
     while piece:
         piece = piece[os.write(descriptor, piece) :]
+    begin_writing(descriptor, start, count)
 
 
 # Hashing.

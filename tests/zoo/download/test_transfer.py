@@ -12,6 +12,7 @@ import pytest
 from tests.support import hosts
 from tests.support.downloads import BODY, MD5, SHA256, SIZE, Recorder, fetch
 from tests.support.hosts import DRIVE_URL, PLAIN_URL, RELEASE_URL, FaultyServer
+from zoo.download import transfer
 from zoo.download.asking import TransferLimits
 from zoo.download.failures import SourceError
 from zoo.download.http import check_address, next_address
@@ -378,3 +379,18 @@ def test_a_large_file_comes_in_pieces(served: Path, folder: Path) -> None:
         body, _ = fetch(server.local(RELEASE_URL), folder, size=None, digests=(), progress=recorder)
     assert body == content
     assert max(event[1] for event in recorder.events if event[0] == "advance") == 1 << 20
+
+
+def test_the_disk_writes_while_the_rest_comes(
+    served: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every byte, in the file's order: nothing is left for the end, when somebody waits."""
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(transfer, "begin_writing", lambda handle, start, count: told.append((start, count)))
+    content = BODY + bytes(3 << 20)
+    served.write_bytes(content)
+    with FaultyServer({RELEASE_URL: served}) as server:
+        fetch(server.local(RELEASE_URL), folder, size=None, digests=())
+    ends = [start + count for start, count in told]
+    assert [start for start, _ in told] == [0, *ends[:-1]]
+    assert ends[-1] == len(content)
