@@ -14,7 +14,6 @@ from converters.formats.dialects import describe
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching.fetcher import find_cached, resolve
 from zoo.networks import heads
-from zoo.networks.upgrading import upgrade
 from zoo.networks.whole_facts import Whole
 from zoo.registry.fields import did_you_mean
 from zoo.registry.records import Architecture
@@ -32,6 +31,8 @@ def open_model(path: Path, description: Description, label: str) -> keras.Model:
         ConversionError: It has a layer that has no place in today's Keras.
     """
     if description.dialect != "keras3" and not _is_of_today(description):
+        from zoo.networks.upgrading import upgrade  # only old models pay for all the classes that were
+
         return upgrade(path, compile=False)
     try:
         return keras.saving.load_model(path, compile=False)
