@@ -64,6 +64,7 @@ def pytest_collection_finish() -> None:
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test an empty cache and the shipped registry alone, and patience to none."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "zoo-home"))
+    monkeypatch.setenv("ZOO_PLUGINS", "0")
     for name in ("ZOO_REGISTRY", "ZOO_SHARED", "ZOO_MIRROR", "ZOO_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ZOO_RETRY_SECONDS", "0")  # nothing is waited for, unless a test says so

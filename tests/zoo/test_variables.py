@@ -25,7 +25,7 @@ PATHS: dict[str, Callable[[], object]] = {
 }
 """What the program makes of each."""
 
-OTHERS = {"ZOO_MIRROR", "ZOO_OFFLINE", "ZOO_QUIET", "ZOO_RETRY_SECONDS", "ZOO_LIMITS"}
+OTHERS = {"ZOO_MIRROR", "ZOO_OFFLINE", "ZOO_PLUGINS", "ZOO_QUIET", "ZOO_RETRY_SECONDS", "ZOO_LIMITS"}
 """Those that hold an address, a switch, a number, or several."""
 
 

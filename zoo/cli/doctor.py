@@ -26,6 +26,7 @@ from zoo.download.sources import Mirror
 from zoo.errors import ArgumentError, CacheError, RegistryError, ZooError
 from zoo.extras import EXTRAS, how_to_install
 from zoo.registry import VARIABLE, Layer, layers, load_registry, overlays_from_environment
+from zoo.registry.families import brought, family_of
 from zoo.registry.strict_yaml import read_yaml
 from zoo.storage.cache import Cache, is_offline
 from zoo.variables import default_home, path_variable
@@ -248,16 +249,32 @@ def registry() -> Finding:
         "architectures": networks,
         "files": files,
         "overlays": {one["path"]: one["counts"] for one in said if one["origin"] == VARIABLE},
-        "layers": [{"path": one["path"], "origin": one["origin"], **one["counts"]} for one in said],
+        "layers": [{key: one[key] for key in _LAYER_FACTS} | one["counts"] for one in said],
     }
     lines = [Whole(said[0]["path"]), f"{networks} architectures, {files} weights files"]
+    families, problems = _plugged_families()
     for one in said[1:]:
-        lines += [Whole(one["path"]), _LAYER[one["origin"]].format(**one["counts"])]
-    return Finding(facts=facts, lines=lines)
+        lines += [Whole(one["path"]), _LAYER[one["origin"]].format(package=one["package"], **one["counts"])]
+    lines += [f"family {one['family']}, of the plug-in {one['package']}" for one in families]
+    return Finding(facts=facts | {"families": families}, lines=lines, problems=problems)
 
+
+def _plugged_families() -> tuple[list[dict[str, str]], list[ZooError]]:
+    """Return which families plug-ins bring, and what is wrong with those that cannot be imported."""
+    problems: list[ZooError] = []
+    for name in brought():
+        try:
+            family_of(name)
+        except RegistryError as error:
+            problems.append(error)
+    found = ((name, entry) for name, entries in brought().items() for entry in entries)
+    return [{"family": name, "package": entry.package} for name, entry in found], problems
+
+
+_LAYER_FACTS = ("path", "origin", "package")
 
 _LAYER: Mapping[str, str] = {
-    "plug-in": "a plug-in's, lays over: {architectures} architectures, {files} files",
+    "plug-in": "the plug-in {package}: {architectures} architectures, {files} files",
     "own": "your own, lays over: {architectures} architectures, {files} files",
     VARIABLE: "lays over: {architectures} architectures, {files} files",
 }
@@ -266,7 +283,7 @@ _LAYER: Mapping[str, str] = {
 
 def _layer(layer: Layer) -> dict[str, Any]:
     counts = _counts(read_yaml(layer.path, layer.label))
-    return {"path": str(layer.path), "origin": layer.origin, "counts": counts}
+    return {"path": str(layer.path), "origin": layer.origin, "package": layer.package, "counts": counts}
 
 
 def _counts(raw: Mapping[str, Any]) -> dict[str, int]:
@@ -286,6 +303,7 @@ SETTINGS: Mapping[str, Callable[[], object]] = {
     "ZOO_SHARED": lambda: path_variable("ZOO_SHARED"),
     "ZOO_MIRROR": Mirror.from_environment,
     "ZOO_OFFLINE": lambda: _one_or_none("ZOO_OFFLINE"),
+    "ZOO_PLUGINS": lambda: _one_or_none("ZOO_PLUGINS"),
     "ZOO_QUIET": lambda: _one_or_none("ZOO_QUIET"),
     "ZOO_REGISTRY": overlays_from_environment,
     "ZOO_RETRY_SECONDS": TransferLimits.from_environment,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import RegistryError
-from zoo.registry import Layer, layers
+from zoo.registry import layers
 from zoo.registry.assembly import check_whole
 from zoo.registry.fields import Mistake
 from zoo.registry.fields import Path as Place
 from zoo.registry.files import laid_over, placed
 from zoo.registry.form import FORM
-from zoo.registry.places import overlay_layer
+from zoo.registry.places import installed_layers, overlay_layer
 
 MOST = 100
 """Mistakes that are looked for; who makes more has made them all alike."""
@@ -44,7 +44,7 @@ def check(file: Path | None = None) -> Checked:
     Args:
         file: The file; everything that the environment names if left out.
     """
-    chosen = layers() if file is None else (*_below(), overlay_layer(file))
+    chosen = layers() if file is None else (*installed_layers(), overlay_layer(file))
     files = tuple(str(layer.path) for layer in chosen)
     try:
         raw, origins = laid_over(chosen)
@@ -55,10 +55,6 @@ def check(file: Path | None = None) -> Checked:
     counted = sum(len(one["weights"]) for one in held if isinstance(one.get("weights"), list))
     found = tuple(str(placed(mistake, chosen, origins)) for mistake in _mistakes(raw))
     return Checked(files=files, networks=len(held), weights=counted, mistakes=found)
-
-
-def _below() -> Sequence[Layer]:
-    return [layer for layer in layers() if layer.origin in ("shipped", "plug-in")]
 
 
 def _mistakes(raw: dict[str, Any]) -> Iterator[Mistake]:

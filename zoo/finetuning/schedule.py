@@ -17,7 +17,7 @@ from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.arguments import Argument, number_or_name
 from zoo.numbers import is_whole
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import FAMILIES, brought, family_of
 from zoo.registry.fields import did_you_mean
 
 Trained = Literal["classifier", "last", "all"]
@@ -400,7 +400,7 @@ def batch_size(family: str | None, asked: int | None) -> int:
         ArgumentError: That is no count.
     """
     if asked is None:
-        known = FAMILIES.get(family or "")
+        known = family_of(family) if family and (family in FAMILIES or family in brought()) else None
         return (known.batch_size if known else None) or BATCH_SIZE
     if not is_whole(asked) or asked < 1:
         raise ArgumentError(f"batch_size={asked!r}: must be an integer from 1")

@@ -31,7 +31,7 @@ from zoo.networks.weights import Weights, choose_weights, is_path
 from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.registry import architecture
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import family_of
 from zoo.registry.records import WHOLE_MODEL, Architecture, Graph, Head, Kernels
 from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
 from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
@@ -356,9 +356,9 @@ def _checked_wish(network: Architecture, order: DataFormat | None, size: Sequenc
         allowed = "'channels_first', 'channels_last' or None (Keras' own setting)"
         raise ArgumentError(f"data_format={order!r}: must be {allowed}")
     data_format: DataFormat = order or keras.config.image_data_format()
-    family = FAMILIES[network.family]
+    family = family_of(network.family)
     if data_format == "channels_first" and not family.channels_first:
-        reason = "its constructor in keras.applications draws it with the channels last alone"
+        reason = "what draws it knows the channels last alone"
         raise ArgumentError(
             f"data_format='channels_first': {network.name}: {reason}; say data_format='channels_last'"
         )

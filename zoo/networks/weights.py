@@ -35,7 +35,7 @@ from zoo.naming import hidden_note, is_written_as_path
 from zoo.networks.own_head import OwnHead, layers_of, own_heads, without_auxiliary
 from zoo.progress.protocol import Progress
 from zoo.registry import fields, weights_files
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import family_of
 from zoo.registry.records import Architecture, Graph, Kernels, WeightsFile
 
 Values = NDArray[np.float32]
@@ -238,7 +238,7 @@ def _opened(
     plan = make_plan(description, target=TF, from_kernels=kernels, registry_form=form, match=found)
     plan = plan if registered else with_evidence(plan)
     names = _published_names(graph, found.structure)
-    pairs = _PAIRS[FAMILIES[network.family].scales](found.structure)
+    pairs = _PAIRS[family_of(network.family).scales](found.structure)
     scales = {names[norm]: names[scale] for norm, scale in pairs.items()}
     return Weights(path=path, graph=graph, plan=plan, names=names, scales=scales, head=head)
 

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
+from converters.planning.structure_files import structure_file, structure_files
+from zoo.errors import RegistryError
 from zoo.registry import fields
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import FAMILIES, family_of
 from zoo.registry.fields import Mistake, did_you_mean
-from zoo.registry.parameters import STRUCTURES
 from zoo.registry.records import (
     WHOLE_MODEL,
     Architecture,
@@ -21,6 +23,7 @@ from zoo.registry.records import (
     ReadOnly,
     WeightsFile,
     read_only,
+    writable,
 )
 
 _Entry = TypeVar("_Entry")
@@ -37,9 +40,24 @@ def check_whole(raw: Mapping[str, Any]) -> None:
         indexes.add(name, ("class_indexes", name))
     for name, entry in raw["architectures"].items():
         network = architecture_of(entry, raw["preprocessing"], raw["class_indexes"])
+        _check_complete(network)
         for place, file in enumerate(network.weights):
             here = ("architectures", name, "weights", place)
             ids.add(file.id, here, (*here, "id"))
+
+
+def _check_complete(network: Architecture) -> None:
+    """Check the numbers of a plug-in's family too.
+
+    Raises:
+        Mistake: They break its form, or the plug-in cannot be used.
+    """
+    try:
+        complete(network)
+    except Mistake:
+        raise
+    except RegistryError as error:
+        raise Mistake(("architectures", network.name, "family"), str(error)) from error
 
 
 class Names:
@@ -116,15 +134,46 @@ def _graphs(entry: Mapping[str, Any], path: fields.Path) -> dict[str, Graph]:
         return {}
     if not entry["graphs"]:
         raise Mistake((*path, "graphs"), "is missing")
-    numbers = FAMILIES[entry["family"]].form
-    graphs = {
-        name: replace(graph, config=read_only(numbers.check(graph.config, (*path, "graphs", name, "config"))))
-        for name, graph in entry["graphs"].items()
-    }
+    graphs = {name: replace(graph, config=read_only(graph.config)) for name, graph in entry["graphs"].items()}
+    if entry["family"] in FAMILIES:
+        graphs = _with_numbers(graphs, entry["family"], path)
     for name, graph in graphs.items():
         _check_graph(graph, None if entry["own_heads"] else entry["classes"], (*path, "graphs", name))
     _check_structures_have_one_graph(graphs, path)
     return graphs
+
+
+def _with_numbers(graphs: Mapping[str, Graph], family: str, path: fields.Path) -> dict[str, Graph]:
+    """Return graphs with the numbers that a family needs, checked, and those that were left out.
+
+    Raises:
+        Mistake: They break its form.
+        RegistryError: It is a plug-in's, which cannot be used.
+    """
+    form = family_of(family).form
+    return {
+        name: replace(
+            graph,
+            config=read_only(form.check(writable(graph.config), (*path, "graphs", name, "config"))),
+        )
+        for name, graph in graphs.items()
+    }
+
+
+def complete(network: Architecture) -> Architecture:
+    """Return a network with the numbers that its family needs.
+
+    Those of a plug-in's family are as its registry has them until somebody asks for the network by its name:
+    what checks them is in the plug-in, and whoever looks through all networks need not import it.
+
+    Raises:
+        Mistake: They break the family's form.
+        RegistryError: The plug-in cannot be used.
+    """
+    if network.family in FAMILIES or network.family == WHOLE_MODEL:
+        return network
+    path = ("architectures", network.name)
+    return replace(network, graphs=ReadOnly(_with_numbers(network.graphs, network.family, path)))
 
 
 def _check_sources(file: WeightsFile, path: fields.Path) -> None:
@@ -164,7 +213,7 @@ def _check_classes(entry: Mapping[str, Any], index: ClassIndex | None, path: fie
 
 
 class _Structure:
-    """The layers of one file in ``converters/planning/structures``, read only as far as somebody asks.
+    """The layers of the file of a structure, read only as far as somebody asks.
 
     Parsing all of those files takes longer than reading the registry itself, and to know a head one layer is
     enough.
@@ -195,15 +244,17 @@ class _Structure:
 
 def _structure(name: str, path: fields.Path) -> _Structure:
     try:
-        return _read_structure(name)
-    except FileNotFoundError:
-        known = sorted(file.stem for file in STRUCTURES.glob("*.json"))
-        raise Mistake(path, f"there is no structure {name!r}{did_you_mean(name, known)}") from None
+        file = structure_file(name)
+    except RegistryError as error:
+        raise Mistake(path, str(error)) from None
+    if file is None:
+        raise Mistake(path, f"there is no structure {name!r}{did_you_mean(name, structure_files())}")
+    return _read_structure(file)
 
 
 @lru_cache(maxsize=128)
-def _read_structure(name: str) -> _Structure:
-    return _Structure(name, (STRUCTURES / f"{name}.json").read_text(encoding="utf-8"))
+def _read_structure(file: Path) -> _Structure:
+    return _Structure(file.stem, file.read_text(encoding="utf-8"))
 
 
 def _check_graph(graph: Graph, classes: int | None, path: fields.Path) -> None:

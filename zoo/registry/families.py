@@ -1,16 +1,21 @@
 """Families of networks: one record for everything that the members of one have in common.
 
-A new family is an entry in :data:`FAMILIES` and the module that its builder is in. The registry checks the
-numbers of a network by this table, and nothing in it imports Keras: a builder is named, and imported on use.
+A new family is an entry in :data:`FAMILIES` and the module that its builder is in, or the entry point of a
+plug-in. The registry checks the numbers of a network by its family's record, and nothing here imports Keras:
+a builder is named, and imported on use. So is the record of a plug-in's family.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pkgutil import resolve_name
+from typing import Any, Literal
 
-from zoo.registry.fields import Choice, Flag, Key, Kind, ListOf, MapOf, Number, Record, Whole
+from converters.planning import plugins
+from converters.planning.plugins import EntryPoint, entry_points
+from zoo.errors import RegistryError
+from zoo.registry.fields import Choice, Flag, Key, Kind, ListOf, MapOf, Mistake, Number, Path, Record, Whole
 from zoo.registry.kinds import COUNT, FRACTION, LAYER, NAME
 
 _NUMBERED = Choice(("keras1", "keras2"))
@@ -172,3 +177,93 @@ FAMILIES: Mapping[str, Family] = {
     },
 }
 """By the name that the registry calls a family by."""
+
+
+def brought() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Return the families of plug-ins by name, and which plug-ins bring each; none is imported."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for entry in entry_points(plugins.FAMILIES):
+        found[entry.name] = (*found.get(entry.name, ()), entry)
+    return found
+
+
+def family_of(name: str) -> Family:
+    """Return the record of a family; that of a plug-in's is imported.
+
+    Args:
+        name: The family.
+
+    Raises:
+        KeyError: There is no such family; a validated registry names no other.
+        RegistryError: The plug-in cannot be imported, or brings something else.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    entry = brought()[name][0]
+    found = imported(entry, entry.value)
+    if not isinstance(found, Family):
+        reason = f"{entry.value} is no Family of {Family.__module__}, as the family {name!r} must be"
+        raise RegistryError(f"{entry.package}: {reason}; {plugins.update(entry)}")
+    return found
+
+
+def builder_of(name: str) -> Any:  # noqa: ANN401 - its type is that of a room above
+    """Import the module of a family's builder and return the builder.
+
+    Raises:
+        RegistryError: It is a plug-in's, and cannot be imported.
+    """
+    record = family_of(name)
+    if name in FAMILIES:
+        return resolve_name(record.builder)
+    return imported(brought()[name][0], record.builder)
+
+
+def imported(entry: EntryPoint, reference: str) -> Any:  # noqa: ANN401 - whatever is there
+    """Return what a plug-in has at ``MODULE:NAME``.
+
+    Raises:
+        RegistryError: It cannot be imported, whatever its code raises.
+    """
+    try:
+        return resolve_name(reference)
+    except (Exception, SystemExit) as error:
+        reason = f"{reference} cannot be imported: {_told(error)}"
+        raise RegistryError(f"{entry.package}: {reason}; {plugins.update(entry)}") from error
+
+
+def _told(error: BaseException) -> str:
+    """Return what an error is and where in a file it was raised, in one line."""
+    from traceback import extract_tb  # only mistakes pay for this import
+
+    *_, last = extract_tb(error.__traceback__)
+    place = "" if last.filename.startswith("<") else f" ({last.filename}, line {last.lineno})"
+    return " ".join(f"{type(error).__name__}: {error}".split()) + place
+
+
+class FamilyName:
+    """The name of a family, of this package or of a plug-in.
+
+    Args:
+        others: What may stand in its place.
+    """
+
+    def __init__(self, *others: str) -> None:
+        self._others = others
+
+    def check(self, value: object, path: Path) -> str | int:
+        """Return the name; see :class:`zoo.registry.fields.Kind`."""
+        given = brought()
+        owners = [entry.package for entry in given.get(str(value), ())]
+        owners = ["keras-weight-zoo", *owners] if value in (*FAMILIES, *self._others) else owners
+        if len(owners) > 1:
+            advice = f"uninstall all but one; {plugins.WITHOUT}"
+            raise Mistake(path, f"{value!r} is a family of {' and of '.join(owners)}; {advice}")
+        return self._names(given).check(value, path)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema; see :class:`zoo.registry.fields.Kind`."""
+        return self._names(brought()).schema()
+
+    def _names(self, given: Mapping[str, object]) -> Choice:
+        return Choice((*FAMILIES, *given, *self._others))

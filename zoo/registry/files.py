@@ -25,10 +25,11 @@ from converters.boundary import uncollected
 from zoo.calling import public
 from zoo.errors import RegistryError, UnknownNameError
 from zoo.registry import fields
+from zoo.registry.assembly import complete
 from zoo.registry.fields import Mistake
-from zoo.registry.merged import Merged, placed_in
+from zoo.registry.merged import Merged, check_names, placed_in
 from zoo.registry.origins import Origins, lay_over
-from zoo.registry.places import Layer, layers, overlay_layer, shipped_layer
+from zoo.registry.places import Layer, installed_layers, layers, overlay_layer
 from zoo.registry.reading import read_layer, read_once
 from zoo.registry.records import Architecture, ClassIndex, Kernels, Layout, Registry, WeightsFile
 
@@ -39,14 +40,14 @@ def load_registry(overlays: Sequence[Path] | None = None) -> Registry:
     """Read the base registry, lay overlays over it and check the whole.
 
     Args:
-        overlays: Files to lay over it, later ones win; all that :func:`zoo.registry.places.layers` lists if
-            left out.
+        overlays: Files to lay over it and over what plug-ins bring, later ones win; all that
+            :func:`zoo.registry.places.layers` lists if left out.
 
     Raises:
         RegistryError: A file cannot be read or breaks the form. The message, one line, starts with the file,
             the line and the path of the mistake.
     """
-    return load_layers(layers() if overlays is None else (shipped_layer(), *map(overlay_layer, overlays)))
+    return load_layers(layers() if overlays is None else (*installed_layers(), *map(overlay_layer, overlays)))
 
 
 def load_layers(chosen: Sequence[Layer]) -> Registry:
@@ -68,6 +69,7 @@ def laid_over(chosen: Sequence[Layer]) -> tuple[dict[str, Any], Origins]:
     """
     base, *others = [read_layer(layer) for layer in chosen]
     origins, raw = Origins(base.layer.label), base.whole()
+    check_names([base, *others])
     for file in others:
         try:
             lay_over(raw, file.whole(), file.layer.label, origins)
@@ -128,6 +130,7 @@ def architecture(name: str) -> Architecture:
 
     Raises:
         UnknownNameError: There is no such network; the message lists the nearest names.
+        RegistryError: It is of a plug-in's family, and the plug-in cannot be used.
 
     Examples:
         >>> import zoo
@@ -140,7 +143,7 @@ def architecture(name: str) -> Architecture:
     if name not in known and name in registry.files:
         owner = registry.files[name][0].name
         raise UnknownNameError(f"no architecture is called {name!r}: it is a weights file of {owner}")
-    return _look_up(name, known, "architecture", "`zoo list` shows all.")
+    return _complete(_look_up(name, known, "architecture", "`zoo list` shows all."))
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -178,9 +181,9 @@ def weights_file(identifier: str) -> tuple[Architecture, WeightsFile]:
     Raises:
         UnknownNameError: There is no such file; the message lists the nearest ids.
     """
-    return _look_up(
-        identifier, get_registry().files, "weights file", "`zoo show NAME` shows those of a network."
-    )
+    hint = "`zoo show NAME` shows those of a network."
+    network, file = _look_up(identifier, get_registry().files, "weights file", hint)
+    return _complete(network), file
 
 
 CLASS_INDEXES = "class_indexes/"
@@ -200,7 +203,7 @@ def look_up(name: str) -> Architecture | WeightsFile | ClassIndex:
     """
     registry = get_registry()
     if name in registry.architectures:
-        return registry.architectures[name]
+        return _complete(registry.architectures[name])
     if name in registry.files:
         return registry.files[name][1]
     indexes = {f"{CLASS_INDEXES}{key}": key for key in registry.class_indexes}
@@ -256,6 +259,19 @@ def weights_files(
         and layout in (None, file.layout)
         and kernels in (None, file.kernels)
     )
+
+
+def _complete(network: Architecture) -> Architecture:
+    """Return a network that is asked for by its name, with what a plug-in knows of its numbers.
+
+    Raises:
+        RegistryError: They break the form of its family, or the plug-in cannot be used.
+    """
+    try:
+        return complete(network)
+    except Mistake as mistake:
+        chosen = layers()
+        raise placed(mistake, chosen, laid_over(chosen)[1]) from None
 
 
 def _look_up(name: str, known: Mapping[str, _Found], what: str, hint: str) -> _Found:

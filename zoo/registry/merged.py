@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
+from converters.planning.plugins import WITHOUT
 from zoo.errors import RegistryError
 from zoo.registry import fields
 from zoo.registry.assembly import architecture_of, clash
@@ -96,6 +97,7 @@ class Merged:
     def _laid_over(self, part: str, name: str) -> tuple[Any, Origins]:
         """Return what the files say of a name together, and who said what."""
         first, *others = self._holders[part][name]
+        check_owner(part, name, self._holders[part][name])
         origins, raw = Origins(first.layer.label), first.entry(part, name)
         if others:
             whole = {part: {name: copy.deepcopy(raw)}}
@@ -168,6 +170,36 @@ class Merged:
         name, place, _ = self._owners[identifier.lower()]
         network = self.registry.architectures[name]
         return network, network.weights[place]
+
+
+def check_names(files: Sequence[LayerFile]) -> None:
+    """Check that no plug-in says something of what another package has.
+
+    Raises:
+        RegistryError: One does.
+    """
+    for brought in (file for file in files if file.layer.package):
+        for part in brought.parts:
+            for name in brought.names(part):
+                check_owner(part, name, [file for file in files if name in file.names(part)])
+
+
+def check_owner(part: str, name: str, files: Sequence[LayerFile]) -> None:
+    """Check that one package alone brings a name: what a plug-in adds cannot change what is there.
+
+    Args:
+        part: The part of the registry.
+        name: The name in it.
+        files: Those that say something of it.
+
+    Raises:
+        RegistryError: Several do.
+    """
+    owners = [file.layer for file in files if file.layer.origin in ("shipped", "plug-in")]
+    if len(owners) > 1:
+        first, second = owners[:2]
+        reason = f"{first.package or 'keras-weight-zoo'} has this name already; uninstall one; {WITHOUT}"
+        raise placed_in(Mistake((part, name), reason), second)
 
 
 def placed_in(mistake: Mistake, layer: Layer) -> RegistryError:

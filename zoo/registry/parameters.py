@@ -9,12 +9,9 @@ import re
 from functools import cache
 from pathlib import Path
 
-from converters import planning
+from converters.planning.structure_files import structure_file
 from zoo.errors import FileFormatError
 from zoo.registry.records import Architecture
-
-STRUCTURES = Path(planning.__path__[0]) / "structures"
-"""The folder of the known structures."""
 
 _HEAD_BYTES = 2048
 _PARAMETERS = re.compile(rb'"parameters": ?(\d+)')
@@ -28,12 +25,12 @@ def parameters_of(network: Architecture) -> int:
     """
     if network.parameters is not None:
         return network.parameters
-    return _stated(network.default_graph.structures[0])
+    structure = network.default_graph.structures[0]
+    return _stated(structure_file(structure) or Path(structure))
 
 
 @cache
-def _stated(structure: str) -> int:
-    path = Path(structure) if structure.endswith(".json") else STRUCTURES / f"{structure}.json"
+def _stated(path: Path) -> int:
     with path.open("rb") as file:
         found = _PARAMETERS.search(file.read(_HEAD_BYTES))
     if found is None:

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from converters.planning import plugins
+from converters.planning.plugins import entry_points, folder_of
 from zoo.errors import ArgumentError, RegistryError
 from zoo.variables import default_home, expanded
 
 VARIABLE = "ZOO_REGISTRY"
 """The environment variable that names overlays."""
 
-FILENAME = "registry.yaml"
-"""What the shipped registry is called, and the user's own in the cache's folder."""
+FILENAME = plugins.REGISTRY
+"""What the shipped registry is called, those of plug-ins, and the user's own in the cache's folder."""
 
 MOST_BYTES = 64 << 20
 """Bytes of the largest file that is read; 10,000 networks with 30,000 weights files take half of it."""
@@ -45,22 +47,38 @@ class Layer:
         origin: Who brings it.
         label: What messages call it.
         sha256: What it must be, if it comes from an address, which is the label then.
+        package: Name and version of the plug-in that brings it.
     """
 
     path: Path
     origin: Origin
     label: str
     sha256: str | None = None
+    package: str | None = None
 
 
 def layers() -> tuple[Layer, ...]:
     """Return the layers of the registry, the lowest first.
 
     Raises:
-        RegistryError: The shipped one is missing.
+        RegistryError: As :func:`installed_layers`.
         ArgumentError: ``ZOO_REGISTRY`` names a home directory that is not known.
     """
-    return (shipped_layer(), *_own_layer(), *_named_layers())
+    return (*installed_layers(), *_own_layer(), *_named_layers())
+
+
+def installed_layers() -> tuple[Layer, ...]:
+    """Return the layers that come with packages: the shipped one, and those of plug-ins.
+
+    Raises:
+        RegistryError: The shipped one is missing, or that of a plug-in.
+    """
+    return (shipped_layer(), *map(_plugin_layer, entry_points(plugins.REGISTRIES)))
+
+
+def _plugin_layer(entry: plugins.EntryPoint) -> Layer:
+    path = folder_of(entry) / FILENAME
+    return Layer(path=path, origin="plug-in", label=f"{entry.package}: {path}", package=entry.package)
 
 
 def shipped_layer() -> Layer:

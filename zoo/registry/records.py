@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
 from zoo.errors import ArgumentError
 from zoo.numbers import counted
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import FamilyName
 from zoo.registry.fields import (
     Anything,
     Choice,
@@ -93,6 +93,15 @@ def read_only(value: Any) -> Any:  # noqa: ANN401 - whatever a registry file can
         return ReadOnly({key: read_only(one) for key, one in value.items()})
     if isinstance(value, (list, tuple)):
         return tuple(read_only(one) for one in value)
+    return value
+
+
+def writable(value: Any) -> Any:  # noqa: ANN401 - whatever a registry file can hold
+    """Return mappings and lists, and all such in them, as YAML has them: what :func:`read_only` is given."""
+    if isinstance(value, Mapping):
+        return {key: writable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [writable(one) for one in value]
     return value
 
 
@@ -354,7 +363,7 @@ class Architecture:
     title: Annotated[str, TEXT, "Name in print"]
     family: Annotated[
         str,
-        Choice((*FAMILIES, WHOLE_MODEL)),
+        FamilyName(WHOLE_MODEL),
         f"The builder that draws it; {WHOLE_MODEL}: none, its file holds the network too",
     ]
     paper: Annotated[Paper | None, Maybe(form_of(Paper)), "Where the network was introduced, if anywhere"] = (

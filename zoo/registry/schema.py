@@ -10,23 +10,29 @@ import json
 import sys
 from typing import Any
 
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import FAMILIES, brought, family_of
 from zoo.registry.form import FORM
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def registry_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a whole registry; overlays may leave out what they do not change."""
+    """Return the JSON Schema of a whole registry; overlays may leave out what they do not change.
+
+    Families of plug-ins are in it.
+
+    Raises:
+        RegistryError: A plug-in cannot be used.
+    """
     schema = FORM.schema()
     architecture = schema["properties"]["architectures"]["additionalProperties"]
-    architecture["allOf"] = [_config_rule(family) for family in FAMILIES]
+    architecture["allOf"] = [_config_rule(family) for family in (*FAMILIES, *brought())]
     return {"$schema": DIALECT, "title": "Registry of networks and their weights files", **schema}
 
 
 def _config_rule(family: str) -> dict[str, Any]:
     """Return the rule that ties the form of ``graphs.*.config`` to the family."""
-    graph = {"properties": {"config": FAMILIES[family].form.schema()}}
+    graph = {"properties": {"config": family_of(family).form.schema()}}
     return {
         "if": {"properties": {"family": {"const": family}}, "required": ["family"]},
         "then": {"properties": {"graphs": {"additionalProperties": graph}}},

@@ -1,9 +1,9 @@
 """The weighted layers of the published graphs, and whether a file holds exactly those.
 
-The data lies in this package: one JSON file for each graph, with shapes in tf form. A file matches whatever
-its layout and dialect: shapes are compared in both layouts, arrays by role, layers by name. Names that Keras
-numbers by itself (``convolution2d_7``) depend on what was built before, and Keras 0.x has none at all, so
-these layers match in order, by kind and shape.
+The data lies in this package, and in plug-ins: one JSON file for each graph, with shapes in tf form. A file
+matches whatever its layout and dialect: shapes are compared in both layouts, arrays by role, layers by name.
+Names that Keras numbers by itself (``convolution2d_7``) depend on what was built before, and Keras 0.x has
+none at all, so these layers match in order, by kind and shape.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import automatic_stem, kind_of_name, own_role
 from converters.layers.rules import Rule
 from converters.layers.table import rules_of
+from converters.planning.structure_files import structure_file, structure_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,26 +186,14 @@ class Match:
         return {pair.layer.name: pair for pair in self.layers}
 
 
-@cache
-def structures_folder() -> Path:
-    """Return the folder that holds the structures, this package."""
-    return Path(__file__).resolve().parent
-
-
-@cache
-def _structure_files() -> Mapping[str, Path]:
-    # The files of this distribution do not change while it runs, and are asked for again and again.
-    return {path.stem: path for path in sorted(structures_folder().glob("*.json"))}
-
-
 def structure_names() -> list[str]:
     """Return the names of all structures in alphabetical order, reading none of them."""
-    return list(_structure_files())
+    return list(structure_files())
 
 
 def known_structures() -> Iterator[Structure]:
-    """Yield all structures in alphabetical order, each read when its turn comes."""
-    yield from map(_known_structure, _structure_files().values())
+    """Yield all structures in alphabetical order, those of plug-ins too, each read when its turn comes."""
+    yield from (_known_structure(path) for paths in structure_files().values() for path in paths)
 
 
 def load_structure(source: str | os.PathLike[str]) -> Structure:
@@ -215,12 +204,13 @@ def load_structure(source: str | os.PathLike[str]) -> Structure:
 
     Raises:
         UnknownNameError: If no structure has that name; the nearest ones are listed.
+        RegistryError: If several have it.
         FileFormatError: If the file is not a structure.
     """
     path = Path(source)
     if path.suffix == ".json":
         return _read_structure(path)
-    known = _structure_files().get(str(source))
+    known = structure_file(str(source))
     if known is None:
         raise UnknownNameError(_unknown(str(source), structure_names()))
     return _known_structure(known)

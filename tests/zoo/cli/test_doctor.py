@@ -76,6 +76,7 @@ def test_all_of_it_is_on_one_screen(zoo, monkeypatch, tmp_path, room):
     overlay.write_text("architectures: {vgg16: {weights: {vgg16-th-gist: {bytes: 1}}}}\n")
     monkeypatch.setenv("ZOO_REGISTRY", str(overlay))
     monkeypatch.setenv("ZOO_OFFLINE", "1")
+    monkeypatch.delenv("ZOO_PLUGINS")
     monkeypatch.setattr(output, "width", lambda: room)
     monkeypatch.setattr(doctor, "missing_of", lambda extra: [extra])
     code, out, err = zoo("doctor")

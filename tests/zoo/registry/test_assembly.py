@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from converters.planning.structures import structures_folder
+from converters.planning.structure_files import OWN
 from zoo.registry.assembly import _structure
 from zoo.registry.fields import Mistake
 
-STRUCTURES = sorted(path.stem for path in structures_folder().glob("*.json"))
+STRUCTURES = sorted(path.stem for path in OWN.glob("*.json"))
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_looking_for_one_layer_finds_what_parsing_finds(name: str) -> None:
     """Each layer with weights is found, those without are not."""
     structure = _structure(name, ())
-    path = structures_folder() / f"{name}.json"
+    path = OWN / f"{name}.json"
     layers = json.loads(path.read_text(encoding="utf-8"))["layers"]
     weighted = [layer for layer in layers if layer.get("arrays")]
     assert structure.weighted() == weighted

@@ -7,10 +7,9 @@ there is to know of a family is in its record, in :data:`zoo.registry.families.F
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from zoo.registry.families import FAMILIES
+from zoo.registry.families import FAMILIES, builder_of
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +26,7 @@ def builder(family: str) -> Build:
     """Import a family's module and return its builder.
 
     Args:
-        family: A key of ``FAMILIES``.
+        family: A key of ``FAMILIES``, or the name of a plug-in's family.
 
     Returns:
         ``build(pen, images, config, heads)``, which draws the network on the symbolic tensor ``images`` from
@@ -37,6 +36,7 @@ def builder(family: str) -> Build:
 
     Raises:
         KeyError: There is no such family; a validated registry names no other.
+        RegistryError: It is a plug-in's, and cannot be imported.
     """
-    build: Build = resolve_name(FAMILIES[family].builder)
+    build: Build = builder_of(family)
     return build
