@@ -46,12 +46,14 @@ class EntryPoint:
         group: What kind of thing it is.
         name: Its name.
         value: Where in the package it is.
+        told: The folder in which an installer wrote that down.
     """
 
     package: str
     group: str
     name: str
     value: str
+    told: str
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
@@ -79,8 +81,8 @@ def _all_entry_points(places: tuple[str, ...]) -> tuple[EntryPoint, ...]:
             continue
         if b"keras_weight_zoo." in content:
             name, version = _called(Path(folder))
-            told = tuple(_parsed(content.decode("utf-8", "replace"), f"{name} {version}"))
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), told)
+            told = _parsed(content.decode("utf-8", "replace"), f"{name} {version}", folder)
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), tuple(told))
     return tuple(one for _, told in sorted(found.items()) for one in told)
 
 
@@ -108,15 +110,17 @@ def _called(folder: Path) -> tuple[str, str]:
     return folder.stem, "of no version"
 
 
-def _parsed(text: str, package: str) -> Iterator[EntryPoint]:
+def _parsed(text: str, package: str, folder: str) -> Iterator[EntryPoint]:
     """Yield the entry points of our groups: lines ``name = value`` below ``[group]``."""
     group = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
             group = line.strip("[]")
-        elif group in (REGISTRIES, FAMILIES) and not line.startswith(("#", ";")) and "=" in line:
+        elif group in (REGISTRIES, FAMILIES) and not line.startswith("#") and "=" in line:
             name, _, value = line.partition("=")
-            yield EntryPoint(package=package, group=group, name=name.strip(), value=value.strip())
+            yield EntryPoint(
+                package=package, group=group, name=name.strip(), value=value.strip(), told=folder
+            )
 
 
 @cache

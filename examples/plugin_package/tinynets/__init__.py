@@ -1,0 +1,1 @@
+"""Small networks for pictures of 32 x 32 pixels."""
