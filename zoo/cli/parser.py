@@ -190,7 +190,8 @@ def _build(command: str | None, *, only_names: bool = False) -> tuple[Parser, _C
         description="ImageNet weights of the classic convolutional networks: find, fetch, convert, load.",
         epilog="ZOO_HOME is the folder of fetched files, ZOO_SHARED one to look into first, ZOO_MIRROR a"
         " mirror to ask first; ZOO_OFFLINE=1 forbids the network; ZOO_QUIET=1 shows no progress;"
-        " ZOO_REGISTRY lists overlay registries. `zoo doctor` tells what is set, and what is wrong."
+        " ZOO_REGISTRY lists overlay registries; ZOO_PLUGINS=0 does without plug-ins. `zoo doctor` tells"
+        " what is set, and what is wrong."
         " Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"zoo {__version__}")

@@ -19,6 +19,7 @@ from tests.support.command import Command
 from tests.support.plugins import FAMILY, REGISTRY, LayOut, forgotten, lay_out
 from zoo.cli import doctor
 from zoo.errors import RegistryError
+from zoo.finetuning.schedule import batch_size
 from zoo.networks.families import builder
 from zoo.practice.files import write
 from zoo.registry import architecture, get_registry, load_registry
@@ -64,7 +65,7 @@ def test_a_network_of_its_family_is_like_any_other(plugin: LayOut) -> None:
     """Its numbers are checked, and those that were left out are there."""
     folder = plugin()
     assert architecture("tinynet8").default_graph.config == {"filters": (8, 16, 32), "dropout": 0.0}
-    assert family_of("tiny").batch_size == 64
+    assert family_of("tiny").batch_size == batch_size("tiny", None) == 64
     assert builder("tiny").__module__ == "tinynets.drawing"
     assert Path(sys.modules["tinynets"].__file__ or "").parent == folder / "tinynets"
 
