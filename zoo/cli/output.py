@@ -5,7 +5,6 @@ What nobody looks at needs no colours and no line breaks, so that a table into a
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -24,6 +23,7 @@ from converters.limits import printable
 from zoo.cli.tables import GAP, blocks, natural, title, widths
 from zoo.progress import bars
 from zoo.progress.colours import colours
+from zoo.progress.documents import document
 
 
 class Verbosity(IntEnum):
@@ -51,7 +51,7 @@ class Telling:
 
     verbosity: Verbosity
     out: TextIO
-    documents: list[object] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
     err: TextIO | None = None
     until_the_end: ExitStack = field(default_factory=ExitStack)
 
@@ -141,21 +141,22 @@ def out() -> TextIO:
 
 def print_json(value: object) -> None:
     """Print a result as JSON on standard output: when the command has ended, if one is running."""
+    print_document(document(value))
+
+
+def print_document(text: str) -> None:
+    """Print what is JSON already, in the same way."""
     told = _TELLING.get()
     if told is None:
-        _write_json(value)
+        print_line(text)
     else:
-        told.documents[:] = [value]
+        told.documents[:] = [text]
 
 
 def print_documents(told: Telling) -> None:
     """Print the JSON document that a command has left, if there is one."""
-    for document in told.documents:
-        _write_json(document)
-
-
-def _write_json(value: object) -> None:
-    _write(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
+    for text in told.documents:
+        print_line(text)
 
 
 def print_line(text: str) -> None:

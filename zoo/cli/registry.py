@@ -7,17 +7,19 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, cast
+from typing import Any
 
 from zoo.cli import output
 from zoo.cli.tables import GAP, natural, title
 from zoo.errors import ArgumentError, ZooError
-from zoo.files.listing import Filters, chosen, held_of
+from zoo.files.listing import held_of, rows_of
 from zoo.numbers import counted
-from zoo.registry import check, get_registry, list_models, look_up, networks_like, weights_file
-from zoo.registry.columns import FACTS, FILTERS, Fact, columns_of
+from zoo.progress.documents import item, put_together
+from zoo.registry import like, look_up, weights_file
+from zoo.registry.columns import FACTS, FILTERS, Fact, choose, columns_of
 from zoo.registry.fields import default_of
-from zoo.registry.listed import Held, Row, listed_set
+from zoo.registry.kept_rows import all_rows
+from zoo.registry.listed import Held, Row, listed_set, with_cached
 from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import NOT_KNOWN, NOT_STATED, Architecture, ClassIndex, WeightsFile, percent
@@ -41,22 +43,23 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json and arguments.columns is not None:
         raise ArgumentError("--columns: not with --json, which has all fields")
     columns = columns_of(arguments.columns)
-    check(get_registry())
-    networks = networks_like(arguments.pattern)
-    filters = cast(Filters, {name: getattr(arguments, name) for name in FILTERS})
-    held = held_of(networks) if arguments.cached else _held(networks)
-    found = chosen(networks, held, filters, arguments.sort, reverse=arguments.reverse)
+    known = all_rows()
+    written = {name: known[name] for name in like(arguments.pattern, known)}
+    held = held_of(written) if arguments.cached else _held(written)
+    rows = with_cached(rows_of(written), held)
+    filters = {name: getattr(arguments, name) for name in FILTERS}
+    found = choose(rows, filters, arguments.sort, reverse=arguments.reverse)
     if arguments.json:
-        output.print_json(found.rows)
-    elif found.rows:
-        shown = found.rows if arguments.all else found.rows[:ROWS]
-        _print_list(shown, columns, droppable=arguments.columns is None)
-        _tell_more(len(found.rows) - len(shown))
-    elif networks:
-        output.note(f"zoo: none of the {counted(len(networks), 'network')} suits; `zoo list` shows all")
+        of_cached = (item(rows[name]) if name in held else written[name] for name in found.names)
+        output.print_document(put_together(of_cached))
+    elif found.names:
+        shown = found.names if arguments.all else found.names[:ROWS]
+        _print_list([rows[name] for name in shown], columns, droppable=arguments.columns is None)
+        _tell_more(len(found.names) - len(shown))
+    elif written:
+        output.note(f"zoo: none of the {counted(len(written), 'network')} suits; `zoo list` shows all")
     else:
-        known = len(list_models())
-        output.note(f"zoo: no network matches {arguments.pattern!r}; `zoo list` shows all {known}")
+        output.note(f"zoo: no network matches {arguments.pattern!r}; `zoo list` shows all {len(known)}")
     for what, names in found.left_out.items():
         output.note(f"zoo: {left_out_note(what, names)}")
     return 0
@@ -67,10 +70,10 @@ def _tell_more(count: int) -> None:
         output.note(f"zoo: {counted(count, 'more network')}; --all shows them, and so does --json")
 
 
-def _held(networks: Sequence[Architecture]) -> Held:
+def _held(names: Collection[str]) -> Held:
     """Return what is cached of some networks; a cache that cannot be used keeps nobody from the registry."""
     try:
-        return held_of(networks)
+        return held_of(names)
     except ZooError as error:
         output.note(f"zoo: what is cached is not known: {error}")
         return {}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 from zoo.calling import public
-from zoo.registry import architecture, networks_like
-from zoo.registry.columns import FACTS, Chosen, choose, sort_keys
-from zoo.registry.listed import Held, listed, with_cached
+from zoo.registry import architecture, like, networks_like
+from zoo.registry.columns import FACTS, choose, sort_keys
+from zoo.registry.kept_rows import Written, kept_rows
+from zoo.registry.lazy import Lazy
+from zoo.registry.listed import Held, Row, listed, with_cached
 from zoo.registry.names import Names
-from zoo.registry.records import Architecture, Layout
+from zoo.registry.records import Layout
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,33 +84,32 @@ def list_models(
         >>> zoo.list_models(family="densenet", layout="th", max_params="20M", sort="params")
         ['densenet121', 'densenet169']
     """
-    networks = networks_like(pattern)
+    rows = _rows_like(pattern)
     by_cached = any(fact is FACTS["cached"] for fact, _ in sort_keys(sort))
-    held = held_of(networks) if by_cached or filters.get("cached") else {}
-    found = chosen(networks, held, filters, sort, reverse=reverse)
-    return Names([row["name"] for row in found.rows], architecture, found.left_out)
+    held = held_of(rows) if by_cached or filters.get("cached") else {}
+    found = choose(with_cached(rows, held), dict(filters), sort, reverse=reverse)
+    return Names(found.names, architecture, found.left_out)
 
 
-def chosen(
-    networks: Iterable[Architecture], held: Held, filters: Filters, sort: str | None, *, reverse: bool
-) -> Chosen:
-    """Return what a list says of the networks that suit; see :func:`list_models`.
-
-    Args:
-        networks: Of which.
-        held: What the cache has of them.
-        filters: As there.
-        sort: As there.
-        reverse: As there.
-
-    Raises:
-        ArgumentError: As there.
-    """
-    rows = with_cached((listed(network) for network in networks), held)
-    return choose(rows, dict(filters), sort, reverse=reverse)
+def _rows_like(pattern: str) -> Mapping[str, Row]:
+    """Return what is known of the networks of these names, where it is not kept of them alone."""
+    kept = kept_rows()
+    if kept is not None:
+        return rows_of({name: kept[name] for name in like(pattern, kept)})
+    return {network.name: listed(network) for network in networks_like(pattern)}
 
 
-def held_of(networks: Iterable[Architecture]) -> Held:
+def rows_of(written: Written) -> Mapping[str, Row]:
+    """Return rows that were written, each read when it is first looked at."""
+
+    def row(name: str) -> Row:
+        found: Row = json.loads(written[name])
+        return found
+
+    return Lazy(written.keys, row)
+
+
+def held_of(names: Collection[str]) -> Held:
     """Return what the cache has of some networks; a shared folder that is not there is told and left out.
 
     Raises:
@@ -114,8 +118,23 @@ def held_of(networks: Iterable[Architecture]) -> Held:
     from zoo.storage.cache import Cache, Item  # only who asks for it pays for this import
 
     cache = Cache.from_environment()
-    items = [Item.of_weights(network.name, file) for network in networks for file in network.weights]
-    held = {item.key: cache.forms_of(item) for item in items}
+    held: dict[str, dict[str, tuple[Layout | None, ...]]] = {}
+    for network in map(architecture, _with_a_folder(names, cache.home, cache.shared)):
+        items = [Item.of_weights(network.name, file) for file in network.weights]
+        held[network.name] = {item.key: cache.forms_of(item) for item in items}
     if cache.problem:
         _LOG.warning("%s", cache.problem)
     return held
+
+
+def _with_a_folder(names: Collection[str], *homes: Path | None) -> list[str]:
+    """Return the networks that have a folder in a cache, in whatever case; all if that cannot be told."""
+    found: set[str] = set()
+    for home in homes:
+        try:
+            found |= {name.lower() for name in os.listdir(home)} if home else set()  # noqa: PTH208
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return list(names)
+    return [name for name in names if name.lower() in found]

@@ -303,25 +303,29 @@ FILTERS: Mapping[str, tuple[Fact, Filter]] = {
 
 
 class Chosen(NamedTuple):
-    """The networks that filters kept.
+    """The names of the networks that filters kept.
 
     Attributes:
-        rows: In the order asked for.
+        names: In the order asked for.
         left_out: Names of networks that were left out because they do not state what a filter looks at, by
             what it is that they do not state.
     """
 
-    rows: list[Row]
+    names: list[str]
     left_out: Mapping[str, Sequence[str]]
 
 
 def choose(
-    rows: Iterable[Row], wanted: Mapping[str, object], sort: str | None = None, *, reverse: bool = False
+    rows: Mapping[str, Row],
+    wanted: Mapping[str, object],
+    sort: str | None = None,
+    *,
+    reverse: bool = False,
 ) -> Chosen:
-    """Return the rows that all filters keep, sorted.
+    """Return which networks all filters keep, sorted; nobody looks at a row if nothing is asked of it.
 
     Args:
-        rows: The networks.
+        rows: What is known of the networks, by name.
         wanted: Values of filters by their names; ``None`` for one that is not used.
         sort: Names of facts, with commas between them, each with ``-`` before it for the largest first; as
             the rows come if left out.
@@ -332,9 +336,9 @@ def choose(
     """
     asked = {name: _read(name, given) for name, given in wanted.items() if _is_asked(name, given)}
     keys = sort_keys(sort, reverse=reverse)
-    kept, left_out = _kept(rows, asked)
+    kept, left_out = _kept(rows, asked) if asked else (list(rows), {})
     for fact, down in reversed(keys):
-        kept = _sorted(kept, fact, down=down)
+        kept = _sorted(kept, {name: fact.value(rows[name]) for name in kept}, down=down)
     return Chosen(kept[::-1] if reverse and not keys else kept, left_out)
 
 
@@ -349,19 +353,19 @@ def _read(name: str, given: object) -> object:
     return wanted
 
 
-def _kept(rows: Iterable[Row], asked: Mapping[str, Any]) -> tuple[list[Row], Mapping[str, Sequence[str]]]:
-    kept: list[Row] = []
+def _kept(rows: Mapping[str, Row], asked: Mapping[str, Any]) -> tuple[list[str], Mapping[str, Sequence[str]]]:
+    kept: list[str] = []
     left_out: dict[str, list[str]] = {}
     whole = {name: wanted for name, wanted in asked.items() if FILTERS[name][1].of_file is None}
     of_files = {name: wanted for name, wanted in asked.items() if name not in whole}
-    for row in rows:
+    for name, row in rows.items():
         if of_files and not any(_suits(file, of_files) for file in row["files"]):
             continue
         unknown = _unstated(row, whole)
         if unknown is None:
-            kept.append(row)
+            kept.append(name)
         for what in unknown or ():
-            left_out.setdefault(what, []).append(row["name"])
+            left_out.setdefault(what, []).append(name)
     return kept, left_out
 
 
@@ -393,10 +397,10 @@ def sort_keys(sort: str | None, *, reverse: bool = False) -> list[tuple[Fact, bo
     return [(_fact("sort", word.removeprefix("-")), word.startswith("-") != reverse) for word in words]
 
 
-def _sorted(rows: list[Row], fact: Fact, *, down: bool) -> list[Row]:
-    stated = [row for row in rows if fact.value(row) is not None]
-    ordered = sorted(stated, key=lambda row: _comparable(fact.value(row)), reverse=down)
-    return ordered + [row for row in rows if fact.value(row) is None]
+def _sorted(names: list[str], values: Mapping[str, Any], *, down: bool) -> list[str]:
+    stated = [name for name in names if values[name] is not None]
+    ordered = sorted(stated, key=lambda name: _comparable(values[name]), reverse=down)
+    return ordered + [name for name in names if values[name] is None]
 
 
 def _comparable(value: Any) -> Any:  # noqa: ANN401 - whatever a fact is

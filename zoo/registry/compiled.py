@@ -7,7 +7,8 @@ more into the cache's folder, as JSON, entry by entry, with the place of each in
 
 It is called by the digest of the file's bytes and the version of this package, so that one that is stale is
 never looked at; head and entries have check sums, so that in place of one that is damaged YAML is read again.
-It says what the file says and no more: all checks are made of what is read from it.
+It says what the file says and no more: all checks are made of what is read from it. What is made of several
+files together is kept in the same form, by a digest of all of them: :mod:`zoo.registry.kept_rows`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ OWNERS = "owners"
 IDS = "ids"
 """The ids alone, which are quicker to read."""
 
-KEPT = 8
+KEPT = 12
 """Compiled copies that are kept; the oldest goes first."""
 
 _MAGIC = b"zoo registry index 2\n"
@@ -48,6 +49,9 @@ _OURS = re.compile(
 )
 _UNFINISHED_AGE = 24 * 3600.0
 """Seconds after which a temporary file is nobody's any more."""
+
+_LONE = "surrogatepass"
+"""Halves of letters, which YAML can say and UTF-8 cannot, are kept as they are."""
 
 Parts = Mapping[str, Mapping[str, Any]]
 """What a file says, by part of the registry and name."""
@@ -99,6 +103,23 @@ class Compiled:
         """Return the names in a part of the registry, in the file's order."""
         return self._places.get(part, {})
 
+    def texts(self, part: str) -> dict[str, str]:
+        """Return all entries of a part as they are written, in their order.
+
+        Raises:
+            Damaged: The copy is not what it was, or is there no more.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._start)
+                body = file.read()
+        except OSError as error:
+            raise Damaged from error
+        return {
+            name: _unchanged(body[start : start + size], size, check).decode("utf-8", _LONE)
+            for name, (start, size, check) in self._places.get(part, {}).items()
+        }
+
     def entry(self, part: str, name: str) -> Any:  # noqa: ANN401 - whatever a registry file can hold
         """Return what the file says of one name.
 
@@ -115,34 +136,41 @@ class Compiled:
 
 
 def _checked(content: bytes, size: int, check: int) -> Any:  # noqa: ANN401
+    return json.loads(_unchanged(content, size, check))
+
+
+def _unchanged(content: bytes, size: int, check: int) -> bytes:
     if (len(content), zlib.crc32(content)) != (size, check):
         raise Damaged
-    return json.loads(content)
+    return content
 
 
-def keep(digest: str, top: Mapping[str, Any], parts: Parts) -> None:
+def keep(
+    digest: str, top: Mapping[str, Any], parts: Parts, written: Callable[[Any], str] = json.dumps
+) -> None:
     """Write a compiled copy; where that is not possible there is none.
 
     Args:
         digest: Of the file.
         top: What it says beside the parts.
         parts: The parts.
+        written: Returns an entry as JSON.
     """
     with suppress(OSError, Damaged):
         path = _path(digest)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, _content(top, parts))
+        _write(path, _content(top, parts, written))
         _tidy(path.parent)
 
 
-def _content(top: Mapping[str, Any], parts: Parts) -> bytes:
+def _content(top: Mapping[str, Any], parts: Parts, written: Callable[[Any], str]) -> bytes:
     blobs: list[bytes] = []
     places: dict[str, dict[str, tuple[int, int, int]]] = {}
     start = 0
     for part, entries in parts.items():
         places[part] = {}
         for name, entry in entries.items():
-            blobs.append(json.dumps(entry).encode())
+            blobs.append(written(entry).encode("utf-8", _LONE))
             places[part][name] = (start, len(blobs[-1]), zlib.crc32(blobs[-1]))
             start += len(blobs[-1])
     head = json.dumps({"top": top, "parts": places}).encode()

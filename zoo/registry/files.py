@@ -152,7 +152,7 @@ def list_models(pattern: str = "*") -> list[str]:
     Args:
         pattern: As there.
     """
-    return _like(pattern, get_registry().architectures)
+    return like(pattern, get_registry().architectures)
 
 
 def networks_like(pattern: str = "*") -> list[Architecture]:
@@ -162,10 +162,11 @@ def networks_like(pattern: str = "*") -> list[Architecture]:
         RegistryError: What a file says of one breaks the form.
     """
     known = get_registry().architectures  # once: to ask for it is to look at all of its files
-    return [known[name] for name in _like(pattern, known)]
+    return [known[name] for name in like(pattern, known)]
 
 
-def _like(pattern: str, names: Iterable[str]) -> list[str]:
+def like(pattern: str, names: Iterable[str]) -> list[str]:
+    """Return those names that a pattern is for."""
     whole = _whole(pattern)
     return [name for name in names if fnmatchcase(name, whole)]
 

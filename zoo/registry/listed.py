@@ -5,24 +5,25 @@ Mappings, lists, texts and numbers alone, so that it can be kept and read again 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zoo.registry.lazy import Lazy
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import Architecture, Layout, WeightsFile
 
 Row = dict[str, Any]
 """One network."""
 
-Held = Mapping[str, Sequence[Layout | None]]
-"""In which forms the cache has files, by their ids: ``None`` as published, or converted."""
+Held = Mapping[str, Mapping[str, Sequence[Layout | None]]]
+"""In which forms the cache has files, by their networks and ids: ``None`` as published, or converted."""
 
 FLOAT32 = 4
 """Bytes of a value, as all published files have them."""
 
 
 def listed(network: Architecture) -> Row:
-    """Return what a list says of a network; ``None`` is what nobody states."""
+    """Return what a list says of a network; ``None`` is what nobody states. Nothing of it is cached."""
     paper, accuracy, recipe, size = network.paper, network.accuracy, network.preprocessing, network.input
     parameters = parameters_of(network)
     stated = [file.bytes for file in network.weights if file.bytes and file.top]
@@ -44,6 +45,7 @@ def listed(network: Architecture) -> Row:
         "weights_sets": list(network.weights_sets),
         "weights": [file.id for file in network.weights],
         "files": [_file(file) for file in network.weights],
+        "cached": [],
     }
 
 
@@ -57,6 +59,7 @@ def _file(file: WeightsFile) -> Row:
         "bytes": file.bytes,
         "licence": file.licence,
         "origin": file.source,
+        "cached": [],
     }
 
 
@@ -85,12 +88,21 @@ def listed_set(network: Architecture, name: str) -> Row:
     }
 
 
-def with_cached(rows: Iterable[Row], held: Held) -> list[Row]:
-    """Return rows that say in which layouts the cache has each network, and in which forms each file."""
-    return [_with_cached(row, held) for row in rows]
+def with_cached(rows: Mapping[str, Row], held: Held) -> Mapping[str, Row]:
+    """Return rows that say in which layouts the cache has each network, and in which forms each file.
+
+    Args:
+        rows: Rows, by the names of the networks; each is read when it is first looked at.
+        held: What the cache has.
+    """
+
+    def row(name: str) -> Row:
+        return _with_cached(rows[name], held[name]) if name in held else rows[name]
+
+    return Lazy(rows.keys, row)
 
 
-def _with_cached(row: Row, held: Held) -> Row:
+def _with_cached(row: Row, held: Mapping[str, Sequence[Layout | None]]) -> Row:
     files = [
         file | {"cached": [form or "as published" for form in held.get(file["id"], ())]}
         for file in row["files"]

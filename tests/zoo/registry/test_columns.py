@@ -11,7 +11,7 @@ import zoo
 from zoo.errors import ArgumentError
 from zoo.files.listing import Filters
 from zoo.registry.columns import FACTS, FILTERS, SHOWN, choose, columns_of
-from zoo.registry.listed import listed, with_cached
+from zoo.registry.listed import listed
 from zoo.registry.quantities import COUNTS, MEGABYTES, quantity
 
 
@@ -23,21 +23,26 @@ def a_file(**changes: object) -> dict[str, Any]:
 
 def a_network(name: str, **changes: object) -> dict[str, Any]:
     """Return a network as a list knows it: ``files`` are added to what it would be without."""
-    return with_cached([listed(zoo.spec("vgg16"))], {})[0] | {"name": name, "files": [a_file()]} | changes
+    return listed(zoo.spec("vgg16")) | {"name": name, "files": [a_file()]} | changes
 
 
-ROWS = [
+def by_name(*rows: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return rows by their names."""
+    return {row["name"]: row for row in rows}
+
+
+ROWS = by_name(
     a_network("a", parameters=3_000_000, bytes=12_000_000, top1_error_percent=30.0, year=2015),
     a_network("b", parameters=30_000_000, bytes=120_000_000, top1_error_percent=None, year=None),
     a_network("c", parameters=30_000_001, bytes=100_000_000, top1_error_percent=25.0, year=2017),
     a_network("d", parameters=5, bytes=20, top1_error_percent=25.1, family="Other", title="Z"),
-]
+)
 
 
 def names(**wanted: Any) -> list[str]:
     """Return the names of those that suit."""
     sort, reverse = wanted.pop("sort", None), wanted.pop("reverse", False)
-    return [row["name"] for row in choose(ROWS, wanted, sort, reverse=reverse).rows]
+    return choose(ROWS, wanted, sort, reverse=reverse).names
 
 
 @pytest.mark.parametrize(
@@ -78,8 +83,8 @@ def test_filters_combine(wanted: dict[str, Any], kept: str) -> None:
 )
 def test_what_is_not_stated_is_sorted_last(sort: str, order: str) -> None:
     """In either direction; equal ones stay in the registry's order."""
-    rows = [row | {"year": row["year"] if row["name"] != "d" else 2016} for row in ROWS]
-    assert "".join(row["name"] for row in choose(rows, {}, sort).rows) == order
+    rows = ROWS | {"d": ROWS["d"] | {"year": 2016}}
+    assert "".join(choose(rows, {}, sort).names) == order
 
 
 def test_a_list_is_turned_round() -> None:
@@ -92,7 +97,7 @@ def test_a_list_is_turned_round() -> None:
 def test_who_does_not_state_what_is_asked_is_left_out_by_name() -> None:
     """Not who would not have suited anyway."""
     found = choose(ROWS, {"max_top1_error": 30, "min_year": 2015})
-    assert [row["name"] for row in found.rows] == ["a", "c"]
+    assert found.names == ["a", "c"]
     assert found.left_out == {"top-1 error is not stated": ["b"], "year is not stated": ["b"]}
     assert choose(ROWS, {"max_top1_error": 30, "max_params": 100}).left_out == {}
 
@@ -100,7 +105,7 @@ def test_who_does_not_state_what_is_asked_is_left_out_by_name() -> None:
 def test_filters_of_files_have_to_suit_one_file() -> None:
     """A network with a th file under one licence and a tf file under another has no th file under that."""
     files = [a_file(layout="th", licence="MIT"), a_file(layout="tf", licence="CC BY 4.0", cached=["tf"])]
-    rows = [a_network("both", files=files)]
+    rows = by_name(a_network("both", files=files))
     for wanted, suits in (
         ({"layout": "th", "licence": "mit"}, True),
         ({"layout": "th", "licence": "cc by"}, False),
@@ -109,7 +114,7 @@ def test_filters_of_files_have_to_suit_one_file() -> None:
         ({"origin": "KERAS", "weights": "image"}, True),
         ({"weights": "imagenet-"}, False),
     ):
-        assert bool(choose(rows, wanted).rows) is suits, wanted
+        assert bool(choose(rows, wanted).names) is suits, wanted
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -119,7 +124,7 @@ def test_a_value_that_is_none_is_refused(name: str, given: object) -> None:
     if isinstance(given, str) and given.strip() and FILTERS[name][1].must == "be a text":
         return
     with pytest.raises(ArgumentError) as caught:
-        choose([], {name: given})
+        choose({}, {name: given})
     assert str(caught.value) == f"{name}={given!r}: must {FILTERS[name][1].must}"
 
 
@@ -153,7 +158,7 @@ def test_an_unknown_column_is_answered_with_the_known(argument: str) -> None:
     """And with the nearest."""
     known = ", ".join(FACTS)
     with pytest.raises(ArgumentError) as caught:
-        columns_of("name,param") if argument == "columns" else choose([], {}, "name,-param")
+        columns_of("name,param") if argument == "columns" else choose({}, {}, "name,-param")
     assert str(caught.value) == f"{argument}='param': must be among {known}; did you mean params?"
 
 
@@ -167,12 +172,14 @@ def test_columns_come_as_they_are_asked_for() -> None:
 @pytest.mark.parametrize("name", FACTS)
 def test_every_fact_of_every_network_can_be_shown_and_sorted_by(name: str) -> None:
     """Whatever is not stated."""
-    rows = with_cached((listed(zoo.spec(one)) for one in zoo.list_models()), {})
+    rows = [listed(zoo.spec(one)) for one in zoo.list_models()]
     bare = {"year": None, "paper": None, "preprocessing": None, "weights_sets": [], "files": []}
     bare |= {"top1_error_percent": None, "top5_error_percent": None}
     rows.append(rows[0] | bare)
     assert all(FACTS[name].shown(row) for row in rows)
-    assert len(choose(rows, {}, name).rows) == len(choose(rows, {}, f"-{name}").rows) == len(rows)
+    named = {str(place): row for place, row in enumerate(rows)}
+    for key in (name, f"-{name}"):
+        assert set(choose(named, {}, key).names) == set(named)
     assert re.fullmatch("[a-z0-9]+", name)
 
 

@@ -1,0 +1,90 @@
+"""What a list says of all networks, kept from one run to the next.
+
+To make it every network is read and checked, which takes ten seconds of 10,000. So it is kept as it is
+printed, beside the compiled copies of the files, under one digest of all that it is made of: every layer in
+its order, the structures, and the code that checks. Whoever changes one of them changes the digest, and all
+is made anew. Nothing is kept of a registry with a mistake: who lists it must be told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from zoo.progress.documents import item
+from zoo.registry import compiled
+from zoo.registry.families import FAMILIES
+from zoo.registry.files import check, get_registry
+from zoo.registry.listed import listed
+from zoo.registry.parameters import STRUCTURES
+from zoo.registry.places import Layer, layers, read_bytes
+from zoo.registry.records import WHOLE_MODEL, Registry
+
+Written = Mapping[str, str]
+"""What a list says of networks, by their names in the registry's order, each as the item of a document."""
+
+_PART = "rows"
+
+
+def all_rows() -> Written:
+    """Return what a list says of all networks; where that is not kept, all are checked and it is kept.
+
+    Raises:
+        RegistryError: What a file says of one breaks the form.
+    """
+    digest = _digest(layers())
+    kept = _kept(digest)
+    return _made(digest) if kept is None else kept
+
+
+def kept_rows() -> Written | None:
+    """Return the same if it is kept; ``None`` if it would have to be made.
+
+    Raises:
+        RegistryError: A layer cannot be read.
+    """
+    return _kept(_digest(layers()))
+
+
+def _kept(digest: str) -> Written | None:
+    with suppress(compiled.Damaged):
+        return compiled.Compiled(digest).texts(_PART)
+    return None
+
+
+def _made(digest: str) -> Written:
+    registry = get_registry()
+    check(registry)
+    rows = {name: item(listed(network)) for name, network in registry.architectures.items()}
+    if _is_of_this_package(registry):
+        compiled.keep(digest, {}, {_PART: rows}, written=str)
+    return rows
+
+
+def _is_of_this_package(registry: Registry) -> bool:
+    """Tell whether all families are our own: what another package brings may change, or go, unseen."""
+    known = {WHOLE_MODEL, *FAMILIES}
+    return all(network.family in known for network in registry.architectures.values())
+
+
+def _digest(chosen: Sequence[Layer]) -> str:
+    """Return what tells this from rows of any other layers, or made of them by other rules.
+
+    Raises:
+        RegistryError: A layer cannot be read.
+    """
+    read = (compiled.digest_of(read_bytes(layer.path, layer.label)) for layer in chosen)
+    return compiled.digest_of("\n".join([_PART, *read, *_stamps(chosen)]).encode())
+
+
+def _stamps(chosen: Sequence[Layer]) -> Iterator[str]:
+    """Yield how the files are that no layer holds: our code, our structures, those of plug-ins."""
+    beside = (layer.path.parent / STRUCTURES.name for layer in chosen if layer.origin == "plug-in")
+    for folder in (Path(__file__).parent, STRUCTURES, *beside):
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_file():
+                    status = entry.stat()
+                    yield f"{entry.path} {status.st_size} {status.st_mtime_ns}"
