@@ -51,7 +51,7 @@ class Telling:
 
     verbosity: Verbosity
     out: TextIO
-    documents: list[str] = field(default_factory=list)
+    documents: list[bytes] = field(default_factory=list)
     err: TextIO | None = None
     until_the_end: ExitStack = field(default_factory=ExitStack)
 
@@ -144,19 +144,30 @@ def print_json(value: object) -> None:
     print_document(document(value))
 
 
-def print_document(text: str) -> None:
+def print_document(written: bytes) -> None:
     """Print what is JSON already, in the same way."""
     told = _TELLING.get()
     if told is None:
-        print_line(text)
+        _write_document(written)
     else:
-        told.documents[:] = [text]
+        told.documents[:] = [written]
 
 
 def print_documents(told: Telling) -> None:
     """Print the JSON document that a command has left, if there is one."""
-    for text in told.documents:
-        print_line(text)
+    for written in told.documents:
+        _write_document(written)
+
+
+def _write_document(written: bytes) -> None:
+    """Write UTF-8: as it is where that is what the stream writes, as a long one is slow to encode."""
+    if out().encoding == "utf-8" and os.linesep == "\n" and hasattr(out(), "buffer"):
+        flush()
+        with _given_up_if_broken(out(), "standard output"):
+            out().buffer.write(written)
+    else:
+        _write(written.decode())
+    _write("\n")
 
 
 def print_line(text: str) -> None:

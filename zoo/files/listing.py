@@ -103,7 +103,7 @@ def rows_of(written: Written) -> Mapping[str, Row]:
     """Return rows that were written, each read when it is first looked at."""
 
     def row(name: str) -> Row:
-        found: Row = json.loads(written[name])
+        found: Row = json.loads(bytes(written[name]))
         return found
 
     return Lazy(written.keys, row)

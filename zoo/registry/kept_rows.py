@@ -19,10 +19,10 @@ from zoo.registry.families import FAMILIES
 from zoo.registry.files import check, get_registry
 from zoo.registry.listed import listed
 from zoo.registry.parameters import STRUCTURES
-from zoo.registry.places import Layer, layers, read_bytes
+from zoo.registry.places import Layer, layers
 from zoo.registry.records import WHOLE_MODEL, Registry
 
-Written = Mapping[str, str]
+Written = Mapping[str, bytes | memoryview]
 """What a list says of networks, by their names in the registry's order, each as the item of a document."""
 
 _PART = "rows"
@@ -40,26 +40,22 @@ def all_rows() -> Written:
 
 
 def kept_rows() -> Written | None:
-    """Return the same if it is kept; ``None`` if it would have to be made.
-
-    Raises:
-        RegistryError: A layer cannot be read.
-    """
+    """Return the same if it is kept; ``None`` if it would have to be made."""
     return _kept(_digest(layers()))
 
 
-def _kept(digest: str) -> Written | None:
+def _kept(digest: str | None) -> Written | None:
     with suppress(compiled.Damaged):
-        return compiled.Compiled(digest).texts(_PART)
+        return compiled.Compiled(digest).written(_PART) if digest else None
     return None
 
 
-def _made(digest: str) -> Written:
+def _made(digest: str | None) -> Written:
     registry = get_registry()
     check(registry)
     rows = {name: item(listed(network)) for name, network in registry.architectures.items()}
-    if _is_of_this_package(registry):
-        compiled.keep(digest, {}, {_PART: rows}, written=str)
+    if digest and _is_of_this_package(registry):
+        compiled.keep(digest, {}, {_PART: rows}, written=bytes)
     return rows
 
 
@@ -69,14 +65,17 @@ def _is_of_this_package(registry: Registry) -> bool:
     return all(network.family in known for network in registry.architectures.values())
 
 
-def _digest(chosen: Sequence[Layer]) -> str:
+def _digest(chosen: Sequence[Layer]) -> str | None:
     """Return what tells this from rows of any other layers, or made of them by other rules.
 
-    Raises:
-        RegistryError: A layer cannot be read.
+    What comes from an address is known by its digest, wherever it is now; ``None`` if a file cannot be read,
+    of which whoever reads the registry is told.
     """
-    read = (compiled.digest_of(read_bytes(layer.path, layer.label)) for layer in chosen)
-    return compiled.digest_of("\n".join([_PART, *read, *_stamps(chosen)]).encode())
+    told = [layer.sha256 or compiled.digest_of_file(layer.path) for layer in chosen]
+    known = [digest for digest in told if digest]
+    if len(known) < len(told):
+        return None
+    return compiled.digest_of("\n".join([_PART, *known, *_stamps(chosen)]).encode())
 
 
 def _stamps(chosen: Sequence[Layer]) -> Iterator[str]:
