@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+import sys
+import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +25,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core already
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+# TensorFlow asks of everything whether it is a tensor, by a protocol whose attributes Python 3.11
+# looks up anew each time: a fifth of drawing a network. Later ones keep them.
+if sys.version_info < (3, 12):
+    typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
 
 # No compiled registry in a cache: that of whichever test first reads the registry would get one.
 compiled.WORTH_BYTES = 1 << 40
