@@ -153,12 +153,7 @@ def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[
     Keras makes one for whole batches and another for the last, which takes seconds for a deep network.
     """
     inputs = batches.inputs()
-    step = tf.function(
-        functools.partial(model, training=False),
-        input_signature=[inputs.element_spec],
-        jit_compile=model.jit_compile,
-        autograph=False,
-    )
+    step = _traced(model, inputs.element_spec)
     bar = keras.utils.Progbar(len(batches), verbose=verbose)
     found = []
     with progress_of(len(batches), verbose) as advance:
@@ -167,6 +162,14 @@ def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[
             bar.add(1)
             advance(1)
     return np.concatenate(found)
+
+
+def _traced(model: keras.Model, rows: tf.TensorSpec) -> Callable[[Tensor], Tensor]:
+    forward = functools.partial(model, training=False)
+    step: Callable[[Tensor], Tensor] = tf.function(
+        forward, input_signature=[rows], jit_compile=model.jit_compile, autograph=False
+    )
+    return step
 
 
 def progress_of(batches: int, verbose: int) -> AbstractContextManager[Callable[[int], None]]:

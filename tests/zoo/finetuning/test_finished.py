@@ -17,6 +17,8 @@ from zoo.finetuning.training import TrainingError
 from zoo.practice.digits import write_digits
 from zoo.practice.files import write_published
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 NETWORK = "googlenet"
 OPTIONS = {"strategy": "head", "input_size": 32, "epochs": 1, "cache": False, "patience": 3}
 

@@ -13,6 +13,8 @@ from zoo.errors import ArgumentError, UnknownNameError
 from zoo.finetuning.backbone import all_layers, published_graph, recipe_for
 from zoo.finetuning.strategies import first_layers
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def base():
     """Return a backbone with batch normalisation, as a model of its own."""

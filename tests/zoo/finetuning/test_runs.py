@@ -17,6 +17,8 @@ from zoo.finetuning.runs import load_classifier
 from zoo.practice.digits import write_digits
 from zoo.registry.digests import hash_file
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 NETWORK = "googlenet"
 SIDE = 64
 

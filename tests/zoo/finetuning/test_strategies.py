@@ -34,6 +34,8 @@ from zoo.practice.digits import write_digits
 from zoo.registry import architecture, get_registry
 from zoo.surgery.prefix import with_preprocessing
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 ENOUGH = 0.5  # five times what guessing reaches
 FUNCTIONS = {
     "svm": finetuning.svm,

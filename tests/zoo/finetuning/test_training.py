@@ -15,6 +15,8 @@ from zoo.finetuning.training import compile_for_phase, train
 from zoo.progress import showing
 from zoo.progress.protocol import Telling
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(size=(3, 8)).astype(np.float32)
 LABELS = np.arange(90) % 3
