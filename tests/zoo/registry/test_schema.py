@@ -97,8 +97,6 @@ def test_every_key_is_explained() -> None:
 def test_each_family_has_its_own_numbers(family: str, validator: jsonschema.Draft202012Validator) -> None:
     """A network declared to be of another family is refused, unless the numbers are the same ones."""
     registry = plain(find_registry().read_text(encoding="utf-8"))
-    for network in registry["architectures"].values():
-        own = network["family"]
-        network["family"] = family
-        assert validator.is_valid(registry) == (family == own)
-        network["family"] = own
+    for name, network in registry["architectures"].items():
+        alone = registry | {"architectures": {name: network | {"family": family}}}
+        assert validator.is_valid(alone) == (family == network["family"])
