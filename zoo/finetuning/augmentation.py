@@ -23,7 +23,7 @@ BRIGHTNESS = 0.1
 SATURATION = (0.4, 0.6)  # 0 is grey, 0.5 as it was
 
 Augment = Callable[[Tensor, Tensor], Tensor]
-"""Takes float32 images (N, H, W, 3) with values 0 to 255 and two integers that name the batch."""
+"""Takes float32 images (N, H, W, 3) with values 0 to 255 and two integers that name the batch, or each image."""
 
 
 @public()
@@ -81,6 +81,28 @@ def seeded(augmentation: keras.Layer) -> Augment:
             )
         return keras.ops.clip(augmentation(images, training=True), 0.0, 255.0)
 
+    return augment
+
+
+def seeded_by_row(augmentation: keras.Layer) -> Augment:
+    """Return an augmentation as a function of the images and of two numbers that name each, on JAX.
+
+    What an image gets does not depend on the others of its batch, so that processes can share one out.
+
+    Args:
+        augmentation: As for :func:`seeded`; it is given one image at a time.
+    """
+    import jax
+
+    generators = _generators(augmentation)
+    held = [(variable, np.asarray(variable.value)) for variable in augmentation.variables]
+
+    def changed(image: Tensor, key: Tensor) -> Tensor:
+        drawn = [(one.state, key + np.array([place, 0], np.uint32)) for place, one in enumerate(generators)]
+        with keras.StatelessScope(state_mapping=[*held, *drawn]):
+            return keras.ops.clip(augmentation(image[None], training=True)[0], 0.0, 255.0)
+
+    augment: Augment = jax.jit(jax.vmap(changed))
     return augment
 
 

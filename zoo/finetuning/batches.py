@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from zoo.finetuning.augmentation import Augment, mixed_seed
@@ -27,9 +26,13 @@ from zoo.finetuning.pictures import Pictures
 from zoo.registry.records import Preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 _AHEAD = 4  # batches that are read while others are trained on
 
 _Read = tuple[NDArray[Any], NDArray[np.bool_]]
+_Rows = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +62,10 @@ class Preparation:
         """
         if self.recipe is not None:
             if self.recipe.channel_order == "bgr":
-                images = tf.reverse(images, axis=[-1])
+                images = keras.ops.flip(images, axis=-1)
             mean = np.array(self.recipe.mean, np.float32)
             images = (images - mean) * np.array(self.recipe.scale, np.float32)
-        return tf.transpose(images, [0, 3, 1, 2]) if self.data_format == "channels_first" else images
+        return keras.ops.transpose(images, (0, 3, 1, 2)) if self.data_format == "channels_first" else images
 
 
 class Batches:
@@ -113,8 +116,18 @@ class Batches:
         raise NotImplementedError
 
     def prepare(self, rows: Tensor, key: Tensor) -> Tensor:
-        """Return what the model takes, from rows and two numbers that name the batch."""
+        """Return what the model takes.
+
+        Args:
+            rows: Of a batch, (n, ...).
+            key: Two numbers that name the batch, (2,); where rows are changed each by itself, (n, 2).
+        """
         return rows
+
+    @property
+    def counts(self) -> NDArray[np.bool_]:
+        """Whether each row counts, shape (N,)."""
+        raise NotImplementedError
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -126,6 +139,11 @@ class Batches:
     def filled_sizes(self) -> NDArray[np.int64]:
         """How many rows each batch has with those that it is filled up with, shape (batches,)."""
         return -(-self.sizes // self.replicas) * self.replicas
+
+    @property
+    def filled_to(self) -> int:
+        """How many rows the largest batch has with those that it is filled up with."""
+        return int(self.filled_sizes.max())
 
     @property
     def own(self) -> NDArray[np.bool_]:
@@ -143,6 +161,8 @@ class Batches:
             judged: Whether it is the mean over the epoch that has to come out right, as in ``evaluate``, and
                 not that of each batch, which the gradients in ``fit`` are taken of.
         """
+        import tensorflow as tf
+
         overall = self.filled_sizes.sum() / self.sizes.sum()
 
         def prepare(rows: Tensor, labels: Tensor, weights: Tensor, key: Tensor) -> tuple[Tensor, ...]:
@@ -158,6 +178,7 @@ class Batches:
 
     def inputs(self) -> tf.data.Dataset:
         """Return the inputs alone, batch by batch."""
+        import tensorflow as tf
 
         def prepare(rows: Tensor, labels: Tensor, weights: Tensor, key: Tensor) -> Tensor:
             inputs = self.prepare(rows, key)
@@ -167,11 +188,15 @@ class Batches:
 
     def _filled(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return which rows make a batch that can be shared out, and whether each is there for itself."""
+        import tensorflow as tf
+
         count = tf.size(labels)
         places = tf.range(-(-count // self.replicas) * self.replicas)
         return places % count, places < count
 
     def _mapped(self, prepare: Callable[..., Tensor]) -> tf.data.Dataset:
+        import tensorflow as tf
+
         signature = (
             self.spec(),
             tf.TensorSpec((None,), tf.int64),
@@ -185,14 +210,33 @@ class Batches:
     def _generate(self) -> Iterator[tuple[NDArray[Any], ...]]:
         order = self.order
         batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
-        key = mixed_seed(self._seed or 0, self.epoch)
+        for place, rows in enumerate(self.read_ahead(batches)):
+            yield *rows, np.array([self._key, place << 8], np.int32)
+
+    @property
+    def _key(self) -> int:
+        return mixed_seed(self._seed or 0, self.epoch)
+
+    def keys(self, numbers: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """Return two numbers that name each of some rows of the epoch to come, shape (n, 2).
+
+        Args:
+            numbers: Their places in the epoch, (n,).
+        """
+        return np.stack([np.full(len(numbers), self._key), numbers << 8], axis=1).astype(np.uint32)
+
+    def read_ahead(self, parts: Sequence[NDArray[np.int64]]) -> Iterator[_Rows]:
+        """Return rows, labels and weights, part by part; the next parts are read meanwhile.
+
+        Args:
+            parts: Which rows, by number.
+        """
         with ThreadPoolExecutor(_AHEAD) as pool:
-            reads: deque[Future[_Read]] = deque(pool.submit(self.rows, one) for one in batches[:_AHEAD])
-            for place, indices in enumerate(batches):
+            reads: deque[Future[_Read]] = deque(pool.submit(self.rows, one) for one in parts[:_AHEAD])
+            for place, indices in enumerate(parts):
                 rows, counts = reads.popleft().result()
-                reads.extend(pool.submit(self.rows, one) for one in batches[place + _AHEAD :][:1])
-                weights = self._weights[indices] * counts
-                yield rows, self.labels[indices], weights, np.array([key, place << 8], np.int32)
+                reads.extend(pool.submit(self.rows, one) for one in parts[place + _AHEAD :][:1])
+                yield rows, self.labels[indices], self._weights[indices] * counts
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -226,6 +270,11 @@ class FeatureBatches(Batches):
         self._features = features
         self._counts = np.ones(len(labels), np.bool_) if counts is None else counts
 
+    @property
+    def counts(self) -> NDArray[np.bool_]:
+        """Whether each row counts, shape (N,)."""
+        return self._counts
+
     def rows(self, indices: NDArray[np.int64]) -> _Read:
         """Return some features, and whether each counts."""
         return self._features[indices], self._counts[indices]
@@ -237,6 +286,8 @@ class FeatureBatches(Batches):
 
     def spec(self) -> tf.TensorSpec:
         """Return what features are like."""
+        import tensorflow as tf
+
         return tf.TensorSpec((None, self._features.shape[1]), tf.float32)
 
 
@@ -264,17 +315,24 @@ class ImageBatches(Batches):
         self._preparation = preparation
         self._augment = augment
 
+    @property
+    def counts(self) -> NDArray[np.bool_]:
+        """Whether each image could be read so far, shape (N,)."""
+        return self._pictures.readable
+
     def rows(self, indices: NDArray[np.int64]) -> _Read:
         """Return some images, and whether each could be read."""
         return self._pictures.read(indices, (self._preparation.height, self._preparation.width))
 
     def spec(self) -> tf.TensorSpec:
         """Return what images are like."""
+        import tensorflow as tf
+
         return tf.TensorSpec((None, self._preparation.height, self._preparation.width, 3), tf.uint8)
 
     def prepare(self, rows: Tensor, key: Tensor) -> Tensor:
         """Return what the network takes."""
-        images = tf.cast(rows, tf.float32)
+        images = keras.ops.cast(rows, "float32")
         if self._augment is not None:
             images = self._augment(images, key)
         return self._preparation.apply(images)
@@ -297,15 +355,30 @@ def balanced_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.floa
     return weights
 
 
+def runs_on_tensorflow() -> bool:
+    """Return whether Keras runs on TensorFlow; nothing of that is needed where it does not."""
+    return bool(keras.backend.backend() == "tensorflow")
+
+
 def is_plain() -> bool:
     """Return whether TensorFlow computes, and no strategy of its own shares the work out among devices.
 
     To be asked in the scope of the model.
     """
-    return keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy()
+    if not runs_on_tensorflow():
+        return False
+    import tensorflow as tf
+
+    return not tf.distribute.has_strategy()
 
 
 def replicas_of(model: keras.Model) -> int:
-    """Return on how many devices a model is: 1, unless it was made under a ``tf.distribute`` strategy."""
+    """Return on how many devices a model is.
+
+    It is on 1, unless it was made under a ``tf.distribute`` strategy, or Keras shares out among several.
+    """
     strategy = getattr(model, "distribute_strategy", None)
-    return 1 if strategy is None else int(strategy.num_replicas_in_sync)
+    if strategy is not None:
+        return int(strategy.num_replicas_in_sync)
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(distribution.num_model_replicas)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import keras
-import tensorflow as tf
 
 from zoo.finetuning.batches import Batches, FeatureBatches, is_plain
+from zoo.finetuning.feeding import fed
 from zoo.surgery.tensors import Tensor
 
 Logs = Mapping[str, float]
@@ -62,7 +62,7 @@ class KerasEpochs:
 
     def judge(self) -> Logs:
         """Return what the model comes to on the batches to validate with."""
-        found: Logs = self._model.evaluate(self._valid.dataset(judged=True), verbose=0, return_dict=True)
+        found: Logs = self._model.evaluate(fed(self._valid, judged=True), verbose=0, return_dict=True)
         return found
 
     def fit(
@@ -70,8 +70,8 @@ class KerasEpochs:
     ) -> None:
         """Learn until a callback asks to stop; the arguments are those of :class:`Epochs`."""
         self._model.fit(
-            self._batches.dataset(),
-            validation_data=self._valid.dataset(judged=True),
+            fed(self._batches),
+            validation_data=fed(self._valid, judged=True),
             shuffle=False,  # the batches are, and Keras warns that it cannot
             initial_epoch=first,
             epochs=epochs,
@@ -114,6 +114,8 @@ def _through(
     model: keras.Model, step: Callable[[tuple[Tensor, ...]], object], batches: FeatureBatches
 ) -> Callable[[], Logs]:
     """Return a function that takes a step with each batch of an epoch and returns what it came to."""
+    import tensorflow as tf
+
     one = tf.function(step, jit_compile=True, autograph=False) if model.jit_compile else step
     with tf.device(_MEMORY):
         columns = [tf.convert_to_tensor(column) for column in batches.columns]

@@ -19,13 +19,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from zoo.calling import public
 from zoo.errors import ArgumentError, ZooError
-from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain, replicas_of
+from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain, replicas_of, runs_on_tensorflow
 from zoo.finetuning.digests import ModelDigest, digest_model
+from zoo.finetuning.feeding import outputs_of
 from zoo.finetuning.pictures import Pictures, Size
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
 from zoo.progress import protocol
@@ -138,6 +138,9 @@ def predicted(model: keras.Model, batches: Batches, *, verbose: int = 0) -> NDAr
         Shape (N, outputs), float32.
     """
     batches.replicas = replicas_of(model)
+    if not runs_on_tensorflow():
+        with progress_of(len(batches), verbose) as advance:
+            return outputs_of(model, batches, advance)
     with scope(model), redirect_stdout(sys.stderr):
         found = (_traced_once if is_plain() else _by_keras)(model, batches, verbose)
     return found if batches.replicas == 1 else found[batches.own]
@@ -152,6 +155,8 @@ def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[
 
     Keras makes one for whole batches and another for the last, which takes seconds for a deep network.
     """
+    import tensorflow as tf
+
     inputs = batches.inputs()
     step = _traced(model, inputs.element_spec)
     bar = keras.utils.Progbar(len(batches), verbose=verbose)

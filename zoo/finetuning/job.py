@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import factors_in_words
-from zoo.finetuning.augmentation import Augment, default_augmentation, seeded
+from zoo.finetuning.augmentation import Augment, default_augmentation, seeded, seeded_by_row
 from zoo.finetuning.backbone import all_layers, recipe_for
-from zoo.finetuning.batches import Batches, FeatureBatches, ImageBatches, balanced_weights
+from zoo.finetuning.batches import (
+    Batches,
+    FeatureBatches,
+    ImageBatches,
+    balanced_weights,
+    runs_on_tensorflow,
+)
 from zoo.finetuning.card import write_card
 from zoo.finetuning.classifier import Classifier, check_bias, hidden_name
 from zoo.finetuning.data import as_pictures
@@ -38,6 +44,7 @@ from zoo.finetuning.features import (
     preparation_for,
     scope,
 )
+from zoo.finetuning.hosts import alone, check_agreed, share
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
 from zoo.finetuning.pictures import Pictures, Problem, Size, digest_images, of_one_depth
@@ -168,7 +175,8 @@ class Job:
         self._preparation = preparation_for(anatomy.body, self._recipe)
         self._folder = None if settings.out is None else RunFolder(path=Path(settings.out))
         self._batch_size = _batch_size(anatomy.model, settings.batch_size)
-        self._logs = None if self._folder is None else Logs(self._folder.logs)
+        self._share = share()
+        self._logs = self._logs_of(self._folder)
         self._epochs: tuple[TrainingEpoch, ...] = ()
         self._phases: list[dict[str, Any]] = []
         self._failure: str | None = None
@@ -176,6 +184,11 @@ class Job:
         self._own: Mapping[str, object] = {}
         self._begun = self._folder.begun() if self._folder is not None and settings.resume else None
         self._started = time.perf_counter()
+
+    def _logs_of(self, folder: RunFolder | None) -> Logs | None:
+        """Return the logs for TensorBoard, which TensorFlow writes: there are none on another backend."""
+        is_written = folder is not None and self._share.is_first and runs_on_tensorflow()
+        return Logs(folder.logs) if folder is not None and is_written else None
 
     @classmethod
     def start(
@@ -247,6 +260,9 @@ class Job:
             check_epochs(self._folder, self.phases())
         if self._begun is not None and self._is_old:
             plan.pop("fit")  # so that what its number of epochs means stays known
+        check_agreed("images, weights, options or run folder", json.dumps([plan, self._begun]))
+        if not self._share.is_first:
+            return
         about = self.settings.about
         named = {"network": self.anatomy.model.name, "strategy": self.strategy, "fit": self.settings.fit}
         facts = {**named, **about} if "sources" in about else None
@@ -258,16 +274,16 @@ class Job:
         return began_before(self._begun)
 
     def _check_augmentation(self) -> None:
-        """Check that what changes images can run where they are read, which is TensorFlow.
+        """Check that what changes images can be drawn anew for each batch: on TensorFlow and on JAX.
 
         Raises:
             ArgumentError: Keras' layers run on another backend.
         """
         over_pictures = any(phase.trained != "classifier" for phase in STRATEGIES[self.strategy].phases)
         backend = keras.backend.backend()
-        if over_pictures and self.settings.augmentation is not False and backend != "tensorflow":
+        if over_pictures and self.settings.augmentation is not False and backend not in _SEEDED:
             raise ArgumentError(
-                f"augmentation={self.settings.augmentation!r}: needs TensorFlow, but Keras runs on "
+                f"augmentation={self.settings.augmentation!r}: needs TensorFlow or JAX, but Keras runs on "
                 f"{backend}; say augmentation=False, or set KERAS_BACKEND=tensorflow"
             )
 
@@ -295,13 +311,14 @@ class Job:
 
     def say(self, text: str) -> None:
         """Tell the user something."""
-        if self.settings.report is not None:
+        if self.settings.report is not None and self._share.is_first:
             self.settings.report(text)
 
     def features(self, pictures: Pictures, *, keep: bool = True) -> Features:
         """Return bottleneck features of images, (N, F); those that no later run will want are not kept."""
         start = time.perf_counter()
-        cache = _cache(self.settings.cache) if keep else None
+        # Processes that found different features there would part ways.
+        cache = _cache(self.settings.cache) if keep and self._share.processes == 1 else None
         found = extract(
             self.anatomy.body,
             pictures,
@@ -440,7 +457,7 @@ class Job:
     def _keep_epochs(self, epochs: tuple[TrainingEpoch, ...]) -> None:
         """Take down the epochs so far, the last of them new."""
         self._epochs = epochs
-        if self._folder is not None:
+        if self._folder is not None and self._share.is_first:
             write_history(self._folder.history, self._epochs)
         if self._logs is not None:
             self._logs.add(epochs[-1])
@@ -505,7 +522,8 @@ class Job:
         )
         what = counted(len(valid), "validation image")
         self.say(f"{accuracy:.1%} of {what} correctly classified, log loss {log_loss:.3f}")
-        if self._folder is not None:
+        result = replace(result, model=alone(result.model))
+        if self._folder is not None and self._share.is_first:
             result = self._written(result, valid, self._folder)
         if self._failure is not None:
             raise TrainingError(self._failure, result)
@@ -648,9 +666,14 @@ def _cache(asked: bool | str | os.PathLike[str]) -> Path | None:
 
 
 def _augment(asked: bool | keras.Layer) -> Augment | None:
-    if isinstance(asked, bool):
-        return seeded(default_augmentation()) if asked else None
-    return seeded(asked)
+    if asked is False:
+        return None
+    layer = default_augmentation() if asked is True else asked
+    return _SEEDED[keras.backend.backend()](layer)
+
+
+_SEEDED: Mapping[str, Callable[[keras.Layer], Augment]] = {"tensorflow": seeded, "jax": seeded_by_row}
+"""How what is drawn at random is drawn anew for each batch, by Keras' backend."""
 
 
 def _phase_record(phase: TrainingPhase, outcome: Outcome, frozen: Sequence[str]) -> dict[str, Any]:

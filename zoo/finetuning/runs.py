@@ -24,6 +24,7 @@ from zoo.finetuning.duplicates import counted_once, without_conflicts
 from zoo.finetuning.ended import NOTHING_LEFT, read_record, said_of_end
 from zoo.finetuning.features import dissect, extract, preparation_for
 from zoo.finetuning.finished import compare, image_facts, not_compared, read_result
+from zoo.finetuning.hosts import among_hosts, share
 from zoo.finetuning.job import FEATURES_FOLDER, Data, Result
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Report, Settings, as_record, without_names
@@ -95,7 +96,18 @@ def _resumable(call: Callable[_Given, Result]) -> Callable[_Given, Result]:
     return completed
 
 
-@public("strategy", "validation_share", "input_size", "weights", "dropout", "data_format", "devices")
+@public(
+    "strategy",
+    "validation_share",
+    "input_size",
+    "weights",
+    "dropout",
+    "data_format",
+    "devices",
+    "process",
+    "processes",
+)
+@among_hosts
 @_resumable
 def finetune(
     name: str | None = None,
@@ -110,6 +122,10 @@ def finetune(
     dropout: float = 0.0,
     data_format: DataFormat | None = None,
     devices: str | int | None = None,
+    hosts: bool = False,
+    coordinator: str | None = None,
+    process: int | None = None,
+    processes: int | None = None,
     last: int | str | None = None,
     pretrain_epochs: int | None = None,
     finetune_epochs: int | None = None,
@@ -135,6 +151,11 @@ def finetune(
         dropout: As for :func:`zoo.load`.
         data_format: As for :func:`zoo.load`.
         devices: ``"all"`` trains on all devices, a number on so many; ``None`` on the one Keras takes.
+        hosts: Whether this is one of several processes of a job of Slurm, which train together on all devices
+            that they see, on Keras' JAX backend. The first of them writes the run folder.
+        coordinator: The same where there is no Slurm: ``HOST:PORT`` on which process 0 listens,
+        process: which of the processes this one is, from 0,
+        processes: and how many there are.
         last: For ``last-layers``: which.
         pretrain_epochs: For ``freeze-pretrain-finetune``: of the first phase.
         finetune_epochs: For ``freeze-pretrain-finetune``: of the second phase.
@@ -150,6 +171,7 @@ def finetune(
         UnknownNameError: There is no such architecture, weights set, strategy or layer.
         ArgumentError: An argument is not allowed.
         TrainingError: Nothing was learned.
+        HostsError: The processes cannot find each other, or have lost one of them.
         ZooError: The weights cannot be had, or the data cannot be used.
     """
     check_strategy(strategy)
@@ -445,7 +467,7 @@ def _chosen(strategy: str, pictures: Pictures) -> Choice:
 
 
 def _say(settings: Settings, text: str) -> None:
-    if settings.report is not None:
+    if settings.report is not None and share().is_first:
         settings.report(text)
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from zoo.finetuning.run_folder import TrainingEpoch
 
 _SCALARS = "scalars"  # the plugin that shows them
@@ -52,6 +50,8 @@ class Logs:
         self._writers.clear()
 
     def _writer(self, phase: str, part: str) -> Any:  # noqa: ANN401 - TensorFlow tells no types
+        import tensorflow as tf
+
         if (phase, part) not in self._writers:
             path = self._folder / phase / part
             self._writers[phase, part] = tf.summary.create_file_writer(str(path))
@@ -59,6 +59,8 @@ class Logs:
 
 
 def _write_scalar(tag: str, value: float, step: int) -> None:
+    import tensorflow as tf
+
     metadata = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name=_SCALARS),
         data_class=1,  # a scalar

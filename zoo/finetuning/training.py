@@ -14,12 +14,15 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from zoo.errors import ZooError
 from zoo.finetuning.augmentation import reseed
 from zoo.finetuning.batches import Batches, replicas_of
 from zoo.finetuning.epochs import Epochs, KerasEpochs, epochs_over
 from zoo.finetuning.features import scope
+from zoo.finetuning.feeding import counted_sizes, fed_sizes
+from zoo.finetuning.hosts import share
 from zoo.finetuning.optimizer import GroupedSGD
 from zoo.finetuning.resuming import Done
 from zoo.finetuning.run_folder import TrainingEpoch, write_json
@@ -261,19 +264,18 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self._best_weights, self._least_weights = self.model.get_weights(), []
         elif state.least == done.epoch:
             self._least_weights = self.model.get_weights()
-        if self._folder is not None:
+        if self._writes:
             self._keep()
         if state.is_over:
             self.model.stop_training = True
         self._on_epoch(state.epochs)
 
     def _taken_down(self, number: int, logs: Mapping[str, float]) -> TrainingEpoch:
-        names = ("accuracy", "val_loss", "val_accuracy")
         return TrainingEpoch(
             phase=self._phase.name,
             epoch=number,
-            loss=self._before_last.loss(self._batches, logs["loss"]),
-            **{name: float(logs[name]) for name in names},
+            **self._before_last.corrected(self._batches, logs),
+            **{name: float(logs[name]) for name in ("val_loss", "val_accuracy")},
             learning_rate=self._learning_rate,
             seconds=time.perf_counter() - self._start,
         )
@@ -287,7 +289,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def end(self) -> None:
         """Take down that there is no epoch to come, so that a resumed run trains none either."""
         self._state = replace(self._state, is_over=True, is_ended=True)
-        if self._folder is not None:
+        if self._writes:
             write_json(self._state_file, asdict(self._state))
 
     def _after(self, done: TrainingEpoch) -> _State:
@@ -305,6 +307,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             least_loss=done.val_loss if is_least else before.least_loss,
         )
         return replace(now, is_over=now.is_over_in(self._phase))
+
+    @property
+    def _writes(self) -> bool:
+        """Whether there is a folder to write into, and this is the process that does."""
+        return self._folder is not None and share().is_first
 
     def _keep(self) -> None:
         """Write the weights and the optimizer's variables, then the state that needs them."""
@@ -372,35 +379,46 @@ class _Stopped(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class _BeforeLast(keras.callbacks.Callback):  # type: ignore[misc]
-    """Remembers the loss of an epoch as it was before its last batch.
+    """Remembers loss and accuracy of an epoch as they were before its last batch.
 
-    Keras weighs the loss of each batch by its rows, with those that only fill it up. The last batch may have
-    more of these than the others, and so count for too much.
+    Keras weighs the loss of each batch by its rows, with those that are there only so that it can be shared
+    out. The last batch may have more of these than the others, and so count for too much.
     """
 
     def __init__(self, batches: int) -> None:
         super().__init__()
         self._place = batches - 2
-        self._loss = 0.0
+        self._before: Mapping[str, float] = {}
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Remember it."""
+        """Remember them."""
         if batch == self._place:
-            self._loss = float((logs or {})["loss"])
+            self._before = {name: float((logs or {})[name]) for name in ("loss", "accuracy")}
 
-    def loss(self, batches: Batches, told: float) -> float:
-        """Return the loss of an epoch in which rows that only fill up count for nothing.
+    def corrected(self, batches: Batches, told: Mapping[str, float]) -> dict[str, float]:
+        """Return loss and accuracy of an epoch in which each row counts once.
 
         Args:
             batches: What was trained on.
-            told: The loss that Keras tells.
+            told: What Keras tells.
         """
-        sizes, filled = batches.sizes, batches.filled_sizes
-        before, last = filled[:-1].sum(), filled[-1]
-        if batches.replicas == 1 or not before:
-            return float(told)
-        of_last = (float(told) * (before + last) - self._loss * before) / last
-        return float((self._loss * sizes[:-1].sum() + of_last * sizes[-1]) / sizes.sum())
+        if not self._before:
+            return {name: float(told[name]) for name in ("loss", "accuracy")}
+        return {
+            "loss": self._once("loss", told, fed_sizes(batches), batches.sizes),
+            "accuracy": self._once("accuracy", told, *counted_sizes(batches)),
+        }
+
+    def _once(
+        self, name: str, told: Mapping[str, float], weighed: NDArray[Any], sizes: NDArray[np.int64]
+    ) -> float:
+        """Return a mean in which each batch counts for its size, and not for what Keras weighed it by."""
+        before, last = weighed[:-1].sum(), weighed[-1]
+        if not last or np.array_equal(weighed, sizes):
+            return float(told[name])
+        mean = self._before[name]
+        of_last = (float(told[name]) * (before + last) - mean * before) / last
+        return float((mean * sizes[:-1].sum() + of_last * sizes[-1]) / sizes.sum())
 
 
 def _number(loss: float) -> float:
