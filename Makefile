@@ -6,12 +6,13 @@ TF_KERAS ?= .venv-tf-keras
 OLDEST_KERAS ?= .venv-oldest-keras
 OLDEST ?= .venv-oldest
 EXPORT ?= .venv-export
+HOSTS ?= .venv-hosts
 BIN := $(VENV)/bin
 
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-hosts test-gpu test-chains torture torture-files lint docs digests table schema bench wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -76,6 +77,10 @@ test-export: $(EXPORT)/ready
 	$(EXPORT)/bin/python -m pytest tests/export
 	KERAS_BACKEND=torch $(EXPORT)/bin/python -m pytest tests/export
 
+# Two processes that train together, with JAX and without TensorFlow.
+test-hosts: $(HOSTS)/ready
+	KERAS_BACKEND=jax $(HOSTS)/bin/python -m pytest tests/hosts
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -125,7 +130,7 @@ $(OLDEST_KERAS)/ready: $(VENV)/ready converters/upgrading/today.py converters/up
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) $(HOSTS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -151,6 +156,13 @@ $(BACKENDS)/ready: pyproject.toml
 $(TF_KERAS)/ready: pyproject.toml
 	$(PYTHON) -m venv $(TF_KERAS)
 	$(TF_KERAS)/bin/pip install --quiet --editable '.[tf-keras]'
+	touch $@
+
+# All that pyproject.toml has the package need but TensorFlow, and JAX.
+$(HOSTS)/ready: pyproject.toml tests/hosts/requirements.py
+	$(PYTHON) -m venv $(HOSTS)
+	$(HOSTS)/bin/pip install --quiet $$($(PYTHON) -m tests.hosts.requirements)
+	$(HOSTS)/bin/pip install --quiet --no-deps --editable .
 	touch $@
 
 $(EXPORT)/ready: pyproject.toml

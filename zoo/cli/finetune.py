@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import os
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from zoo.cli import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, is_misuse, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
+from zoo.cli.silence import results_alone
 from zoo.errors import ArgumentError
+from zoo.finetuning import hosts
 from zoo.finetuning.arguments import (
     PLAIN_AUGMENTATION,
     Argument,
@@ -26,6 +31,7 @@ from zoo.finetuning.resuming import OtherRunError, resumed
 from zoo.finetuning.run_folder import RunFolder
 from zoo.finetuning.schedule import STRATEGIES
 from zoo.numbers import is_flag
+from zoo.progress.protocol import Silence
 from zoo.registry import get_registry
 
 if TYPE_CHECKING:
@@ -36,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fine-tune a network on images and say where the run folder is."""
     # What can be told without Keras is told before it is imported.
     asked = _asked(arguments)
+    group = hosts.asked(**{name: getattr(arguments, name) for name in hosts.ARGUMENTS})
     finished = _check(asked)
     check_training(arguments)
     if finished is not None:
@@ -44,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     from zoo.finetuning.training import TrainingError
 
     try:
-        result: Ended = _finetuned(asked, keras_verbosity(is_json=arguments.json))
+        with _among(group) as own:
+            result: Ended = _finetuned(asked, arguments, own)
     except OtherRunError as error:
         raise _as_typed(error) from error
     except TrainingError as error:
@@ -56,18 +64,49 @@ def run(arguments: argparse.Namespace) -> int:
         command = shlex.join(["zoo", "finetune", "--resume", str(folder)])
         output.note(f"zoo: `{command}` continues from the last whole epoch")
         raise
-    return _told(result, arguments)
+    return _told(result, arguments, is_first=own.is_first)
 
 
-def _told(result: Ended, arguments: argparse.Namespace) -> int:
-    """Print what came of a run; return the exit code."""
+@contextmanager
+def _among(group: hosts.Group | None) -> Iterator[hosts.Share]:
+    """Join the processes that train together, if there are several, and tell which of them this one is."""
+    if group is None:
+        yield hosts.Share()
+        return
+    try:
+        with results_alone(), hosts.joined(group):
+            yield hosts.share()
+    except BaseException as error:
+        if not is_misuse(error):  # which all of them see
+            _end_without_the_others(EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXIT_FAILED)
+        raise
+
+
+def _end_without_the_others(code: int) -> None:
+    """Let this process end as soon as it has said why, with a code.
+
+    JAX would have it wait for the others to end too, which wait for this one.
+    """
+
+    def end() -> None:
+        output.flush()
+        os._exit(code)
+
+    atexit.register(end)
+
+
+def _told(result: Ended, arguments: argparse.Namespace, *, is_first: bool = True) -> int:
+    """Print what came of a run, once for all processes; return the exit code."""
+    code = EXIT_DONE if result.failure is None else EXIT_FAILED
+    if not is_first:
+        return code
     if result.failure is not None:
         output.say(f"zoo: {result.failure}; what there is was kept in {result.out}")
     if arguments.json:
         output.print_json(_summary(result))
     else:
         output.print_facts(_facts(result))
-    return EXIT_DONE if result.failure is None else EXIT_FAILED
+    return code
 
 
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -94,6 +133,8 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**found, "about": {"arguments": _typed(arguments)}}
 
 
+_WHERE = ("hosts", "coordinator", "process", "processes")
+"""Where a run takes place, which decides nothing of what it does."""
 _AS_TYPED = ("name", "data", "strategy", "train", "valid", "validation_share", "input_size", "dropout")
 
 
@@ -160,12 +201,15 @@ def _ended(folder: RunFolder) -> Ended:
     return Ended(**read_facts(folder))
 
 
-def _finetuned(asked: Mapping[str, Any], verbose: int) -> Result:
+def _finetuned(asked: Mapping[str, Any], arguments: argparse.Namespace, own: hosts.Share) -> Result:
     from zoo.finetuning import finetune
+
+    verbose = keras_verbosity(is_json=arguments.json) if own.is_first else 0
+    shown = progress() if own.is_first else Silence()
 
     if "augmentation" in asked:
         asked = {**asked, "augmentation": augmentation_named(asked["augmentation"])}
-    return finetune(**asked, progress=progress(), verbose=verbose, report=output.note)
+    return finetune(**asked, progress=shown, verbose=verbose, report=output.note)
 
 
 def _as_typed(error: OtherRunError) -> ArgumentError:
@@ -202,7 +246,7 @@ def _options(arguments: argparse.Namespace, later: Collection[str] = ()) -> dict
 
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments for the record, but those that say where and how the run is shown."""
-    hidden = {"command", "json", "module", "out", "quiet", "resume", "said", "verbose"}
+    hidden = {"command", "json", "module", "out", "quiet", "resume", "said", "verbose", *_WHERE}
     return {name: value for name, value in vars(arguments).items() if name not in hidden}
 
 

@@ -622,6 +622,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     )
     for name, how in _FINETUNE.items():
         parser.add_argument(name, **how)
+    _add_hosts(parser)
     for strategy in STRATEGIES.values():
         for name, argument in strategy.options.items():
             argument.add_to(parser, name)
@@ -629,6 +630,14 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         if option.argument is not None and option.argument is not FUSED:  # which comes with the network's
             option.argument.add_to(parser, name)
     _add_network_options(parser)
+
+
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    several = parser.add_argument_group("training on several hosts, by the same command on each")
+    several.add_argument("--hosts", action="store_true", help="Slurm says which there are: start with srun")
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="without Slurm: where process 0 listens,")
+    several.add_argument("--process", type=int, metavar="I", help="which one this is, from 0,")
+    several.add_argument("--processes", type=int, metavar="N", help="and how many there are")
 
 
 def _add_features(commands: _Commands) -> None:

@@ -132,6 +132,22 @@ def _loggers_at(level: int) -> Iterator[None]:
 
 
 @contextmanager
+def results_alone() -> Iterator[None]:
+    """Let what libraries write to file descriptor 1 go where 2 leads, so that results stand alone there.
+
+    Nothing may be printed to standard output meanwhile.
+    """
+    output.flush()
+    shown = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(shown, 1)
+        os.close(shown)
+
+
+@contextmanager
 def held_whole() -> Iterator[None]:
     """Hold, within :func:`held`, also standard output and what this thread prints in Python.
 

@@ -23,7 +23,7 @@ BRIGHTNESS = 0.1
 SATURATION = (0.4, 0.6)  # 0 is grey, 0.5 as it was
 
 Augment = Callable[[Tensor, Tensor], Tensor]
-"""Takes float32 images (N, H, W, 3) with values 0 to 255 and two integers that name the batch, or each image."""
+"""Takes float32 images (N, H, W, 3) with values 0 to 255 and two integers that name the batch, or each."""
 
 
 @public()

@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 
 from zoo.calling import public
 from zoo.errors import ArgumentError, ZooError
-from zoo.finetuning.batches import Batches, ImageBatches, Preparation, is_plain, replicas_of, runs_on_tensorflow
+from zoo.finetuning.batches import (
+    Batches,
+    ImageBatches,
+    Preparation,
+    is_plain,
+    replicas_of,
+    runs_on_tensorflow,
+)
 from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.feeding import outputs_of
 from zoo.finetuning.pictures import Pictures, Size

@@ -125,7 +125,8 @@ def _processor() -> AbstractContextManager[Any]:
         return nullcontext()
     import jax
 
-    return jax.default_device(jax.local_devices(backend="cpu")[0])
+    context: AbstractContextManager[Any] = jax.default_device(jax.local_devices(backend="cpu")[0])
+    return context
 
 
 def outputs_of(

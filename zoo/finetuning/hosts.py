@@ -21,16 +21,17 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from zoo.errors import ArgumentError, ZooError
+from zoo.extras import how_to_install
 from zoo.numbers import is_whole
 
-ARGUMENTS = ("hosts", "coordinator", "process", "processes")
-"""What a call says of the processes."""
+ARGUMENTS = ("hosts", "coordinator", "process", "processes", "devices")
+"""What a call says of the processes, and what says nothing besides."""
 JOIN_SECONDS = 300
 """How long a process waits for the others to come."""
 HEARTBEAT_SECONDS = 30
 """After so long a silence a process counts as dead, and all others end."""
-SHUTDOWN_SECONDS = 600
-"""How long those that are done wait for the one that writes."""
+SHUTDOWN_SECONDS = 60
+"""How long processes wait for each other to end."""
 
 _SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
 """What JAX reads of Slurm; ``srun`` sets them in each process."""
@@ -65,6 +66,7 @@ def asked(
     coordinator: str | None = None,
     process: int | None = None,
     processes: int | None = None,
+    devices: str | int | None = None,
 ) -> Group | None:
     """Return which processes train together; ``None``: this one alone. No framework is needed to tell.
 
@@ -73,17 +75,23 @@ def asked(
         coordinator: ``HOST:PORT`` of the first, where it does not.
         process: Number of this one, from 0.
         processes: How many there are.
+        devices: On how many devices each is to train, which cannot be said.
 
     Raises:
         ArgumentError: They are not said, or not so that they can be found.
     """
     told = {"coordinator": coordinator, "process": process, "processes": processes}
     missing = [name for name, value in told.items() if value is None]
+    if len(missing) == len(told) and not hosts:
+        return None
+    if devices is not None:
+        raise ArgumentError(f"devices={devices!r}: must be left out on several hosts: all of each are taken")
     if len(missing) == len(told):
-        return _of_slurm() if hosts else None
+        return _of_slurm()
     if missing:
+        given = next(name for name in told if name not in missing)
         raise ArgumentError(
-            f"{missing[0]}=None: must be given too: coordinator, process and processes belong together"
+            f"{given}={told[given]!r}: must be given with {' and '.join(missing)}, by each process"
         )
     _check_coordinator(coordinator)
     if not is_whole(processes) or processes < 1:
@@ -120,11 +128,6 @@ def among_hosts(call: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         group = asked(**{name: named[name] for name in ARGUMENTS if name in named})  # type: ignore[arg-type]
         if group is None:
             return call(*given, **named)
-        if named.get("devices") is not None:
-            raise ArgumentError(
-                f"devices={named['devices']!r}: must be left out on several hosts: each process takes all "
-                "devices that it sees"
-            )
         with joined(group):
             return call(*given, **named)
 
@@ -183,7 +186,7 @@ def _check_backend() -> None:
     if backend != "jax":
         raise ArgumentError(
             f"hosts: needs Keras on JAX, but it runs on {backend}: set KERAS_BACKEND=jax; "
-            "pip install 'keras-weight-zoo[jax]' installs JAX"
+            f"{how_to_install('jax')} installs JAX"
         )
 
 
@@ -251,7 +254,7 @@ class Share:
 
 
 def share() -> Share:
-    """Return which part of each batch is this process' where training goes on; all of it where it is alone."""
+    """Return which part of each batch is this process'; all of it where it trains alone."""
     import keras
 
     distribution = keras.distribution.distribution()
@@ -280,22 +283,34 @@ def check_agreed(what: str, told: str) -> None:
     others = [number for number, one in enumerate(digests) if not np.array_equal(one, digests[0])]
     if others:
         raise HostsError(
-            f"process {others[0]} sees other {what} than process 0: images, weights and the folder of the run "
-            "must be the same for all, on a file system that all hosts share for example"
+            f"process {others[0]} sees other {what} than process 0: they must be the same for all, on a file "
+            "system that all hosts share for example"
         )
 
 
-def alone(model: Any) -> Any:  # noqa: ANN401 - a Keras model
-    """Return a copy of a model that this process can use without the others."""
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """Let this process do something without the others, which writes a model for example.
+
+    Keras makes variables on the way, and would have all processes make them.
+    """
     import keras
 
     distribution = keras.distribution.distribution()
-    if distribution is None:
-        return model
     keras.distribution.set_distribution(None)
     try:
-        copy = type(model).from_config(model.get_config())
-        copy.set_weights(model.get_weights())
+        yield
     finally:
         keras.distribution.set_distribution(distribution)
+
+
+def alone(model: Any) -> Any:  # noqa: ANN401 - a Keras model
+    """Return a model that this process can use without the others: a copy, where it is shared with them."""
+    import keras
+
+    if keras.distribution.distribution() is None:
+        return model
+    with by_itself():
+        copy = type(model).from_config(model.get_config())
+        copy.set_weights(model.get_weights())
     return copy

@@ -44,7 +44,7 @@ from zoo.finetuning.features import (
     preparation_for,
     scope,
 )
-from zoo.finetuning.hosts import alone, check_agreed, share
+from zoo.finetuning.hosts import alone, by_itself, check_agreed, share
 from zoo.finetuning.optimizer import factors_by_layer
 from zoo.finetuning.options import Options, Settings, as_record, without_names
 from zoo.finetuning.pictures import Pictures, Problem, Size, digest_images, of_one_depth
@@ -524,7 +524,9 @@ class Job:
         self.say(f"{accuracy:.1%} of {what} correctly classified, log loss {log_loss:.3f}")
         result = replace(result, model=alone(result.model))
         if self._folder is not None and self._share.is_first:
-            result = self._written(result, valid, self._folder)
+            with by_itself():
+                result = self._written(result, valid, self._folder)
+        check_agreed("end", "written")  # nobody leaves before
         if self._failure is not None:
             raise TrainingError(self._failure, result)
         return result

@@ -22,7 +22,7 @@ from zoo.finetuning.batches import Batches, replicas_of
 from zoo.finetuning.epochs import Epochs, KerasEpochs, epochs_over
 from zoo.finetuning.features import scope
 from zoo.finetuning.feeding import counted_sizes, fed_sizes
-from zoo.finetuning.hosts import share
+from zoo.finetuning.hosts import by_itself, share
 from zoo.finetuning.optimizer import GroupedSGD
 from zoo.finetuning.resuming import Done
 from zoo.finetuning.run_folder import TrainingEpoch, write_json
@@ -318,7 +318,8 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         assert self._folder is not None
         self._folder.mkdir(parents=True, exist_ok=True)
         needed = {self._weights_file(number) for number in self._state.needed}
-        self.model.save_weights(self._weights_file(len(self.epochs)), overwrite=True)
+        with by_itself():
+            self.model.save_weights(self._weights_file(len(self.epochs)), overwrite=True)
         write_json(self._state_file, asdict(self._state))
         for path in set(self._folder.glob("epoch-*.weights.h5")) - needed:
             path.unlink()
