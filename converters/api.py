@@ -371,7 +371,9 @@ def carry_out(
         ConversionError: If the new file cannot be written.
     """
     held = format_of(plan.description.format)
-    old = plan.path.with_name(plan.path.name.removesuffix(held.ending or "")) if held else plan.path
+    endings = (held.ending, *held.suffixes) if held else ()
+    ending = next((end for end in endings if end and plan.path.name.lower().endswith(end)), "")
+    old = plan.path.with_name(plan.path.name[: len(plan.path.name) - len(ending)])
     target = Path(dst) if dst is not None else default_target(old, plan.target, plan.to)
     record = write(plan, target, force=force, progress=progress, verify=verify, licence=licence)
     return Conversion(source=plan.path, target=target, plan=plan, record=record)
@@ -467,7 +469,8 @@ def _refuse_plain(description: Description, to: str | None) -> None:
     """Raise for a container of plain arrays that is to stay one without that being said."""
     if to is None and description.format is not None:
         text = f"files of the format {description.format} have no dialect to stay in"
-        advice = f"say what it is to become: --to {description.format} or another (to=)"
+        same = FORMATS[description.format].writes
+        advice = f"say what it is to become: --to {description.format if same else 'keras3'} or another (to=)"
         raise ConversionError(f"{description.path}: {text}; {advice}")
 
 

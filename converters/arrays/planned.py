@@ -163,7 +163,7 @@ class PlannedArray:
         if self.rows:
             yield from kernels.row_pieces(
                 target,
-                source,
+                source.transpose(self.order) if self.order else source,
                 self.rows,
                 to_last=self.rows_to == "last",
                 axis=self.rows_axis,

@@ -35,8 +35,11 @@ class Description:
         optimizer: Whether it holds the state of an optimizer.
         nbytes: The file's size in bytes.
         ordered: Whether the layers are in the network's order; a file of Keras 3 may not tell it.
-        format: The name of its format, if it is a container of plain arrays, else None.
-        form: What such a container's description says that it is, or None.
+        format: The name of its format, if it is a container of plain arrays or no file of Keras', else None.
+        form: What such a container's description says that it is, or None; of a file of Caffe or PyTorch what
+            all of them are.
+        folds: In such a file, the layers that are slope and offset of a batch normalisation, with its name.
+        notes: What the user should know of how it is read, one sentence each.
         stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
     """
 
@@ -56,6 +59,8 @@ class Description:
     ordered: bool = True
     format: str | None = None
     form: Form | None = None
+    folds: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     stamp: Stamp | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:

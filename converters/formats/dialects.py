@@ -19,6 +19,7 @@ from typing import NamedTuple
 from converters.boundary import guarded, paced
 from converters.errors import ArgumentError, FileFormatError
 from converters.formats.description import Description
+from converters.formats.foreign import FORM, ForeignSource
 from converters.formats.keras3 import in_order, is_in_order, keras3_layers
 from converters.formats.opening import open_untrusted
 from converters.formats.plain import plain_layers, read_told
@@ -39,7 +40,7 @@ from converters.layers.model import (
 )
 from converters.layers.names import is_keras2_name
 from converters.layers.network import Network
-from converters.layers.rules import Dialect
+from converters.layers.rules import FOREIGN, Dialect
 from converters.limits import check_name, clipped, first_repeated, load_json, name_fault
 
 
@@ -58,7 +59,7 @@ def describe(
     order: Sequence[str] | None = None,
     config: Told | None = None,
 ) -> Description:
-    """Describe a weights file of any version of Keras without reading its arrays.
+    """Describe a weights file of any version of Keras, or of Caffe or PyTorch, without reading its arrays.
 
     Args:
         path: The file.
@@ -78,7 +79,9 @@ def describe(
     """
     said = _Said(version=keras_version, layers=layers or {}, order=order, config=config)
     with open_untrusted(path) as source, guarded(path, limits=source.limits):
-        if isinstance(source, PlainSource):
+        if isinstance(source, ForeignSource):
+            description = _describe_foreign(source, said)
+        elif isinstance(source, PlainSource):
             description = _describe_plain(source, said)
         else:
             description = _describe(source.root, Path(path), said, source.texts)
@@ -167,6 +170,33 @@ def _describe_plain(source: PlainSource, said: _Said) -> Description:
         ordered=ordered,
         format=source.format,
         form=told.form if told else None,
+    )
+
+
+def _describe_foreign(source: ForeignSource, said: _Said) -> Description:
+    """Describe a file of Caffe or PyTorch, whose layers its reader tells."""
+    layers = source.layers(said.layers)
+    if said.order is not None:
+        raise ArgumentError(f"{source.path}: tells the order of its layers itself; leave order out")
+    if said.version is not None:
+        raise ArgumentError(f"{source.path}: no version of Keras wrote it; leave keras_version out")
+    return Description(
+        path=source.path,
+        dialect=FOREIGN,
+        keras_version=None,
+        backend=None,
+        root="",
+        layers=layers,
+        model_config=None,
+        config_text=None,
+        record=None,
+        whole_model=False,
+        optimizer=False,
+        nbytes=source.path.stat().st_size,
+        format=source.format,
+        form=FORM,
+        folds=source.folds,
+        notes=source.notes,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -41,6 +41,16 @@ class PlainArray:
     shape: Shape
     dtype: np.dtype[Any]
     offset: int | None
+
+    @property
+    def place(self) -> int | None:
+        """Where its values lie in the file as they are read; None if they are computed, or there are none."""
+        return self.offset if math.prod(self.shape) else None
+
+    @property
+    def end(self) -> int:
+        """Where its values end in the file; 0 for those that do not lie in it as they are."""
+        return 0 if self.offset is None else self.offset + math.prod(self.shape) * self.dtype.itemsize
 
 
 class PlainSource(Source):
@@ -80,8 +90,9 @@ class PlainSource(Source):
         """
         self.format = name
         super().__init__(path, stream, limits, texts={})
-        children = {array.name: _dataset(array) for array in arrays}
-        _check(path, children, os.fstat(stream.fileno()).st_size, limits)
+        listed = tuple(arrays)
+        children = {array.name: _dataset(array) for array in listed}
+        _check(path, listed, os.fstat(stream.fileno()).st_size, limits)
         attributes = {
             key: _attribute(key, text)
             for key, text in texts.items()
@@ -137,7 +148,7 @@ def _dataset(array: PlainArray) -> DatasetInfo:
             signed=code[1] != "u",
         ),
         layout="chunked" if array.offset is None else "contiguous",
-        offset=array.offset if math.prod(array.shape) else None,
+        offset=array.place,
     )
 
 
@@ -146,15 +157,16 @@ def _attribute(name: str, text: str) -> AttributeInfo:
     return AttributeInfo(name=name, type=string, shape=(), data=(text.encode("utf-8", "surrogatepass"),))
 
 
-def _check(path: Path, arrays: Mapping[str, DatasetInfo], size: int, limits: Limits) -> None:
+def _check(path: Path, arrays: Sequence[PlainArray], size: int, limits: Limits) -> None:
     """Raise for a name that is none, and for values that would lie outside of the file or be too many."""
     if len(arrays) > limits.objects:
         raise FileFormatError(f"{path}: more than {limits.objects} arrays (limit objects)")
-    for name, array in arrays.items():
+    for array in arrays:
+        name = array.name
         if fault := next(filter(None, (name_fault(part, limits) for part in name.split("/"))), None):
             raise FileFormatError(f"{path}: array {clipped(name)}: a part of its name {fault}")
-        if array.offset is not None and array.offset + array.nbytes > size:
+        if array.end > size:
             raise FileFormatError(f"{path}: array {clipped(name)} lies outside of the file")
-    total = sum(array.nbytes for array in arrays.values())
+    total = sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays)
     if total > (cap := limits.declared_bytes):
         raise FileFormatError(f"{path}: its arrays take {too_many(total, cap, 'declared_bytes')}")

@@ -20,10 +20,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-Arrays = Literal["keras1", "keras2", "keras3", "plain"]
-"""How arrays are named and gates kept: as a version of Keras does, or ``layer/role`` with gates packed."""
+Arrays = Literal["keras1", "keras2", "keras3", "plain", "foreign"]
+"""How arrays are named and gates kept: as a version of Keras does, ``layer/role`` with gates packed, or as
+other software does, whose files are only read."""
+Dialect = Literal["keras1", "keras2", "keras3"]
+"""A dialect whose axes and rows arrays have that are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +63,14 @@ class Format:
         return self.arrays == "plain"
 
     @property
-    def dialect(self) -> Literal["keras1", "keras2", "keras3"]:
+    def dialect(self) -> Dialect:
         """The dialect whose axes and rows the arrays have."""
-        return "keras3" if self.arrays == "plain" else self.arrays
+        return "keras3" if self.plain or self.foreign else cast(Dialect, self.arrays)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its files are other software's, which are read and never written."""
+        return self.arrays == "foreign"
 
     def load(self) -> Any:  # noqa: ANN401 - a module of whose functions this module's text tells
         """Import its module."""
@@ -81,6 +89,9 @@ FORMATS: Mapping[str, Format] = {
     "safetensors": Format(module="safetensors", suffixes=(".safetensors",), ending=".safetensors"),
     # An .npz file may hold anything: its name does not say that it holds weights.
     "npz": Format(module="npz", ending=".npz"),
+    # Of Caffe's files nothing but their fields tells what they are: they are looked at last.
+    "caffemodel": Format(module="caffemodel", suffixes=(".caffemodel",), arrays="foreign", writes=False),
+    "binaryproto": Format(module="caffemodel", suffixes=(".binaryproto",), arrays="foreign", writes=False),
 }
 
 
@@ -89,7 +100,8 @@ def format_of(name: str | None) -> Format | None:
     return FORMATS.get(name) if name is not None else None
 
 
-OTHERS = (".onnx", ".pb", ".tflite", ".pt", ".pth", ".caffemodel", ".npy", ".json", ".yaml", ".yml", ".txt")
+_OTHERS = (".onnx", ".pb", ".tflite", ".pt", ".pth", ".npy", ".json", ".yaml", ".yml", ".txt")
+OTHERS = (*_OTHERS, *(suffix for found in FORMATS.values() if found.foreign for suffix in found.suffixes))
 """Endings by which a name says that the file is one of those that nothing here writes."""
 
 
@@ -97,6 +109,8 @@ def said_by(name: str) -> str | None:
     """Return the format that a file's name says by itself, or None; what ends in ``.h5`` may be several."""
     lower = name.lower()
     for key, found in FORMATS.items():
+        if found.foreign:
+            continue
         endings = (found.ending,) if found.ending else found.suffixes if not found.writes else ()
         if lower.endswith(endings):
             return key
@@ -109,5 +123,6 @@ def targets() -> tuple[str, ...]:
 
 
 def weights_suffixes() -> tuple[str, ...]:
-    """Return what weights files are called, in lower case."""
-    return tuple(dict.fromkeys(suffix for found in FORMATS.values() for suffix in found.suffixes))
+    """Return what weights files of Keras are called, in lower case."""
+    ours = (found for found in FORMATS.values() if not found.foreign)
+    return tuple(dict.fromkeys(suffix for found in ours for suffix in found.suffixes))

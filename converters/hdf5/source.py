@@ -100,10 +100,14 @@ class Source(Closing, ABC):
         """
         if dataset.offset is None:
             return self.read(dataset)
+        values: Values = np.frombuffer(self._room(), dataset.dtype, dataset.size, dataset.offset)
+        return values.reshape(dataset.shape)
+
+    def _room(self) -> mmap.mmap:
+        """Return the file, mapped."""
         if self._map is None:
             self._map = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
-        values: Values = np.frombuffer(self._map, dataset.dtype, dataset.size, dataset.offset)
-        return values.reshape(dataset.shape)
+        return self._map
 
     def read(self, dataset: DatasetInfo) -> Values:
         """Return a whole array, in the type it is stored in, in memory of its own.
@@ -275,9 +279,14 @@ def read_between(path: Path, stream: IO[bytes], begin: int, end: int) -> bytes:
     Raises:
         FileFormatError: If it has not as many.
     """
+    return read_between_handle(path, stream.fileno(), begin, end)
+
+
+def read_between_handle(path: Path, handle: int, begin: int, end: int) -> bytes:
+    """Return the same of a file by its handle; errors are those of :func:`read_between`."""
     parts = []
     while begin < end:
-        part = os.pread(stream.fileno(), end - begin, begin)
+        part = os.pread(handle, end - begin, begin)
         if not part:
             raise FileFormatError(f"{path}: has become shorter while it was read")
         parts.append(part)

@@ -43,6 +43,7 @@ class Array:
         dtype: Its type as stored.
         owner: The layer it belongs to, as its name says; ``""`` if that tells nothing.
         gate: The gate of a recurrent layer that it belongs to, where each has arrays of its own.
+        turned: Whether it is a matrix with its outputs first, (O, I), as those of Caffe and PyTorch are.
     """
 
     name: str
@@ -52,11 +53,17 @@ class Array:
     dtype: np.dtype[Any]
     owner: str = ""
     gate: str | None = None
+    turned: bool = False
 
     @property
     def size(self) -> int:
         """The number of values."""
         return math.prod(self.shape)
+
+    @property
+    def rank(self) -> int:
+        """The number of axes; a matrix may lie in a file as the kernel of a convolution of one place."""
+        return 2 if self.turned else len(self.shape)
 
     @property
     def nbytes(self) -> int:

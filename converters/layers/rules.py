@@ -11,8 +11,9 @@ from typing import Literal
 
 from converters.arrays.form import Layout
 
-Dialect = Literal["keras0", "keras1", "keras2", "keras3", "plain"]
-"""Which version of Keras a file's names and groups are of; ``plain``: ``layer/role`` with Keras 3's axes."""
+Dialect = Literal["keras0", "keras1", "keras2", "keras3", "plain", "foreign"]
+"""Which version of Keras a file's names and groups are of; ``plain``: ``layer/role`` with Keras 3's axes;
+``foreign``: the axes of Caffe and PyTorch, which are the same."""
 
 
 class Rule(Enum):
@@ -46,19 +47,21 @@ class Rule(Enum):
     """Never touched."""
 
 
-# Where the axes of an array lie: in Keras 0 and 1 with channels first, the same with channels last, and from
-# Keras 2 on. O outputs, I inputs, M multiplier, C channels, * the spatial axes, 1 an axis of one element.
-AXES: Mapping[Rule, tuple[str, str, str]] = {
-    Rule.CONVOLUTION: ("OI*", "*IO", "*IO"),
-    Rule.TRANSPOSED: ("OI*", "*IO", "*OI"),
-    Rule.DEPTHWISE: ("MI*", "*IM", "*IM"),
-    Rule.CONVOLUTION_1D: ("*1IO", "*1IO", "*IO"),
+# Where the axes of an array lie: in Keras 0 and 1 with channels first, the same with channels last, from
+# Keras 2 on, and in Caffe and PyTorch. O outputs, I inputs, M multiplier, C channels, * the spatial axes, 1
+# an axis of one element.
+AXES: Mapping[Rule, tuple[str, str, str, str]] = {
+    Rule.CONVOLUTION: ("OI*", "*IO", "*IO", "OI*"),
+    Rule.TRANSPOSED: ("OI*", "*IO", "*OI", "IO*"),
+    Rule.DEPTHWISE: ("MI*", "*IM", "*IM", "IM*"),
+    Rule.CONVOLUTION_1D: ("*1IO", "*1IO", "*IO", "OI*"),
 }
 # What Keras up to 1.0.8 has instead, in either layout.
 OLD_1D_AXES = "OI*1"
 _MAP_AXES: Mapping[Layout, str] = {"th": "C*", "tf": "*C"}
 _ROTATED = frozenset({Rule.CONVOLUTION, Rule.CONVOLUTION_1D, Rule.TRANSPOSED})
 _OLD = ("keras0", "keras1")
+FOREIGN: Dialect = "foreign"
 
 
 def is_rotated(rule: Rule) -> bool:
@@ -82,9 +85,9 @@ def axes_of(rule: Rule, rank: int, dialect: str, layout: Layout) -> tuple[str, .
         return _named(_MAP_AXES[layout], rank - 1) if rank > 2 else None
     if rule not in AXES:
         return None
-    first, last, new = AXES[rule]
+    first, last, new, foreign = AXES[rule]
     old = first if layout == "th" else last
-    return _named(old if dialect in _OLD else new, rank - 2)
+    return _named(old if dialect in _OLD else foreign if dialect == FOREIGN else new, rank - 2)
 
 
 def _named(letters: str, spatial: int) -> tuple[str, ...]:

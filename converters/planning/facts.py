@@ -20,7 +20,7 @@ from converters.formats.description import Description
 from converters.layers.config import entries
 from converters.layers.following import has_order
 from converters.layers.model import Array, Part
-from converters.layers.rules import Rule
+from converters.layers.rules import FOREIGN, Rule
 from converters.layers.table import rules_of
 from converters.planning.structures import Match
 
@@ -37,6 +37,8 @@ _CONFIG_VALUES: Mapping[str, Layout] = {
     "channels_first": "th",
     "channels_last": "tf",
 }
+_TOLD_BY: Mapping[str, str] = {FOREIGN: "format"}
+"""What tells the form of files that have no description and are all alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +47,8 @@ class Fact:
 
     Attributes:
         value: ``th`` or ``tf``.
-        source: ``user``, ``record``, ``description``, ``registry``, ``backend attribute``, ``model_config``,
-            ``array names``, ``shapes``, ``direction`` or ``assumed``.
+        source: ``user``, ``record``, ``description``, ``format``, ``registry``, ``backend attribute``,
+            ``model_config``, ``array names``, ``shapes``, ``direction`` or ``assumed``.
     """
 
     value: Literal["th", "tf"]
@@ -78,10 +80,11 @@ def learn_layout(
         ConversionError: If the shapes contradict what is said, or each other.
     """
     shapes = match.layout if match else layout_of_shapes(description)
+    shapes = "th" if description.dialect == FOREIGN else shapes
     said = (
         ("user", user),
         ("record", description.record and description.record.form.layout),
-        ("description", description.form and description.form.layout),
+        (_TOLD_BY.get(description.dialect, "description"), description.form and description.form.layout),
         ("registry", registry_form and registry_form.layout),
         ("model_config", layout_of_config(description.model_config)),
         ("shapes", shapes),
@@ -116,7 +119,7 @@ def learn_kernels(
         (
             ("user", user),
             ("record", description.record and description.record.form.kernels),
-            ("description", description.form and description.form.kernels),
+            (_TOLD_BY.get(description.dialect, "description"), description.form and description.form.kernels),
             ("registry", registry_form and registry_form.kernels),
             ("backend attribute", kernels_of_backend(description)),
             ("array names", kernels_of_names(description)),

@@ -213,7 +213,8 @@ def _rows_axis(part: Part) -> int:
 
 def _row_count_of(part: Part) -> int:
     """Return how many inputs a layer's arrays say that it has."""
-    return (part.array("kernel") or part.arrays[0]).shape[_rows_axis(part)]
+    array = part.array("kernel") or part.arrays[0]
+    return array.shape[1 if array.turned else _rows_axis(part)]
 
 
 def _by_user(description: Description, user: Mapping[str, Flattened]) -> dict[str, Flattened]:
@@ -368,7 +369,8 @@ class _Order:
 def _vectors_left(description: Description, layout: Layout, told: Mapping[str, Flattened]) -> list[Unknown]:
     """Return activations with one value for each input that fit neither the layer before nor the one behind.
 
-    Where they are behind a convolution, they are behind a Flatten too.
+    One with a value for all of them fits anything. Where they are behind a convolution, they are behind a
+    Flatten too.
     """
     left = []
     sizes: set[int] = set()
@@ -379,7 +381,7 @@ def _vectors_left(description: Description, layout: Layout, told: Mapping[str, F
             sizes = {channels}
         elif _has_matrix(part):
             sizes |= _units(part)
-        elif channels and part.name not in told and _values(part) not in (None, *sizes):
+        elif channels and part.name not in told and _values(part) not in (None, 1, *sizes):
             left.append(Unknown(part=part, rows=_row_count_of(part), channels=channels))
     return left
 
@@ -409,7 +411,7 @@ def _units(part: Part) -> set[int]:
     if recurrent is not None:
         return {recurrent.shape[0], 2 * recurrent.shape[0]}
     kernel = part.array("kernel")
-    return set() if kernel is None else {kernel.shape[-1]}
+    return set() if kernel is None else {kernel.shape[0 if kernel.turned else -1]}
 
 
 def _with_vectors(description: Description, told: dict[str, Flattened]) -> dict[str, Flattened]:

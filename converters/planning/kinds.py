@@ -43,7 +43,7 @@ def _has_rules(part: Part, kind: str, dialect: str) -> bool:
     rules = rules_of(kind)
     unknown = any(array.role not in rules for array in part.arrays)
     repeated = len({array.full_role for array in part.arrays}) < len(part.arrays)
-    rank = len(part.arrays[0].shape)
+    rank = part.arrays[0].rank
     ranks = KINDS[kind].ranks if kind in KINDS else None
     odd = (ranks is not None and rank not in ranks) or not _is_recurrent(part, kind, dialect)
     return not (unknown or repeated or odd)

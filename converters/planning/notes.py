@@ -50,7 +50,7 @@ def all_notes(
     if request.match is not None:
         notes += folding.notes(request.match.structure, folded)
     notes += [*_deviation_notes(request, by_path), *_doubt_notes(request)]
-    return (*notes, *_cudnn_notes(request), *_other_notes(description))
+    return (*description.notes, *notes, *_cudnn_notes(request), *_other_notes(description))
 
 
 _BIASES = {Biases.ADDED: ", its two biases added", Biases.TWO_ROWS: " with reset_after"}

@@ -98,7 +98,9 @@ def place(
     elif rule is Rule.PLACES:
         changes |= _places(array.shape, ends)
     elif rule in _ROWS or (rule is Rule.MAP and len(array.shape) == 1):
-        changes |= _rows(rule, flattened, ends)
+        turned = _turned(array, ends)
+        # A convolution of one place that is a matrix has a map behind it, not a flattened one.
+        changes |= turned if "after" in turned else turned | _rows(rule, flattened, ends)
     else:
         changes |= _axes(rule, array, part, ends)
     return PlannedArray(
@@ -125,6 +127,18 @@ def _rows(rule: Rule, flattened: Flattened | None, ends: Ends) -> dict[str, Any]
     to = "last" if ends.new_rows_last(reshaped=reshaped) else "first"
     axis = 1 if rule in (Rule.WINDOWS, Rule.FEATURE_ROWS) else 0
     return {**function, "rows": flattened.rows, "rows_to": to, "rows_axis": axis}
+
+
+def _turned(array: Array, ends: Ends) -> dict[str, Any]:
+    """Return how a matrix (O, I), or the kernel (O, I, 1, 1) of a convolution that is one, becomes (I, O)."""
+    if not array.turned or ends.new_dialect == ends.dialect:
+        return {}
+    outputs, inputs, *places = array.shape
+    target = (inputs, outputs)
+    if not places:
+        return {"order": (1, 0), "target_shape": target}
+    order = (*range(2, len(array.shape)), 1, 0)
+    return {"order": order, "target_shape": target, "after": (*places, *target)}
 
 
 def _cudnn(rule: Rule, array: Array, part: Part, flattened: Flattened | None, ends: Ends) -> dict[str, Any]:

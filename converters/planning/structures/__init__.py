@@ -25,8 +25,9 @@ from converters.errors import FileFormatError, StructureMismatchError, UnknownNa
 from converters.formats.description import Description
 from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import automatic_stem, kind_of_name, own_role
-from converters.layers.rules import Rule
+from converters.layers.rules import FOREIGN, Rule
 from converters.layers.table import rules_of
+from converters.planning.published import as_published
 from converters.planning.structure_files import structure_file, structure_files
 
 
@@ -59,6 +60,7 @@ class Structure:
             them: layers, each with the one that it comes right before.
         in_order: Whether a file's layers are told by their order, where their names are others.
         inside: Layers that a file holds within another one, by the name of that.
+        known_as: What the layers with arrays are called in files of other software, in order, by whose.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Structure:
     drawn_before: Mapping[str, str] = field(default_factory=dict)
     in_order: bool = False
     inside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    known_as: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def weighted(self) -> tuple[StructureLayer, ...]:
@@ -232,6 +235,7 @@ def _read_structure(path: Path) -> Structure:
             drawn_before=data.get("drawn_before", {}),
             in_order=data.get("in_order", False),
             inside=data.get("inside", {}),
+            known_as=data.get("known_as", {}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{path}: not a structure ({error!r})") from error
@@ -271,6 +275,8 @@ def match(description: Description, structure: Structure, *, named: bool = False
             line with the file, the layer and both shapes.
     """
     with guarded(description.path):
+        if description.dialect == FOREIGN:
+            description = as_published(description, structure, named=named)
         listed = _unpacked(description, structure)
         paired = paced(_paired_layers(listed, structure, in_order=structure.in_order and not named))
         pairs = [_paired_arrays(listed, structure, *pair) for pair in paired]
@@ -318,7 +324,8 @@ def recognise(description: Description, structures: Iterable[Structure]) -> tupl
     for structure in structures:
         for candidate in structure.variants:
             counted = parts if candidate.inside else layers
-            if (counted, arrays) != (len(candidate.weighted), candidate.array_count):
+            same = (counted, arrays) == (len(candidate.weighted), candidate.array_count)
+            if not same and description.dialect != FOREIGN:
                 continue
             try:
                 return candidate, match(description, candidate, named=True)
@@ -433,7 +440,8 @@ def _paired_arrays(
     arrays = {role: array for role in wanted.arrays if (array := layer.array(role)) is not None}
     for role, array in arrays.items():
         shapes = possible_shapes(description, wanted.kind, role, wanted.arrays[role])
-        if array.shape not in shapes.values():
+        # A matrix may be the kernel of a convolution of one place.
+        if (array.shape[:2] if array.turned else array.shape) not in shapes.values():
             either = " (tf) or ".join(map(str, shapes.values())) + (" (th)" if len(shapes) > 1 else "")
             text = f"layer {layer.name!r}: {role} has shape {array.shape}, expected {either}"
             raise _mismatch(description, text, structure)
@@ -458,12 +466,15 @@ def possible_shapes(description: Description, kind: str, role: str, shape: Shape
     """Return the shapes that an array may have in a file, by layout.
 
     Args:
-        description: The file; Keras 2 has one shape for both layouts.
+        description: The file; Keras 2 has one shape for both layouts, Caffe and PyTorch have their own.
         kind: The layer's kind.
         role: The array's role.
         shape: The array's shape in tf form.
     """
-    if description.dialect in ("keras0", "keras1") and rules_of(kind).get(role) is Rule.CONVOLUTION:
+    rule = rules_of(kind).get(role)
+    if description.dialect == FOREIGN and (rule is Rule.CONVOLUTION or len(shape) == 2):
+        return {"th": kernel_shape_first(shape)}
+    if description.dialect in ("keras0", "keras1") and rule is Rule.CONVOLUTION:
         return {"tf": shape, "th": kernel_shape_first(shape)}
     return {"tf": shape}
 

@@ -1,0 +1,259 @@
+"""Files of Caffe and PyTorch as sources: arrays with steps, computed and made ones, and whose they are.
+
+Their arrays lie as those frameworks compute with them: channels first, kernels (O, I, H, W) for
+cross-correlation, matrices (O, I), the rows behind a flattened map (C, H, W). Nothing is moved here: where
+axes lie stands in :data:`converters.layers.rules.AXES`, and a plan brings them into Keras' order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from converters.arrays.form import Form, Shape
+from converters.errors import ArgumentError, FileFormatError
+from converters.formats.source import PlainArray, PlainSource, rows_of
+from converters.hdf5.metadata import DatasetInfo
+from converters.hdf5.source import BLOCK, Values
+from converters.layers.model import Array, Layer, Part
+from converters.layers.names import split_kind
+from converters.layers.rules import Rule
+from converters.layers.table import KINDS, OTHER
+from converters.limits import Limits, clipped, first_repeated
+
+FORM = Form(layout="th", kernels="tf")
+"""What all such files are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignArray(PlainArray):
+    """One array.
+
+    Attributes:
+        dtype: The type that its values have when they are read.
+        steps: Bytes from one value to the next along each axis; None if they lie side by side.
+        widened: Whether the file holds bfloat16, which NumPy lacks: the upper half of a float32, to which its
+            values are widened.
+        times: What every value is multiplied by, in its own type.
+        made: The value of an array of which the file holds none: each is this number.
+    """
+
+    steps: Shape | None = None
+    widened: bool = False
+    times: float | None = None
+    made: float | None = None
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """The type of what lies in the file."""
+        return np.dtype("<u2") if self.widened else self.dtype
+
+    @property
+    def direct(self) -> bool:
+        """Whether its values are a view of the file."""
+        return self.offset is not None and not self.widened and self.times is None
+
+    @property
+    def place(self) -> int | None:
+        """Where its values lie in the file as they are read; None if they are computed or made."""
+        return super().place if self.direct else None
+
+    @property
+    def reach(self) -> int:
+        """How many bytes of the file lie between the beginning of its first value and the end of its last."""
+        size = self.stored.itemsize
+        if not math.prod(self.shape):
+            return 0
+        if self.steps is None:
+            return math.prod(self.shape) * size
+        return sum((count - 1) * step for count, step in zip(self.shape, self.steps, strict=True)) + size
+
+    @property
+    def end(self) -> int:
+        """Where its values end in the file."""
+        return 0 if self.offset is None else self.offset + self.reach
+
+    def of(self, values: Values) -> Values:
+        """Return values as they are read, of those that the file holds."""
+        if self.widened:
+            widened: Values = (values.astype("<u4") << 16).view("<f4")
+            return widened
+        if self.times is not None:
+            multiplied: Values = values * self.dtype.type(self.times)
+            return multiplied
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignLayer:
+    """A layer as a file lists it.
+
+    Attributes:
+        name: Its name.
+        kind: Its kind, in the words of Keras 2; None if nothing tells it.
+        arrays: Its arrays with their roles.
+        own_class: What its framework calls its class, if that is of no kind with rules.
+        inferred: Whether only the shapes of its arrays tell the kind.
+    """
+
+    name: str
+    kind: str | None
+    arrays: tuple[Array, ...]
+    own_class: str | None = None
+    inferred: bool = False
+
+    def layer(self) -> Layer:
+        """Return it as every file's layers are described."""
+        part = Part(
+            name=self.name,
+            kind=self.kind,
+            arrays=self.arrays,
+            inferred=self.inferred,
+            own_class=self.own_class,
+        )
+        return Layer(name=self.name, kind=self.kind, arrays=self.arrays, parts=(part,) if self.arrays else ())
+
+
+def with_kinds(path: Path, layers: Iterable[ForeignLayer], said: Mapping[str, str]) -> Iterator[ForeignLayer]:
+    """Yield layers with the kinds that the user says; the arrays of such a layer are the kind's, in order.
+
+    Args:
+        path: The file, for messages.
+        layers: Its layers.
+        said: Kinds by the names of layers.
+
+    Raises:
+        ArgumentError: If there is no layer of a name, or no such kind, or its arrays are not those of one.
+    """
+    listed = tuple(layers)
+    if unknown := sorted(said.keys() - {layer.name for layer in listed}):
+        raise ArgumentError(f"{path}: --layer names {unknown[0]!r}, but no layer has that name")
+    for layer in listed:
+        yield _as_said(path, layer, said[layer.name]) if layer.name in said else layer
+
+
+def _as_said(path: Path, layer: ForeignLayer, text: str) -> ForeignLayer:
+    kind, inside = split_kind(text, layer.name)
+    if kind == OTHER:
+        return as_other(layer, inside)
+    roles = KINDS[kind].arrays if kind in KINDS else {}
+    if len(layer.arrays) > len(roles):
+        arrays = ", ".join(f"{array.name} {array.shape}" for array in layer.arrays)
+        raise ArgumentError(f"{path}: layer {layer.name!r} cannot be of kind {text}: it has {arrays}")
+    pairs = zip(roles.items(), layer.arrays, strict=False)
+    return ForeignLayer(
+        name=layer.name,
+        kind=kind,
+        arrays=tuple(
+            replace(array, role=role, turned=found.rule is Rule.ROWS and len(array.shape) == 2)
+            for (role, found), array in pairs
+        ),
+    )
+
+
+def as_other(layer: ForeignLayer, own_class: str | None) -> ForeignLayer:
+    """Return a layer of which nothing is known but the name of its class; its arrays are as they are."""
+    arrays = tuple(
+        replace(array, role=f"blob_{number}", turned=False) for number, array in enumerate(layer.arrays)
+    )
+    return ForeignLayer(name=layer.name, kind=OTHER, arrays=arrays, own_class=own_class or layer.own_class)
+
+
+class ForeignSource(PlainSource):
+    """A file of Caffe or PyTorch; a format tells its layers.
+
+    Attributes:
+        folds: Layers that are a slope and an offset behind a batch normalisation, with the name of that.
+        notes: What the user should know of how the file is read, one sentence each.
+    """
+
+    folds: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def __init__(
+        self,
+        path: Path,
+        stream: IO[bytes],
+        limits: Limits,
+        *,
+        name: str,
+        arrays: Iterable[ForeignArray],
+        layers: Iterable[ForeignLayer],
+        folds: Mapping[str, str],
+        notes: Iterable[str],
+    ) -> None:
+        """Take an open file; see :class:`converters.formats.source.PlainSource`.
+
+        Raises:
+            FileFormatError: If two arrays have one name, or one of them breaks a rule.
+        """
+        self._layers = tuple(layers)
+        listed = (*arrays, *spare_arrays(self._layers))
+        self._arrays = {array.name: array for array in listed}
+        if (twice := first_repeated(array.name for array in listed)) is not None:
+            raise FileFormatError(f"{path}: two arrays are called {clipped(twice)}")
+        self.folds = folds
+        self.notes = tuple(notes)
+        super().__init__(path, stream, limits, name=name, arrays=listed, texts={})
+
+    def layers(self, said: Mapping[str, str]) -> tuple[Layer, ...]:
+        """Return the layers, in the file's order.
+
+        Args:
+            said: The kinds of layers that the user says, by their names.
+
+        Raises:
+            ArgumentError: As :func:`with_kinds`.
+        """
+        return tuple(layer.layer() for layer in with_kinds(self.path, self._layers, said))
+
+    def mapped(self, dataset: DatasetInfo) -> Values:
+        """Return an array as a read-only view of the file, with its steps; one that is computed is read."""
+        array = self._arrays[dataset.path]
+        return self._view(array) if array.direct and dataset.size else self.read(dataset)
+
+    def blocks(self, dataset: DatasetInfo, nbytes: int = BLOCK) -> Iterator[tuple[int, Values]]:
+        """Yield an array in blocks of rows, see :meth:`converters.hdf5.source.Source.blocks`."""
+        array = self._arrays[dataset.path]
+        view = None if array.offset is None else self._view(array)
+        for begin, end, shape in rows_of(dataset, nbytes):
+            if view is None:
+                yield begin, np.full(shape, array.made or 0, array.dtype)
+            else:
+                yield begin, array.of(view[begin:end] if dataset.shape else view)
+
+    def _view(self, array: ForeignArray) -> Values:
+        """Return what the file holds of an array, as it lies there."""
+        return np.ndarray(array.shape, array.stored, self._room(), array.offset or 0, array.steps)
+
+
+SPARE: Mapping[tuple[str, str], float] = {
+    ("BatchNormalization", "gamma"): 1.0,
+    ("BatchNormalization", "beta"): 0.0,
+    ("Conv2D", "bias"): 0.0,
+}
+"""What every value is of an array that a layer lacks and that the same layer of a published graph has."""
+
+
+def spare_array(layer: ForeignLayer | Layer, role: str) -> Array:
+    """Return an array of :data:`SPARE` for a layer: one value for each of its outputs."""
+    first = layer.arrays[0]
+    name = f"{layer.name}/{role}"
+    return Array(name=name, role=role, path=name, shape=first.shape[:1], dtype=first.dtype, owner=layer.name)
+
+
+def spare_arrays(layers: Iterable[ForeignLayer]) -> Iterator[ForeignArray]:
+    """Yield an array of :data:`SPARE` for each that a layer lacks."""
+    for layer in layers:
+        roles = {array.role for array in layer.arrays}
+        for (kind, role), value in SPARE.items():
+            if kind == layer.kind and role not in roles:
+                spare = spare_array(layer, role)
+                yield ForeignArray(
+                    name=spare.path, shape=spare.shape, dtype=spare.dtype, offset=None, made=value
+                )

@@ -1,0 +1,371 @@
+"""Caffe's files: every way in which they are written gives the same arrays, and what lies is refused by name.
+
+Whole networks come out as Keras' practice files of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import h5py
+import numpy as np
+import pytest
+
+from converters import convert_file, inspect_file, plan_file
+from converters.boundary import BROKEN
+from converters.compare import compare_files
+from converters.errors import ArgumentError, FileFormatError, StructureMismatchError, ZooError
+from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
+from converters.writing.copying import datasets_of
+from converters.writing.execute import arrays as planned_arrays
+from tests.support import caffe_files, foreign_mutants
+from tests.support.caffe_files import FACTOR, Layer, blob, block, group, network, number, published
+from tests.support.hostile_caffe import TECHNIQUES
+from zoo.practice.files import write_published
+
+COUNT = int(os.environ.get("ZOO_MUTATIONS", "100"))
+FIRST = int(os.environ.get("ZOO_MUTATION", "0"))
+
+
+def drawn(*shape, seed=0, dtype="f4"):
+    """Return values of which no two are equal."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+CONVOLUTION = [drawn(8, 3, 3, 5), drawn(8)]
+DENSE = [drawn(4, 24), drawn(4)]
+LAYERS = [
+    Layer("conv/1", "Convolution", CONVOLUTION),
+    Layer("bn", "BatchNorm", [drawn(8), drawn(8), np.array([FACTOR], "f4")], bottom="conv/1", top="conv/1"),
+    Layer("scale", "Scale", [drawn(8), drawn(8, seed=1)], bottom="conv/1", top="conv/1"),
+    Layer("prelu", "PReLU", [drawn(8)], bottom="conv/1"),
+    Layer("bias", "Bias", [drawn(8)], bottom="prelu"),
+    Layer("up", "Deconvolution", [drawn(8, 6, 2, 2), drawn(6)], bottom="bias"),
+    Layer("relu", "ReLU", bottom="up"),
+    Layer("odd", "Odd", [drawn(2, 3)], bottom="up"),
+    Layer("fc", "InnerProduct", DENSE, bottom="up"),
+    Layer("act", "PReLU", [drawn(1)], bottom="fc"),
+]
+WAYS = {
+    "as Caffe writes it": {},
+    "with the four old numbers": {"old": True},
+    "values one by one": {"packed": False},
+    "with gradients": {"diff": True},
+}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function that writes a network, or bytes, to a file."""
+
+    def write(content, name="net.caffemodel", **how):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else network(content, **how))
+        return path
+
+    return write
+
+
+def values_of(path):
+    """Return all arrays that a file holds as they are read, by their paths."""
+    with open_untrusted(path) as source:
+        found = datasets_of(source.tree)
+        read = {name: source.read(dataset) for name, dataset in found.items()}
+        for name, dataset in found.items():
+            assert source.mapped(dataset).tobytes() == read[name].tobytes()
+    return read
+
+
+def shapes_of(path, **said):
+    """Return kind and shapes of every layer."""
+    return {
+        layer.name: (layer.kind, [(array.role, array.shape) for array in layer.arrays])
+        for layer in describe(path, **said).layers
+    }
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_write_a_blob_gives_the_same(way, made):
+    """Shapes, kinds and values, whatever the blobs look like in the file."""
+    path = made([one for one in LAYERS if one.name != "odd"], **WAYS[way])
+    assert shapes_of(path) == {
+        "conv/1": ("Conv2D", [("kernel", (8, 3, 3, 5)), ("bias", (8,))]),
+        "bn": ("BatchNormalization", [("moving_mean", (8,)), ("moving_variance", (8,))]),
+        "scale": ("Scale", [("gamma", (8,)), ("beta", (8,))]),
+        "prelu": ("PReLU", [("alpha", (8, 1, 1))]),
+        "bias": ("Scale", [("gamma", (8,)), ("beta", (8,))]),
+        "up": ("Conv2DTranspose", [("kernel", (8, 6, 2, 2)), ("bias", (6,))]),
+        "fc": ("Dense", [("kernel", (4, 24)), ("bias", (4,))]),
+        "act": ("PReLU", [("alpha", (1,))]),
+    }
+    found = values_of(path)
+    assert found["conv/1/kernel"].tobytes() == CONVOLUTION[0].tobytes()
+    assert found["fc/kernel"].tobytes() == DENSE[0].tobytes()
+    assert found["bn/moving_mean"].tobytes() == (drawn(8) / 4).astype("f4").tobytes()
+    assert found["bias/gamma"].tolist() == [1.0] * 8
+    assert found["bias/beta"].tobytes() == drawn(8).tobytes()
+
+
+def test_layers_of_the_first_form_are_those_of_the_second(made):
+    """V1 with its numbers for types, and with what the second form calls the same."""
+    layers = [one for one in LAYERS if one.type in caffe_files.V1_TYPES]
+    one, other = made(layers, "one.caffemodel", first=True), made(layers, "other.caffemodel")
+    assert shapes_of(one) == shapes_of(other)
+    assert {name: array.tobytes() for name, array in values_of(one).items()} == {
+        name: array.tobytes() for name, array in values_of(other).items()
+    }
+
+
+def test_doubles_groups_and_what_nobody_knows(made):
+    """Doubles stay doubles, groups and unknown fields are passed over, wherever they stand."""
+    odd = group(99, block(1, "x") + group(3, number(1, 1))) + block(5000, b"\xff" * 9) + number(77, 1 << 63)
+    layers = [Layer("conv", "Convolution", [drawn(4, 2, 1, 1, dtype="f8")], more=odd)]
+    path = made(odd + network(layers) + odd, "net.caffemodel")
+    with pytest.raises(FileFormatError, match="not an HDF5 file"):
+        inspect_file(path)  # a file that begins with what nobody knows may be anything
+    path = made(network(layers) + odd)
+    found = values_of(path)
+    assert found["conv/kernel"].dtype == np.float64
+    assert found["conv/kernel"].tobytes() == drawn(4, 2, 1, 1, dtype="f8").tobytes()
+
+
+def test_a_mean_image_is_one_blob(made):
+    """ResNet_mean.binaryproto is a blob without a layer around it."""
+    path = made(blob(drawn(3, 4, 5), old=True), "mean.binaryproto")
+    assert inspect_file(path).description.called == "binaryproto"
+    assert shapes_of(path) == {"blob": ("Other", [("blob_0", (1, 3, 4, 5))])}
+    new = convert_file(path, to="npz", to_layout="th").target
+    assert new.name == "mean.npz"
+    assert np.load(new)["blob/blob_0"].tobytes() == drawn(3, 4, 5).tobytes()
+
+
+def test_conversion_moves_axes_and_rows(made, tmp_path):
+    """Kernels (H,W,I,O), dense rows behind a map (H,W,C), shared slopes (1,1,C): as Keras has them."""
+    plan = plan_file(made(LAYERS), to="npz", flatten={"fc": (6, 2, 2)})
+    found = {}
+    for array, values in planned_arrays(plan):
+        found[array.path] = values
+    kernel, rows = CONVOLUTION[0].transpose(2, 3, 1, 0), DENSE[0].T.reshape(6, 2, 2, 4)
+    assert found["conv/1/kernel"].tobytes() == kernel.tobytes()
+    assert found["up/kernel"].tobytes() == LAYERS[5].blobs[0].transpose(2, 3, 1, 0).tobytes()
+    assert found["up/kernel"].shape == (2, 2, 6, 8)
+    assert found["fc/kernel"].tobytes() == rows.transpose(1, 2, 0, 3).tobytes()
+    assert found["prelu/alpha"].shape == (1, 1, 8)
+    new = convert_file(made(LAYERS), tmp_path / "new.npz", flatten={"fc": (6, 2, 2)}).target
+    with np.load(new) as written:
+        assert {name: written[name].tobytes() for name in found} == {
+            name: values.tobytes() for name, values in found.items()
+        }
+    assert compare_files(made(LAYERS), new, flatten={"fc": (6, 2, 2)}).equal
+
+
+def test_a_transposed_matrix_is_as_keras_has_it(made):
+    """InnerProduct with transpose keeps (I, O)."""
+    told = Layer("fc", "InnerProduct", [drawn(24, 4), drawn(4)], transpose=True)
+    plan = plan_file(made([told]), to="npz")
+    assert [values.tobytes() for array, values in planned_arrays(plan) if array.role == "kernel"] == [
+        drawn(24, 4).tobytes()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        (1.0, drawn(8)),
+        (4.0, drawn(8) * np.float32(0.25)),
+        (999.982, drawn(8) * (np.float32(1) / np.float32(999.982))),
+        (0.0, drawn(8) * np.float32(0)),
+    ],
+)
+def test_mean_and_variance_are_divided_by_their_factor(factor, expected, made):
+    """As Caffe does: times the reciprocal in float32; a factor of nought makes them nought."""
+    path = made([Layer("bn", "BatchNorm", [drawn(8), drawn(8), np.array([factor], "f4")])])
+    found = values_of(path)
+    assert found["bn/moving_mean"].tobytes() == expected.tobytes()
+    assert found["bn/moving_variance"].tobytes() == expected.tobytes()
+    notes = plan_file(path, to="npz").notes
+    told = f"1 batch normalisations keep sums ('bn' first, factor {factor:g}): mean and variance are divided"
+    assert [note.startswith(told) for note in notes] == ([] if factor == 1 else [True])
+
+
+def test_what_is_not_as_its_type_says_is_carried_by_name(made):
+    """Another software's normalisation, an embedding with a bias: nothing is taken for what it is not."""
+    layers = [
+        Layer("bn", "BatchNorm", [drawn(8)] * 5),
+        Layer("scale", "Scale", [drawn(4, 3)]),
+        Layer("embed", "Embed", [drawn(5, 2), drawn(2)]),
+        Layer("words", "Embed", [drawn(5, 2)]),
+        Layer("conv", "Convolution", [drawn(4, 2, 1, 1), drawn(3)]),
+        Layer("line", "Convolution", [drawn(4, 2, 3)]),
+        Layer("room", "Convolution", [drawn(4, 2, 3, 3, 3)]),
+    ]
+    kinds = {name: kind for name, (kind, _) in shapes_of(made(layers)).items()}
+    assert kinds == {
+        "bn": "Other",
+        "scale": "Other",
+        "embed": "Other",
+        "words": "Embedding",
+        "conv": "Other",
+        "line": "Conv1D",
+        "room": "Conv3D",
+    }
+
+
+def test_a_user_says_what_a_layer_is(made):
+    """A kind counts in the order of its arrays; what cannot be is refused."""
+    path = made(LAYERS)
+    told = shapes_of(path, layers={"odd": "Dense"})
+    assert told["odd"] == ("Dense", [("kernel", (2, 3))])
+    with pytest.raises(ArgumentError, match=r"layer 'scale' cannot be of kind Embedding: it has scale/gamma"):
+        describe(path, layers={"scale": "Embedding"})
+    with pytest.raises(ArgumentError, match="--layer names 'none', but no layer has that name"):
+        describe(path, layers={"none": "Dense"})
+
+
+def test_groups_are_told(made):
+    """Keras needs them in its layer, which no weights file tells."""
+    told = Layer("conv2", "Convolution", [drawn(4, 2, 3, 3)], groups=2)
+    assert plan_file(made([told]), to="npz").notes == (
+        "1 convolutions have groups ('conv2' first, 2): the layers of Keras must have them too (groups=)",
+    )
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda technique: technique.name)
+def test_each_technique_is_refused_by_name(technique, tmp_path):
+    """The message names the byte and the rule."""
+    path = tmp_path / "weights.caffemodel"
+    path.write_bytes(technique.build())
+    with pytest.raises(ZooError) as refused:
+        open_untrusted(path, limits=technique.limits)
+    assert str(refused.value) == f"{path}: {technique.message}"
+    assert str(refused.value).isprintable()
+
+
+def test_mutated_files_are_converted_right_or_refused(tmp_path):
+    """What is taken is what a reader that trusts the file reads from it; what is not is refused by a rule."""
+    path, new = tmp_path / "case.caffemodel", tmp_path / "case.npz"
+    taken, broken = 0, []
+    for number_of_case in range(FIRST, FIRST + COUNT):
+        content = foreign_mutants.mutated(number_of_case, foreign_mutants.caffe_original)
+        path.write_bytes(content)
+        try:
+            convert_file(path, new, to="npz", flatten={"fc6": None}, force=True)
+        except ZooError as error:
+            broken += [(number_of_case, str(error))] * (BROKEN in str(error))
+            continue
+        taken += 1
+        check_values(path, content, number_of_case)
+    assert not broken
+    assert taken > COUNT // 50
+    assert sorted(tmp_path.iterdir()) == sorted({path, *([new] if taken else [])})
+
+
+def check_values(path, content, case):
+    """Raise unless all blobs that were read are those of the trusting reader."""
+    trusted = foreign_mutants.caffe_arrays(content)
+    with open_untrusted(path) as source:
+        found = datasets_of(source.tree)
+        for layer in describe(path).layers:
+            vectors = [vector.tobytes() for vector in trusted[layer.name]]
+            for array in layer.arrays:
+                values = source.read(found[array.path])
+                # Those of a batch normalisation are computed.
+                computed = layer.kind == "BatchNormalization" or (array.role == "gamma" and len(vectors) == 1)
+                assert computed or values.tobytes() in vectors, (case, array.path)
+
+
+# Whole networks
+
+
+LACKING = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
+"""What Keras' layers have beside what Caffe's do, and what it is."""
+
+
+@pytest.fixture(scope="module")
+def googlenet(tmp_path_factory):
+    """Return GoogLeNet as Caffe and as Keras have it."""
+    folder = tmp_path_factory.mktemp("googlenet")
+    path = caffe_files.write(folder / "g.caffemodel", published("googlenet"), first=True)
+    write_published("googlenet", folder / "keras.h5")
+    return path, folder / "keras.h5"
+
+
+def test_a_network_with_names_of_its_own_is_known_and_the_same(googlenet, tmp_path):
+    """All of GoogLeNet, bit for bit, heads and the rows behind their maps too, in any order of layers."""
+    path, keras = googlenet
+    assert str(inspect_file(path)) == (
+        f"{path}: caffemodel, googlenet; layout th (format), kernels tf (format); "
+        "128 arrays, 13,378,280 parameters"
+    )
+    new = convert_file(path, tmp_path / "new.h5", to="keras1", to_layout="th", to_kernels="th").target
+    assert_equal_files(new, keras, lacking={})
+    found = compare_files(path, keras, from_layout=(None, "th"), from_kernels=(None, "th"))
+    assert (found.equal, {layer.status for layer in found.layers}) == (True, {"permuted"})
+
+
+def assert_equal_files(new, keras, lacking):
+    """Raise unless two files of Keras 1 hold the same arrays but for those that Caffe lacks."""
+    with h5py.File(new) as made_file, h5py.File(keras) as practice:
+        layers = [name for name in practice.attrs["layer_names"] if len(practice[name].attrs["weight_names"])]
+        assert [name for name in made_file.attrs["layer_names"]] == layers
+        for layer in layers:
+            for name in practice[layer].attrs["weight_names"]:
+                values, expected = made_file[layer][name][()], practice[layer][name][()]
+                if (made_value := lacking.get((layer.decode(), name.decode()))) is not None:
+                    expected = np.full(expected.shape, made_value, expected.dtype)
+                assert values.tobytes() == expected.tobytes(), name
+
+
+def lacking_in(name):
+    """Return the arrays of a file of Keras 1 that Caffe's has not, by layer and array, and their values."""
+    structure = caffe_files.load_structure(name)
+    endings = {"gamma": "_gamma", "beta": "_beta", "bias": "_b"}
+    found = {}
+    for layer in structure.weighted:
+        norm = layer.kind == "BatchNormalization" and structure.scales
+        roles = ("gamma", "beta") if norm else ("bias",) if layer.name.startswith("res") else ()
+        for role in set(roles) & set(layer.arrays):
+            found[layer.name, f"{layer.name}{endings[role]}"] = LACKING[role]
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "densenet121",
+        pytest.param("resnet50", marks=pytest.mark.long),
+        pytest.param("resnet101", marks=pytest.mark.long),
+        pytest.param("resnet152", marks=pytest.mark.long),
+        pytest.param("densenet161", marks=pytest.mark.long),
+        pytest.param("densenet169", marks=pytest.mark.long),
+        pytest.param("vgg16", marks=pytest.mark.long),
+        pytest.param("vgg19", marks=pytest.mark.long),
+    ],
+)
+def test_a_published_network_becomes_keras_file_of_it(name, tmp_path):
+    """Normalisations with factors, slopes and offsets apart or not, a dense layer that is a convolution."""
+    called = caffe_files.load_structure(name).known_as.get("caffe")
+    path = caffe_files.write(tmp_path / f"{name}.caffemodel", published(name, called))
+    assert inspect_file(path).structure == name
+    new = convert_file(path, tmp_path / "new.h5", to="keras1", to_layout="th", to_kernels="th").target
+    path.unlink()
+    write_published(name, tmp_path / "keras.h5")
+    assert_equal_files(new, tmp_path / "keras.h5", lacking_in(name))
+
+
+def test_a_network_of_other_names_is_known_when_it_is_said(googlenet, made):
+    """By order, kinds and shapes: --arch; a layer too many is named."""
+    layers = [Layer(f"l{at}", one.type, one.blobs) for at, one in enumerate(published("googlenet"))]
+    path = made(layers)
+    assert inspect_file(path).structure is None
+    plan = plan_file(path, arch="googlenet", to="keras3")
+    assert plan.structure == "googlenet"
+    assert {name: found.text for name, found in plan.flatten.items() if found.rows} == {
+        "loss1/fc": "128x4x4",
+        "loss2/fc": "128x4x4",
+    }
+    path = made([*layers, Layer("more", "InnerProduct", DENSE)])
+    with pytest.raises(StructureMismatchError, match=re.escape("layer 'conv1/7x7_s2' is missing")):
+        plan_file(path, arch="googlenet", to="keras3")
