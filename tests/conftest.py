@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.command import Command
@@ -30,6 +31,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core alre
 # looks up anew each time: a fifth of drawing a network. Later ones keep them.
 if sys.version_info < (3, 12):
     typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
+
+# How long a test takes, and what it is given, says how busy the machine is, not what is wrong.
+hypothesis.settings.register_profile(
+    "without clocks", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("without clocks")
 
 # No compiled registry in a cache: that of whichever test first reads the registry would get one.
 compiled.WORTH_BYTES = 1 << 40

@@ -162,8 +162,6 @@ def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[
 
     Keras makes one for whole batches and another for the last, which takes seconds for a deep network.
     """
-    import tensorflow as tf
-
     inputs = batches.inputs()
     step = _traced(model, inputs.element_spec)
     bar = keras.utils.Progbar(len(batches), verbose=verbose)
@@ -176,7 +174,9 @@ def _traced_once(model: keras.Model, batches: Batches, verbose: int) -> NDArray[
     return np.concatenate(found)
 
 
-def _traced(model: keras.Model, rows: tf.TensorSpec) -> Callable[[Tensor], Tensor]:
+def _traced(model: keras.Model, rows: Any) -> Callable[[Tensor], Tensor]:  # noqa: ANN401 - a TensorSpec
+    import tensorflow as tf  # on JAX it may be missing
+
     forward = functools.partial(model, training=False)
     step: Callable[[Tensor], Tensor] = tf.function(
         forward, input_signature=[rows], jit_compile=model.jit_compile, autograph=False

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from converters.planning.plugins import structures_folders
+from converters.planning.structure_files import OWN
 from zoo.progress.documents import item
 from zoo.registry import compiled
 from zoo.registry.families import FAMILIES
 from zoo.registry.files import check, get_registry
 from zoo.registry.listed import listed
-from zoo.registry.parameters import STRUCTURES
 from zoo.registry.places import Layer, layers
 from zoo.registry.records import WHOLE_MODEL, Registry
 
@@ -75,13 +76,12 @@ def _digest(chosen: Sequence[Layer]) -> str | None:
     known = [digest for digest in told if digest]
     if len(known) < len(told):
         return None
-    return compiled.digest_of("\n".join([_PART, *known, *_stamps(chosen)]).encode())
+    return compiled.digest_of("\n".join([_PART, *known, *_stamps()]).encode())
 
 
-def _stamps(chosen: Sequence[Layer]) -> Iterator[str]:
+def _stamps() -> Iterator[str]:
     """Yield how the files are that no layer holds: our code, our structures, those of plug-ins."""
-    beside = (layer.path.parent / STRUCTURES.name for layer in chosen if layer.origin == "plug-in")
-    for folder in (Path(__file__).parent, STRUCTURES, *beside):
+    for folder in (Path(__file__).parent, OWN, *structures_folders()):
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.is_file():

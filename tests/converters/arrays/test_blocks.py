@@ -29,7 +29,7 @@ def pieces(draw):
     return Piece(target=np.zeros(moved.shape, dtype), source=moved)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(piece=pieces(), block=st.integers(16, 600), run=st.integers(1, 40))
 def test_blocks_copy_every_bit_once(piece, block, run):
     """Blocks of any size make the same array as NumPy does at once, NaNs with their payloads included."""
@@ -41,7 +41,7 @@ def test_blocks_copy_every_bit_once(piece, block, run):
     assert piece.target.tobytes() == piece.source.tobytes()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(piece=pieces(), limit=st.integers(1, 300), data=st.data())
 def test_parts_are_the_whole(piece, limit, data):
     """A piece cut into parts holds every value in exactly one of them, and none is larger than it may be."""
@@ -58,7 +58,7 @@ def test_parts_are_the_whole(piece, limit, data):
     assert blocks.differing(piece) == changed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     piece=pieces(),
     block=st.integers(16, 600),

@@ -177,7 +177,7 @@ def networks(draw):
 DTYPES = st.sampled_from(["<f2", "<f4", "<f8", ">f4"])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(networks(), st.permutations(FORMS))
 def test_any_network_comes_back_from_any_tour(network, tour):
     """Through all four forms in any order and home again: every bit, type and attribute is as it was."""

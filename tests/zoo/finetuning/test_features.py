@@ -396,7 +396,7 @@ def test_feature_maps_are_refused():
 
 
 @given(seed=st.integers(0, 1000), spread=st.floats(-3, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_folded_layer_computes_the_same(seed, spread):
     """A dense layer on standardised features and the folded one on raw ones agree; unfolding goes back."""
     rng = np.random.default_rng(seed)

@@ -225,7 +225,7 @@ FILES = {ending: encoded(ending) for ending in ("JPEG", "PNG", "GIF", "TIFF", "B
     damage=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=12),
     length=st.integers(0, 2000),
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[*HealthCheck])
 def test_damaged_files_are_read_or_refused(tmp_path, kind, damage, length):
     """Whatever is wrong with a file, it gives an image or a PictureError, nothing else."""
     content = bytearray(FILES[kind])

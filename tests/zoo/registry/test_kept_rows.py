@@ -138,8 +138,8 @@ def test_rows_made_by_other_rules_are_not_used(
 ) -> None:
     """A structure that says another number of parameters than it did changes what is listed."""
     structures = tmp_path / "structures"
-    shutil.copytree(kept_rows.STRUCTURES, structures)
-    monkeypatch.setattr(kept_rows, "STRUCTURES", structures)
+    shutil.copytree(kept_rows.OWN, structures)
+    monkeypatch.setattr(kept_rows, "OWN", structures)
     for _ in range(2):
         assert zoo("list")[0] == 0
         assert len(made) == 1

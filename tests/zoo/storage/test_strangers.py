@@ -110,7 +110,7 @@ def act(cache: Cache, action: str) -> None:
         cache.memory.forget(GOOGLENET)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(PLACES, KINDS), max_size=8), ACTIONS, st.booleans())
 def test_nothing_of_the_users_is_lost(tree: list[tuple[str, str]], actions: list[str], used: bool) -> None:
     """Whatever lies there under whatever name, in a cache and in a folder that never was one."""
