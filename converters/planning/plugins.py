@@ -12,9 +12,9 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from converters.errors import RegistryError
 
@@ -37,8 +37,7 @@ WITHOUT = f"{VARIABLE}=0 does without plug-ins"
 """What always helps against one that is broken."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EntryPoint:
+class EntryPoint(NamedTuple):
     """One thing that a package brings.
 
     Attributes:

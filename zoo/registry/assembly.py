@@ -134,9 +134,12 @@ def _graphs(entry: Mapping[str, Any], path: fields.Path) -> dict[str, Graph]:
         return {}
     if not entry["graphs"]:
         raise Mistake((*path, "graphs"), "is missing")
-    graphs = {name: replace(graph, config=read_only(graph.config)) for name, graph in entry["graphs"].items()}
     if entry["family"] in FAMILIES:
-        graphs = _with_numbers(graphs, entry["family"], path)
+        graphs = _with_numbers(entry["graphs"], entry["family"], path)
+    else:
+        graphs = {
+            name: replace(graph, config=read_only(graph.config)) for name, graph in entry["graphs"].items()
+        }
     for name, graph in graphs.items():
         _check_graph(graph, None if entry["own_heads"] else entry["classes"], (*path, "graphs", name))
     _check_structures_have_one_graph(graphs, path)
@@ -154,7 +157,7 @@ def _with_numbers(graphs: Mapping[str, Graph], family: str, path: fields.Path) -
     return {
         name: replace(
             graph,
-            config=read_only(form.check(writable(graph.config), (*path, "graphs", name, "config"))),
+            config=read_only(form.check(graph.config, (*path, "graphs", name, "config"))),
         )
         for name, graph in graphs.items()
     }
@@ -173,7 +176,8 @@ def complete(network: Architecture) -> Architecture:
     if network.family in FAMILIES or network.family == WHOLE_MODEL:
         return network
     path = ("architectures", network.name)
-    return replace(network, graphs=ReadOnly(_with_numbers(network.graphs, network.family, path)))
+    stated = {name: replace(graph, config=writable(graph.config)) for name, graph in network.graphs.items()}
+    return replace(network, graphs=ReadOnly(_with_numbers(stated, network.family, path)))
 
 
 def _check_sources(file: WeightsFile, path: fields.Path) -> None:

@@ -253,9 +253,11 @@ class FamilyName:
 
     def check(self, value: object, path: Path) -> str | int:
         """Return the name; see :class:`zoo.registry.fields.Kind`."""
-        given = brought()
-        owners = [entry.package for entry in given.get(str(value), ())]
-        owners = ["keras-weight-zoo", *owners] if value in (*FAMILIES, *self._others) else owners
+        given, name = brought(), value if isinstance(value, str) else ""
+        if name in FAMILIES and name not in given:
+            return name
+        owners = [entry.package for entry in given.get(name, ())]
+        owners = ["keras-weight-zoo", *owners] if name in (*FAMILIES, *self._others) else owners
         if len(owners) > 1:
             advice = f"uninstall all but one; {plugins.WITHOUT}"
             raise Mistake(path, f"{value!r} is a family of {' and of '.join(owners)}; {advice}")

@@ -215,6 +215,16 @@ def test_one_family_from_two_packages(
     assert zoo("show", "xception")[0] == 0
 
 
+@pytest.mark.parametrize("value", ["[vgg]", "{vgg: 1}", "3", "null", "''"])
+def test_what_is_no_name_is_no_family(value: str, plugin: LayOut, zoo: Command, tmp_path: Path) -> None:
+    """The families of plug-ins are among those that there are."""
+    plugin()
+    (tmp_path / "mine.yaml").write_text(f"architectures:\n  vgg16: {{family: {value}}}\n")
+    code, _, err = zoo("registry", "check", str(tmp_path / "mine.yaml"))
+    assert (code, err.count("\n")) == (1, 2)
+    assert ".family: " in err and " is not one of vgg, " in err and ", convnext, tiny, whole_model" in err
+
+
 def test_one_structure_from_two_packages(plugin: LayOut, zoo: Command) -> None:
     """What is asked for by the name of both is refused; a file is still told by its layers."""
     folder = plugin(files={"tinynets/structures/vgg16.json": "{}"})
