@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,4 +56,40 @@ def test_a_bad_registry_is_one_line(
         assert err.startswith(f"zoo: {overlay}:{reason}")
         assert err.count("\n") == 1
         assert ("error" in out) == ("--json" in command)
+    assert not (tmp_path / "zoo-home").exists()
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_registry_of_ones_own_is_one_line(what: str, zoo: Command, tmp_path: Path) -> None:
+    """It is read always, so it is what people break; it stays as it was, and nothing lies beside it."""
+    text, reason = BAD[what]
+    own = tmp_path / "zoo-home" / "registry.yaml"
+    own.parent.mkdir()
+    own.write_text(text)
+    for command, lines in ((("list",), 1), (("registry", "check"), 2)):
+        code, out, err = zoo(*command)
+        assert (code, out, err.count("\n")) == (1, "", lines), command
+        assert err.startswith(f"zoo: {own}:{reason}"), command
+    assert own.read_text() == text
+    assert [path.name for path in own.parent.iterdir()] == ["registry.yaml"]
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("named", [True, False], ids=["a file", "all that is read"])
+def test_a_check_tells_of_a_bad_registry(
+    what: str, named: bool, zoo: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same line, as one mistake; ``--json`` has it too."""
+    text, reason = BAD[what]
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text(text)
+    if not named:
+        monkeypatch.setenv("ZOO_REGISTRY", str(overlay))
+    command = ("registry", "check", *([str(overlay)] if named else []))
+    code, out, err = zoo(*command)
+    line, count = err.splitlines()
+    assert (code, out, count) == (1, "", "zoo: 1 mistake")
+    assert f"{line}\n".startswith(f"zoo: {overlay}:{reason}")
+    code, out, _ = zoo(*command, "--json")
+    assert (code, json.loads(out)["mistakes"]) == (1, [line.removeprefix("zoo: ")])
     assert not (tmp_path / "zoo-home").exists()
