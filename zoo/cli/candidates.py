@@ -8,6 +8,7 @@ what it is.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -15,6 +16,7 @@ from itertools import takewhile
 from zoo.cli.parser import COMMON, parser_of, summaries
 from zoo.registry import CLASS_INDEXES, get_registry
 from zoo.registry.columns import FACTS
+from zoo.registry.kept_rows import all_rows, rows_of
 
 Fitting = tuple[str, str]
 """A word, and what it is."""
@@ -177,36 +179,40 @@ def _fitting(known: Iterable[Fitting], current: str) -> list[Fitting]:
 # What the values of arguments are.
 
 
-def _networks(typed: Typed) -> Iterator[Fitting]:
-    for network in get_registry().architectures.values():
-        yield network.name, network.title
+def _networks(typed: Typed, begun: str) -> Iterator[Fitting]:
+    rows = rows_of(all_rows())
+    yield from ((name, rows[name]["title"]) for name in rows if name.startswith(begun))
 
 
-def _ids(typed: Typed) -> Iterator[Fitting]:
-    registry = get_registry()
-    for network in registry.architectures.values():
-        for file in network.weights:
-            yield file.id, f"{network.title}, {file.set}, {file.layout}, {'with' if file.top else 'no'} top"
-    yield from ((f"{CLASS_INDEXES}{name}", "names of classes") for name in registry.class_indexes)
+def _ids(typed: Typed, begun: str) -> Iterator[Fitting]:
+    written = all_rows()
+    sought = f'"id": {json.dumps(begun, ensure_ascii=False)[:-1]}'.encode()
+    rows = rows_of({name: row for name, row in written.items() if sought in bytes(row)})
+    for network in rows.values():
+        for file in network["files"]:
+            told = (network["title"], file["set"], file["layout"], "with top" if file["top"] else "no top")
+            yield file["id"], ", ".join(told)
+    if begun.startswith(CLASS_INDEXES[: len(begun)]):
+        yield from ((f"{CLASS_INDEXES}{name}", "names of classes") for name in get_registry().class_indexes)
 
 
-def _sets(typed: Typed) -> Iterator[Fitting]:
+def _sets(typed: Typed, begun: str) -> Iterator[Fitting]:
     """Yield the weights sets of the networks that were typed; of all networks if none was."""
-    known = get_registry().architectures
-    named = [known[name] for name in typed.names if name in known]
-    for network in named or known.values():
-        yield from ((name, network.title if named else "") for name in network.weights_sets)
+    rows = rows_of(all_rows())
+    named = [rows[name] for name in typed.names if name in rows]
+    for network in named or rows.values():
+        yield from ((name, network["title"] if named else "") for name in network["weights_sets"])
 
 
-def _families(typed: Typed) -> Iterator[Fitting]:
-    yield from ((network.family, "") for network in get_registry().architectures.values())
+def _families(typed: Typed, begun: str) -> Iterator[Fitting]:
+    yield from ((network["family"], "") for network in rows_of(all_rows()).values())
 
 
-def _recipes(typed: Typed) -> Iterator[Fitting]:
+def _recipes(typed: Typed, begun: str) -> Iterator[Fitting]:
     yield from ((recipe.name, recipe.in_words) for recipe in get_registry().preprocessing.values())
 
 
-def _facts(typed: Typed) -> Iterator[Fitting]:
+def _facts(typed: Typed, begun: str) -> Iterator[Fitting]:
     yield from ((name, fact.meaning) for name, fact in FACTS.items())
 
 
@@ -215,13 +221,13 @@ class _Kind:
     """What a value is.
 
     Attributes:
-        known: What yields those that there are.
+        known: What yields those that there are, or of them those with a beginning.
         files: Whether it may be a path.
         ids: Whether it may be the id of a file, if the command takes them.
         several: Whether it may be several with commas between them.
     """
 
-    known: Callable[[Typed], Iterator[Fitting]] | None = None
+    known: Callable[[Typed, str], Iterator[Fitting]] | None = None
     files: bool = False
     ids: bool = False
     several: bool = False
@@ -293,9 +299,9 @@ def _values(typed: Typed, action: argparse.Action, begun: str) -> tuple[list[Fit
     kind = kind_of(action)
     if kind.several:
         return _several(typed, kind, begun), False
-    known = dict(kind.known(typed)) if kind.known else {}
+    known = dict(kind.known(typed, begun)) if kind.known else {}
     if kind.ids and begun and not action.option_strings and typed.command in TAKING_IDS:
-        known |= dict(_ids(typed))
+        known |= dict(_ids(typed, begun))
     return _fitting(known.items(), begun), kind.files
 
 
@@ -303,9 +309,6 @@ def _several(typed: Typed, kind: _Kind, begun: str) -> list[Fitting]:
     """Return what the last of several values, with commas between them, may become."""
     before, comma, last = begun.rpartition(",")
     sign = "-" if last.startswith("-") else ""
-    known = kind.known(typed) if kind.known else iter(())
-    return [
-        (f"{before}{comma}{sign}{word}", what)
-        for word, what in known
-        if word.startswith(last.removeprefix("-"))
-    ]
+    word_begun = last.removeprefix("-")
+    known = kind.known(typed, word_begun) if kind.known else iter(())
+    return [(f"{before}{comma}{sign}{word}", what) for word, what in _fitting(known, word_begun)]

@@ -12,13 +12,13 @@ from typing import Any
 from zoo.cli import output
 from zoo.cli.tables import GAP, natural, title
 from zoo.errors import ArgumentError, ZooError
-from zoo.files.listing import held_of, rows_of
+from zoo.files.listing import held_of
 from zoo.numbers import counted
 from zoo.progress.documents import item, put_together
 from zoo.registry import like, look_up, weights_file
 from zoo.registry.columns import FACTS, FILTERS, Fact, choose, columns_of
 from zoo.registry.fields import default_of
-from zoo.registry.kept_rows import all_rows
+from zoo.registry.kept_rows import all_rows, rows_of
 from zoo.registry.listed import Held, Row, listed_set, with_cached
 from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Collection, Mapping
@@ -12,8 +11,7 @@ from typing import TypedDict, Unpack
 from zoo.calling import public
 from zoo.registry import architecture, like, networks_like
 from zoo.registry.columns import FACTS, choose, sort_keys
-from zoo.registry.kept_rows import Written, kept_rows
-from zoo.registry.lazy import Lazy
+from zoo.registry.kept_rows import kept_rows, rows_of
 from zoo.registry.listed import Held, Row, listed, with_cached
 from zoo.registry.names import Names
 from zoo.registry.records import Layout
@@ -97,16 +95,6 @@ def _rows_like(pattern: str) -> Mapping[str, Row]:
     if kept is not None:
         return rows_of({name: kept[name] for name in like(pattern, kept)})
     return {network.name: listed(network) for network in networks_like(pattern)}
-
-
-def rows_of(written: Written) -> Mapping[str, Row]:
-    """Return rows that were written, each read when it is first looked at."""
-
-    def row(name: str) -> Row:
-        found: Row = json.loads(bytes(written[name]))
-        return found
-
-    return Lazy(written.keys, row)
 
 
 def held_of(names: Collection[str]) -> Held:

@@ -8,6 +8,7 @@ is made anew. Nothing is kept of a registry with a mistake: who lists it must be
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +20,8 @@ from zoo.progress.documents import item
 from zoo.registry import compiled
 from zoo.registry.families import FAMILIES
 from zoo.registry.files import check, get_registry
-from zoo.registry.listed import listed
+from zoo.registry.lazy import Lazy
+from zoo.registry.listed import Row, listed
 from zoo.registry.places import Layer, layers
 from zoo.registry.records import WHOLE_MODEL, Registry
 
@@ -43,6 +45,16 @@ def all_rows() -> Written:
 def kept_rows() -> Written | None:
     """Return the same if it is kept; ``None`` if it would have to be made."""
     return _kept(_digest(layers()))
+
+
+def rows_of(written: Written) -> Mapping[str, Row]:
+    """Return rows that were written, each read when it is first looked at."""
+
+    def row(name: str) -> Row:
+        found: Row = json.loads(bytes(written[name]))
+        return found
+
+    return Lazy(written.keys, row)
 
 
 def _kept(digest: str | None) -> Written | None:

@@ -14,6 +14,7 @@ import zoo as library
 from tests.support.command import Command
 from tests.support.shelf import GOOGLENET, everything, keep
 from tests.zoo.registry.test_compiled import forget
+from zoo.cli.candidates import candidates
 from zoo.progress.documents import document, item, put_together
 from zoo.registry import compiled, kept_rows, list_models, places
 from zoo.registry.columns import FACTS
@@ -90,6 +91,21 @@ def test_no_network_is_looked_at(zoo: Command, monkeypatch: pytest.MonkeyPatch) 
     forget()
     monkeypatch.setattr("zoo.registry.files.read_once", None)
     assert zoo("list", "--json") == first
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show", "vgg1"], ["show", "vgg16-t"], ["list", "--family", ""], ["fetch", "vgg16", "--weights", ""]],
+)
+def test_what_completes_a_word_is_kept_too(
+    zoo: Command, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """No network is looked at while somebody types."""
+    first = candidates(words)
+    assert first[0]
+    forget()
+    monkeypatch.setattr("zoo.registry.files.read_once", None)
+    assert candidates(words) == first
 
 
 @pytest.mark.parametrize("where", ["magic", "head", "first row", "end"])
