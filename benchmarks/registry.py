@@ -23,11 +23,14 @@ FILES = 3
 
 ROUNDS = {11: 10, 100: 5, 1_000: 3, 10_000: 1}
 
+FROM_THEN_ON = {"list --json": 1.5, "list": 1.5, "show": 1.5, "list --sort": None, "completion": None}
+"""What follows once the file was read, and how long it may take beside `zoo list` of the shipped networks."""
+
 _PEER = "import sys, yaml; yaml.load(open(sys.argv[1], encoding='utf-8'), yaml.CSafeLoader)"
 
 
 def compare() -> Iterator[Comparison]:
-    """Compare a list and a look-up with the C YAML parse of the file, then a look-up with `zoo list`."""
+    """Compare a list and a look-up with the C YAML parse of the file, then what follows with `zoo list`."""
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             yield from _of_size(size, Path(folder))
@@ -39,6 +42,10 @@ def _of_size(size: int, folder: Path) -> Iterator[Comparison]:
     ways = {
         "peer": partial(run, (sys.executable, "-c", _PEER, str(file))),
         "first list": partial(_zoo, file, folder, True, "list", "--json"),
+        "list --json": partial(_zoo, file, folder, False, "list", "--json"),
+        "list": partial(_zoo, file, folder, False, "list"),
+        "list --sort": partial(_zoo, file, folder, False, "list", "--sort", "params"),
+        "completion": partial(_zoo, file, folder, False, "__complete", "show", last[:-1]),
         "first show": partial(_zoo, file, folder, True, "show", last),
         "show": partial(_zoo, file, folder, False, "show", last),
         "zoo list": partial(_zoo, None, folder, False, "list"),
@@ -48,7 +55,8 @@ def _of_size(size: int, folder: Path) -> Iterator[Comparison]:
     networks, at_most = f"{size:,} networks", 1.5 if size >= 1_000 else None
     for way in ("first list", "first show"):
         yield comparison(f"{networks}: {way} / yaml.load in C", runs[way], runs["peer"], at_most)
-    yield comparison(f"{networks}: show from then on / zoo list", runs["show"], runs["zoo list"], 1.5)
+    for way, bound in FROM_THEN_ON.items():
+        yield comparison(f"{networks}: {way} from then on / zoo list", runs[way], runs["zoo list"], bound)
 
 
 def _zoo(file: Path | None, folder: Path, is_first: bool, *command: str) -> Run:
