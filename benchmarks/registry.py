@@ -48,7 +48,7 @@ def _of_size(size: int, folder: Path) -> Iterator[Comparison]:
         "completion": partial(_zoo, file, folder, False, "__complete", "show", last[:-1]),
         "first show": partial(_zoo, file, folder, True, "show", last),
         "show": partial(_zoo, file, folder, False, "show", last),
-        "zoo list": partial(_zoo, None, folder, False, "list"),
+        "zoo list": partial(_zoo, None, folder / "shipped", False, "list"),
     }
     runs = take_turns(ways, rounds=ROUNDS[size])
     # Of small files the start of the program is most of the time.
