@@ -260,6 +260,8 @@ KINDS: Mapping[str, _Kind] = {
     **dict.fromkeys(
         (
             "GROUP=FACTOR",
+            "HOST:PORT",
+            "I",
             "LAYER,LAYER,...",
             "LAYER=CxHxW",
             "LAYER=EXPRESSION",
