@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from converters.version import VERSION
 from zoo.errors import ArgumentError
-from zoo.registry.places import FOLDER, MOST_BYTES
+from zoo.registry.places import FOLDER, MOST_BYTES, Layer
 from zoo.variables import default_home
 
 if TYPE_CHECKING:
@@ -90,6 +90,21 @@ def digest_of_file(path: Path) -> str | None:
     except OSError:
         return None
     return digest.hexdigest() if left >= 0 else None
+
+
+def digest_of_layer(layer: Layer, content: bytes | None = None) -> str | None:
+    """Return what tells what a layer's file holds from anything else.
+
+    Args:
+        layer: The file; one from an address is known by its digest, wherever it is now.
+        content: What was read of it, if anything was.
+
+    Returns:
+        ``None`` if it cannot be had, of which whoever reads it is told.
+    """
+    if layer.sha256 is not None:
+        return digest_of(layer.sha256.encode())
+    return digest_of_file(layer.path) if content is None else digest_of(content)
 
 
 class Compiled:

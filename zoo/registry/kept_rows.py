@@ -81,10 +81,9 @@ def _is_of_this_package(registry: Registry) -> bool:
 def _digest(chosen: Sequence[Layer]) -> str | None:
     """Return what tells this from rows of any other layers, or made of them by other rules.
 
-    What comes from an address is known by its digest, wherever it is now; ``None`` if a file cannot be read,
-    of which whoever reads the registry is told.
+    ``None`` if a file cannot be had.
     """
-    told = [layer.sha256 or compiled.digest_of_file(layer.path) for layer in chosen]
+    told = [compiled.digest_of_layer(layer) for layer in chosen]
     known = [digest for digest in told if digest]
     if len(known) < len(told):
         return None

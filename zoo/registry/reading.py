@@ -21,7 +21,6 @@ class LayerFile:
 
     Args:
         layer: The file.
-        content: Its bytes.
         by_copy: Whether a compiled copy may be read and written in its place.
 
     Attributes:
@@ -29,40 +28,49 @@ class LayerFile:
         top: What it says beside the parts of a registry, or in the place of one.
 
     Raises:
-        RegistryError: It is not YAML, or of a newer form.
+        RegistryError: It cannot be read, is too large, is not YAML, or of a newer form.
     """
 
-    def __init__(self, layer: Layer, content: bytes, *, by_copy: bool) -> None:
+    def __init__(self, layer: Layer, *, by_copy: bool) -> None:
         self.layer = layer
-        self._content = content
-        self._by_copy = by_copy and len(content) >= compiled.WORTH_BYTES
+        self._by_copy = by_copy
+        self._digest = compiled.digest_of_layer(layer) if by_copy else None
         self._parts: Mapping[str, Mapping[str, Any]] | None = None
         self._text_of_ids: str | None = None
         self._compiled = self._kept()
         self.top = self._compiled.top if self._compiled else self._read()
 
     def _kept(self) -> compiled.Compiled | None:
-        if not self._by_copy:
-            return None
-        try:
-            return compiled.Compiled(compiled.digest_of(self._content))
-        except compiled.Damaged:
-            return None
+        with suppress(compiled.Damaged):
+            return compiled.Compiled(self._digest) if self._digest else None
+        return None
 
     def _read(self) -> dict[str, Any]:
         """Read the YAML, and return the top."""
         from zoo.registry.strict_yaml import parse_yaml  # what is compiled needs no reader
 
-        raw = parse_yaml(self._content, self.layer.label)
+        content = _content(self.layer)
+        raw = parse_yaml(content, self.layer.label)
         if fault := newer_fault(raw.get("schema"), SCHEMA):
             raise RegistryError(f"{self.layer.label}: {fault}")
         self._parts = {part: raw.pop(part) for part in PARTS if isinstance(raw.get(part), dict)}
-        if self._by_copy:
+        self._digest = compiled.digest_of_layer(self.layer, content) if self._by_copy else None
+        if self._digest and len(content) >= compiled.WORTH_BYTES:
             found = _owners(self._parts.get("architectures", {}))
             owners = {compiled.OWNERS: found, compiled.IDS: self._ids()}
-            compiled.keep(compiled.digest_of(self._content), raw, {**self._parts, compiled.OWNERS: owners})
-        self._content = b""
+            compiled.keep(self._digest, raw, {**self._parts, compiled.OWNERS: owners})
         return raw
+
+    def _read_again(self) -> None:
+        """Read the YAML in place of a compiled copy that cannot be used any more.
+
+        Raises:
+            RegistryError: It says something else by now.
+        """
+        compiled_of, self._compiled = self._digest, None
+        self._read()
+        if self._digest != compiled_of:
+            raise RegistryError(f"{self.layer.label}: was changed while it was in use; run this again")
 
     @property
     def parts(self) -> Collection[str]:
@@ -86,8 +94,7 @@ class LayerFile:
             try:
                 return self._compiled.entry(part, name)
             except compiled.Damaged:
-                self._compiled = None
-                self._read()
+                self._read_again()
         return self._said[part][name]
 
     def whole(self) -> dict[str, Any]:
@@ -147,7 +154,7 @@ def read_layer(layer: Layer, *, by_copy: bool = False) -> LayerFile:
     Raises:
         RegistryError: It cannot be read, is too large, is not YAML, or of a newer form.
     """
-    return LayerFile(layer, _content(layer), by_copy=by_copy)
+    return LayerFile(layer, by_copy=by_copy)
 
 
 FETCH = "zoo.fetching.overlays:fetch_overlay"

@@ -75,6 +75,26 @@ def test_a_copy_that_goes_while_it_is_used(folder: Path) -> None:
     assert found == load_registry(())
 
 
+def test_a_copy_that_goes_when_the_file_has_changed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a file says in one state is never mixed with what it says in another."""
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("architectures: {vgg16: {title: One}, vgg19: {title: One}}")
+    monkeypatch.setenv("ZOO_REGISTRY", str(overlay))
+    get_registry()
+    forget()
+    found = get_registry()
+    assert found.architectures["vgg16"].title == "One"
+    overlay.write_text("architectures: {vgg16: {title: Two}, vgg19: {title: Two}}")
+    for path in folder.iterdir():
+        path.unlink()
+    with pytest.raises(RegistryError) as caught:
+        found.architectures["vgg19"]
+    assert str(caught.value) == f"{overlay}: was changed while it was in use; run this again"
+    assert get_registry().architectures["vgg19"].title == "Two"
+
+
 def test_a_changed_file_has_another_copy(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
