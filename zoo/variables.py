@@ -14,6 +14,9 @@ from zoo.errors import ArgumentError
 HOME = "ZOO_HOME"
 """The environment variable that names the cache's folder."""
 
+SHARED = "ZOO_SHARED"
+"""The environment variable that names a cache's folder to look into first."""
+
 CACHES = "XDG_CACHE_HOME"
 """The environment variable with the user's folder for caches of all programs."""
 

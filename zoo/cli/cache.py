@@ -15,7 +15,7 @@ from zoo.cli.bars import progress
 from zoo.cli.noted import noted_cache
 from zoo.errors import ChecksumError
 from zoo.registry import get_registry
-from zoo.storage.cache import SHARED, Cache
+from zoo.storage.cache import Cache
 from zoo.storage.cleanup import (
     Checked,
     Entry,
@@ -30,7 +30,7 @@ from zoo.storage.cleanup import (
     undescribed,
     verify,
 )
-from zoo.variables import path_variable
+from zoo.variables import SHARED, path_variable
 
 _NAMED = 20
 """Files of strangers that are named; of a whole home directory that is enough to see what it is."""

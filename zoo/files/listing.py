@@ -15,6 +15,7 @@ from zoo.registry.kept_rows import kept_rows, rows_of
 from zoo.registry.listed import Held, Row, listed, with_cached
 from zoo.registry.names import Names
 from zoo.registry.records import Layout
+from zoo.variables import SHARED, default_home, path_variable
 
 _LOG = logging.getLogger(__name__)
 
@@ -103,11 +104,15 @@ def held_of(names: Collection[str]) -> Held:
     Raises:
         CacheError: It is not known.
     """
-    from zoo.storage.cache import Cache, Item  # only who asks for it pays for this import
+    shared = path_variable(SHARED)
+    possible = _with_a_folder(names, default_home(), shared)
+    if not possible and shared is None:
+        return {}
+    from zoo.storage.cache import Cache, Item  # only who has fetched something pays for this import
 
     cache = Cache.from_environment()
     held: dict[str, dict[str, tuple[Layout | None, ...]]] = {}
-    for network in map(architecture, _with_a_folder(names, cache.home, cache.shared)):
+    for network in map(architecture, possible):
         items = [Item.of_weights(network.name, file) for file in network.weights]
         held[network.name] = {item.key: cache.forms_of(item) for item in items}
     if cache.problem:

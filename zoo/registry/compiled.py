@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converters.boundary import uncollected
 from converters.version import VERSION
 from zoo.errors import ArgumentError
 from zoo.registry.places import FOLDER, MOST_BYTES, Layer
@@ -154,7 +155,8 @@ class Compiled:
         except OSError as error:
             raise Damaged from error
         places = self._places.get(part, {})
-        return {name: body[start : start + size] for name, (start, size, _) in places.items()}
+        with uncollected():
+            return {name: body[start : start + size] for name, (start, size, _) in places.items()}
 
     def entry(self, part: str, name: str) -> Any:  # noqa: ANN401 - whatever a registry file can hold
         """Return what the file says of one name.
@@ -172,7 +174,8 @@ class Compiled:
 
 
 def _checked(content: bytes, size: int, check: int) -> Any:  # noqa: ANN401
-    return json.loads(_unchanged(content, size, check))
+    with uncollected():
+        return json.loads(_unchanged(content, size, check))
 
 
 def _unchanged(content: bytes, size: int, check: int) -> bytes:

@@ -34,10 +34,7 @@ from zoo.registry.places import FOLDER as REGISTRIES
 from zoo.registry.records import ClassIndex, Digest, Layout, WeightsFile
 from zoo.storage import disk
 from zoo.storage.pins import FOLDER, Converted, Memory, Refused, Seen, Verified
-from zoo.variables import HOME, default_home, path_variable
-
-SHARED = "ZOO_SHARED"
-"""The environment variable that names a folder to look into first."""
+from zoo.variables import HOME, SHARED, default_home, path_variable
 
 OFFLINE = "ZOO_OFFLINE"
 """The environment variable that says that there is no network."""
