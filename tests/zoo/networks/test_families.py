@@ -80,7 +80,6 @@ def facts(name: str, graph_name: str) -> Facts:
         if getattr(keras.layers, type(operation).__name__, None) is not type(operation)
     }
     maps = [layer.output.shape[3] for layer in model.layers if len(layer.output.shape) == 4]
-    keras.backend.clear_session()
     return Facts(
         kinds={layer: type(own).__name__ for layer, own in layers.items()},
         arrays={layer: arrays_of(own) for layer, own in layers.items() if own.weights},

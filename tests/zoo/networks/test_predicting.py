@@ -42,12 +42,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def served(folder, monkeypatch) -> Iterator[None]:
-    """Serve that folder: the weights and the class index come from it."""
+@pytest.fixture(scope="module")
+def registry(folder) -> Iterator[Path]:
+    """Serve that folder; return the registry that leads to it."""
     with practice.serve(folder) as running:
-        monkeypatch.setenv("ZOO_REGISTRY", str(running.registry))
-        yield
+        yield running.registry
+
+
+@pytest.fixture
+def served(registry, monkeypatch) -> None:
+    """Let the weights and the class index come from that folder."""
+    monkeypatch.setenv("ZOO_REGISTRY", str(registry))
 
 
 def picture(path: Path, height: int = 300, width: int = 400, seed: int = 0) -> Path:
