@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import s3fs
 from moto.server import ThreadedMotoServer
 
 from tests.support.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, sha256
@@ -59,7 +60,8 @@ def source(tmp_path: Path) -> Source:
 
 @pytest.fixture(scope="module")
 def bucket_server() -> Iterator[str]:
-    """Return the address of an S3 server on loopback."""
+    """Return the address of an S3 server on loopback, which nothing remembers another one in place of."""
+    s3fs.S3FileSystem.clear_instance_cache()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -70,8 +72,6 @@ def bucket_server() -> Iterator[str]:
 @pytest.fixture
 def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """Return the URL of an empty bucket that the environment leads to."""
-    import s3fs
-
     for name, value in {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -79,7 +79,6 @@ def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.
         "AWS_ENDPOINT_URL": bucket_server,
     }.items():
         monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
     name = f"zoo-{abs(hash(request.node.nodeid))}"
     s3fs.S3FileSystem().mkdir(name)
     return f"s3://{name}/mirror"
@@ -356,18 +355,23 @@ def test_a_bucket_that_is_not_there_is_one_clear_line(bucket: str, source: Sourc
     assert outcome.problem.endswith(": the bucket refuses: The specified bucket does not exist")
 
 
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Let s3fs ask the environment anew, and those that come next too."""
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
 def test_a_storage_that_does_not_answer_is_one_clear_line(
-    bucket: str, monkeypatch: pytest.MonkeyPatch
+    bucket: str, forgotten: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The libraries behind fsspec have errors of their own; they are told like the others."""
-    import s3fs
-
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        s3fs.S3FileSystem.clear_instance_cache()
         with pytest.raises(CacheError) as caught:
             list(check(destination("s3://nowhere/x")))
     assert str(caught.value).startswith("s3://nowhere/x/index.json: the bucket refuses: Could not connect to")
