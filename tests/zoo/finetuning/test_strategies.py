@@ -788,11 +788,19 @@ def test_a_recipe_that_is_asked_for_is_obeyed_whatever_layers_are_called(asked, 
     assert recipe == (None if expected is None else get_registry().preprocessing[expected])
 
 
+@pytest.fixture(scope="module")
+def prepared():
+    """Return what gives a network with a recipe inside, to be looked at only."""
+    return functools.cache(
+        lambda inside: with_preprocessing(small_network(), get_registry().preprocessing[inside])
+    )
+
+
 @pytest.mark.parametrize("asked", get_registry().preprocessing)
 @pytest.mark.parametrize("inside", get_registry().preprocessing)
-def test_what_is_inside_a_model_is_not_done_twice(asked, inside):
+def test_what_is_inside_a_model_is_not_done_twice(prepared, asked, inside):
     """Drawn by us, it is known by its numbers; nothing and ``auto`` go on with it."""
-    model = with_preprocessing(small_network(), get_registry().preprocessing[inside])
+    model = prepared(inside)
     with pytest.raises(ArgumentError) as caught:
         recipe_for(model, asked)
     assert str(caught.value) == (
