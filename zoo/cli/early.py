@@ -25,9 +25,9 @@ def check_training(arguments: argparse.Namespace) -> None:
         ZooError: Something is not allowed, cannot be read or is not there.
     """
     if arguments.name is not None:
-        network = architecture(arguments.name)
-        size_of(network, arguments.input_size)
         weights = weights_named(arguments.weights)
+        network = architecture(arguments.name).with_input_of(weights)
+        size_of(network, arguments.input_size)
         if weights is not None and network.graphs:
             choose_weights(network, weights)
     check_devices(number_or_name(arguments.devices))

@@ -145,8 +145,8 @@ def finetune(
         train: Images to train on, in place of ``data`` and beside ``valid``.
         valid: Images to validate with.
         validation_share: Share of ``data`` to validate with.
-        input_size: Side of the images in pixels, or (H, W); ``None`` is the published size. VGG stands
-            without its dense layers at any other.
+        input_size: Side of the images in pixels, or (H, W); ``None`` is the published size, that of the
+            weights set where it has one of its own. VGG stands without its dense layers at any other.
         weights: As for :func:`zoo.load`.
         dropout: As for :func:`zoo.load`.
         data_format: As for :func:`zoo.load`.
@@ -175,7 +175,7 @@ def finetune(
         ZooError: The weights cannot be had, or the data cannot be used.
     """
     check_strategy(strategy)
-    network = _network(name)
+    network = _network(name).with_input_of(weights)
     size = size_of(network, input_size)
     own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
     settings = with_fit(Settings(**options), data, train, valid)
@@ -291,7 +291,7 @@ def features(
         ZooError: As :func:`finetune`.
     """
     _passed_over = True
-    network = architecture(name)
+    network = architecture(name).with_input_of(weights)
     size = size_of(network, input_size)
     settings = with_fit(Settings(cache=cache, fused=fused, report=report, fit=fit), data)
     _check_network(network, size, weights=weights)
@@ -336,7 +336,7 @@ def load_classifier(
     Returns:
         A model with one output, (N, classes), that is not compiled.
     """
-    network = architecture(name)
+    network = architecture(name).with_input_of(weights)
     body = _prepared(name, classes, size=size, weights=weights, dropout=dropout, data_format=data_format)()
     if _fits(network, size):
         return body
@@ -357,7 +357,7 @@ def _prepared(
 ) -> Callable[[], keras.Model]:
     """Check all that :func:`load_classifier` is given; return what loads it, or all below the classifier."""
     order = data_format or keras.config.image_data_format()
-    network = architecture(name)
+    network = architecture(name).with_input_of(weights)
     is_whole_network = _fits(network, size)
     check_dropout(dropout)
     if not network.graphs:

@@ -11,6 +11,11 @@ from zoo.registry.records import Architecture
 def size_of(network: Architecture, asked: int | tuple[int, int] | None) -> Size:
     """Return height and width in pixels: those asked for, or the published ones.
 
+    Args:
+        network: The network, with the images of the weights set in question
+            (:meth:`~zoo.registry.records.Architecture.with_input_of`).
+        asked: Side, or height and width, as a user gives them.
+
     Raises:
         ArgumentError: They are no sizes, or smaller than the network takes.
     """

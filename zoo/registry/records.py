@@ -512,8 +512,8 @@ class Architecture:
 
     def with_input_of(self, weights: object) -> Self:
         """Return the network with the images that a weights set was trained on; itself for anything else."""
-        is_other = isinstance(weights, str) and weights in self.sets and self.sets[weights].input
-        return replace(self, input=self.input_of(str(weights))) if is_other else self
+        name = self.set_of(weights) if isinstance(weights, str) else None
+        return replace(self, input=self.input_of(name)) if name in self.sets else self
 
     def graph_of(self, structure: str) -> Graph:
         """Return the graph whose weights files may have this structure.

@@ -13,11 +13,12 @@ import zoo
 from zoo.cli import main
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.fetching import fetcher as fetching
-from zoo.finetuning import finetune
+from zoo.finetuning import finetune, runs
 from zoo.finetuning.runs import features
 from zoo.networks import predicting
 from zoo.networks import weights as reading
 from zoo.networks.stages import feature_maps
+from zoo.registry import load_registry
 
 NETWORK = "resnet50"
 REFUSED = (ArgumentError, UnknownNameError)
@@ -217,3 +218,29 @@ def test_the_command_line_says_so_too(photos, capsys):
     assert capsys.readouterr().err == (
         "zoo: --dropout 2.0: must be a number from 0 up to, but not including, 1\n"
     )
+
+
+OWN_IMAGES = [
+    pytest.param(network.name, name, id=name if network.name in name else f"{network.name}-{name}")
+    for network in load_registry(()).architectures.values()
+    for name, told in network.sets.items()
+    if told.input is not None
+]
+"""Weights sets that were trained on images of a size of their own."""
+
+
+@pytest.mark.parametrize(("name", "weights_set"), OWN_IMAGES)
+@pytest.mark.parametrize("call", [finetune, features], ids=["finetune", "features"])
+def test_images_have_the_size_that_the_weights_set_was_trained_on(call, name, weights_set, monkeypatch):
+    """Where no size is asked for: another one costs accuracy, in silence."""
+    asked = []
+
+    def stop(*_, size, **__):
+        asked.append(size)
+        raise EOFError
+
+    monkeypatch.setattr(runs, "as_pictures", stop)
+    with pytest.raises(EOFError):
+        call(name, "photos", weights=weights_set)
+    own = load_registry(()).architectures[name].sets[weights_set].input
+    assert asked == [(own.height, own.width)]

@@ -1,5 +1,6 @@
 """Tests of what is said of weights sets: what tells several sets of one network apart."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def test_images_are_those_of_the_set_where_it_says_so(tmp_path) -> None:
     network = _vgg16(tmp_path, SAID)
     assert network.input_of("imagenet-160") == Input(height=160, width=160, channels=3, min_size=32)
     assert network.input_of("imagenet") is network.input_of(None) is network.input
+
+
+def test_a_network_as_a_set_was_trained_has_the_images_of_that_set(tmp_path) -> None:
+    """Of the set that a name stands for; itself for a file, for none, and where the set says nothing."""
+    network = _vgg16(tmp_path, SAID)
+    smaller = network.input_of("imagenet-160")
+    assert network.with_input_of("imagenet-160").input == smaller
+    for other in ("imagenet", None, "./imagenet-160", tmp_path, "imagenot"):
+        assert network.with_input_of(other).input is network.input
+    alone = tuple(replace(file, set="imagenet-160") for file in network.weights)
+    assert replace(network, weights=alone).with_input_of("imagenet").input == smaller
 
 
 def test_what_is_said_of_sets_cannot_be_changed(tmp_path) -> None:
