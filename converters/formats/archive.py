@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -55,6 +56,9 @@ class Archive(Closing):
         except _DAMAGE as error:
             raise FileFormatError(f"{path}: a damaged zip archive ({error})") from error
         self._members = {info.filename: info for info in self._checked()}
+        starts = sorted(info.header_offset for info in self._members.values())
+        following = dict(pairwise([*starts, self._zip.start_dir]))
+        self._ends = {name: following[info.header_offset] for name, info in self._members.items()}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,8 +178,13 @@ class Archive(Closing):
     def _start(self, info: zipfile.ZipInfo) -> int:
         """Return where a stored member's bytes begin, behind its own header."""
         head = os.pread(self._stream.fileno(), 30, info.header_offset)
+        if not head.startswith(_ZIP) or len(head) < 30:
+            raise self._refusal(info.filename, "has no header of its own where the list says")
         name, extra = struct.unpack_from("<HH", head, 26)
-        return info.header_offset + 30 + int(name) + int(extra)
+        start = info.header_offset + 30 + int(name) + int(extra)
+        if start + info.compress_size > self._ends[info.filename]:
+            raise self._refusal(info.filename, "shares bytes with another member")
+        return start
 
     def _refusal(self, name: str, rule: str) -> FileFormatError:
         return FileFormatError(f"{self.path}: member {clipped(name)} {rule}")
@@ -286,10 +295,18 @@ def first_member(head: bytes) -> bytes | None:
     return head[30 : 30 + int.from_bytes(head[26:28], "little")]
 
 
+_TORCH = frozenset({b"data.pkl", b".format_version", b".storage_alignment", b"byteorder", b"version"})
+
+
+def is_torch(first: bytes | None) -> bool:
+    """Return whether the first member of a zip archive is one of PyTorch's, which lie in one folder."""
+    return first is not None and first.partition(b"/")[2] in _TORCH
+
+
 def recognise(head: bytes) -> bool:
-    """Return whether a file begins as zip archives do, but for those of NumPy."""
+    """Return whether a file begins as zip archives do, but for those of NumPy and PyTorch."""
     first = first_member(head)
-    return first is not None and not first.endswith(b".npy")
+    return first is not None and not first.endswith(b".npy") and not is_torch(first)
 
 
 def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> Hdf5Source:

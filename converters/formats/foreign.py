@@ -158,8 +158,11 @@ def _as_said(path: Path, layer: ForeignLayer, text: str) -> ForeignLayer:
 
 def as_other(layer: ForeignLayer, own_class: str | None) -> ForeignLayer:
     """Return a layer of which nothing is known but the name of its class; its arrays are as they are."""
+    start = len(layer.name) + 1
+    own = [array.name[start:] if array.name.startswith(layer.name) else array.name for array in layer.arrays]
     arrays = tuple(
-        replace(array, role=f"blob_{number}", turned=False) for number, array in enumerate(layer.arrays)
+        replace(array, role=name or array.name, turned=False)
+        for array, name in zip(layer.arrays, own, strict=True)
     )
     return ForeignLayer(name=layer.name, kind=OTHER, arrays=arrays, own_class=own_class or layer.own_class)
 

@@ -85,6 +85,8 @@ FORMATS: Mapping[str, Format] = {
     "keras3": Format(
         module="keras_h5", suffixes=(".h5", ".hdf5"), ending=".weights.h5", arrays="keras3", today=True
     ),
+    # Before the archives of Keras: PyTorch's are told from those by the name of their first member.
+    "pytorch": Format(module="pytorch", suffixes=(".pth", ".pt"), arrays="foreign", writes=False),
     "keras": Format(module="archive", suffixes=(".keras",), arrays="keras3", writes=False),
     "safetensors": Format(module="safetensors", suffixes=(".safetensors",), ending=".safetensors"),
     # An .npz file may hold anything: its name does not say that it holds weights.
@@ -100,7 +102,7 @@ def format_of(name: str | None) -> Format | None:
     return FORMATS.get(name) if name is not None else None
 
 
-_OTHERS = (".onnx", ".pb", ".tflite", ".pt", ".pth", ".npy", ".json", ".yaml", ".yml", ".txt")
+_OTHERS = (".onnx", ".pb", ".tflite", ".npy", ".json", ".yaml", ".yml", ".txt")
 OTHERS = (*_OTHERS, *(suffix for found in FORMATS.values() if found.foreign for suffix in found.suffixes))
 """Endings by which a name says that the file is one of those that nothing here writes."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from converters.arrays.form import Form, Kernels
 from converters.arrays.planned import PlannedArray
 from converters.errors import ConversionError, Doubt
 from converters.formats.description import Description
+from converters.layers.model import Part
+from converters.layers.rules import FOREIGN
 from converters.layers.table import (
     CUDNN,
     OTHER,
@@ -137,14 +139,24 @@ def _deviation_notes(request: Request, by_path: Mapping[str, PlannedArray]) -> l
 def _doubt_notes(request: Request) -> list[str]:
     """Return what was taken for granted where two kinds look alike that the new dialect tells apart."""
     description = request.description
-    if request.to is None or description.dialect not in ("keras0", "keras1") or request.match:
+    if request.to is None or description.dialect not in ("keras0", "keras1", FOREIGN) or request.match:
         return []
     doubtful = [part for part in description.parts if alike(part.kind) and part.inferred]
+    return [*_doubts(doubtful, "transposed"), *_embedding_doubts(description)]
+
+
+def _embedding_doubts(description: Description) -> list[str]:
+    """Return the same of matrices without a bias, which PyTorch calls alike in layers of either kind."""
+    dense = [part for part in description.parts if part.kind == "Dense" and part.inferred]
+    return _doubts(dense, "an embedding", "Embedding") if description.dialect == FOREIGN else []
+
+
+def _doubts(doubtful: Sequence[Part], what: str, kind: str | None = None) -> list[str]:
     if not doubtful:
         return []
     first = doubtful[0]
     text = f"{len(doubtful)} layers ({first.name!r} first) are taken for {first.kind} by their shapes"
-    return [Doubt(f"{text}; if one is transposed, say --layer NAME={alike(first.kind)}")]
+    return [Doubt(f"{text}; if one is {what}, say --layer NAME={kind or alike(first.kind)}")]
 
 
 def _reshape_notes(description: Description) -> list[str]:

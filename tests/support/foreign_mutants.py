@@ -6,11 +6,16 @@ which believes every length and knows no rules, reads from the same bytes; or it
 
 from __future__ import annotations
 
+import io
+import pickle
 import random
+import tarfile
+import zipfile
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from tests.support import caffe_files
+from tests.support import caffe_files, pytorch_files
 from tests.support.caffe_files import Layer
 from tests.support.mutator import EXTREMES
 
@@ -161,3 +166,114 @@ def _vector(blob):
         if data:
             return np.frombuffer(data, code)
     return np.empty(0, "f4")
+
+
+# PyTorch's files
+
+
+def torch_tensors(chance):
+    """Return tensors by their names: of all types, with strides, some in one storage."""
+    shared = pytorch_files.Storage(_drawn(chance, 24))
+    return {
+        "conv.weight": pytorch_files.tensor(_drawn(chance, 4, 3, 1, 1)),
+        "conv.bias": pytorch_files.tensor(_drawn(chance, 4).astype("f2")),
+        "fc.weight": pytorch_files.Tensor(shared, (4, 3), (1, 4), 2),
+        "fc.bias": pytorch_files.Tensor(shared, (4,), (5,), 1),
+        "wide.weight": pytorch_files.tensor(np.arange(6, dtype="u2"), "bfloat16"),
+        "many.scale": pytorch_files.tensor(np.arange(chance.randrange(1, 9))),
+    }
+
+
+def torch_original(chance):
+    """Return the bytes of a state dict, in one of the three forms."""
+    tensors = torch_tensors(chance)
+    form = chance.choice(("zip", "legacy", "tar"))
+    if form == "tar":
+        return pytorch_files.tar_bytes(tensors)
+    made = pytorch_files.Pickled(tensors, more=(b"N",) if form == "legacy" else ())
+    forms = {"zip": pytorch_files.zip_bytes, "legacy": pytorch_files.legacy_bytes}
+    return forms[form](made.body, made.storages)
+
+
+class _Trusting(pickle.Unpickler):
+    """Python's own machine, with names that stand for what they are here."""
+
+    def find_class(self, module, name):
+        """Return what stands for a name."""
+        if name == "OrderedDict":
+            return dict
+        if name.startswith("_rebuild_tensor"):
+            return lambda *arguments: ("tensor", *arguments[:4])
+        return name
+
+    def persistent_load(self, told):
+        """Return what is told of a storage."""
+        return told
+
+
+def torch_arrays(data):
+    """Return the tensors of a file by their names, as a reader that trusts it takes them."""
+    if data.startswith(pytorch_files.MAGIC):
+        return _of_legacy(io.BytesIO(data))
+    return _of_tar(data) if data[257:262] == b"ustar" else _of_zip(data)
+
+
+def _of_zip(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        top = archive.namelist()[0].partition("/")[0]
+        told = _Trusting(io.BytesIO(archive.read(f"{top}/data.pkl"))).load()
+        # Whoever maps a storage does not hold it against its checksum.
+        held = {key: _stored(archive, data, f"{top}/data/{key}") for key in map(str, range(9))}
+    return {name: _viewed(value, held[value[1][2]], value[1][1]) for name, value in told.items()}
+
+
+def _stored(archive, data, name):
+    if name not in archive.namelist():
+        return b""
+    info = archive.getinfo(name)
+    sizes = np.frombuffer(data[info.header_offset + 26 : info.header_offset + 30], "<u2")
+    start = info.header_offset + 30 + int(sizes.sum())
+    return data[start : start + info.file_size]
+
+
+def _of_legacy(stream):
+    _, _, _, told, keys = (_Trusting(stream).load() for _ in range(5))
+    types = {value[1][2]: value[1][1] for value in told.values()}
+    held = {}
+    for key in keys:
+        count = int(np.frombuffer(stream.read(8), "<q")[0])
+        held[key] = stream.read(count * np.dtype(_code(types[key])).itemsize)
+    return {name: _viewed(value, held[value[1][2]], value[1][1]) for name, value in told.items()}
+
+
+def _of_tar(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        parts = {name: io.BytesIO(archive.extractfile(name).read()) for name in archive.getnames()}
+    stream, held = parts["storages"], {}
+    for _ in range(_Trusting(stream).load()):
+        key, _, kind = _Trusting(stream).load()
+        count = int(np.frombuffer(stream.read(8), "<q")[0])
+        held[key] = kind, stream.read(count * np.dtype(_code(kind)).itemsize)
+    stream, tensors = parts["tensors"], {}
+    for _ in range(_Trusting(stream).load()):
+        key, storage, _ = _Trusting(stream).load()
+        axes = int(np.frombuffer(stream.read(8), "<i4")[0])
+        numbers = [int(one) for one in np.frombuffer(stream.read(16 * axes + 8), "<q")]
+        told = ("tensor", None, numbers[-1], numbers[:axes], numbers[axes:-1])
+        tensors[str(key)] = _viewed(told, held[storage][1], held[storage][0])
+    return {name: tensors[key] for name, key in _Trusting(parts["pickle"]).load().items()}
+
+
+def _code(kind):
+    name = kind.removesuffix("Storage")
+    code = next(code for code, called in pytorch_files.TYPES.items() if called == name)
+    return "<u2" if code == "bfloat16" else code
+
+
+def _viewed(told, data, kind):
+    _, _, offset, sizes, strides = told
+    values = np.frombuffer(data, _code(kind))[offset:]
+    view = as_strided(values, tuple(sizes), tuple(step * values.itemsize for step in strides))
+    if kind.startswith("BFloat16"):
+        return (view.astype("<u4") << 16).view("<f4")
+    return view

@@ -1,0 +1,289 @@
+"""PyTorch's files: three forms, all types and strides, what layers they tell, and what they may not ask."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import pytest
+
+from converters import convert_file, inspect_file, plan_file
+from converters.boundary import BROKEN
+from converters.compare import compare_files
+from converters.errors import ConversionWarning, FileFormatError, UnknownFlattenError, ZooError
+from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
+from converters.planning.structures import load_structure
+from converters.writing.copying import datasets_of
+from converters.writing.execute import arrays as planned_arrays
+from tests.support import foreign_mutants, pytorch_files
+from tests.support.hostile_pytorch import TECHNIQUES
+from tests.support.pytorch_files import Storage, Tensor, dict_of, number, tensor, text
+
+COUNT = int(os.environ.get("ZOO_MUTATIONS", "100"))
+FIRST = int(os.environ.get("ZOO_MUTATION", "0"))
+FORMS = ("zip", "legacy", "tar")
+
+
+def drawn(*shape, dtype="f4"):
+    """Return values of which no two are equal."""
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function that writes tensors, or bytes, to a file."""
+
+    def write(content, form="zip", name="net.pth", **how):
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+            return path
+        return pytorch_files.write(path, content, form, **how)
+
+    return write
+
+
+def values_of(path):
+    """Return all arrays that a file holds as they are read, by their paths."""
+    with open_untrusted(path) as source:
+        found = datasets_of(source.tree)
+        read = {name: np.array(source.read(dataset)) for name, dataset in found.items()}
+        for name, dataset in found.items():
+            mapped = source.mapped(dataset)
+            assert (mapped.dtype, mapped.shape) == (read[name].dtype, read[name].shape)
+            assert mapped.tobytes() == read[name].tobytes()
+            blocks = [np.array(block) for _, block in source.blocks(dataset, 16)]
+            joined = np.concatenate(blocks) if dataset.shape and blocks else np.array(blocks)
+            assert joined.tobytes() == read[name].tobytes()
+    return read
+
+
+def layers_of(path, **said):
+    """Return kind and roles of every layer."""
+    return {
+        layer.name: (layer.kind, [str(array.role) for array in layer.arrays])
+        for layer in describe(path, **said).layers
+    }
+
+
+SHARED = Storage(drawn(40))
+STRIDED = {
+    "a turned matrix": Tensor(SHARED, (4, 3), (1, 4), 2),
+    "every other value": Tensor(SHARED, (5,), (2,), 1),
+    "one value for all": Tensor(SHARED, (3, 2), (0, 0), 7),
+    "a part of a map": Tensor(SHARED, (2, 2, 3), (20, 5, 1), 3),
+    "nothing": Tensor(SHARED, (3, 0, 2), (0, 2, 1), 40),
+    "one value": Tensor(SHARED, (), (), 39),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_types_are_read_in_every_form(form, made):
+    """Value for value; halves of Google's become floats that are the same numbers."""
+    sources = {
+        f"x.{code[1:]}": drawn(7, dtype="f4").astype(code) if code[1] == "f" else np.arange(7).astype(code)
+        for code in pytorch_files.TYPES
+        if code not in ("bfloat16", "|b1")
+    }
+    half = np.array([0x3F80, 0xC000, 0x7F80, 0x0001, 0xFF80], "u2")
+    tensors = {name: tensor(array) for name, array in sources.items()}
+    tensors |= {"x.wide": tensor(half, "bfloat16"), "x.truth": tensor(np.array([True, False]))}
+    found = values_of(made(tensors, form))
+    assert {name: found[name].tobytes() for name in sources} == {
+        name: array.tobytes() for name, array in sources.items()
+    }
+    assert {name: found[name].dtype.str for name in sources} == {
+        name: array.dtype.str for name, array in sources.items()
+    }
+    assert found["x.wide"].tolist() == [1.0, -2.0, math.inf, 2.0**-133, -math.inf]
+    assert found["x.truth"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_strides_and_shared_storages_are_views_of_the_file(form, made):
+    """Whatever a tensor is a view of, its values are those, and none is copied before it is wanted."""
+    found = values_of(made({f"x.{name}": one for name, one in STRIDED.items()}, form))
+    for name, one in STRIDED.items():
+        expected = [
+            SHARED.values[one.offset + sum(at * step for at, step in zip(place, one.strides, strict=True))]
+            for place in np.ndindex(one.sizes)
+        ]
+        assert found[f"x.{name}"].shape == one.sizes
+        assert found[f"x.{name}"].reshape(-1).tolist() == [float(value) for value in expected]
+
+
+NETWORK = {
+    "conv1.weight": tensor(drawn(8, 3, 3, 3)),
+    "bn1.weight": tensor(drawn(8)),
+    "bn1.bias": tensor(drawn(8)),
+    "bn1.running_mean": tensor(drawn(8)),
+    "bn1.running_var": tensor(drawn(8) ** 2),
+    "bn1.num_batches_tracked": tensor(np.array(7)),
+    "up.weight": tensor(drawn(8, 6, 2, 2)),
+    "up.bias": tensor(drawn(6)),
+    "norm.weight": tensor(drawn(6)),
+    "norm.bias": tensor(drawn(6)),
+    "fc.weight": Tensor(Storage(drawn(4 * 24)), (4, 24), (1, 4)),
+    "fc.bias": tensor(drawn(4)),
+}
+
+
+def test_layers_are_told_by_the_names_and_shapes_of_their_arrays(made):
+    """Whatever has no rules is carried by name, and counts of batches stay behind."""
+    path = made(NETWORK)
+    assert layers_of(path) == {
+        "conv1": ("Conv2D", ["kernel"]),
+        "bn1": ("BatchNormalization", ["gamma", "beta", "moving_mean", "moving_variance"]),
+        "up": ("Conv2DTranspose", ["kernel", "bias"]),
+        "norm": ("Other", ["weight", "bias"]),
+        "fc": ("Dense", ["kernel", "bias"]),
+    }
+    assert describe(path).notes == ("1 num_batches_tracked stay behind: no layer of Keras counts batches",)
+    assert layers_of(path, layers={"norm": "LayerNormalization", "fc": "Other"})["norm"] == (
+        "LayerNormalization",
+        ["gamma", "beta"],
+    )
+    assert str(inspect_file(path)).startswith(
+        f"{path}: pytorch, no known network; layout th (format), kernels tf (format); 11 arrays, "
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_conversion_moves_axes_and_rows(form, made, tmp_path):
+    """Kernels (H,W,I,O), matrices (I,O) and their rows behind a map (H,W,C), whatever strides they have."""
+    path = made(NETWORK, form)
+    with pytest.raises(UnknownFlattenError, match="--flatten fc=6x2x2 or --flatten fc=none"):
+        plan_file(path, to="npz", layers={"norm": "LayerNormalization"})
+    said = {"layers": {"norm": "LayerNormalization"}, "flatten": {"fc": (6, 2, 2)}}
+    with pytest.warns(ConversionWarning, match="1 layers \\('conv1' first\\) are taken for Conv2D"):
+        new = convert_file(path, tmp_path / "new.npz", **said).target
+    matrix = NETWORK["fc.weight"].storage.values.reshape(24, 4)
+    with np.load(new) as found:
+        kernel = NETWORK["conv1.weight"].storage.values.reshape(8, 3, 3, 3)
+        assert found["conv1/kernel"].tobytes() == kernel.transpose(2, 3, 1, 0).tobytes()
+        assert found["up/kernel"].shape == (2, 2, 6, 8)
+        rows = matrix.reshape(6, 2, 2, 4).transpose(1, 2, 0, 3)
+        assert found["fc/kernel"].tobytes() == rows.tobytes()
+        assert found["bn1/moving_variance"].tobytes() == (drawn(8) ** 2).tobytes()
+    with pytest.warns(ConversionWarning):
+        assert compare_files(path, new, **said).equal
+
+
+def test_a_known_network_is_told_by_its_names(made, monkeypatch):
+    """VGG-16 as torchvision calls it; a storage gives no more than so many times what it holds."""
+    one = Storage(np.zeros(1, "f4"))
+    path = made({name: Tensor(one, shape, (0,) * len(shape)) for name, shape in vgg16()})
+    with pytest.raises(FileFormatError, match="takes 6912 bytes; more than 4128 are not read"):
+        inspect_file(path)
+    monkeypatch.setenv("ZOO_LIMITS", "ratio=1000000000")
+    assert inspect_file(path).structure == "vgg16"
+    plan = plan_file(path, to="keras3")
+    assert {name: found.text for name, found in plan.flatten.items() if found.rows} == {"dense_1": "512x7x7"}
+    assert plan.notes == ()
+
+
+def vgg16():
+    """Yield names and shapes of torchvision's VGG-16."""
+    structure = load_structure("vgg16")
+    for name, layer in zip(structure.known_as["torchvision"], structure.weighted, strict=True):
+        kernel = layer.arrays["kernel"]
+        yield f"{name}.weight", (kernel[-1], kernel[-2], *kernel[:-2])
+        yield f"{name}.bias", layer.arrays["bias"]
+
+
+def test_a_checkpoint_and_names_of_parallel_modules(made):
+    """What is around a state dict stays behind, and so does what DataParallel puts before names."""
+    tensors = {"module.a.weight": tensor(drawn(2, 3)), "module.a.bias": tensor(drawn(2))}
+    path = made(
+        tensors,
+        wrap=lambda body: dict_of(
+            [("epoch", number(3)), ("state_dict", body), ("arch", text("vgg16")), ("lr", b"G" + bytes(8))],
+            start=b"}",
+        ),
+    )
+    assert layers_of(path) == {"a": ("Dense", ["kernel", "bias"])}
+    assert describe(path).notes == (
+        "a checkpoint, of which 'state_dict' is read: 'epoch', 'arch', 'lr' stay behind",
+    )
+    path = made(tensors | {"other.weight": tensor(drawn(2, 2)), "other.version": b"N"})
+    assert list(layers_of(path)) == ["module.a", "other"]
+    assert describe(path).notes == ("1 entries are no tensors ('other.version' first) and stay behind",)
+
+
+def test_a_module_without_layers_and_arrays_of_no_layer(made):
+    """The state dict of one Linear, and parameters of a module's own."""
+    path = made(
+        {"weight": tensor(drawn(2, 3)), "bias": tensor(drawn(2)), "cls_token": tensor(drawn(1, 1, 2))}
+    )
+    assert layers_of(path) == {"module": ("Dense", ["kernel", "bias"]), "cls_token": ("Other", ["cls_token"])}
+
+
+def test_what_python_2_wrote_is_read(made):
+    """Short texts, an OrderedDict of pairs, parameters, the first function, values that are kept."""
+    held = pytorch_files.persistent("Float", "0", 6)
+    array = pytorch_files.rebuilt(
+        held, 0, (2, 3), (3, 1), pytorch_files.name("torch._utils", "_rebuild_tensor")
+    )
+    parameter = pytorch_files.call(
+        pytorch_files.name("torch._utils", "_rebuild_parameter"), array, b"\x88", pytorch_files.ORDERED
+    )
+    pairs = b"](](U\x08a.weightq\x05" + parameter + b"q\x06ee"
+    ordered = pytorch_files.name("collections", "OrderedDict") + pairs + b"\x85R}U\x09_metadata}sb"
+    path = made(pytorch_files.zip_bytes(ordered, {"0": drawn(6).tobytes()}, order=None))
+    assert values_of(path)["a.weight"].tobytes() == drawn(6).tobytes()
+
+
+def test_a_stretch_of_a_storage_is_a_storage(made):
+    """As old versions told of parameters that lie in one storage."""
+    view = pytorch_files.tuple_of(text("1"), number(2), number(3))
+    storage = pytorch_files.persistent("Float", "0", 6, view)
+    body = dict_of([("a.bias", pytorch_files.rebuilt(storage, 1, (2,), (1,)))])
+    path = made(pytorch_files.legacy_bytes(body, {"0": Storage(drawn(6))}))
+    assert values_of(path)["a.bias"].tobytes() == drawn(6)[3:5].tobytes()
+
+
+def test_other_archives_are_what_they_were(made):
+    """A zip archive of NumPy's or Keras' is none of PyTorch's."""
+    with pytest.raises(
+        FileFormatError, match=r"a zip archive without 'model.weights.h5', so not a .keras file"
+    ):
+        inspect_file(made(pytorch_files.zip_bytes(b"N", {}).replace(b"archive/", b"archive_")))
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda technique: technique.name)
+def test_each_technique_is_refused_by_name(technique, tmp_path, monkeypatch):
+    """The message names what it is and where; the command was not run."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "weights.pth"
+    path.write_bytes(technique.build("CANARY"))
+    with pytest.raises(ZooError) as refused:
+        open_untrusted(path, limits=technique.limits)
+    assert str(refused.value) == f"{path}: {technique.message}"
+    assert str(refused.value).isprintable()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mutated_files_are_converted_right_or_refused(tmp_path):
+    """What is taken is what Python's own machine, with our names, reads from it; all else a rule refuses."""
+    path, new = tmp_path / "case.pth", tmp_path / "case.npz"
+    taken, broken = 0, []
+    for case in range(FIRST, FIRST + COUNT):
+        content = foreign_mutants.mutated(case, foreign_mutants.torch_original)
+        path.write_bytes(content)
+        try:
+            convert_file(path, new, to="npz", to_layout="th", flatten={"fc": None}, force=True)
+        except ZooError as error:
+            broken += [(case, str(error))] * (BROKEN in str(error))
+            continue
+        taken += 1
+        trusted = foreign_mutants.torch_arrays(content)
+        for array, values in planned_arrays(plan_file(path, to="npz", to_layout="th", flatten={"fc": None})):
+            expected = trusted[array.path]
+            expected = expected.transpose(array.order) if array.order else expected
+            assert values.tobytes() == expected.reshape(values.shape).tobytes(), (case, array.path)
+    assert not broken
+    assert taken > COUNT // 50
+    assert sorted(tmp_path.iterdir()) == sorted({path, *([new] if taken else [])})
