@@ -78,8 +78,13 @@ test-export: $(EXPORT)/ready
 	KERAS_BACKEND=torch $(EXPORT)/bin/python -m pytest tests/export
 
 # Two processes that train together, with JAX and without TensorFlow.
-test-hosts: $(HOSTS)/ready
-	KERAS_BACKEND=jax $(HOSTS)/bin/python -m pytest tests/hosts
+test-hosts: $(VENV)/ready $(HOSTS)/ready
+	ZOO_TENSORFLOW=$(abspath $(BIN))/python KERAS_BACKEND=jax $(HOSTS)/bin/python -m pytest tests/hosts
+
+# All networks on a GPU that Keras sees; without one it says so, runs nothing and fails. With TensorFlow for one:
+# `pip install 'tensorflow[and-cuda]'` in $(VENV).
+test-gpu: $(VENV)/ready
+	$(BIN)/python -m tests.gpu
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

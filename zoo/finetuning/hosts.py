@@ -13,6 +13,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ HEARTBEAT_SECONDS = 30
 SHUTDOWN_SECONDS = 60
 """How long processes wait for each other to end."""
 
+_PAUSE = 0.2  # seconds between two looks for the first process
 _SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
 """What JAX reads of Slurm; ``srun`` sets them in each process."""
 _BROKEN = ("Gloo", "NCCL", "coordination service", "CoordinationService", "DEADLINE_EXCEEDED")
@@ -164,6 +167,8 @@ def connect(group: Group) -> None:
 
     if jax.distributed.is_initialized():
         return
+    if group.process:
+        _await(str(group.coordinator))
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(
@@ -177,6 +182,27 @@ def connect(group: Group) -> None:
         )
     except RuntimeError as error:
         raise _not_joined(group, error) from error
+
+
+def _await(coordinator: str) -> None:
+    """Wait until the first process listens: JAX would end this one by itself if it did not come.
+
+    Raises:
+        HostsError: It does not come, or its address is none.
+    """
+    host, _, port = coordinator.rpartition(":")
+    end = time.monotonic() + JOIN_SECONDS
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=JOIN_SECONDS).close()
+            return
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or time.monotonic() > end:
+                raise HostsError(
+                    f"{coordinator}: no process was found there in {JOIN_SECONDS} s "
+                    f"({error.strerror or error}): is process 0 started, and is this its address?"
+                ) from error
+        time.sleep(_PAUSE)
 
 
 def _check_backend() -> None:
