@@ -7,12 +7,13 @@ OLDEST_KERAS ?= .venv-oldest-keras
 OLDEST ?= .venv-oldest
 EXPORT ?= .venv-export
 HOSTS ?= .venv-hosts
+ORIGINS ?= .venv-origins
 BIN := $(VENV)/bin
 
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-hosts test-gpu test-chains torture torture-files lint docs digests table schema bench wheel clean
+.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-origins test-hosts test-gpu test-chains torture torture-files lint docs digests table schema bench bench-origins wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -86,6 +87,14 @@ test-hosts: $(VENV)/ready $(HOSTS)/ready
 test-gpu: $(VENV)/ready
 	$(BIN)/python -m tests.gpu
 
+# Caffe's and PyTorch's files as OpenCV and PyTorch themselves read and compute them, in an environment of its own.
+test-origins: $(ORIGINS)/ready
+	$(ORIGINS)/bin/python -m pytest tests/origins
+
+# Converting such files beside torch.load and OpenCV's reader.
+bench-origins: $(ORIGINS)/ready
+	$(ORIGINS)/bin/python -m benchmarks origins
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -121,10 +130,11 @@ wheel: $(VENV)/ready
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python tests/check_wheel.py dist
 
-# 10,000 damaged weights files and 10,000 with odd configurations and records, each converted right or refused;
-# `make test` meets the first 100 of either, `make test-all` the first 300.
+# 10,000 damaged weights files and 10,000 with odd configurations and records, each converted right or refused,
+# and 3,000 each of Caffe's and PyTorch's; `make test` meets the first 100 of any, `make test-all` the first 300.
 torture-files: $(VENV)/ready
 	ZOO_MUTATIONS=10000 $(BIN)/python -m pytest tests/torture/test_mutations.py
+	ZOO_MUTATIONS=3000 $(BIN)/python -m pytest -k mutated tests/converters/formats/test_caffemodel.py tests/converters/formats/test_pytorch.py
 
 # TensorFlow asks for a later Keras than it needs: each lies in a folder that is looked at first.
 $(OLDEST_KERAS)/ready: $(VENV)/ready converters/upgrading/today.py converters/upgrading/optimizers.py
@@ -135,7 +145,7 @@ $(OLDEST_KERAS)/ready: $(VENV)/ready converters/upgrading/today.py converters/up
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) $(HOSTS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) $(ORIGINS) $(HOSTS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -168,6 +178,11 @@ $(HOSTS)/ready: pyproject.toml tests/hosts/requirements.py
 	$(PYTHON) -m venv $(HOSTS)
 	$(HOSTS)/bin/pip install --quiet $$($(PYTHON) -m tests.hosts.requirements)
 	$(HOSTS)/bin/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(ORIGINS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(ORIGINS)
+	$(ORIGINS)/bin/pip install --quiet --editable '.[origins]'
 	touch $@
 
 $(EXPORT)/ready: pyproject.toml
