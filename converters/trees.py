@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 from converters.api import default_target
 from converters.arrays.form import TF
-from converters.errors import AlreadyConvertedError, ArgumentError, ZooError, warn_of
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, ZooError, warn_of
 from converters.formats.opening import holds_plain_arrays
 from converters.formats.table import format_of, weights_suffixes
 from converters.writing.files import remove_leftovers
@@ -96,6 +97,7 @@ def convert_tree(
     target: str | os.PathLike[str],
     *,
     jobs: int | None = None,
+    executor: Executor | None = None,
     force: bool = False,
     report: Callable[[FileResult], None] | None = None,
     **options: Any,  # noqa: ANN401 - what convert_file takes
@@ -109,19 +111,23 @@ def convert_tree(
     Args:
         source: The folder.
         target: The other folder; it is created if need be and may not be the same one.
-        jobs: How many files are converted at a time; by default one for each processor.
+        jobs: How many files are converted at a time, each in a process of its own; by default one for each
+            processor.
+        executor: What does it instead, on this machine or others that reach both folders under the same
+            names: each file is a task of its own.
         force: Replace files that were made of something else.
         report: Called with each result as it is known.
         options: What :func:`converters.convert_file` takes, for all files alike.
 
     Raises:
         ArgumentError: If an argument is not what it should be.
+        ConversionError: The executor takes no more tasks; what is done is not done again the next time.
 
     Warns:
         ConversionWarning: What had to be taken for granted, file by file, when all are done.
     """
     asked = {"force": force, **options}
-    return _tree(_CONVERTING, Path(source), Path(target), asked, jobs=jobs, report=report)
+    return _tree(_CONVERTING, Path(source), Path(target), asked, jobs=jobs, executor=executor, report=report)
 
 
 def upgrade_tree(
@@ -129,6 +135,7 @@ def upgrade_tree(
     target: str | os.PathLike[str],
     *,
     jobs: int | None = None,
+    executor: Executor | None = None,
     force: bool = False,
     report: Callable[[FileResult], None] | None = None,
     **options: Any,  # noqa: ANN401 - what upgrade_file takes
@@ -142,19 +149,23 @@ def upgrade_tree(
     Args:
         source: The folder.
         target: The other folder; it is created if need be and may not be the same one.
-        jobs: How many files are upgraded at a time; by default one for each processor.
+        jobs: How many files are upgraded at a time, each in a process of its own; by default one for each
+            processor.
+        executor: What does it instead, on this machine or others that reach both folders under the same
+            names: each file is a task of its own.
         force: Replace files that were made of something else.
         report: Called with each result as it is known.
         options: What :func:`converters.upgrade_file` takes, for all files alike.
 
     Raises:
         ArgumentError: If an argument is not what it should be.
+        ConversionError: The executor takes no more tasks; what is done is not done again the next time.
 
     Warns:
         ConversionWarning: What had to be taken for granted, file by file, when all are done.
     """
     asked = {"force": force, **options}
-    return _tree(_UPGRADING, Path(source), Path(target), asked, jobs=jobs, report=report)
+    return _tree(_UPGRADING, Path(source), Path(target), asked, jobs=jobs, executor=executor, report=report)
 
 
 def _tree(
@@ -164,24 +175,34 @@ def _tree(
     options: Mapping[str, Any],
     *,
     jobs: int | None,
+    executor: Executor | None,
     report: Callable[[FileResult], None] | None,
 ) -> TreeReport:
     if not start.is_dir():
         raise ArgumentError(f"{start}: not a folder")
     if end.exists() and end.samefile(start):
         raise ArgumentError(f"{end}: the new files need a folder of their own")
+    if jobs is not None and executor is not None:
+        raise ArgumentError("jobs and executor both say how files are shared out: leave one out")
     if jobs is not None and jobs < 1:
         raise ArgumentError(f"jobs must be 1 or more, not {jobs}")
     results = []
-    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count()) as pool:
-        jobs_to_do = _jobs(way, start, end, options.get("to"))
-        for result in pool.map(lambda job: _one(way, job, options), jobs_to_do):
+    with _pool(jobs, executor) as pool:
+        task = functools.partial(_one, way, options, _in_process if executor is None else _outcome)
+        for result in _results(pool, task, _jobs(way, start, end, options.get("to"))):
             results.append(result)
             if report:
                 report(result)
     for result in results:
         warn_of(result.source, result.notes, stacklevel=3)
     return TreeReport(files=tuple(results))
+
+
+def _pool(jobs: int | None, executor: Executor | None) -> AbstractContextManager[Executor]:
+    """Return what runs the tasks; that of a user goes on when they are done."""
+    if executor is not None:
+        return nullcontext(executor)
+    return ThreadPoolExecutor(max_workers=jobs or os.cpu_count())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,13 +214,17 @@ class _Way:
         what: What files it is done with.
         target: Returns where the new file goes: by the old one, where a file of its name would lie, and the
             format that was asked for.
-        do: Does it, in a process of its own.
+        do: Does it.
     """
 
     verb: str
     what: str
     target: Callable[[Path, Path, str | None], Path]
     do: Callable[[Path, Path, dict[str, Any]], _Outcome]
+
+
+_Do = Callable[[_Way, Path, Path, dict[str, Any]], _Outcome]
+"""How one file is done: in a process of its own, or in this one, which an executor has started."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +234,38 @@ class _Job:
     source: Path
     target: Path
     problem: str = ""
+
+
+def _results(
+    pool: Executor, task: Callable[[_Job], FileResult], jobs: Iterable[_Job]
+) -> Iterator[FileResult]:
+    """Give a pool its tasks and yield what became of each, in their order.
+
+    Raises:
+        ConversionError: The pool takes no more tasks.
+    """
+    futures: list[tuple[_Job, Future[FileResult]]] = []
+    try:
+        futures += ((job, pool.submit(task, job)) for job in jobs)
+        for job, future in futures:
+            yield _result(job, future)
+    except (BrokenExecutor, CancelledError) as error:
+        raise ConversionError(
+            f"the executor takes no more tasks ({error or type(error).__name__}); what is done is kept: "
+            "do the same again"
+        ) from error
+    finally:
+        for _, future in futures:
+            future.cancel()
+
+
+def _result(job: _Job, future: Future[FileResult]) -> FileResult:
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError):
+        raise
+    except Exception as error:  # the file's worker died, or could not even begin: about this file alone
+        return FileResult(source=job.source, status="failed", detail=f"{type(error).__name__}: {error}")
 
 
 def _jobs(way: _Way, start: Path, end: Path, to: str | None) -> list[_Job]:
@@ -279,8 +336,8 @@ def _files(start: Path, end: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(names))
 
 
-def _one(way: _Way, job: _Job, options: Mapping[str, Any]) -> FileResult:
-    """Convert one file in a process of its own and return what became of it, whatever that is."""
+def _one(way: _Way, options: Mapping[str, Any], do: _Do, job: _Job) -> FileResult:
+    """Convert one file and return what became of it, whatever that is: one task."""
     source, target = job.source, job.target
     try:
         size = source.stat().st_size
@@ -291,7 +348,7 @@ def _one(way: _Way, job: _Job, options: Mapping[str, Any]) -> FileResult:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return FileResult(source=source, status="failed", detail=f"cannot be read or written ({error})")
-    status, detail, notes = _in_process(way, source, target, options)
+    status, detail, notes = do(way, source, target, dict(options))
     made = target if status in ("converted", "done before") else None
     return FileResult(source=source, status=status, target=made, detail=detail, bytes=size, notes=notes)
 
@@ -305,22 +362,23 @@ def _is_weights(path: Path) -> bool:
         return stream.read(len(_SIGNATURE)) == _SIGNATURE
 
 
-def _in_process(way: _Way, source: Path, target: Path, options: Mapping[str, Any]) -> _Outcome:
+def _in_process(way: _Way, source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
+    """Convert one file in a process of its own, which may die of it."""
     # Not fork: this process has threads. Not spawn: a server that has h5py already forks in no time.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["converters.api"])
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(there, way.do, source, target, dict(options)), daemon=True)
+    process = context.Process(target=_work, args=(there, way, source, target, options), daemon=True)
     process.start()
     there.close()
     try:
-        status, detail, notes = here.recv()
+        outcome: _Outcome = here.recv()
     except EOFError:
         process.join()
         remove_leftovers(target, process.pid or 0)
         return "failed", _how_it_ended(process.exitcode or 0), ()
     process.join()
-    return status, detail.removeprefix(f"{source}: "), notes
+    return outcome
 
 
 def _how_it_ended(code: int) -> str:
@@ -329,20 +387,20 @@ def _how_it_ended(code: int) -> str:
     return f"its process was ended by signal {signal.Signals(-code).name}"
 
 
-def _work(
-    answer: Connection,
-    do: Callable[[Path, Path, dict[str, Any]], _Outcome],
-    source: Path,
-    target: Path,
-    options: dict[str, Any],
-) -> None:
+def _work(answer: Connection, way: _Way, source: Path, target: Path, options: dict[str, Any]) -> None:
     """Convert one file and tell how that went: what each of the processes does."""
+    answer.send(_outcome(way, source, target, options))
+
+
+def _outcome(way: _Way, source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
+    """Convert one file in this process."""
     try:
-        answer.send(do(source, target, options))
+        status, detail, notes = way.do(source, target, options)
     except AlreadyConvertedError as error:
-        answer.send(("skipped", str(error), ()))
+        status, detail, notes = "skipped", str(error), ()
     except ZooError as error:
-        answer.send(("failed", str(error), ()))
+        status, detail, notes = "failed", str(error), ()
+    return status, detail.removeprefix(f"{source}: "), notes
 
 
 def _convert(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:

@@ -17,7 +17,7 @@ CONVERTERS = (
 )  # fmt: skip
 ZOO = (
     "errors", "extras", "numbers", "naming", "variables", "progress", "calling",
-    "registry", "storage", "download", "fetching", "files",
+    "registry", "storage", "work", "download", "fetching", "files",
     "surgery", "networks", "curating", "finetuning", "practice", "cli",
     "", "__main__",
 )  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "dask": ("distributed>=2024.8",),
     "demo": ("scikit-learn>=1.5",),
     "drive": ("google-crc32c>=1.6",),
     "finetune": ("pillow>=10.0", "scikit-learn>=1.5", "jinja2>=3.1"),
     "jax": ("jax>=0.7",),
     "mirror": ("fsspec>=2024.6", "s3fs>=2024.6"),
+    "parquet": ("pyarrow>=15",),
     "tf-keras": ("tf-keras>=2.18",),
 }
 """What those extras bring that a command or a call may turn out to need, as pyproject.toml has it."""

@@ -6,13 +6,15 @@ import itertools
 import os
 import shutil
 import signal
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import h5py
 import pytest
 
 from converters import convert_file, trees
 from converters.arrays.form import TF
-from converters.errors import ArgumentError, ConversionWarning
+from converters.errors import ArgumentError, ConversionError, ConversionWarning
 from converters.formats.dialects import describe
 from converters.formats.table import targets
 from converters.trees import convert_tree, upgrade_tree
@@ -33,7 +35,8 @@ def tree(tmp_path):
 
 def convert(tree, **options):
     """Convert a tree to tf, two files at a time."""
-    return convert_tree(tree, tree.parent / "new", direction="th-to-tf", jobs=2, **options)
+    how = {} if "executor" in options else {"jobs": 2}
+    return convert_tree(tree, tree.parent / "new", direction="th-to-tf", **{**how, **options})
 
 
 def fates(report, tree):
@@ -131,6 +134,40 @@ def test_one_that_crashes_does_not_stop_the_rest(tree, how, detail):
         "deep/er/b.hdf5": ("converted", DONE.format(4, 261)),
     }
     assert [path.name for path in (tree.parent / "new").iterdir()] == ["deep"]
+
+
+def written(folder):
+    """Return the bytes of each file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_executor_gives_the_same_to_the_bit(tree):
+    """What fails there fails by itself too, and nothing is done twice; the executor goes on afterwards."""
+    (tree / "lost.h5").write_text("<!DOCTYPE html>")
+    alone = convert_tree(tree, tree.parent / "alone", direction="th-to-tf", jobs=1)
+    with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as executor:
+        options = {"direction": "th-to-tf", "executor": executor}
+        shared = convert_tree(tree, tree.parent / "shared", **options)
+        again = convert_tree(tree, tree.parent / "shared", **options)
+        assert executor.submit(abs, -3).result() == 3
+    assert fates(shared, tree) == fates(alone, tree)
+    assert str(again) == "0 converted, 2 done before, 0 skipped, 1 failed"
+    assert written(tree.parent / "shared") == written(tree.parent / "alone")
+
+
+def test_a_pool_that_breaks_keeps_what_is_done(tree):
+    """The message says that the same call goes on, and so it does."""
+    expected = pytest.raises(ConversionError, match="what is done is kept: do the same again")
+    with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as executor, expected:
+        convert(tree, executor=executor, progress=die)
+    assert convert(tree).count("failed") == 0
+
+
+def test_jobs_and_executor_are_two_answers_to_one_question(tree):
+    """Either says how files are shared out."""
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ArgumentError) as caught:
+        convert(tree, jobs=2, executor=executor)
+    assert str(caught.value) == "jobs and executor both say how files are shared out: leave one out"
 
 
 def test_containers_name_their_files(tree):

@@ -11,6 +11,7 @@ from converters import convert_file, parse_flatten, parse_layers, plan_file
 from converters.api import target_format
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
+from zoo.cli.clusters import refuse_for_one, shared_out
 from zoo.errors import ArgumentError
 from zoo.files.sources import Source, ends, fetched, there
 from zoo.naming import is_name
@@ -24,9 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked, named = _asked(arguments), is_name(arguments.source, _networks)
     if not named and Path(arguments.source).is_dir():
         return _convert_tree(arguments, asked)
-    if arguments.jobs is not None:
-        what = "the name of a network" if named else "none"
-        raise ArgumentError(f"--jobs is for folders, and {arguments.source} is {what}")
+    refuse_for_one(arguments, arguments.source, "the name of a network" if named else "none")
     source = _fetched(arguments.source, asked) if named else there(Path(arguments.source))
     if arguments.dry_run:
         asked["to"] = target_format(arguments.target, arguments.to)
@@ -72,11 +71,11 @@ def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
         raise ArgumentError("--dry-run is for single files")
     if arguments.target is None:
         raise ArgumentError(f"{arguments.source} is a folder: say where the new files go")
-    with output.unwarned():
+    with output.unwarned(), shared_out(arguments) as how:
         report = convert_tree(
             arguments.source,
             arguments.target,
-            jobs=arguments.jobs,
+            **how,
             force=arguments.force,
             verify=arguments.verify,
             report=tell,

@@ -444,8 +444,18 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="files at a time (default: one for each processor)"
     )
+    _add_cluster(parser, "of a folder, what converts its files: ")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
     parser.add_argument("--force", action="store_true", help="replace NEW if it exists")
+
+
+def _add_cluster(parser: argparse.ArgumentParser, what: str) -> None:
+    """Let the user say what the work over many files is shared out to."""
+    parser.add_argument(
+        "--cluster",
+        metavar="ENGINE",
+        help=f"{what}local:N, N processes here; dask://HOST:PORT or tls://HOST:PORT, a Dask scheduler",
+    )
 
 
 def _add_upgrade(commands: _Commands) -> None:
@@ -482,6 +492,7 @@ def _add_upgrade(commands: _Commands) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="of a folder, files at a time (default: one for each processor)"
     )
+    _add_cluster(parser, "of a folder, what upgrades its files: ")
 
 
 def _add_model_facts(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from converters.limits import first_repeated
 from converters.upgrading.texts import YAML
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
+from zoo.cli.clusters import refuse_for_one, shared_out
 from zoo.cli.keras_import import import_keras
 from zoo.errors import ArgumentError
 
@@ -21,8 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Upgrade a model, or show layer by layer what would be done, and print where the new file is."""
     if _is_tree(arguments.files[0]):
         return _upgrade_tree(arguments)
-    if arguments.jobs is not None:
-        raise ArgumentError(f"--jobs is for folders, and {arguments.files[0]} is none")
+    refuse_for_one(arguments, arguments.files[0], "none")
     if arguments.check and arguments.prove:
         raise ArgumentError("--prove builds the new file, which --check does not write: leave one out")
     source, weights, target = _named(arguments.files, check=arguments.check)
@@ -65,11 +65,11 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
             raise ArgumentError(f"--{name.removesuffix('s')} is for single models")
     if len(others) != 1:
         raise ArgumentError(f"{source} is a folder: say where the new files go, in one other folder")
-    with output.unwarned():
+    with output.unwarned(), shared_out(arguments) as how:
         report = upgrade_tree(
             source,
             others[0],
-            jobs=arguments.jobs,
+            **how,
             force=arguments.force,
             verify=arguments.verify,
             report=tell,

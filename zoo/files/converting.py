@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ def convert(
     force: bool = False,
     verify: bool | None = None,
     jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Asked = None,
 ) -> Conversion | TreeReport:
     """Convert weights between layouts, kernels and formats, as ``zoo convert`` does.
@@ -65,6 +67,7 @@ def convert(
         force: Replace the new file if it exists.
         verify: Read the new file back and compare it with the old one; by default below 1 GiB.
         jobs: Of a folder, files at a time; by default one for each processor.
+        executor: Of a folder, what converts its files instead, on this machine or others.
         progress: As for :func:`zoo.fetch`.
 
     Returns:
@@ -108,9 +111,10 @@ def convert(
     }
     named = is_name(source, list_models)
     if not named and Path(source).is_dir():
-        return _folder(Path(source), target, asked, jobs)
-    if jobs is not None:
-        raise ArgumentError(f"jobs={jobs!r}: is for folders, and {os.fspath(source)} is none")
+        return _folder(Path(source), target, {**asked, "jobs": jobs, "executor": executor})
+    for what, given in (("jobs", jobs), ("executor", executor)):
+        if given is not None:
+            raise ArgumentError(f"{what}={given!r}: is for folders, and {os.fspath(source)} is none")
     found = fetched(str(source), asked) if named else there(Path(source))
     with BytesDone(chosen(progress), f"converting {found.path.name}") as advance:
         new = target if target is not None else found.target
@@ -124,11 +128,9 @@ def convert(
         )
 
 
-def _folder(
-    source: Path, target: str | os.PathLike[str] | None, asked: Mapping[str, Any], jobs: int | None
-) -> TreeReport:
+def _folder(source: Path, target: str | os.PathLike[str] | None, asked: Mapping[str, Any]) -> TreeReport:
     _passed_over = True
     if target is None:
         raise ArgumentError(f"target=None: {source} is a folder: say where the new files go")
     with step(None, f"converting {source}") as advance:
-        return convert_tree(source, target, jobs=jobs, report=lambda one: advance(one.bytes), **asked)
+        return convert_tree(source, target, report=lambda one: advance(one.bytes), **asked)

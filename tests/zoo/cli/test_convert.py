@@ -103,6 +103,7 @@ def test_convert_takes_a_folder(run, source, tmp_path):
         (["{folder}"], "{folder} is a folder: say where the new files go"),
         (["{folder}", "{folder}/new", "--dry-run"], "--dry-run is for single files"),
         (["{source}", "--jobs", "2"], "--jobs is for folders, and {source} is none"),
+        (["{source}", "--cluster", "local:2"], "--cluster is for folders, and {source} is none"),
     ],
 )
 def test_what_does_not_go_together_is_refused(run, source, arguments, message):

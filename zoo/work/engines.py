@@ -1,0 +1,94 @@
+"""What runs tasks: one table, from how an engine is named to what makes its executor.
+
+All that works over many files takes an executor of :mod:`concurrent.futures`, whoever made it. What is given
+to one is a function at the top of a module and plain data: it is sent to another process, or another machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from zoo.errors import ArgumentError
+from zoo.extras import how_to_install
+from zoo.work.processes import Processes
+
+_PATIENCE = 30
+"""Seconds within which a scheduler has to answer."""
+
+
+def engine(cluster: str) -> AbstractContextManager[Executor]:
+    """Return what runs tasks, as a context: nothing that it started is left behind.
+
+    Args:
+        cluster: ``local:N``, N processes on this machine; ``dask://HOST:PORT`` or ``tls://HOST:PORT``, a Dask
+            scheduler that runs already.
+
+    Raises:
+        ArgumentError: It is none of these; the scheduler does not answer, or its library is not installed.
+    """
+    scheme, rest = parted(cluster)
+    return ENGINES[scheme](rest)
+
+
+def parted(cluster: str) -> tuple[str, str]:
+    """Return the engine's name, a key of :data:`ENGINES`, and what is said to it.
+
+    Raises:
+        ArgumentError: There is no such engine.
+    """
+    scheme, _, rest = cluster.partition(":")
+    if scheme not in ENGINES:
+        raise ArgumentError(f"cluster {cluster!r}: must be local:N, dask://HOST:PORT or tls://HOST:PORT")
+    return scheme, rest
+
+
+def processes_in(rest: str) -> int:
+    """Return N of ``local:N``.
+
+    Raises:
+        ArgumentError: It is no number of processes.
+    """
+    if not (rest.isascii() and rest.isdecimal() and int(rest) > 0):
+        raise ArgumentError(f"cluster 'local:{rest}': must be local:N with N processes, 1 or more")
+    return int(rest)
+
+
+@contextmanager
+def _local(rest: str) -> Iterator[Executor]:
+    with Processes(processes_in(rest)) as executor:
+        yield executor
+
+
+def _dask(protocol: str) -> Callable[[str], AbstractContextManager[Executor]]:
+    @contextmanager
+    def connected(rest: str) -> Iterator[Executor]:
+        with _client(f"{protocol}:{rest}") as client, client.get_executor(pure=False) as executor:
+            yield executor
+
+    return connected
+
+
+def _client(address: str) -> Any:  # noqa: ANN401 - of a library that need not be there
+    try:
+        from distributed import Client
+    except ImportError as error:
+        missing = f"cluster {address!r}: Dask is missing; {how_to_install('dask')} brings it"
+        raise ArgumentError(missing) from error
+    try:
+        # The certificates for TLS are in Dask's own configuration.
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"cluster {address!r}: no Dask scheduler answers there ({error}); start one with `dask scheduler`"
+        ) from error
+
+
+ENGINES: Mapping[str, Callable[[str], AbstractContextManager[Executor]]] = {
+    "local": _local,
+    "dask": _dask("tcp"),
+    "tls": _dask("tls"),
+}
+"""By name: what makes an executor of the text behind the name's colon."""
