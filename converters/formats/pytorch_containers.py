@@ -22,7 +22,7 @@ import numpy as np
 from converters.boundary import paced
 from converters.errors import FileFormatError
 from converters.formats.archive import Archive
-from converters.formats.pickles import STORED, Name, Persistent, Pickle, Tensor
+from converters.formats.pickles import STORED, Name, Persistent, Pickle, Tensor, called
 from converters.limits import Limits, clipped
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -142,7 +142,7 @@ def stored_type(where: str, kind: Any) -> str:  # noqa: ANN401 - whatever a pick
     name = kind.name.removesuffix("Storage").removesuffix("Tensor") if isinstance(kind, Name) else ""
     if name not in STORED:
         raise FileFormatError(
-            f"{where}: a storage is of the type {clipped(str(kind))}, which holds no values"
+            f"{where}: the type of a storage is {called(kind)}, which holds no values"
         )
     return STORED[name]
 
@@ -270,14 +270,14 @@ def _legacy(path: Path, stream: IO[bytes], limits: Limits) -> Held:
     part = _Part(path, stream.fileno(), limits, "its pickles", 0, size)
     part.load()
     if (protocol := part.load()) != _PROTOCOL:
-        raise part.refusal(f"protocol {clipped(str(protocol))}, not {_PROTOCOL}")
+        raise part.refusal(f"its protocol is {called(protocol)}, not {_PROTOCOL}")
     _check_system(part, part.load())
     told, keys = part.load(), part.load()
     storages = _Storages(f"{path}")
     for persistent in persistents_of(told):
         key, stored, count, _ = storages.told(persistent, 6)
         storages.kept(Storage(name=key, stored=stored, offset=0, count=count))
-    if type(keys) is not list or sorted(map(str, keys)) != sorted(storages.found):
+    if not _are_keys(keys) or sorted(keys) != sorted(storages.found):
         raise part.refusal("the keys of its storages are not those of its pickle")
     placed = {
         key: part.values(key, storages.found[key].stored, storages.found[key].count) for key in paced(keys)
@@ -289,6 +289,10 @@ def _legacy(path: Path, stream: IO[bytes], limits: Limits) -> Held:
         return placed[key] if view is None else _view(part, placed[key], view)
 
     return Held(told=told, place=placed_by(storage_of))
+
+
+def _are_keys(told: Any) -> bool:  # noqa: ANN401 - whatever a pickle holds
+    return type(told) is list and all(type(key) is str for key in told)
 
 
 def _view(part: _Part, whole: Storage, told: Any) -> Storage:  # noqa: ANN401 - whatever a pickle holds
@@ -350,9 +354,7 @@ def _tar(path: Path, stream: IO[bytes], limits: Limits) -> Held:
         if not isinstance(value, Persistent):
             return None
         if type(value.told) is not str or value.told not in tensors:
-            raise FileFormatError(
-                f"{path}: pickle: tensor {clipped(str(value.told))} is not among its tensors"
-            )
+            raise FileFormatError(f"{path}: pickle: {called(value.told)} names none of its tensors")
         return tensors[value.told]
 
     return Held(told=told, place=place)
@@ -404,7 +406,7 @@ _MOST_AXES = 32
 def _tar_count(part: _Part, limits: Limits) -> int:
     count = part.load()
     if type(count) is not int or not 0 <= count <= limits.objects:
-        raise part.refusal(f"it says that it holds {clipped(str(count))} of them (limit objects)")
+        raise part.refusal(f"how many of them it holds is {called(count)} (limit objects)")
     return count
 
 

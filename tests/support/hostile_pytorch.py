@@ -258,6 +258,29 @@ TECHNIQUES = [
         lambda canary: zipped(b"}" + memo_bomb() + b"Ns"),
     ),
     Technique(
+        "a memo bomb for a protocol",
+        lambda canary: MAGIC + pickle(memo_bomb()),
+    ),
+    Technique(
+        "a memo bomb among the keys",
+        lambda canary: MAGIC
+        + b"".join(map(pickle, (number(1001), SYSTEM, LEGACY.body, b"](" + memo_bomb() + b"e"))),
+    ),
+    Technique(
+        "a memo bomb for a number of storages",
+        lambda canary: torn("storages", pickle(memo_bomb())),
+    ),
+    Technique(
+        "a memo bomb for a type",
+        lambda canary: torn(
+            "storages", pickle(number(1)) + pickle(tuple_of(number(100), text("cpu"), memo_bomb()))
+        ),
+    ),
+    Technique(
+        "a memo bomb for a tensor",
+        lambda canary: tar_bytes(ONE, body=dict_of([("fc.weight", memo_bomb() + b"Q")])),
+    ),
+    Technique(
         "values kept without an end",
         lambda canary: zipped(b"N" + b"".join(b"q" + bytes([at]) for at in range(99))),
         Limits(objects=20),
@@ -609,6 +632,13 @@ MESSAGES = {
     "a memo bomb as a key": (
         "archive/data.pkl: byte 507: a tuple is the key of an entry; those of state dicts are texts"
     ),
+    "a memo bomb for a protocol": "its pickles: its protocol is a tuple, not 1001",
+    "a memo bomb among the keys": "its pickles: the keys of its storages are not those of its pickle",
+    "a memo bomb for a number of storages": (
+        "storages: how many of them it holds is a tuple (limit objects)"
+    ),
+    "a memo bomb for a type": "storages: the type of a storage is a tuple, which holds no values",
+    "a memo bomb for a tensor": "pickle: a tuple names none of its tensors",
     "values kept without an end": (
         "archive/data.pkl: byte 163: more than 80 values are kept (limit objects)"
     ),
@@ -675,7 +705,7 @@ MESSAGES = {
         "'abc', the number 0, a tuple, a tuple, a bool, a dict"
     ),
     "a storage told by three": "what its pickle leaves to its reader is no storage",
-    "a storage of another's type": "a storage is of the type 'torch.Size', which holds no values",
+    "a storage of another's type": "the type of a storage is the name torch.Size, which holds no values",
     "a storage in two types": "storage '0' is told in two ways",
     "a storage of terabytes": (
         "storage 'archive/data/0' takes 4398046511104 bytes by its type and length, and holds 24"
@@ -703,7 +733,7 @@ MESSAGES = {
         "array '\\x1b[2J.weight': a part of its name holds control characters"
     ),
     "tensors without an end": "more than 8 tensors (limit objects)",
-    "a later protocol of the second form": "its pickles: protocol '1002', not 1001",
+    "a later protocol of the second form": "its pickles: its protocol is the number 1002, not 1001",
     "a machine of another order": (
         "its pickles: it was not written on a machine whose numbers begin with their least byte"
     ),
@@ -728,10 +758,10 @@ MESSAGES = {
     "a tar archive without tensors": "a tar archive without 'storages', so none of PyTorch's",
     "storages of terabytes": "storages: storage '100' takes 4398046511104 bytes, and 0 are left",
     "storages without an end": (
-        "storages: it says that it holds '1152921504606846976' of them (limit objects)"
+        "storages: how many of them it holds is the number 1152921504606846976 (limit objects)"
     ),
     "a tensor of a storage that is not there": "tensors: tensor 500 lies in a storage that is not there",
     "a tensor of too many axes": "tensors: tensor 500 has 1073741824 axes",
     "a tensor of a size below nothing": "tensors: tensor 500 has a size, a stride or an offset of -6",
-    "a tensor that the pickle makes up": "pickle: tensor '501' is not among its tensors",
+    "a tensor that the pickle makes up": "pickle: the text '501' names none of its tensors",
 }
