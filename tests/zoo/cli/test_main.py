@@ -35,9 +35,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder with the practice twin of DenseNet-161's Theano file."""
+    """Return a folder with the practice twin of GoogLeNet's Theano file."""
     folder = tmp_path_factory.mktemp("published")
-    practice.build(folder, ["densenet161"])
+    practice.build(folder, ["googlenet"])
     yield folder
     shutil.rmtree(folder)
 
@@ -137,24 +137,24 @@ def test_a_broken_registry_is_one_line(run: Command, tmp_path: Path, monkeypatch
 
 def test_fetch_prints_the_path_alone(run: Command, served: Callable[[hosts.Fault | None], None]) -> None:
     """A file that was published for Theano alone comes converted, and a second fetch needs no host."""
-    code, out, err = run("fetch", "densenet161", "--backend", "tf")
+    code, out, err = run("fetch", "googlenet", "--backend", "tf")
     path = Path(out.removesuffix("\n"))
     assert code == 0
     assert path.suffix == ".h5"
     inspection = inspect_file(path)
-    assert (inspection.structure, str(inspection.layout)) == ("densenet161", "tf (record)")
-    assert "fetching practice-densenet161-th-flyyufelix: 117.8 MB in " in err
+    assert (inspection.structure, str(inspection.layout)) == ("googlenet", "tf (record)")
+    assert "fetching practice-googlenet-th: 53.8 MB in " in err
     served(hosts.missing)
-    code, again, err = run("fetch", "densenet161", "--backend", "tf", "--json")
+    code, again, err = run("fetch", "googlenet", "--backend", "tf", "--json")
     assert code == 0
     assert json.loads(again)["path"] == str(path)
     assert json.loads(again)["converted"] is True
-    assert "117.8 MB" not in err
+    assert "53.8 MB" not in err
 
 
 FAULTS = {
     "flipped byte": (hosts.flipped_byte, "sha256"),
-    "truncated body": (hosts.truncated, "ended after 58907924 of 117815848 bytes"),
+    "truncated body": (hosts.truncated, "ended after 26878804 of 53757608 bytes"),
     "HTML page": (hosts.html_page, "an HTML page titled"),
     "quota page": (hosts.quota_page, hosts.QUOTA_TEXT),
     "git-lfs pointer": (hosts.lfs_pointer, "a git-lfs pointer came instead of the file"),
@@ -178,10 +178,10 @@ def test_fetch_fails_clearly(
     """Each fault ends with exit code 1, its reason, the way out, and nothing under a final name."""
     answer, reason = FAULTS[fault]
     served(answer)
-    code, out, err = run("fetch", "densenet161", "--backend", "tf")
+    code, out, err = run("fetch", "googlenet", "--backend", "tf")
     assert (code, out) == (1, "")
     assert reason in err
-    assert err.endswith("get the file in another way, then run: zoo fetch densenet161 --from FILE\n")
+    assert err.endswith("get the file in another way, then run: zoo fetch googlenet --from FILE\n")
     left = [path for path in (tmp_path / "zoo-home").rglob("*") if path.is_file()]
     assert [path for path in left if "_partial" not in path.parts] == []
 
@@ -192,7 +192,7 @@ def test_fetch_takes_a_file_by_hand(
     """`--from FILE` goes through the same checks and ends in the same place."""
     served(hosts.missing)
     file = next(published.rglob("*.h5"))
-    code, out, _ = run("fetch", "densenet161", "--backend", "th", "--from", str(file))
+    code, out, _ = run("fetch", "googlenet", "--backend", "th", "--from", str(file))
     assert code == 0
     assert Path(out.strip()).read_bytes() == file.read_bytes()
 
@@ -241,11 +241,11 @@ def test_convert_takes_a_name(
 ) -> None:
     """A network's name stands for its fetched file; the new file lies in the working folder."""
     monkeypatch.chdir(tmp_path)
-    code, out, _ = run("convert", "--th-to-tf", "densenet161")
-    assert (code, out) == (0, "densenet161_tf.h5\n")
-    assert inspect_file(tmp_path / "densenet161_tf.h5").structure == "densenet161"
-    for to, name in (("npz", "densenet161.npz"), ("keras3", "densenet161.weights.h5")):
-        code, out, _ = run("convert", "--th-to-tf", "densenet161", "--to", to, "--no-verify")
+    code, out, _ = run("convert", "--th-to-tf", "googlenet")
+    assert (code, out) == (0, "googlenet_tf.h5\n")
+    assert inspect_file(tmp_path / "googlenet_tf.h5").structure == "googlenet"
+    for to, name in (("npz", "googlenet.npz"), ("keras3", "googlenet.weights.h5")):
+        code, out, _ = run("convert", "--th-to-tf", "googlenet", "--to", to, "--no-verify")
         assert (code, out) == (0, f"{name}\n")
 
 
@@ -307,7 +307,7 @@ COMMANDS = {
     "help": ["--help"],
     "list": ["list"],
     "show": ["show", "vgg16"],
-    "fetch": ["fetch", "densenet161", "--backend", "tf"],
+    "fetch": ["fetch", "googlenet", "--backend", "tf"],
     "convert": ["convert", "--th-to-tf", str(SAMPLE), "new.h5"],
     "inspect": ["inspect", str(SAMPLE)],
 }
@@ -397,13 +397,13 @@ def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
     run: Command, served: Callable[[hosts.Fault | None], None], tmp_path: Path
 ) -> None:
     """Which files there are, each request with its answer, the file that was taken, and how long it took."""
-    code, out, err = run("fetch", "densenet161", "--backend", "th", "--verbose")
+    code, out, err = run("fetch", "googlenet", "--backend", "th", "--verbose")
     told = err.splitlines()
     assert code == 0
     known, *between, took = told
-    file = "practice-densenet161-th-flyyufelix"
+    file = "practice-googlenet-th"
     assert known == (
-        f"zoo: densenet161 for th: published so: {file}; in another form: none;"
+        f"zoo: googlenet for th: published so: {file}; in another form: none;"
         f" the cache is {tmp_path / 'zoo-home'}"
     )
     hosts_asked = [line for line in between if re.fullmatch(r"zoo: asking https?://[^?\s]+", line)]
@@ -411,7 +411,7 @@ def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
     for line in hosts_asked:
         answered = f"{line.replace('asking ', '')} answered "
         assert any(other.startswith(answered) for other in between)
-    assert f"zoo: densenet161: taken from {file}: {out.strip()}" in between
+    assert f"zoo: googlenet: taken from {file}: {out.strip()}" in between
     assert re.fullmatch(r"zoo: fetch took \d+\.\d\d s", took)
 
 
