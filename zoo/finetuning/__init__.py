@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoo.finetuning.data import as_pictures, from_arrays, from_csv, from_folder, from_loader
     from zoo.finetuning.division import split
     from zoo.finetuning.features import extract
+    from zoo.finetuning.hosts import HostsError
     from zoo.finetuning.job import Result
     from zoo.finetuning.optimizer import GroupedSGD, factors_by_layer
     from zoo.finetuning.options import Options
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STRATEGIES",
     "GroupedSGD",
+    "HostsError",
     "Options",
     "Pictures",
     "Problem",
@@ -61,6 +63,7 @@ _HOMES = {
     "pictures": ("Pictures", "Problem"),
     "augmentation": ("default_augmentation",),
     "features": ("extract",),
+    "hosts": ("HostsError",),
     "job": ("Result",),
     "optimizer": ("GroupedSGD", "factors_by_layer"),
     "options": ("Options",),

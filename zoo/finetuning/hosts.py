@@ -35,7 +35,7 @@ HEARTBEAT_SECONDS = 30
 SHUTDOWN_SECONDS = 60
 """How long processes wait for each other to end."""
 
-_PAUSE = 0.2  # seconds between two looks for the first process
+_ATTEMPT, _PAUSE = 5, 0.2  # seconds that a look for the first process takes, and between two of them
 _SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
 """What JAX reads of Slurm; ``srun`` sets them in each process."""
 _BROKEN = ("Gloo", "NCCL", "coordination service", "CoordinationService", "DEADLINE_EXCEEDED")
@@ -108,8 +108,8 @@ def _of_slurm() -> Group:
     missing = [name for name in _SLURM if name not in os.environ]
     if missing:
         raise ArgumentError(
-            f"hosts=True: {missing[0]} is not set: start each process with srun in a job of Slurm, or say "
-            "coordinator, process and processes instead"
+            f"hosts=True: must be said in a job of Slurm, each process started with srun: {missing[0]} is "
+            "not set; elsewhere say coordinator, process and processes"
         )
     return Group()
 
@@ -194,7 +194,7 @@ def _await(coordinator: str) -> None:
     end = time.monotonic() + JOIN_SECONDS
     while True:
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=JOIN_SECONDS).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ATTEMPT).close()
             return
         except OSError as error:
             if isinstance(error, socket.gaierror) or time.monotonic() > end:

@@ -147,14 +147,14 @@ def test_a_layer_that_is_not_there_is_named():
     assert str(caught.value).startswith("last='inception_4x': there is no such layer")
 
 
-def test_changing_pictures_needs_tensorflow(monkeypatch, tmp_path):
-    """Where Keras runs on another backend, that is said before the run folder is made."""
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+def test_changing_pictures_needs_tensorflow_or_jax(monkeypatch, tmp_path):
+    """Where Keras runs on its third backend, that is said before the run folder is made."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     options = {**OPTIONS, "augmentation": True, "out": tmp_path / "run"}
     with pytest.raises(ArgumentError) as caught:
         finetuning.train_all(small_network(), *divided_digits(), **options)
     assert str(caught.value) == (
-        "augmentation=True: needs TensorFlow, but Keras runs on jax; say augmentation=False, or set "
+        "augmentation=True: needs TensorFlow or JAX, but Keras runs on torch; say augmentation=False, or set "
         "KERAS_BACKEND=tensorflow"
     )
     assert not (tmp_path / "run").exists()
