@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -40,7 +40,8 @@ def feature_maps(
     """Return a network whose outputs are its feature maps, from fine to coarse.
 
     At each stride it is the last map through which everything above flows, after its rectifier or sum: the
-    end of the stage, whatever the network calls it.
+    end of the stage, whatever the network calls it. NASNet has no such map before its last, since each cell
+    reads the two before it: there it is the deepest map that only one other goes beside.
 
     Args:
         name: Name of an architecture.
@@ -74,7 +75,7 @@ def feature_maps(
         data_format=data_format,
         include_preprocessing=include_preprocessing,
     )
-    found = dict(_ends_of_stages(wiring(model)))
+    found = _ends_of_stages(wiring(model))
     _check_strides(name, strides, sorted(found))
     outputs = {f"stride{int(stride)}": found[int(stride)] for stride in strides}
     return keras.Model(model.input, outputs, name=name)
@@ -95,19 +96,23 @@ def _check_strides(name: str, strides: Sequence[int], there: Sequence[int]) -> N
         raise ArgumentError(f"strides={tuple(strides)!r}: {name} has feature maps at the strides {known}")
 
 
-def _ends_of_stages(graph: Wiring) -> Iterator[tuple[int, Tensor]]:
-    """Yield, stage after stage, strides with maps that end a stage as far as is known by then."""
+def _ends_of_stages(graph: Wiring) -> dict[int, Tensor]:
+    """Return what ends the stage of each stride: of the maps that fewest others go beside, the deepest."""
     strides: dict[int, int] = {}
     finished: dict[int, bool] = {}
-    bottlenecks = _bottlenecks(graph)
-    for step in graph.steps:
+    widths = _Widths(graph)
+    found: dict[int, tuple[tuple[int, int], Tensor]] = {}
+    for place, step in enumerate(graph.steps):
         output = step.outputs[0]
         before = max((strides[id(tensor)] for tensor in step.inputs), default=1)
-        strides[id(output)] = before * _stride(step.operation)
+        stride = strides[id(output)] = before * _stride(step.operation)
         finished[id(output)] = _is_finished(step, finished)
         is_map = len(output.shape) == 4 and not isinstance(step.operation, _MARGINS)
-        if is_map and finished[id(output)] and id(output) in bottlenecks and strides[id(output)] > 1:
-            yield strides[id(output)], output
+        if is_map and finished[id(output)] and stride > 1:
+            rank = widths.at(place), -widths.depth(place)
+            if rank[0] <= _WIDEST and rank <= found.get(stride, (rank,))[0]:
+                found[stride] = rank, output
+    return {stride: output for stride, (_, output) in found.items()}
 
 
 def _stride(operation: Operation) -> int:
@@ -125,16 +130,31 @@ def _is_finished(step: Step, finished: dict[int, bool]) -> bool:
     return True
 
 
-def _bottlenecks(graph: Wiring) -> set[int]:
-    """Return the tensors, by identity, through which every way from the input to the output leads."""
-    places = {id(tensor): place for place, step in enumerate(graph.steps) for tensor in step.outputs}
-    last_read = dict.fromkeys(places, 0)
-    for place, step in enumerate(graph.steps):
-        for tensor in step.inputs:
-            last_read[id(tensor)] = place
-    found, reach = set(), 0
-    for place, step in enumerate(graph.steps):
-        if reach <= place:
-            found.add(id(step.outputs[0]))
-        reach = max([reach, *(last_read[id(tensor)] for tensor in step.outputs)])
-    return found
+_WIDEST = 2
+"""Tensors that may flow on side by side where a stage ends: a cell of NASNet reads the two before it."""
+
+
+class _Widths:
+    """How many tensors flow on once a step and all that it stands on are computed: 1 at a bottleneck."""
+
+    def __init__(self, graph: Wiring) -> None:
+        """Look through a graph; sets of steps are numbers, with a bit for each."""
+        places = {id(tensor): place for place, step in enumerate(graph.steps) for tensor in step.outputs}
+        self._below: list[int] = []
+        self._readers = [0] * len(graph.steps)
+        for place, step in enumerate(graph.steps):
+            below = 1 << place
+            for source in (places[id(tensor)] for tensor in step.inputs):
+                below |= self._below[source]
+                self._readers[source] |= 1 << place
+            self._below.append(below)
+
+    def depth(self, place: int) -> int:
+        """Return how many steps a step stands on, itself counted."""
+        return self._below[place].bit_count()
+
+    def at(self, place: int) -> int:
+        """Return the number after a step, counting what it gives; outputs of the model flow no further."""
+        below = self._below[place]
+        flowing = (below >> one & 1 and self._readers[one] & ~below for one in range(place))
+        return 1 + sum(map(bool, flowing))
