@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tests.readme_table import HEADINGS, all_networks, row, table
 from tests.support.pages import with_part
 from zoo.registry import get_registry
+from zoo.registry.families import FAMILIES
 from zoo.registry.records import Architecture, WeightsFile
 
 PAGE = Path(__file__).parent.parent / "docs" / "networks.md"
@@ -101,6 +102,17 @@ def recipes() -> list[tuple[str, ...]]:
     return [(f"`{one.name}`", one.in_words.partition(": ")[2], one.source) for one in found]
 
 
+def own_classes() -> list[tuple[str, ...]]:
+    """Return the rows of the families with layers of classes whose place an ``.h5`` file does not tell."""
+    found = []
+    for family, record in FAMILIES.items():
+        names = [f"`{network.name}`" for network in all_networks() if network.family == family]
+        for place in record.own_classes:
+            module, _, name = place.partition(":")
+            found.append((family, ", ".join(names), f"`{name}`", f"`from {module} import {name}`"))
+    return found
+
+
 def summary() -> str:
     """Return what all of it comes to, in a sentence."""
     networks = all_networks()
@@ -121,6 +133,7 @@ def parts() -> dict[str, str]:
         "networks": table(HEADINGS, map(row, networks)),
         "summary": summary(),
         "known": table(_KNOWN, map(known, networks)),
+        "classes": table(("family", "networks", "class of layers", "where it is"), own_classes()),
         "recipes": table(("recipe", "what is done to images x", "stated in"), recipes()),
     }
 

@@ -11,10 +11,11 @@ import keras
 
 from converters.formats.description import Description
 from converters.formats.dialects import describe
-from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
+from zoo.errors import ArgumentError, UnknownNameError
 from zoo.fetching.fetcher import find_cached, resolve
 from zoo.networks import heads
 from zoo.networks.whole_facts import Whole
+from zoo.networks.whole_models import opened_file
 from zoo.registry.fields import did_you_mean
 from zoo.registry.records import Architecture
 from zoo.surgery.graph import ends
@@ -34,11 +35,7 @@ def open_model(path: Path, description: Description, label: str) -> keras.Model:
         from zoo.networks.upgrading import upgrade  # only old models pay for all the classes that were
 
         return upgrade(path, compile=False)
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise FileFormatError(f"{label}: Keras cannot open it as a whole model: {reason}") from error
+    return opened_file(path, label)
 
 
 def _is_of_today(description: Description) -> bool:

@@ -10,6 +10,7 @@ import keras
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.networks.predictors import WholeModel
 from zoo.registry import get_registry
+from zoo.registry.families import FAMILIES
 from zoo.registry.records import Preprocessing
 from zoo.surgery.prefix import PREPROCESSING_LAYER
 from zoo.surgery.tensors import DataFormat
@@ -25,7 +26,7 @@ def opened(asked: WholeModel) -> keras.Model:
         FileFormatError: Keras cannot open it.
         ArgumentError: It has another number of outputs, or gives something else than classes.
     """
-    model = asked.source if isinstance(asked.source, keras.Model) else _loaded(asked.source)
+    model = asked.source if isinstance(asked.source, keras.Model) else opened_file(asked.source)
     if not getattr(model, "outputs", None):  # of a Sequential there may be none to ask for
         raise ArgumentError(f"{asked}: is not built; call it once with images, or give it an Input")
     last = model.outputs[-1]
@@ -38,12 +39,33 @@ def opened(asked: WholeModel) -> keras.Model:
     return model
 
 
-def _loaded(path: Path) -> keras.Model:
+def opened_file(path: Path, label: str | None = None) -> keras.Model:
+    """Return the model in a file, as Keras opens it.
+
+    Args:
+        path: The file.
+        label: What the user calls it; its path if left out.
+
+    Raises:
+        FileFormatError: Keras cannot open it.
+    """
     try:
         return keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise FileFormatError(f"{path}: Keras cannot open it as a whole model: {reason}") from error
+        text = f"{label or path}: Keras cannot open it as a whole model: {reason}"
+        raise FileFormatError(text + _named_class(reason)) from error
+
+
+def _named_class(reason: str) -> str:
+    """Return what to do about a class that Keras has and does not find, if that is what is wrong."""
+    for name, family in FAMILIES.items():
+        for place in family.own_classes:
+            module, _, own = place.partition(":")
+            if f"'{own}'" in reason:
+                given = f"custom_objects={{{own!r}: {module}.{own}}}"
+                return f"; if it is of the family {name}, open it with {given}, save it as .keras, take that"
+    return ""
 
 
 def images_of(model: keras.Model, asked: WholeModel) -> tuple[DataFormat, int, int]:

@@ -37,6 +37,8 @@ class Family:
             weights are read.
         channels_first: Whether it can be drawn with the channels first.
         open_sizes: Whether it can be drawn for images of any size.
+        own_classes: ``module:Class`` of layers that are looked for in that module alone. A ``.keras`` file
+            names it; to open an ``.h5`` file, a user has to.
     """
 
     builder: str
@@ -45,6 +47,7 @@ class Family:
     scales: Literal["by position"] | None = None
     channels_first: bool = True
     open_sizes: bool = True
+    own_classes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Record[dict[str, object]]:
@@ -172,6 +175,7 @@ FAMILIES: Mapping[str, Family] = {
             batch_size=8 if name == "densenet_keras" else None,
             channels_first=name not in ("nasnet", "convnext", "densenet_keras"),
             open_sizes=name != "nasnet",
+            own_classes=("keras.src.applications.convnext:LayerScale",) if name == "convnext" else (),
         )
         for name, builder, constructors, numbers in _APPLICATIONS
     },

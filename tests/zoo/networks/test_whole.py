@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 import keras
@@ -22,6 +24,7 @@ from tests.support.weight_files import write_named
 from zoo.errors import StructureMismatchError
 from zoo.networks.families import FAMILIES, builder
 from zoo.networks.families.drawing import Drawing, Neck
+from zoo.networks.whole_models import opened_file
 from zoo.registry import architecture, load_registry
 from zoo.registry.families import Family
 from zoo.registry.records import Architecture, Head, Input
@@ -188,3 +191,24 @@ def test_scale_layers_of_a_family_that_has_none_are_an_error(practice_file, monk
 def test_a_record_names_a_builder(family: str) -> None:
     """Which is imported when it is asked for."""
     assert callable(builder(family))
+
+
+@pytest.mark.parametrize("family", sorted(name for name, record in FAMILIES.items() if record.own_classes))
+def test_a_class_that_an_h5_file_does_not_tell_the_place_of_is_said(family: str, tmp_path: Path) -> None:
+    """With what opens it; a ``.keras`` file needs nothing."""
+    for place in FAMILIES[family].own_classes:
+        layer = resolve_name(place)
+        model = keras.Sequential([keras.Input((2,)), layer(0.5, 2)])
+        model.save(tmp_path / "model.keras")
+        assert opened_file(tmp_path / "model.keras").output_shape == (None, 2)
+        with warnings.catch_warnings(action="ignore"):
+            model.save(tmp_path / "model.h5")
+        with pytest.raises(FileFormatError) as caught:
+            opened_file(tmp_path / "model.h5", "mine")
+        given = {layer.__name__: layer}
+        assert str(caught.value).startswith("mine: Keras cannot open it as a whole model: Unknown layer: ")
+        assert str(caught.value).endswith(
+            f"if it is of the family {family}, open it with custom_objects={{{layer.__name__!r}: "
+            f"{layer.__module__}.{layer.__name__}}}, save it as .keras, take that"
+        )
+        assert keras.saving.load_model(tmp_path / "model.h5", custom_objects=given).output_shape == (None, 2)
