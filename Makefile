@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-origins test-hosts test-gpu test-chains torture torture-files lint docs digests table schema bench bench-origins wheel clean
+.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-origins test-hosts test-gpu test-chains torture torture-files lint docs digests table applications schema bench bench-origins wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -114,6 +114,10 @@ table: $(VENV)/ready
 	$(BIN)/python -m tests.networks_page
 	$(BIN)/python -m tests.finding_page
 	$(BIN)/python -m tests.stability_names
+
+# The structures of the networks that Keras brings with it, as the installed Keras draws them: some minutes.
+applications: $(VENV)/ready
+	$(BIN)/python -m tests.applications_facts
 
 schema: $(VENV)/ready
 	$(BIN)/python -m zoo.registry.schema > .schema.new

@@ -6,6 +6,7 @@ asked of a network is asked where its file is at hand, so that each is drawn as 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,15 @@ import pytest
 import zoo
 from converters.errors import StructureMismatchError
 from converters.formats.dialects import describe
-from converters.layers.names import kind_of_class
-from converters.planning.structures import load_structure, match
+from converters.planning.structures import load_structure, match, structures_folder
+from tests import applications_facts
+from tests.support.alone import EXPECTED, IMAGES, MODEL, Alone, alone
 from tests.support.long import long_but
 from tests.support.outlines import without_values
 from tests.support.shares import OF_KERAS, SMALLEST_OF_FAMILY
 from zoo.networks.families.whole import roles_of
-from zoo.networks.loading import Wish, draw
 from zoo.practice.files import write
+from zoo.registry.families import FAMILIES
 from zoo.registry.records import Architecture
 
 LAST_ONLY = {"convnext", "densenet_keras", "nasnet"}
@@ -82,7 +84,7 @@ def test_layers_and_logits_are_those_of_the_package(case: Case, monkeypatch: pyt
     images = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
     images = zoo.preprocess_input(network.name, images)
     ours, theirs = case.load(activation=None, compile=False), constructed(network, case.path, monkeypatch)
-    assert told(ours) == listed(network)
+    assert applications_facts.layers_of(ours) == load_structure(network.default_graph.structures[0]).layers
     epsilons = {layer.epsilon for layer in ours.layers if isinstance(layer, keras.layers.BatchNormalization)}
     assert epsilons == {network.default_graph.batch_norm_epsilon} - {None}
     logits = np.asarray(ours(images))
@@ -91,44 +93,66 @@ def test_layers_and_logits_are_those_of_the_package(case: Case, monkeypatch: pyt
     assert np.array_equal(logits, np.asarray(theirs(images)))
 
 
-@pytest.mark.parametrize("family", SLOW)
-def test_layers_are_those_of_the_structure(family: str) -> None:
-    """Of the networks that are not computed in each run."""
-    network = OF_KERAS[SMALLEST_OF_FAMILY[family]]
+@pytest.mark.parametrize("name", long_but(SMALLEST_OF_FAMILY.values(), OF_KERAS))
+def test_a_structure_is_what_the_installed_keras_draws(name: str) -> None:
+    """To the byte; where another Keras draws something else, `make applications` writes it down."""
+    network = OF_KERAS[name]
+    structure = network.default_graph.structures[0]
+    text = (structures_folder() / f"{structure}.json").read_text("utf-8")
+    layers = applications_facts.layers_of(applications_facts.drawn(network))
+    assert layers == load_structure(structure).layers
+    assert applications_facts.text_of(network, layers) == text
+
+
+def test_what_another_keras_draws_is_written_down() -> None:
+    """With where it is from and how many values it has; what cannot be told from a drawing stays."""
+    network = OF_KERAS["convnexttiny"]
+    layers = load_structure("convnexttiny").layers[:-1]
+    told = json.loads(applications_facts.text_of(network, layers))
+    before = json.loads((structures_folder() / "convnexttiny.json").read_text("utf-8"))
+    assert told["source"] == (
+        f"keras {keras.__version__} keras.applications.ConvNeXtTiny(), as it draws for weights=imagenet"
+    )
+    assert told["parameters"] == before["parameters"] - 769_000
+    assert told["layers"] == before["layers"][:-1]
+    assert told["inside"] == before["inside"]
+
+
+def _below_the_top(side: int | None) -> set[tuple[str, str, tuple[int, ...]]]:
+    """Return the arrays of NASNet-Large as the package draws it without its top."""
     with without_values():
-        wish = Wish(height=network.input.height, width=network.input.width)
-        model = draw(network, network.default_graph, wish)
-    assert told(model) == listed(network)
+        model = keras.applications.NASNetLarge(weights=None, include_top=False, input_shape=(side, side, 3))
+    layers = applications_facts.layers_of(model)
+    return {(layer.name, role, shape) for layer in layers for role, shape in layer.arrays.items()}
 
 
-Told = list[tuple[str, str, dict[str, tuple[int, ...]]]]
+@pytest.mark.long
+def test_nasnet_without_its_top_is_the_same_at_any_size_but_an_open_one() -> None:
+    """For images of any size, the package draws another network, whose weights nobody published.
+
+    It compares sides that are not known, and leaves out what joins cells of different sizes.
+    """
+    structure = load_structure("nasnetlarge").without(["predictions"])
+    expected = {(layer.name, role, s) for layer in structure.layers for role, s in layer.arrays.items()}
+    assert structure.array_count == len(expected) == 1544
+    assert _below_the_top(331) == _below_the_top(224) == expected
+    opened = _below_the_top(None)
+    assert len(opened) == 1535
+    assert not FAMILIES["nasnet"].open_sizes
 
 
-def told(model: keras.Model) -> Told:
-    """Return the layers of a model, with their kinds and the shapes of their arrays."""
-    return [
-        (
-            layer.name,
-            kind_of_class(type(layer).__name__),
-            {r: tuple(v.shape) for r, v in roles_of(layer).items()},
-        )
-        for layer in model.layers
-    ]
-
-
-def _shapes(layer: keras.Layer) -> dict[str, tuple[int, ...]]:
-    return {role: tuple(variable.shape) for role, variable in roles_of(layer).items()}
-
-
-def listed(network: Architecture) -> Told:
-    """Return the same of a network's structure."""
-    layers = load_structure(network.default_graph.structures[0]).layers
-    return [(layer.name, layer.kind, dict(layer.arrays)) for layer in layers]
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Alone]:
+    """Give the process that opens models without this package; one for all networks."""
+    with alone() as process:
+        yield process
 
 
 @pytest.mark.filterwarnings("ignore")
 @one
-def test_a_fresh_head_learns_and_the_model_opens_without_this_package(case: Case, tmp_path: Path) -> None:
+def test_a_fresh_head_learns_and_the_model_opens_without_this_package(
+    case: Case, tmp_path: Path, elsewhere: Alone
+) -> None:
     """All below the head is the file's, a step changes the head, and Keras alone opens what is saved."""
     size = max(case.network.input.min_size, 64)
     model = case.load(num_classes=10, input_shape=(size, size, 3), freeze="backbone", dropout=0.1)
@@ -140,11 +164,10 @@ def test_a_fresh_head_learns_and_the_model_opens_without_this_package(case: Case
     model.run_eagerly = True
     model.fit(images, np.array([0, 9]), verbose=0)
     assert any(not np.array_equal(one, other) for one, other in zip(before, head.get_weights(), strict=True))
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "images.npy", images)
-    np.save(tmp_path / "expected.npy", np.asarray(model(images)))
-    opened = keras.saving.load_model(tmp_path / "model.keras", custom_objects={})
-    assert np.array_equal(np.asarray(opened(images)), np.load(tmp_path / "expected.npy"))
+    model.save(tmp_path / MODEL)
+    np.save(tmp_path / IMAGES, images)
+    np.save(tmp_path / EXPECTED, np.asarray(model(images)))
+    assert elsewhere.opens(tmp_path) == "opens"
 
 
 def held_by(model: keras.Model, case: Case, fresh: set[str]) -> bool:
