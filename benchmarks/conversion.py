@@ -71,9 +71,9 @@ def _large(vgg: Path, folder: Path) -> Iterator[Comparison]:
     new = folder / "new.h5"
     runs = take_turns(
         {
-            "cp": partial(_shell, f"cp {vgg} {new} && sync {new}", new),
-            "verify": partial(_shell, f"{_zoo(vgg, new)} --verify && sync {new}", new),
-            "no verify": partial(_shell, f"{_zoo(vgg, new)} --no-verify && sync {new}", new),
+            "cp": partial(shell, f"cp {vgg} {new} && sync {new}", new),
+            "verify": partial(shell, f"{_zoo(vgg, new)} --verify && sync {new}", new),
+            "no verify": partial(shell, f"{_zoo(vgg, new)} --no-verify && sync {new}", new),
             "in process": partial(_in_process, vgg, new),
         },
         rounds=_ROUNDS,
@@ -88,8 +88,8 @@ def _beside_keras(vgg: Path, folder: Path) -> Comparison:
     script.write_text(_KERAS)
     runs = take_turns(
         {
-            "zoo": partial(_shell, f"{_zoo(vgg, new)} --no-verify && sync {new}", new),
-            "keras": partial(_shell, f"{sys.executable} {script} {vgg} {other} && sync {other}", other),
+            "zoo": partial(shell, f"{_zoo(vgg, new)} --no-verify && sync {new}", new),
+            "keras": partial(shell, f"{sys.executable} {script} {vgg} {other} && sync {other}", other),
         },
         rounds=3,
     )
@@ -102,7 +102,7 @@ def _small_arrays(dense: Path, folder: Path) -> Comparison:
     new = folder / "new.h5"
     runs = take_turns(
         {
-            "zoo": partial(_shell, _zoo(dense, new), new),
+            "zoo": partial(shell, _zoo(dense, new), new),
             "h5py": partial(run, [sys.executable, "-c", "import h5py"]),
         },
         rounds=2 * _ROUNDS,
@@ -143,7 +143,7 @@ def _sizes(vgg: Path, folder: Path) -> Iterator[Comparison | Peak]:
     yield comparison("a GB of a file of 4 GB / a GB of one of 30 MB", per_byte[4000], per_byte[30], 1.5)
     for claim, path in {"VGG-16": vgg, "a file of 4 GB": sizes[4000]}.items():
         arguments = _zoo(path, new).split()
-        most = max(_private_peak([*arguments, "--verify"], new) for _ in range(2))
+        most = max(private_peak([*arguments, "--verify"], new) for _ in range(2))
         yield Peak(claim=f"private memory, zoo convert {claim}", megabytes=most / 1e6, at_most=_MEGABYTES)
 
 
@@ -152,7 +152,8 @@ def _zoo(old: Path, new: Path) -> str:
     return f"{sys.executable} -m zoo convert --th-to-tf{flatten} {old} {new}"
 
 
-def _shell(command: str, new: Path) -> Run:
+def shell(command: str, new: Path) -> Run:
+    """Run a command of the shell that writes a new file."""
     new.unlink(missing_ok=True)
     return run(["sh", "-c", command])
 
@@ -162,7 +163,7 @@ def _in_process(old: Path, new: Path) -> Run:
     return run([sys.executable, "-c", _IN_PROCESS, str(old), str(new)], told=True)
 
 
-def _private_peak(command: Sequence[str], new: Path) -> int:
+def private_peak(command: Sequence[str], new: Path) -> int:
     """Return the most private memory, in bytes, that a process had: what is not a map of a file."""
     new.unlink(missing_ok=True)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
