@@ -15,6 +15,7 @@ from converters.formats.description import Description
 from converters.formats.table import FORMATS
 from converters.layers.model import Layer, Part
 from converters.layers.network import LayerFacts, Network, PartFacts
+from converters.layers.rules import FOREIGN
 from converters.layers.table import (
     NATIVE,
     PerInput,
@@ -262,6 +263,8 @@ def _ends(request: Request, source: Form) -> Ends:
     """Return what the file is and becomes, as far as the rules ask for it."""
     description, target = request.description, request.target
     dialect = None if request.to is None else FORMATS[request.to].dialect
+    if dialect is None and description.dialect == FOREIGN and source != target:
+        dialect = "keras3"  # there is no other form of other software's
     last = flattens_last(description)
     return Ends(
         path=description.path,
