@@ -29,6 +29,7 @@ WITHOUT_EXAMPLE = (
     "zoo.fetch",
     "zoo.decode_predictions",
     "zoo.feature_maps",
+    "zoo.feature_shards",
     "zoo.features",
     "zoo.finetune",
     "zoo.predict",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from zoo.files.inspecting import inspect
     from zoo.finetuning.bottleneck import features
     from zoo.finetuning.runs import finetune
+    from zoo.finetuning.shards import feature_shards
     from zoo.networks.heads import extend_head, replace_head
     from zoo.networks.loading import load
     from zoo.networks.predicting import predict
@@ -79,6 +80,7 @@ __all__ = [
     "diff",
     "extend_head",
     "feature_maps",
+    "feature_shards",
     "features",
     "fetch",
     "finetune",
@@ -103,6 +105,7 @@ _HOMES = {
     "diff": ("zoo.files.comparing", "diff"),
     "extend_head": ("zoo.networks.heads", "extend_head"),
     "feature_maps": ("zoo.networks.stages", "feature_maps"),
+    "feature_shards": ("zoo.finetuning.shards", "feature_shards"),
     "features": ("zoo.finetuning.bottleneck", "features"),
     "fetch": ("zoo.fetching.fetcher", "fetch"),
     "finetune": ("zoo.finetuning.runs", "finetune"),

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
-from zoo.cli.keras_import import import_keras
+from zoo.cli.keras_import import LEVEL, import_keras
+from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import file_to_write, number_or_name, weights_named
 from zoo.registry import architecture
+from zoo.work.engines import engine
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the bottleneck features of images and print the path of the file, alone."""
     architecture(arguments.name)  # a misspelt name is told before Keras is imported
+    if _is_folder(arguments):
+        return _write_shards(arguments)
     path = file_to_write(Path(arguments.out), f"--out {Path(arguments.out)}")
     check_training(arguments)
     import_keras()
@@ -49,3 +56,40 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         output.print_line(str(path))
     return EXIT_DONE
+
+
+def _is_folder(arguments: argparse.Namespace) -> bool:
+    """Tell whether features are to go to a folder: it is written as one, or only a folder can have them."""
+    return arguments.out.endswith("/") or arguments.cluster is not None or arguments.format is not None
+
+
+def _write_shards(arguments: argparse.Namespace) -> int:
+    """Write a folder of features and print its path, alone; Keras is for those who compute."""
+    if arguments.devices is not None:
+        raise ArgumentError(
+            "--devices is for one file; a folder is written by --cluster, one thread a worker"
+        )
+    os.environ.setdefault(LEVEL, "3")  # of the processes that are started now
+    from zoo.finetuning.shards import feature_shards
+
+    with _engine(arguments.cluster) as executor:
+        found = feature_shards(
+            arguments.name,
+            arguments.data,
+            arguments.out,
+            format=arguments.format or "npz",
+            executor=executor,
+            input_size=arguments.input_size,
+            fit=arguments.fit,
+            weights=weights_named(arguments.weights),
+            fused=arguments.fused,
+            report=lambda problem: output.say(f"zoo: {problem.file}: {problem.problem}"),
+            progress=progress(),
+        )
+    output.note(f"zoo: {found}, {found.taken} of them there before")
+    output.print_json(found.as_dict()) if arguments.json else output.print_line(str(found.folder))
+    return EXIT_DONE
+
+
+def _engine(cluster: str | None) -> AbstractContextManager[Executor | None]:
+    return nullcontext() if cluster is None else engine(cluster)

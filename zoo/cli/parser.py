@@ -658,9 +658,14 @@ def _add_features(commands: _Commands) -> None:
     parser.add_argument(
         "--out",
         required=True,
-        metavar="FILE.npz",
-        help="features, labels, files, classes; one with features is replaced",
+        metavar="FILE.npz|FOLDER/",
+        help="features, labels, files, classes; one with features is replaced. A folder: files of a few hundred"
+        " images each, of which none is computed twice",
     )
+    parser.add_argument(
+        "--format", choices=("npz", "parquet"), help="of the files in a folder (default: npz)"
+    )
+    _add_cluster(parser, "for a folder, what computes: ")
     _add_network_options(parser)
 
 

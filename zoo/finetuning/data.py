@@ -10,11 +10,12 @@ import csv
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -311,8 +312,19 @@ def _in_table(table: Path) -> tuple[_Listed, list[Problem]]:
     Raises:
         DataError: It is no table, or lacks a column.
     """
-    try:
+    with readable_table(table):
         return _lines(table)
+
+
+@contextmanager
+def readable_table(table: object) -> Iterator[None]:
+    """Turn what reading a table raises into one clear line.
+
+    Raises:
+        DataError: It is no table.
+    """
+    try:
+        yield
     except (UnicodeDecodeError, csv.Error) as error:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
         expected = "must be a table in UTF-8, with a line for each image"
@@ -323,6 +335,46 @@ def _lines(table: Path) -> tuple[_Listed, list[Problem]]:
     """Return the files that a table lists, each with its label, and the lines that list none."""
     listed: _Listed = []
     problems: list[Problem] = []
+    for row in rows_of(table):
+        if row.name and row.label:
+            listed.append((row.within(table.parent), row.label))
+        else:
+            place = f"{table}, line {row.number}"
+            problems.append(Problem(file=place, problem=INCOMPLETE, used=False))
+    return listed, problems
+
+
+INCOMPLETE = "lacks a file or a label"
+"""What is wrong with a line of a table that names no picture."""
+
+
+class Row(NamedTuple):
+    """A line of a table of pictures.
+
+    Attributes:
+        number: Of the line, from 1.
+        name: Of the file; empty if it lacks one.
+        label: The class; empty if it lacks one.
+    """
+
+    number: int
+    name: str
+    label: str
+
+    def within(self, folder: Path) -> Path:
+        """Return the file that is meant: some tables leave out the folder of the class."""
+        path, within = folder / self.name, folder / self.label / self.name
+        return within if not _is_there(path) and _is_there(within) else path
+
+
+def rows_of(table: Path) -> Iterator[Row]:
+    """Yield the lines of a table, one after the other.
+
+    Raises:
+        DataError: It lacks a column.
+        UnicodeDecodeError: It is not in UTF-8.
+        csv.Error: It is no table.
+    """
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         names = rows.fieldnames or ()
@@ -331,19 +383,7 @@ def _lines(table: Path) -> tuple[_Listed, list[Problem]]:
         file_column = _column(table, names, FILE_COLUMNS)
         label_column = _column(table, names, LABEL_COLUMNS)
         for row in rows:
-            name, label = (row[file_column] or "").strip(), (row[label_column] or "").strip()
-            if name and label:
-                listed.append((_listed(table.parent, name, label), label))
-            else:
-                place = f"{table}, line {rows.line_num}"
-                problems.append(Problem(file=place, problem="lacks a file or a label", used=False))
-    return listed, problems
-
-
-def _listed(folder: Path, name: str, label: str) -> Path:
-    """Return the file that is meant: some tables leave out the folder of the class."""
-    path, within = folder / name, folder / label / name
-    return within if not _is_there(path) and _is_there(within) else path
+            yield Row(rows.line_num, (row[file_column] or "").strip(), (row[label_column] or "").strip())
 
 
 def _is_there(path: Path) -> bool:

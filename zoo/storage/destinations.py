@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from zoo.errors import ArgumentError, CacheError, TargetError
-from zoo.extras import how_to_install
+from zoo.errors import CacheError, TargetError
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
+from zoo.storage.remote import filesystem, storage_errors
 
 _ADVICE = "see that the mirror's folder can be written, and run the same again"
 
@@ -140,13 +139,7 @@ class Bucket:
     """
 
     def __init__(self, place: str) -> None:
-        try:
-            from fsspec.core import url_to_fs
-
-            self._system, root = url_to_fs(place.rstrip("/"))
-        except (ImportError, ValueError) as error:
-            advice = f"{how_to_install('mirror')} brings s3://"
-            raise ArgumentError(f"{place}: cannot be reached: {error}; {advice}") from error
+        self._system, root = filesystem(place.rstrip("/"))
         self._root = root.rstrip("/")
         self._place = place.rstrip("/")
 
@@ -217,12 +210,5 @@ class Bucket:
     def _asking(self, name: str) -> Iterator[None]:
         try:
             yield
-        except _storage_errors() as error:
+        except storage_errors() as error:
             raise CacheError(f"{self.name(name)}: the bucket refuses: {error}") from error
-
-
-def _storage_errors() -> tuple[type[BaseException], ...]:
-    """Return what the libraries behind fsspec raise: OSError, and what botocore has of its own."""
-    botocore: Any = sys.modules.get("botocore.exceptions")
-    own = (botocore.BotoCoreError, botocore.ClientError) if botocore else ()
-    return (OSError, *own)
