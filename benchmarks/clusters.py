@@ -2,8 +2,8 @@
 
     python -m benchmarks.clusters [PICTURES]
 
-Prints the memory of the process that shares out and of each worker while it lasts, kills a worker in the middle,
-stops everything, and shows that the second run takes what the first has done.
+Prints the memory of the process that shares out and of each worker while it lasts, kills a worker in the
+middle, stops everything, and shows that the second run takes what the first has done.
 """
 
 from __future__ import annotations

@@ -659,8 +659,8 @@ def _add_features(commands: _Commands) -> None:
         "--out",
         required=True,
         metavar="FILE.npz|FOLDER/",
-        help="features, labels, files, classes; one with features is replaced. A folder: files of a few hundred"
-        " images each, of which none is computed twice",
+        help="features, labels, files, classes; one with features is replaced. A folder: files of a few"
+        " hundred images each, of which none is computed twice",
     )
     parser.add_argument(
         "--format", choices=("npz", "parquet"), help="of the files in a folder (default: npz)"
