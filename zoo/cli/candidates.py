@@ -252,13 +252,14 @@ KINDS: Mapping[str, _Kind] = {
     "FILE": _FILE,
     "FILE|NAME": _Kind(_networks, files=True),
     "FILE|URL": _FILE,
-    "FILE.npz": _FILE,
+    "FILE.npz|FOLDER/": _FILE,
     "NEW": _FILE,
     "PICTURE": _FILE,
     "PICTURES": _FILE,
     "RUN": _FILE,
     **dict.fromkeys(
         (
+            "ENGINE",
             "GROUP=FACTOR",
             "HOST:PORT",
             "I",
