@@ -8,9 +8,9 @@ import os
 import sys
 import typing
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from tests.support.command import Command
@@ -33,10 +33,13 @@ if sys.version_info < (3, 12):
     typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
 
 # How long a test takes, and what it is given, says how busy the machine is, not what is wrong.
-hypothesis.settings.register_profile(
-    "without clocks", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("without clocks")
+if find_spec("hypothesis"):  # environments of few libraries have no property tests
+    import hypothesis
+
+    hypothesis.settings.register_profile(
+        "without clocks", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("without clocks")
 
 # No compiled registry in a cache: that of whichever test first reads the registry would get one.
 compiled.WORTH_BYTES = 1 << 40
