@@ -11,6 +11,7 @@ import pytest
 
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.dialects import describe
+from converters.layers.names import automatic_stem
 from converters.planning.structures import (
     find_structure,
     known_structures,
@@ -256,3 +257,53 @@ def test_other_json_is_no_structure(tmp_path):
     path.write_text("[]")
     with pytest.raises(FileFormatError, match=r"mine\.json: not a structure"):
         load_structure(path)
+
+
+def told_apart_by(structure):
+    """Return all that tells a file of a structure from other files, where names count.
+
+    Layers with names that somebody chose go by these; those that Keras numbered by their order.
+    """
+    chosen, numbered = [], []
+    for layer in structure.weighted:
+        stem = automatic_stem(layer.name)
+        (numbered if stem else chosen).append((stem or plain_name(layer.name), tuple(layer.arrays.items())))
+    return tuple(sorted(chosen)), tuple(numbered)
+
+
+def test_no_two_structures_are_the_same_in_a_file():
+    """Over all pairs, each whole, without its dense layers, and with ``Scale`` layers folded."""
+    holders = {}
+    for structure in known_structures():
+        for variant in structure.variants:
+            holders.setdefault(told_apart_by(variant), set()).add(structure.name)
+    assert len(holders) > len(NAMES)
+    assert [held for held in holders.values() if len(held) > 1] == []
+
+
+def test_names_of_another_run_are_matched_in_order(tmp_path):
+    """Layers of two files of Keras' own networks go together by their order, whatever they are called."""
+    structure = load_structure("mobilenet_0.25")
+    other = {layer.name: f"backbone_{number}" for number, layer in enumerate(structure.layers)}
+    first = describe(write_empty(tmp_path / "first.h5", structure, layout="tf", style="keras2"))
+    second = describe(
+        write_empty(tmp_path / "second.h5", structure, layout="tf", style="keras2", rename=other.__getitem__)
+    )
+    pairs = [match(one, structure).layers for one in (first, second)]
+    assert [pair.expected for pair in pairs[0]] == [pair.expected for pair in pairs[1]]
+    assert [other[pair.layer.name] for pair in pairs[0]] == [pair.layer.name for pair in pairs[1]]
+    assert recognise(first, known_structures())[0] == structure
+    assert recognise(second, known_structures()) is None
+
+
+def test_a_file_of_another_run_in_another_order_is_refused(tmp_path):
+    """Shapes tell: order alone is no proof."""
+    structure = load_structure("mobilenet_0.25")
+    other = {layer.name: f"backbone_{number}" for number, layer in enumerate(structure.layers)}
+    path = write_empty(
+        tmp_path / "weights.h5", structure, layout="tf", style="keras2", rename=other.__getitem__
+    )
+    with h5py.File(path, "r+") as file:
+        file.attrs["layer_names"] = names([other[layer.name] for layer in reversed(structure.layers)])
+    with pytest.raises(StructureMismatchError, match="layer 'backbone_88' has the arrays"):
+        match(describe(path), structure)
