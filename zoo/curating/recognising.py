@@ -90,8 +90,9 @@ def find(
         ConversionError: What is said contradicts its shapes.
     """
     if description.format is not None:
-        advice = f"zoo convert {description.path} --to keras2 makes one of it"
-        raise FileFormatError(f"{description.path}: is no file of Keras; {advice}")
+        why = "is no file of Keras, and an entry's file is kept, fetched and mirrored as one"
+        advice = f"zoo convert {description.path} --to keras3 makes one of it, which can be added"
+        raise FileFormatError(f"{description.path}: {why}; {advice}")
     network, graph, match, kept, head = _the_one(description, networks, arch)
     form = _form(kept, match, layout, kernels)
     whole = load_structure(match.structure.name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -372,3 +374,87 @@ def test_python_asks_as_the_command_does(mine: Path) -> None:
     with pytest.raises(Unsaid) as caught:
         library.register(mine / "my.weights.h5")
     assert str(caught.value) == "the network needs a name; say it with --name NAME (name=)"
+
+
+def test_a_registry_that_is_a_link_stays_one(zoo: Command, mine: Path, own: Path, tmp_path: Path) -> None:
+    """What it leads to is changed, as a whole; nothing is left beside either."""
+    kept = tmp_path / "dotfiles" / "zoo.yaml"
+    for folder in (own.parent, kept.parent):
+        folder.mkdir()
+    kept.write_text("# kept under version control\nschema: 1\n", "utf-8")
+    own.symlink_to(kept)
+    assert zoo("registry", "add", mine / "my.weights.h5", "--name", "drivers")[0] == 0
+    assert own.readlink() == kept
+    assert kept.read_text("utf-8").startswith("# kept under version control\nschema: 1\n")
+    assert architecture("drivers").classes == 17
+    assert list(kept.parent.iterdir()) == [kept]
+    assert zoo("registry", "remove", "drivers")[0] == 0
+    assert own.readlink() == kept
+    assert kept.read_text("utf-8").rstrip("\n") == "# kept under version control\nschema: 1"
+
+
+def test_a_link_that_leads_nowhere_is_told(zoo: Command, mine: Path, own: Path, tmp_path: Path) -> None:
+    """The registry that somebody meant is elsewhere: none is begun in its place."""
+    own.parent.mkdir()
+    own.symlink_to(tmp_path / "zoo.yaml")
+    said = zoo("registry", "add", mine / "my.weights.h5", "--name", "drivers")
+    assert said == (1, "", f"zoo: {own}: cannot be read: No such file or directory\n")
+    assert (own.is_symlink(), own.exists()) == (True, False)
+
+
+@pytest.mark.parametrize("form", ["safetensors", "npz"])
+def test_files_of_other_formats_are_added_as_the_message_says(
+    form: str, zoo: Command, mine: Path, tmp_path: Path
+) -> None:
+    """By way of a file of Keras, whose arrays are the same."""
+    other = tmp_path / f"my.{form}"
+    assert zoo("convert", mine / "my.weights.h5", other, "--to", form, "--quiet")[0] == 0
+    code, out, err = zoo("registry", "add", other, "--name", "drivers")
+    advice = f"zoo convert {other} --to keras3 makes one of it, which can be added"
+    why = "is no file of Keras, and an entry's file is kept, fetched and mirrored as one"
+    assert (code, out, err) == (1, "", f"zoo: {other}: {why}; {advice}\n")
+    code, out, _ = zoo("convert", other, "--to", "keras3", "--json")
+    assert code == 0
+    assert zoo("registry", "add", json.loads(out)["target"], "--name", "drivers", "--quiet")[0] == 0
+    loaded = library.load("drivers", **SMALL)
+    whole = keras.saving.load_model(mine / "my.keras")
+    images = np.ones((1, 32, 32, 3), np.float32)
+    assert np.array_equal(np.asarray(loaded(images)), np.asarray(whole(images)))
+
+
+def test_processes_that_add_at_once_lose_nothing(mine: Path, own: Path) -> None:
+    """Each waits for the other, and finds what that one wrote."""
+    names = ["first", "second", "third"]
+    command = [
+        sys.executable,
+        "-m",
+        "zoo",
+        "registry",
+        "add",
+        str(mine / "my.weights.h5"),
+        "--quiet",
+        "--name",
+    ]
+    running = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in names]
+    assert [(process.communicate()[0].splitlines()[0], process.returncode) for process in running] == [
+        (name, 0) for name in names
+    ]
+    assert set(yaml.safe_load(own.read_text("utf-8"))["architectures"]) == set(names)
+    assert [architecture(name).classes for name in names] == [17, 17, 17]
+
+
+def test_a_head_that_is_a_convolution_is_recognised(zoo: Command, tmp_path: Path) -> None:
+    """Its classes are counted, and it is taken over and replaced as others are."""
+    sides = {"input_shape": (64, 64, 3), "data_format": "channels_last", "compile": False}
+    model = library.load("mobilenet_0.25", weights=None, num_classes=7, **sides)
+    model.save_weights(tmp_path / "my.weights.h5")
+    assert zoo("registry", "add", tmp_path / "my.weights.h5", "--name", "phones", "--quiet")[0] == 0
+    network = architecture("phones")
+    assert (network.classes, network.own_heads, network.family) == (7, True, "mobilenet")
+    loaded, images = library.load("phones", **sides), np.ones((1, 64, 64, 3), np.float32)
+    assert np.array_equal(np.asarray(loaded(images)), np.asarray(model(images)))
+    fresh = library.load("phones", num_classes=3, **sides)
+    assert fresh.output_shape == (None, 3)
+    assert np.array_equal(
+        fresh.get_layer("conv1").get_weights()[0], model.get_layer("conv1").get_weights()[0]
+    )
