@@ -19,6 +19,8 @@ QUICKLY_COMPILED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expens
 """The networks are small: to compile them well takes longer than they run."""
 
 
+LOUD = "TF_CPP_MIN_LOG_LEVEL"
+"""Who sets it hears what frameworks write about themselves, as the other tests do."""
 SHARED: dict[str, str] = {}
 """What the environment of all processes has besides."""
 
@@ -41,7 +43,8 @@ def free_port() -> int:
 
 def environment() -> dict[str, str]:
     """Return the environment of a process: Keras on JAX, as pytest was started with it."""
-    return {**os.environ, "XLA_FLAGS": QUICKLY_COMPILED, "PYTHONPATH": str(ROOT), **SHARED}
+    others = {name: value for name, value in os.environ.items() if name != LOUD}
+    return {**others, "XLA_FLAGS": QUICKLY_COMPILED, "PYTHONPATH": str(ROOT), **SHARED}
 
 
 @contextmanager
