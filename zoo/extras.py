@@ -9,7 +9,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "demo": ("scikit-learn>=1.5",),
     "drive": ("google-crc32c>=1.6",),
     "finetune": ("pillow>=10.0", "scikit-learn>=1.5", "jinja2>=3.1"),
-    "jax": ("jax>=0.7",),
+    "jax": ("jax>=0.8.1",),
     "mirror": ("fsspec>=2024.6", "s3fs>=2024.6"),
     "parquet": ("pyarrow>=15",),
     "tf-keras": ("tf-keras>=2.18",),

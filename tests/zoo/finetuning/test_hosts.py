@@ -90,7 +90,7 @@ def test_on_tensorflow_the_command_says_what_is_needed(zoo: Command, tmp_path):
     assert (code, out) == (2, "")
     assert err == (
         "zoo: hosts: needs Keras on JAX, but it runs on tensorflow: set KERAS_BACKEND=jax; "
-        "pip install 'jax>=0.7' installs JAX\n"
+        "pip install 'jax>=0.8.1' installs JAX\n"
     )
 
 
