@@ -171,26 +171,42 @@ def test_conversion_moves_axes_and_rows(form, made, tmp_path):
         assert compare_files(path, new, **said).equal
 
 
-def test_a_known_network_is_told_by_its_names(made, monkeypatch):
-    """VGG-16 as torchvision calls it; a storage gives no more than so many times what it holds."""
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        ("vgg16", "torchvision"),
+        ("vgg19", "torchvision"),
+        ("densenet121", "torchvision"),
+        ("densenet121", "torchvision, as published"),
+        ("densenet161", "torchvision"),
+        ("densenet169", "torchvision, as published"),
+    ],
+)
+def test_a_known_network_is_told_by_its_names(name, whose, made, monkeypatch):
+    """Networks as torchvision calls them; a storage gives no more than so many times what it holds."""
     one = Storage(np.zeros(1, "f4"))
-    path = made({name: Tensor(one, shape, (0,) * len(shape)) for name, shape in vgg16()})
-    with pytest.raises(FileFormatError, match="takes 6912 bytes; more than 4128 are not read"):
+    arrays = called_by_torch(name, whose)
+    path = made({key: Tensor(one, shape, (0,) * len(shape)) for key, shape in arrays})
+    with pytest.raises(FileFormatError, match=r"takes \d+ bytes; more than 4128 are not read"):
         inspect_file(path)
     monkeypatch.setenv("ZOO_LIMITS", "ratio=1000000000")
-    assert inspect_file(path).structure == "vgg16"
+    assert inspect_file(path).structure == name
     plan = plan_file(path, to="keras3")
-    assert {name: found.text for name, found in plan.flatten.items() if found.rows} == {"dense_1": "512x7x7"}
+    maps = {"vgg16": {"dense_1": "512x7x7"}, "vgg19": {"dense_1": "512x7x7"}}
+    found = {layer: rows.text for layer, rows in plan.flatten.items() if rows.rows}
+    assert found == maps.get(name, {})
     assert plan.notes == ()
 
 
-def vgg16():
-    """Yield names and shapes of torchvision's VGG-16."""
-    structure = load_structure("vgg16")
-    for name, layer in zip(structure.known_as["torchvision"], structure.weighted, strict=True):
-        kernel = layer.arrays["kernel"]
-        yield f"{name}.weight", (kernel[-1], kernel[-2], *kernel[:-2])
-        yield f"{name}.bias", layer.arrays["bias"]
+def called_by_torch(name, whose):
+    """Yield the names and shapes of the arrays of a network of torchvision's."""
+    roles = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
+    roles |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
+    structure = load_structure(name).folded()
+    for called, layer in zip(structure.known_as[whose], structure.weighted, strict=True):
+        for role, shape in layer.arrays.items():
+            first = (shape[-1], shape[-2], *shape[:-2]) if len(shape) > 1 else shape
+            yield f"{called}.{roles.get(role, role)}", first
 
 
 def test_a_checkpoint_and_names_of_parallel_modules(made):
