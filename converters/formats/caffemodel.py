@@ -15,6 +15,7 @@ BVLC/caffe at 9b89154.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -370,17 +371,20 @@ def _follow(messages: Iterable[_Message]) -> None:
 
 
 def _folds(messages: Sequence[_Message]) -> dict[str, str]:
-    """Return each Scale or Bias that works on what a batch normalisation gives, with the name of that."""
+    """Return each Scale or Bias that alone works on what a batch normalisation gives, with its name."""
     found: dict[str, str] = {}
+    takers: Counter[str] = Counter()
     makers: dict[str, _Message] = {}
     before: _Message | None = None
     for message in messages:
-        maker = makers.get(message.bottoms[0]) if message.bottoms else before
-        if message.type in ("Scale", "Bias") and message.blobs and maker and maker.type == "BatchNorm":
-            found[message.name] = maker.name
+        taken = [makers.get(bottom) for bottom in message.bottoms] or [before]
+        norms = [maker.name for maker in taken if maker and maker.type == "BatchNorm"]
+        takers.update(norms)
+        if message.type in ("Scale", "Bias") and message.blobs and len(norms) == 1:
+            found[message.name] = norms[0]
         makers |= dict.fromkeys(message.tops, message)
         before = message
-    return found
+    return {name: norm for name, norm in found.items() if takers[norm] == 1}
 
 
 def _notes(messages: Iterable[_Message], factors: Mapping[str, float]) -> Iterator[str]:

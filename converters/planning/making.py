@@ -47,6 +47,7 @@ from converters.planning.notes import all_notes, check_file_name
 from converters.planning.outputs import planned_outputs
 from converters.planning.placing import Ends, has_old_1d, place
 from converters.planning.plan import Plan
+from converters.planning.published import with_offsets
 from converters.planning.request import Request, alike, holds_kernels, kind_by_rules
 from converters.planning.running_std import becomes_variance, running_std
 from converters.planning.structures import Match, MatchedLayer
@@ -80,7 +81,8 @@ def make_plan(
         match: The structure that the file holds, if it is known.
         to: One of :func:`converters.formats.table.targets`, or None for the dialect that the file is in.
         fold: Whether a file that holds a known structure becomes the network that is drawn of it: in the
-            order of that, with ``Scale`` layers folded. Only into another dialect.
+            order of that, with ``Scale`` layers folded; so are those of Caffe's files that are known to work
+            on a batch normalisation. Only into another dialect.
         compared: Whether the arrays are only to be compared with those of another file. As in a container of
             plain arrays, a layer without a rule is then taken as it is where neither layout nor kernels
             change.
@@ -97,6 +99,8 @@ def make_plan(
     if match is not None and not description.ordered:
         layers = tuple(pair.layer for pair in match.layers)
         description = replace(description, layers=layers, ordered=True)
+    if match is None and fold:
+        description = with_offsets(description)
     lenient = compared or (to is not None and FORMATS[to].plain)
     request = Request(
         description=description,

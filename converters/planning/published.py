@@ -70,6 +70,38 @@ def as_published(description: Description, structure: Graph, *, named: bool) -> 
     return replace(description, layers=(*told, *rest)) if pairs else description
 
 
+def with_offsets(description: Description) -> Description:
+    """Return a file whose normalisations have the slope and the offset behind them, as Keras' own have.
+
+    Args:
+        description: A file of Caffe, of a network that is in no structure.
+    """
+    layers = {layer.name: layer for layer in description.weighted}
+    pairs = {
+        norm: layers[name] for name, norm in description.folds.items() if _fits(layers[name], layers[norm])
+    }
+    if not pairs:
+        return description
+    gone = {layer.name for layer in pairs.values()}
+    norm, first = next(iter(pairs.items()))
+    text = f"{len(pairs)} Scale layers become slope and offset of the batch normalisation before them"
+    note = f"{text} ({first.name!r} of {norm!r} first); as_published=True (--as-published) leaves them apart"
+    kept = (layer for layer in description.layers if layer.name not in gone)
+    told = tuple(_with_offset(layer, pairs[layer.name]) if layer.name in pairs else layer for layer in kept)
+    return replace(description, layers=told, notes=(*description.notes, note))
+
+
+def _fits(offset: Layer, norm: Layer) -> bool:
+    alike = {array.shape for layer in (offset, norm) for array in layer.arrays}
+    return norm.kind == "BatchNormalization" and offset.kind == "Scale" and len(alike) == 1
+
+
+def _with_offset(norm: Layer, offset: Layer) -> Layer:
+    arrays = (*offset.arrays, *norm.arrays)
+    part = Part(name=norm.name, kind=norm.kind, arrays=arrays)
+    return replace(norm, arrays=arrays, parts=(part,))
+
+
 def _norm_of(description: Description, layer: Layer, used: set[str]) -> str | None:
     norm = description.folds.get(layer.name)
     return norm if norm in used and layer.name not in used else None

@@ -213,6 +213,40 @@ def test_what_is_not_as_its_type_says_is_carried_by_name(made):
     }
 
 
+def test_slope_and_offset_are_the_normalisations_own_in_keras_3(made, tmp_path):
+    """Where one layer works on what another gives, and no other does; apart where that is asked for."""
+    norm = [drawn(8), drawn(8), np.array([1], "f4")]
+    layers = [
+        Layer("bn", "BatchNorm", norm, top="x"),
+        Layer("scale", "Scale", [drawn(8, seed=2), drawn(8, seed=1)], bottom="x", top="x"),
+        Layer("shared", "BatchNorm", norm, bottom="x", top="y"),
+        Layer("one", "Scale", [drawn(8), drawn(8)], bottom="y"),
+        Layer("other", "Scale", [drawn(8), drawn(8)], bottom="y"),
+        Layer("moved", "BatchNorm", norm, bottom="x", top="z"),
+        Layer("bias", "Bias", [drawn(8)], bottom="z", top="z"),
+    ]
+    path = made(layers)
+    plan = plan_file(path, to="keras3")
+    assert {output.layer: [] for output in plan.outputs}.keys() == {"bn", "shared", "one", "other", "moved"}
+    assert [output.role for output in plan.outputs if output.layer == "bn"] == [
+        "gamma",
+        "beta",
+        "moving_mean",
+        "moving_variance",
+    ]
+    assert plan.notes == (
+        "2 Scale layers become slope and offset of the batch normalisation before them "
+        "('scale' of 'bn' first); as_published=True (--as-published) leaves them apart",
+    )
+    with h5py.File(convert_file(path, to="keras3").target) as found:
+        group = found["layers/batch_normalization/vars"]
+        assert group["0"][()].tobytes() == drawn(8, seed=2).tobytes()
+        assert group["1"][()].tobytes() == drawn(8, seed=1).tobytes()
+        assert found["layers/batch_normalization_2/vars/0"][()].tolist() == [1.0] * 8
+    apart = plan_file(path, to="keras3", as_published=True)
+    assert {output.layer for output in apart.outputs} == {one.name for one in layers}
+
+
 def test_a_user_says_what_a_layer_is(made):
     """A kind counts in the order of its arrays; what cannot be is refused."""
     path = made(LAYERS)
