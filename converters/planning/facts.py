@@ -17,6 +17,7 @@ from typing import Any, Literal
 from converters.arrays.form import Form, Kernels, Layout
 from converters.errors import ConversionError
 from converters.formats.description import Description
+from converters.formats.foreign import FORM
 from converters.layers.config import entries
 from converters.layers.following import has_order
 from converters.layers.model import Array, Part
@@ -80,7 +81,7 @@ def learn_layout(
         ConversionError: If the shapes contradict what is said, or each other.
     """
     shapes = match.layout if match else layout_of_shapes(description)
-    shapes = "th" if description.dialect == FOREIGN else shapes
+    shapes = FORM.layout if description.dialect == FOREIGN else shapes
     said = (
         ("user", user),
         ("record", description.record and description.record.form.layout),
@@ -114,7 +115,13 @@ def learn_kernels(
 
     Returns:
         None only if the layout is unknown too, and the arrays' names tell nothing.
+
+    Raises:
+        ConversionError: If the user says of a file of Caffe or PyTorch that its kernels are rotated.
     """
+    if description.dialect == FOREIGN and user not in (None, FORM.kernels):
+        text = f"kernels are {user} (user), but neither Caffe nor PyTorch rotates any; leave the kernels out"
+        raise ConversionError(f"{description.path}: {text}")
     return _first(
         (
             ("user", user),

@@ -258,6 +258,27 @@ def test_a_user_says_what_a_layer_is(made):
         describe(path, layers={"none": "Dense"})
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"from_layout": "tf"}, "layout is tf (user), but its shapes are those of layout th (layer 'conv/1'"),
+        ({"from_kernels": "th"}, "kernels are th (user), but neither Caffe nor PyTorch rotates any; leave"),
+        ({"keras_version": "2.2.4"}, "no version of Keras wrote it; leave keras_version out"),
+        ({"order": ["conv/1"]}, "tells the order of its layers itself; leave order out"),
+    ],
+)
+def test_what_cannot_be_said_of_such_a_file_is_refused(said, message, made):
+    """All of them are alike, and none is of any version of Keras."""
+    with pytest.raises(ZooError, match=re.escape(message)):
+        plan_file(made(LAYERS), to="npz", flatten={"fc": (6, 2, 2)}, **said)
+
+
+def test_it_has_no_form_of_its_own_to_stay_in(made):
+    """What it becomes has to be said; the message offers what can be."""
+    with pytest.raises(ZooError, match=re.escape("say what it is to become: --to keras3 or another (to=)")):
+        plan_file(made(LAYERS), direction="th-to-tf")
+
+
 def test_groups_are_told(made):
     """Keras needs them in its layer, which no weights file tells."""
     told = Layer("conv2", "Convolution", [drawn(4, 2, 3, 3)], groups=2)
