@@ -8,12 +8,13 @@ OLDEST ?= .venv-oldest
 EXPORT ?= .venv-export
 HOSTS ?= .venv-hosts
 ORIGINS ?= .venv-origins
+CLUSTERS ?= .venv-clusters
 BIN := $(VENV)/bin
 
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-origins test-hosts test-gpu test-chains torture torture-files lint docs digests table applications schema bench bench-origins wheel clean
+.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-clusters test-origins test-hosts test-gpu test-chains torture torture-files lint docs digests table applications schema bench bench-origins wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -95,6 +96,10 @@ test-origins: $(ORIGINS)/ready
 bench-origins: $(ORIGINS)/ready
 	$(ORIGINS)/bin/python -m benchmarks origins
 
+# Work shared out to a Dask scheduler with two workers on this machine, and to pools: the same as alone, to the bit.
+test-clusters: $(CLUSTERS)/ready
+	$(CLUSTERS)/bin/python -m pytest tests/clusters
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -149,7 +154,7 @@ $(OLDEST_KERAS)/ready: $(VENV)/ready converters/upgrading/today.py converters/up
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) $(ORIGINS) $(HOSTS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BACKENDS) $(TF_KERAS) $(OLDEST_KERAS) $(OLDEST) $(EXPORT) $(CLUSTERS) $(ORIGINS) $(HOSTS) dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -192,4 +197,9 @@ $(ORIGINS)/ready: pyproject.toml
 $(EXPORT)/ready: pyproject.toml
 	$(PYTHON) -m venv $(EXPORT)
 	$(EXPORT)/bin/pip install --quiet --editable '.[export,backends]'
+	touch $@
+
+$(CLUSTERS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(CLUSTERS)
+	$(CLUSTERS)/bin/pip install --quiet --editable '.[dev,dask,parquet]'
 	touch $@

@@ -46,44 +46,47 @@ def _draw(photos: Path, count: int) -> None:
 
 
 def _run(photos: Path, out: Path, *, until: int | None) -> dict[str, object]:
-    """Compute features; kill a worker when a quarter of the files is there, and all when so many are."""
+    """Compute features; kill a worker when half of so many files are there, and all when all of them are."""
     options = ["--weights", "none", "--input-size", str(_SIDE), "--cluster", "local:2", "--json"]
-    command = [sys.executable, "-m", "zoo", "features", _NETWORK, str(photos), "--out", str(out), *options]
+    command = [sys.executable, "-m", "zoo", "features", _NETWORK, str(photos), "--out", f"{out}/", *options]
     start, killed = time.monotonic(), 0
-    memory: dict[int, list[int]] = defaultdict(list)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env={**os.environ, **_QUIET}, text=True
-    ) as process:
+    memory: dict[int, dict[int, int]] = defaultdict(dict)
+    settings = {"stdout": subprocess.PIPE, "env": {**os.environ, **_QUIET}, "preexec_fn": _heed}
+    with subprocess.Popen(command, **settings) as process:
         while process.poll() is None:
             time.sleep(_EVERY)
-            for one in _below(process.pid):
-                memory[one].append(_resident(one))
             done = len(list(out.glob("shard-*"))) if out.is_dir() else 0
+            for one in _below(process.pid):
+                memory[one][done] = _resident(one) or memory[one].get(done, 0)
             if until is not None and not killed and done >= until // 2:
-                killed = max(memory, key=lambda one: memory[one][-1])
+                killed = max(memory, key=lambda one: memory[one].get(done, 0))
                 os.kill(killed, signal.SIGKILL)
             if until is not None and done >= until:
                 process.send_signal(signal.SIGINT)
         told = process.communicate()[0]
-    files = len(list(out.glob("shard-*")))
     report = json.loads(told) if process.returncode == 0 else {}
     return {
         "seconds": round(time.monotonic() - start, 1),
         "exit code": process.returncode,
         "a worker killed": bool(killed),
-        "files": files,
+        "files": len(list(out.glob("shard-*.npz"))),
         "rows": report.get("rows"),
         "taken": report.get("taken"),
-        "memory, MB": [_course(values) for values in memory.values() if max(values, default=0) > 50 << 20],
+        "MB of each process, by files that are there": [
+            _course(course) for course in memory.values() if max(course.values()) > 50 << 20
+        ],
     }
 
 
-def _course(values: list[int]) -> dict[str, int]:
-    """Return what a process held a quarter and half through its life, at its end, and at most."""
-    at = [values[int(share * (len(values) - 1))] for share in (0.25, 0.5, 1)]
-    return dict(
-        zip(("quarter", "half", "end", "most"), (one >> 20 for one in (*at, max(values))), strict=True)
-    )
+def _heed() -> None:
+    """Let Ctrl-C be heard, which what runs in the background of a shell ignores."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _course(by_files: dict[int, int]) -> dict[int, int]:
+    """Return what a process held at about eight points of its life, in MB."""
+    files = sorted(by_files)
+    return {done: by_files[done] >> 20 for done in files[:: max(1, len(files) // 8)]}
 
 
 def _below(root: int) -> list[int]:

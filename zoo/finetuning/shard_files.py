@@ -92,7 +92,7 @@ def _write_npz(path: Path, content: ShardContent, facts: Mapping[str, Any]) -> N
 
 
 def _read_npz(path: Path) -> ShardContent:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     return ShardContent(
         names=arrays["names"].tolist(),

@@ -41,7 +41,6 @@ from zoo.surgery.folding import fuse
 BATCH = 32
 """How many pictures go through the network at once; the last ones of a shard are joined by grey ones."""
 
-_SEED = 0  # of random weights: all workers have the same
 _GREY = 128
 _LOG = logging.getLogger(__name__)
 _ONE_AT_A_TIME = threading.Lock()
@@ -212,8 +211,8 @@ def _versions() -> list[str]:
 def _drawn(network: Network) -> tuple[keras.Model, Preparation]:
     """Return a network without its classifier, and what is done to its pictures."""
     if network.weights is None:
-        keras.utils.set_random_seed(_SEED)
         model = load_classifier(network.name, 2, size=network.size, weights=None)
+        _draw_weights(model)
     elif is_remote(network.weights):
         with brought(network.weights) as local:
             model = load_classifier(network.name, 2, size=network.size, weights=str(local))
@@ -223,6 +222,16 @@ def _drawn(network: Network) -> tuple[keras.Model, Preparation]:
     if len(body.output_shape) != 2:
         raise ArgumentError(f"network {network.name!r} gives feature maps of shape {body.output_shape}")
     return body, preparation_for(body, architecture(network.name).recipe)
+
+
+def _draw_weights(model: keras.Model) -> None:
+    """Draw random weights that are the same in all processes: each by a seed of its own.
+
+    A seed of the whole process would not do: other threads of a worker draw from it too.
+    """
+    for number, variable in enumerate(model.trainable_variables):
+        if len(variable.shape) > 1:
+            variable.assign(keras.initializers.HeNormal(seed=number)(variable.shape))
 
 
 def _compute_with_one_thread() -> None:

@@ -1,0 +1,197 @@
+"""A Dask scheduler with two workers on loopback gives what one machine gives alone, to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import active_children, get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from converters.trees import convert_tree, upgrade_tree
+from tests.support.paths import DIALECTS, ROOT
+from tests.support.weight_files import keras1, write_named
+from zoo.cli import main
+from zoo.errors import ArgumentError
+from zoo.finetuning import shards
+from zoo.finetuning.shard_files import read_shard
+from zoo.finetuning.shards import feature_shards
+from zoo.work.engines import engine
+
+NETWORK = {"weights": None, "input_size": 32}
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of Dask's, and end it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", f"distributed.cli.{arguments[0]}", *arguments[1:]]
+    with subprocess.Popen(command, env=environment) as one:
+        try:
+            yield one
+        finally:
+            one.terminate()
+
+
+def waited_for(path: Path) -> None:
+    """Wait until a file is there."""
+    end = time.monotonic() + 60
+    while not (path.exists() and path.read_text("utf-8")):
+        assert time.monotonic() < end, f"{path} does not come"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a scheduler with two workers."""
+    folder = tmp_path_factory.mktemp("dask")
+    told, local = folder / "scheduler.json", str(folder / "scratch")
+    here = ("--host", "127.0.0.1", "--no-dashboard")
+    with ExitStack() as stack:
+        stack.enter_context(running("dask_scheduler", *here, "--port", "0", "--scheduler-file", str(told)))
+        waited_for(told)
+        for _ in range(2):
+            worker = ("dask_worker", *here, "--nthreads", "1", "--local-directory", local)
+            stack.enter_context(running(*worker, "--scheduler-file", str(told)))
+        yield json.loads(told.read_text("utf-8"))["address"].replace("tcp://", "dask://")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of small pictures of two classes; one of them is damaged."""
+    folder = tmp_path_factory.mktemp("photos")
+    drawn = np.random.default_rng(0)
+    for number in range(90):
+        path = folder / f"class{number % 2}" / f"{number:03d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(drawn.integers(0, 256, (20, 28, 3), np.uint8)).save(path)
+    (folder / "class1" / "500.png").write_text("no picture")
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_shards() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "ROWS", 10)
+        yield
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of each file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def alone(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the features that one process of this machine computes."""
+    out = tmp_path_factory.mktemp("alone") / "features"
+    with engine("local:1") as executor:
+        found = feature_shards("mobilenet_0.25", photos, out, executor=executor, **NETWORK)
+    assert (found.rows, found.failed, len(found.files)) == (90, 1, 10)
+    assert found.classes == {"class0": 45, "class1": 45}
+    return out
+
+
+def test_features_are_those_of_one_machine(cluster, photos, alone, tmp_path):
+    """Each file and the index, byte for byte; the damaged picture is named in its file."""
+    out = tmp_path / "features"
+    command = ["features", "mobilenet_0.25", str(photos), "--out", f"{out}/", "--cluster", cluster]
+    assert main([*command, "--weights", "none", "--input-size", "32"]) == 0
+    assert written(out) == written(alone)
+    failed = [one for path in sorted(out.glob("*.npz")) for one in read_shard(path).failed]
+    assert failed == [(str(photos / "class1" / "500.png"), "no image in a known format, but text")]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_any_pool_gives_the_same(count, photos, alone, tmp_path):
+    """One of the standard library, of one process or two."""
+    with ProcessPoolExecutor(count, mp_context=get_context("forkserver")) as executor:
+        feature_shards("mobilenet_0.25", photos, tmp_path / "out", executor=executor, **NETWORK)
+    assert written(tmp_path / "out") == written(alone)
+
+
+@pytest.mark.parametrize("where", ["local:2", "dask"])
+def test_a_killed_worker_costs_its_shard(where, cluster, photos, alone, tmp_path):
+    """Killed in the middle; what is there is taken afterwards, and what was damaged is made anew."""
+    out, seen = tmp_path / "features", []
+
+    def kill(count, total, what):
+        if count and not seen:
+            with engine(cluster) as client:
+                victim = client.submit(os.getpid).result() if where == "dask" else youngest()
+            seen.append(victim)
+            os.kill(victim, signal.SIGKILL)
+
+    with engine(cluster if where == "dask" else where) as executor:
+        found = feature_shards("mobilenet_0.25", photos, out, executor=executor, progress=kill, **NETWORK)
+        assert (len(seen), found.taken) == (1, 0)
+        assert written(out) == written(alone)
+        damaged = out / found.files[3]
+        damaged.write_bytes(damaged.read_bytes()[:-100])
+        (out / found.files[5]).unlink()
+        again = feature_shards("mobilenet_0.25", photos, out, executor=executor, **NETWORK)
+    assert again.taken == len(found.files) - 2
+    assert written(out) == written(alone)
+
+
+def youngest() -> int:
+    """Return a worker that this process started."""
+    return max(one.pid for one in active_children() if one.pid is not None)
+
+
+def test_parquet_is_read_by_arrow(photos, alone, tmp_path):
+    """The same rows, under names that say what they are."""
+    from pyarrow import dataset
+
+    with engine("local:1") as executor:
+        found = feature_shards(
+            "mobilenet_0.25", photos, tmp_path / "out", format="parquet", executor=executor, **NETWORK
+        )
+    table = dataset.dataset([str(found.folder / name) for name in found.files], format="parquet").to_table()
+    same = [np.load(path) for path in sorted(alone.glob("*.npz"))]
+    assert table["name"].to_pylist() == [name for one in same for name in one["names"].tolist()]
+    assert table["label"].to_pylist() == [name for one in same for name in one["labels"].tolist()]
+    features = np.stack(table["features"].to_numpy())
+    assert np.array_equal(features, np.concatenate([one["features"] for one in same]))
+
+
+def test_trees_are_converted_and_upgraded_as_by_one_machine(cluster, tmp_path):
+    """File by file, failures among them."""
+    old, models = tmp_path / "old", tmp_path / "models"
+    for number in range(6):
+        (old / str(number % 2)).mkdir(parents=True, exist_ok=True)
+        write_named(old / str(number % 2) / f"{number}.h5", keras1(conv=(4 + number, 2, 3, 3)))
+    (old / "bad.h5").write_text("<!DOCTYPE html>")
+    models.mkdir()
+    for sample in (DIALECTS / "keras122_theano_th").glob("*.model.h5"):
+        shutil.copy(sample, models)
+    trees = ((convert_tree, old, {"direction": "th-to-tf"}), (upgrade_tree, models, {}))
+    with engine(cluster) as executor:
+        for work, source, options in trees:
+            alone, shared = tmp_path / f"{source.name}-alone", tmp_path / f"{source.name}-shared"
+            one = work(source, alone, jobs=1, **options)
+            other = work(source, shared, executor=executor, **options)
+            assert [(file.status, file.detail) for file in one.files] == [
+                (file.status, file.detail) for file in other.files
+            ]
+            assert one.count("converted") > 0
+            assert written(alone) == written(shared)
+
+
+def test_no_scheduler_is_told(monkeypatch):
+    """With how to start one."""
+    monkeypatch.setattr("zoo.work.engines._PATIENCE", 0.2)
+    expected = r"no Dask scheduler answers there .*start one with `dask scheduler`"
+    with pytest.raises(ArgumentError, match=expected), engine("dask://127.0.0.1:9"):
+        pass

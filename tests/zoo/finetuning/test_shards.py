@@ -1,0 +1,196 @@
+"""Features in files of a few rows: what is there is taken, what fails is named, what is others' stays."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.errors import ArgumentError, DataError, TargetError
+from zoo.finetuning import shard_tasks, shards
+from zoo.finetuning.data import as_pictures
+from zoo.finetuning.listing import listed
+from zoo.finetuning.shard_files import ShardContent, read_shard, write_shard
+from zoo.finetuning.shards import INDEX, ShardsError, feature_shards
+
+NAME = "mobilenet_0.25"
+_ONES = np.ones(8, np.float32).tobytes()
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    """Three images a shard; the threads of this process stay as they are."""
+    monkeypatch.setattr(shards, "ROWS", 3)
+    monkeypatch.setattr(shard_tasks, "_compute_with_one_thread", lambda: None)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Return a folder with seven small images of two classes, one of which is damaged."""
+    folder = tmp_path / "photos"
+    for number in range(7):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (40, 30, 3), np.uint8)).save(path)
+    (folder / "a" / "2.png").write_text("no picture")
+    return folder
+
+
+def written(photos, out, **options):
+    """Write features, in threads of this process."""
+    with ThreadPoolExecutor(2) as executor:
+        settings = {"weights": None, "input_size": 32, "executor": executor, **options}
+        return feature_shards(NAME, photos, out, **settings)
+
+
+def rows(found):
+    """Return all names, classes and features, from what others would read."""
+    files = [np.load(found.folder / name) for name in found.files]
+    return [np.concatenate([one[key] for one in files]) for key in ("names", "labels", "features")]
+
+
+def test_a_folder_of_features_is_resumed_and_brought_up_to_date(photos, tmp_path):
+    """Computed once; what is damaged or of another image is made anew, and what it was is removed."""
+    said = []
+    first = written(photos, tmp_path / "out", report=said.append)
+    assert str(first) == "256 features of 6 images in 3 files"
+    assert (first.classes, first.failed, first.taken) == ({"a": 3, "b": 3}, 1, 0)
+    assert [(one.file, one.problem) for one in said] == [
+        (str(photos / "a" / "2.png"), "no image in a known format, but text")
+    ]
+    names, labels, values = rows(first)
+    assert [one.removeprefix(f"{photos}/") for one in names] == [
+        *("a/0.png", "a/4.png", "a/6.png", "b/1.png", "b/3.png", "b/5.png")
+    ]
+    assert labels.tolist() == ["a", "a", "a", "b", "b", "b"]
+    before = {name: (first.folder / name).read_bytes() for name in first.files}
+    (first.folder / first.files[0]).write_bytes(before[first.files[0]][:-9])
+    again = written(photos, tmp_path / "out")
+    assert again.taken == 2
+    assert {name: (again.folder / name).read_bytes() for name in again.files} == before
+    Image.new("RGB", (30, 40)).save(photos / "b" / "5.png")
+    changed = written(photos, tmp_path / "out")
+    assert (changed.taken, changed.files[:2]) == (2, first.files[:2])
+    assert sorted(path.name for path in changed.folder.iterdir()) == sorted([*changed.files, INDEX])
+    assert not np.array_equal(rows(changed)[2][-1], values[-1])
+
+
+def test_features_are_those_of_one_file(photos, tmp_path):
+    """Images of 16 bits among them: their scale is that of all, though no worker sees all."""
+    for number, brightest in enumerate((4095, 65535)):
+        pixels = np.linspace(0, brightest, 1200).reshape(40, 30).astype(np.uint16)
+        Image.fromarray(pixels).save(photos / "ab"[number] / "deep.png")
+    found = written(photos, tmp_path / "out")
+    told = shards.Network(name=NAME, size=(32, 32), weights=None, fit="crop", fused=False)
+    network = shard_tasks._loaded(told)
+    names, _, values = rows(found)
+    pictures = as_pictures(photos, size=(32, 32), labelled=False)
+    batch = np.zeros((shard_tasks.BATCH, 32, 32, 3), np.uint8)
+    batch[: len(pictures)] = pictures.batch(range(len(pictures)), 32, 32)
+    assert names.tolist() == list(pictures.names)
+    assert np.allclose(values, network.run(batch)[: len(pictures)], atol=1e-5)
+    assert np.ptp(values) > 0
+
+
+def test_what_others_put_there_stays(photos, tmp_path):
+    """A folder of something else, or of other features, is refused as it is."""
+    with pytest.raises(TargetError) as caught:
+        written(photos, photos)
+    assert str(caught.value).endswith("which is no file of features; name a folder of their own")
+    written(photos, tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(TargetError, match="computed in another way; name another folder"):
+        written(photos, tmp_path / "out", fit="pad")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_shard_that_fails_is_named_and_the_others_stay(photos, tmp_path, monkeypatch):
+    """The message says from which image to which; the next call computes that one."""
+    compute = shard_tasks.compute
+
+    def failing(shard):
+        if shard.number == 1:
+            raise MemoryError("too large")
+        return compute(shard)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_tasks, "compute", failing)
+        with pytest.raises(ShardsError) as caught:
+            written(photos, tmp_path / "out")
+    place = f"{photos / 'a' / '6.png'} to {photos / 'b' / '3.png'}"
+    assert str(caught.value) == (
+        f"1 of 3 shards could not be computed; the first, {place}: too large; "
+        "all others are kept: do the same again"
+    )
+    assert json.loads((tmp_path / "out" / INDEX).read_bytes())["files"] is None
+    assert written(photos, tmp_path / "out").taken == 2
+
+
+def test_a_worker_with_another_network_computes_nothing(photos, tmp_path, monkeypatch):
+    """Its features would stand among those of the others."""
+    describe = shard_tasks.describe
+    monkeypatch.setattr(
+        shard_tasks, "describe", lambda one: shards.Described(digest="0", width=describe(one).width)
+    )
+    with pytest.raises(ShardsError, match=r"this worker's mobilenet_0\.25 is another one"):
+        written(photos, tmp_path / "out")
+
+
+def test_a_table_lists_its_pictures_line_by_line(photos):
+    """One that is not there, and a line that lacks something, are told when their turn comes."""
+    table = photos / "all.csv"
+    table.write_text("file,label\na/0.png,x\n1.png,b\nlost.png,x\n,x\n", "utf-8")
+    found = list(listed(str(table)))
+    assert [(one.name, one.label, one.problem) for one in found] == [
+        (str(photos / "a" / "0.png"), "x", ""),
+        (str(photos / "b" / "1.png"), "b", ""),
+        (str(photos / "lost.png"), "x", "there is no such file"),
+        (f"{table}, line 5", "", "lacks a file or a label"),
+    ]
+
+
+def test_hidden_files_runs_and_rounds_are_passed_over(photos):
+    """As where all images are read first."""
+    (photos / "run").mkdir()
+    (photos / "run" / "run.json").write_text("{}")
+    for name in ("run/plot.png", ".hidden.png", "a/.x.png"):
+        (photos / name).write_bytes(b"")
+    (photos / "b" / "round").symlink_to(photos)
+    (photos / "a" / "notes.txt").write_text("words")
+    assert [one.name.removeprefix(f"{photos}/") for one in listed(str(photos))] == [
+        *("a/0.png", "a/2.png", "a/4.png", "a/6.png", "b/1.png", "b/3.png", "b/5.png")
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-5], lambda data: b"", lambda data: data.replace(_ONES, _ONES[::-1])]
+)
+def test_a_file_that_is_not_as_it_was_written_is_none(damage, tmp_path):
+    """Cut, empty or changed."""
+    content = ShardContent(
+        names=["a"],
+        labels=["x"],
+        features=np.ones((1, 8), np.float32),
+        failed=[("b", "why")],
+        facts={"key": "k"},
+    )
+    path = tmp_path / "shard.npz"
+    write_shard(path, content)
+    found = read_shard(path)
+    assert found is not None and found.sha256 == content.sha256 and found.failed == [("b", "why")]
+    path.write_bytes(damage(path.read_bytes()))
+    assert read_shard(path) is None
+
+
+def test_what_is_asked_for_is_checked_first(photos, tmp_path):
+    """Before any worker has anything to do."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="has no images"):
+        written(tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(ArgumentError) as caught:
+        written(photos, tmp_path / "out", format="csv")
+    assert str(caught.value) == "format='csv': must be 'npz' or 'parquet'"
+    assert not (tmp_path / "out").exists()
