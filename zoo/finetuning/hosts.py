@@ -246,6 +246,13 @@ def _told_of_others() -> Iterator[None]:
 
     try:
         yield
+    except AssertionError as error:
+        if "not the same on each process" not in str(error):
+            raise
+        raise HostsError(
+            "the processes have come to different weights: all hosts must have the same kind of processors "
+            "or GPUs, and the same versions of Keras and JAX"
+        ) from error
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         if isinstance(error, ZooError) or not any(sign in str(error) for sign in _BROKEN):
             raise
