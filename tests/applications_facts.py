@@ -16,7 +16,8 @@ from typing import Any
 import keras
 
 from converters.layers.names import kind_of_class
-from converters.planning.structures import StructureLayer, load_structure, structures_folder
+from converters.planning.structure_files import OWN
+from converters.planning.structures import StructureLayer, load_structure
 from tests.support.outlines import without_values
 from tests.support.shares import OF_KERAS
 from zoo.networks.families.whole import roles_of
@@ -61,7 +62,7 @@ def text_of(network: Architecture, layers: tuple[StructureLayer, ...]) -> str:
     Where it is from changes with its layers alone: a new Keras that draws the same changes nothing.
     """
     name = network.default_graph.structures[0]
-    path = structures_folder() / f"{name}.json"
+    path = OWN / f"{name}.json"
     head = {key: value for key, value in json.loads(path.read_text("utf-8")).items() if key != "layers"}
     if layers != load_structure(name).layers:
         numbers = dict(network.default_graph.config)
@@ -75,7 +76,7 @@ def text_of(network: Architecture, layers: tuple[StructureLayer, ...]) -> str:
 
 if __name__ == "__main__":
     for one in OF_KERAS.values():
-        target = structures_folder() / f"{one.default_graph.structures[0]}.json"
+        target = OWN / f"{one.default_graph.structures[0]}.json"
         text = text_of(one, layers_of(drawn(one)))
         changed = text != target.read_text("utf-8")
         if changed:

@@ -11,7 +11,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "finetune": ("pillow>=10.0", "scikit-learn>=1.5", "jinja2>=3.1"),
     "jax": ("jax>=0.8.1",),
     "mirror": ("fsspec>=2024.6", "s3fs>=2024.6"),
-    "parquet": ("pyarrow>=15",),
+    "parquet": ("pyarrow>=16",),
     "tf-keras": ("tf-keras>=2.18",),
 }
 """What those extras bring that a command or a call may turn out to need, as pyproject.toml has it."""

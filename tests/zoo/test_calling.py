@@ -70,6 +70,7 @@ OF_ONE: Mapping[str, Mapping[str, object]] = {
     "zoo.predict": {"pictures": "x.png"},
     "zoo.finetuning.choose_strategy": {"pictures": 9, "classes": 2},
     "zoo.finetune": {"name": "resnet50"},
+    "zoo.feature_shards": {"data": "photos"},
     "zoo.finetuning.finetune": {"name": "resnet50"},
 }
 """The same, where a function means something else by a name, or needs it though it can be left out."""

@@ -36,10 +36,13 @@ BACKENDS = ("tensorflow", "jax", "torch")
 """What Keras can run on."""
 
 EXTRAS_FOR: Mapping[str, str] = {
-    "demo": "the digits of `zoo demo`",
+    "dask": "`--cluster` with a Dask scheduler",
+    "demo": "`zoo demo`",
     "drive": "checking the CRC-32C that Google Drive states",
     "finetune": "reading images, the strategy svm, reports of runs",
-    "mirror": "`zoo mirror` of buckets (s3://)",
+    "jax": "`zoo finetune` on several hosts",
+    "mirror": "buckets (s3://)",
+    "parquet": "`zoo features --format parquet`",
     "tf-keras": "`zoo upgrade --prove` against the old model",
 }
 """What each extra is for."""
@@ -338,8 +341,9 @@ def extras() -> Finding:
     """Return which extras are missing, and what each would be for."""
     missing = {name: missing_of(name) for name in EXTRAS}
     lacking = [name for name, without in missing.items() if without]
-    lines = [f"{name} is missing: {EXTRAS_FOR[name]}" for name in lacking]
+    lines: list[str] = []
     if lacking:
+        lines.append("missing: " + "; ".join(f"{name}, for {EXTRAS_FOR[name]}" for name in lacking))
         wanted = dict.fromkeys(requirement for name in lacking for requirement in EXTRAS[name])
         lines.append(Whole(" ".join(["pip install", *(f"'{requirement}'" for requirement in wanted)])))
     facts = {

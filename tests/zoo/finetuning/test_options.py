@@ -75,7 +75,8 @@ def test_what_is_typed_arrives(typed, name, value):
 def test_every_argument_has_an_option_or_is_the_call_s_own():
     """Nothing can be typed that goes nowhere."""
     own = {"name", "data", "strategy", "train", "valid", "validation_share", "dropout", "input_size"}
-    own |= {"weights", "devices", "json", "quiet", "verbose", "module", "command"}
+    own |= {"hosts", "coordinator", "process", "processes", "weights", "devices"}
+    own |= {"json", "quiet", "verbose", "module", "command"}
     given = vars(build_parser().parse_args(["finetune", "resnet50", "--out", "run"]))
     arguments = {name: one.argument for name, one in OPTIONS.items() if one.argument}
     arguments |= {name: one for strategy in STRATEGIES.values() for name, one in strategy.options.items()}

@@ -19,7 +19,8 @@ import pytest
 import zoo
 from converters.errors import StructureMismatchError
 from converters.formats.dialects import describe
-from converters.planning.structures import load_structure, match, structures_folder
+from converters.planning.structure_files import OWN
+from converters.planning.structures import load_structure, match
 from tests import applications_facts
 from tests.support.alone import EXPECTED, IMAGES, MODEL, Alone, alone
 from tests.support.long import long_but
@@ -98,7 +99,7 @@ def test_a_structure_is_what_the_installed_keras_draws(name: str) -> None:
     """To the byte; where another Keras draws something else, `make applications` writes it down."""
     network = OF_KERAS[name]
     structure = network.default_graph.structures[0]
-    text = (structures_folder() / f"{structure}.json").read_text("utf-8")
+    text = (OWN / f"{structure}.json").read_text("utf-8")
     layers = applications_facts.layers_of(applications_facts.drawn(network))
     assert layers == load_structure(structure).layers
     assert applications_facts.text_of(network, layers) == text
@@ -109,7 +110,7 @@ def test_what_another_keras_draws_is_written_down() -> None:
     network = OF_KERAS["convnexttiny"]
     layers = load_structure("convnexttiny").layers[:-1]
     told = json.loads(applications_facts.text_of(network, layers))
-    before = json.loads((structures_folder() / "convnexttiny.json").read_text("utf-8"))
+    before = json.loads((OWN / "convnexttiny.json").read_text("utf-8"))
     assert told["source"] == (
         f"keras {keras.__version__} keras.applications.ConvNeXtTiny(), as it draws for weights=imagenet"
     )
