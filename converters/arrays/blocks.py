@@ -27,6 +27,8 @@ ALIGNMENT = 64
 _RUN = 128
 """Values that should lie side by side in a block, on either side of a copy: fewer waste what each line of the
 cache and each page of memory brings along, more need more lines than the innermost cache has."""
+_GATHERED = 1 << 14
+"""Bytes of a block that is worth another copy where axes change places."""
 _WRITTEN = 1 << 15
 """Bytes that should be written to a file at a time."""
 
@@ -126,10 +128,26 @@ def differing(piece: Piece) -> int:
 
 
 def _copy_at_once(piece: Piece) -> None:
-    if piece.function is None:
-        np.copyto(bits(piece.target), bits(piece.source))
-    else:
+    if piece.function is not None:
         piece.compute(piece.target)
+        return
+    target, source = bits(piece.target), bits(piece.source)
+    if target.nbytes >= _GATHERED and _by_stride(target)[0] != _by_stride(source)[0]:
+        source = _gathered(source)
+    np.copyto(target, source)
+
+
+def _gathered(source: Values) -> Values:
+    """Return the same values from memory where they lie side by side, in the order in which they lay apart.
+
+    Rows of a large matrix are many bytes apart, often a power of two, and those then share the same few lines
+    of a processor's caches: read across them, each value costs three times what two copies along them do.
+    """
+    near = _by_stride(source)
+    order = [*(axis for axis in range(source.ndim) if axis not in near), *near[::-1]]
+    back = np.empty(source.ndim, int)
+    back[order] = range(source.ndim)
+    return np.ascontiguousarray(source.transpose(order)).transpose(back)
 
 
 def _differing_at_once(piece: Piece) -> int:
