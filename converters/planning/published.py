@@ -61,13 +61,20 @@ def as_published(description: Description, structure: Graph, *, named: bool) -> 
         named: Whether names alone count.
     """
     pairs = _pairs(description, structure, named=named)
+    if not pairs:
+        return description
     used = {layer.name for _, layer in pairs}
     # A slope and an offset are part of the layer before them where the graph has no layer for them.
     offsets = {norm: layer for layer in description.weighted if (norm := _norm_of(description, layer, used))}
     used |= {layer.name for layer in offsets.values()}
     told = [_told(wanted, layer, offsets.get(layer.name)) for wanted, layer in pairs]
     rest = [layer for layer in description.weighted if layer.name not in used]
-    return replace(description, layers=(*told, *rest)) if pairs else description
+    return replace(description, layers=(*told, *rest))
+
+
+def has_layers_of(description: Description, structure: Graph, *, named: bool) -> bool:
+    """Return whether a file has a layer for each of a structure; arguments as of :func:`as_published`."""
+    return bool(_pairs(description, structure, named=named))
 
 
 def with_offsets(description: Description) -> Description:
@@ -111,10 +118,9 @@ def _pairs(description: Description, structure: Graph, *, named: bool) -> _Pairs
     """Return layers of a structure, each with the file's: all of them, or none."""
     wanted = structure.weighted
     held = {_joined(layer.name): layer for layer in description.weighted}
-    by_name = [(layer, held.get(_joined(layer.name))) for layer in wanted]
-    found = [(layer, own) for layer, own in by_name if own is not None]
-    if len(found) == len(wanted):
-        return found
+    # Most structures are not the file's, which their first layer tells.
+    if all(_joined(layer.name) in held for layer in wanted):
+        return [(layer, held[_joined(layer.name)]) for layer in wanted]
     listed = [
         layer for layer in description.weighted if structure.scales or layer.name not in description.folds
     ]

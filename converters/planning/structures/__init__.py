@@ -27,7 +27,7 @@ from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import automatic_stem, kind_of_name, own_role
 from converters.layers.rules import FOREIGN, Rule
 from converters.layers.table import rules_of
-from converters.planning.published import as_published
+from converters.planning.published import as_published, has_layers_of
 from converters.planning.structure_files import structure_file, structure_files
 
 
@@ -324,8 +324,11 @@ def recognise(description: Description, structures: Iterable[Structure]) -> tupl
     for structure in structures:
         for candidate in structure.variants:
             counted = parts if candidate.inside else layers
-            same = (counted, arrays) == (len(candidate.weighted), candidate.array_count)
-            if not same and description.dialect != FOREIGN:
+            if description.dialect == FOREIGN:
+                fits = has_layers_of(description, candidate, named=True)
+            else:
+                fits = (counted, arrays) == (len(candidate.weighted), candidate.array_count)
+            if not fits:
                 continue
             try:
                 return candidate, match(description, candidate, named=True)
