@@ -39,7 +39,8 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def row(network: Architecture) -> tuple[str, ...]:
     """Return what stands in a network's row."""
-    forms = (f"{sum(file.layout == form for file in network.weights)} {form}" for form in ("th", "tf"))
+    layouts = [file.layout for file in network.weights if file.format is None]
+    forms = (f"{layouts.count(form)} {form}" for form in ("th", "tf"))
     recipe = network.preprocessing
     return (
         f"`{network.name}`",

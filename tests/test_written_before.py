@@ -324,7 +324,8 @@ def test_an_overlay_is_laid_over_todays_registry() -> None:
     registry = load_registry([WRITTEN_BEFORE / "overlay.yaml"])
     shipped = load_registry([])
     files = registry.architectures["vgg16"].weights
-    assert [file.id for file in files] == [file.id for file in shipped.architectures["vgg16"].weights]
+    known = [file for file in shipped.architectures["vgg16"].weights if file.format is None]
+    assert [file.id for file in files] == [file.id for file in known]
     assert {url.rpartition("/")[0] for file in files for url in file.urls} == {"https://mirror.example.org"}
     assert registry.class_indexes["imagenet"].urls == ("https://mirror.example.org/index.json",)
     assert registry.architectures["vgg19"] == shipped.architectures["vgg19"]

@@ -141,9 +141,7 @@ def stored_type(where: str, kind: Any) -> str:  # noqa: ANN401 - whatever a pick
     """Return the type of the values of a storage, by the name of its class."""
     name = kind.name.removesuffix("Storage").removesuffix("Tensor") if isinstance(kind, Name) else ""
     if name not in STORED:
-        raise FileFormatError(
-            f"{where}: the type of a storage is {called(kind)}, which holds no values"
-        )
+        raise FileFormatError(f"{where}: the type of a storage is {called(kind)}, which holds no values")
     return STORED[name]
 
 

@@ -263,8 +263,9 @@ TECHNIQUES = [
     ),
     Technique(
         "a memo bomb among the keys",
-        lambda canary: MAGIC
-        + b"".join(map(pickle, (number(1001), SYSTEM, LEGACY.body, b"](" + memo_bomb() + b"e"))),
+        lambda canary: (
+            MAGIC + b"".join(map(pickle, (number(1001), SYSTEM, LEGACY.body, b"](" + memo_bomb() + b"e")))
+        ),
     ),
     Technique(
         "a memo bomb for a number of storages",

@@ -133,14 +133,14 @@ FORM: dict[str, Error] = {
         f"digest: {_MD5}",
         'digest: "crc32:12345678"',
         "weights[0].digests[0].digest: 'crc32:12345678' is not a digest: it must start with one of sha256,"
-        " md5, git-blob-sha1, cksum, then a colon",
+        " sha384, sha1, md5, git-blob-sha1, cksum, then a colon",
     ),
     "digest without its algorithm": _in(
         "inception_v3",
         f"digest: {_MD5}",
         f"digest: {_MD5.removeprefix('md5:')}",
         f"weights[0].digests[0].digest: '{_MD5.removeprefix('md5:')}' is not a digest: it must start with"
-        " one of sha256, md5, git-blob-sha1, cksum, then a colon",
+        " one of sha256, sha384, sha1, md5, git-blob-sha1, cksum, then a colon",
     ),
     "unknown grade": _in(
         "inception_v3",

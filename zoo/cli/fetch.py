@@ -113,6 +113,7 @@ def _fetch(name: str, arguments: argparse.Namespace, reporter: Progress, hosts: 
         **_asked(arguments),
         from_file=arguments.from_file,
         require_checksum=arguments.require_checksum,
+        origin=arguments.origin,
         progress=reporter,
         hosts=hosts,
     )

@@ -260,6 +260,12 @@ def _add_fetch(commands: _Commands) -> None:
         action="store_true",
         help="refuse files of which nobody published a cryptographic digest",
     )
+    parser.add_argument(
+        "--no-origin",
+        dest="origin",
+        action="store_false",
+        help="never take the authors' own file where no source of the weights set answers",
+    )
     parser.add_argument("--jobs", type=int, default=4, metavar="N", help="files at once (default: 4)")
 
 

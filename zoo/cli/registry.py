@@ -227,8 +227,8 @@ _NETWORK: tuple[_Line, ...] = (
 _FILE: tuple[_Line, ...] = (
     (
         "  form",
-        lambda file: f"layout {file.layout}, kernels {file.kernels}, {file.dialect}",
-        ("layout", "kernels", "dialect"),
+        lambda file: f"layout {file.layout}, kernels {file.kernels}, {file.written_by}",
+        ("layout", "kernels", "dialect", "format"),
     ),
     ("  size", lambda file: output.megabytes(file.bytes), ("bytes",)),
     ("  digests", _digests, ("digests",)),

@@ -1,7 +1,8 @@
 """From the name of a network to a verified weights file in the form that was asked for.
 
 Files of that form are tried first, in the registry's order; if there is none to be had, a file of another
-form is fetched and converted. Whatever is in the cache already needs no network.
+form is fetched and converted. Whatever is in the cache already needs no network. Where no source of a weights
+set answers, the file that it was converted from is taken, if somebody states which that is.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from zoo.registry import (
     weights_files,
 )
 from zoo.registry.digests import Hashes, verify_file
-from zoo.registry.records import Architecture, ClassIndex, WeightsFile
+from zoo.registry.records import Architecture, ClassIndex, WeightsFile, WeightsSet
 from zoo.storage import disk
 from zoo.storage.cache import Cache, Item, is_offline
 from zoo.storage.clock import Clock, SystemClock
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources
 
 Backend = Literal["th", "tf"]
+Origins = Mapping[WeightsFile, WeightsSet]
+"""Files that may stand in for those of another weights set, with what is said of theirs."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -82,6 +85,7 @@ def fetch(
     top: bool | None = None,
     from_file: str | os.PathLike[str] | None = None,
     require_checksum: bool = False,
+    origin: bool = True,
     progress: Asked = None,
 ) -> Path:
     """Return the path of a verified file, fetched and converted if need be.
@@ -97,6 +101,8 @@ def fetch(
         top: Whether the file is to hold the classifier; it is if left out.
         from_file: A file that was got in another way; it is checked and copied into the cache.
         require_checksum: Refuse files of which no cryptographic digest was published.
+        origin: Whether the file that the authors published, and that a weights set is stated to have been
+            converted from, may be taken where no source of the set answers; a warning says so.
         progress: ``None`` draws bars where somebody looks, on a terminal or in a notebook; ``False``, or
             ``ZOO_QUIET=1``, none; ``True`` tells elsewhere too when a step is over. A function is called with
             what is done, the total, which may be ``None``, and what is being done.
@@ -120,6 +126,7 @@ def fetch(
         top=top,
         from_file=from_file,
         require_checksum=require_checksum,
+        origin=origin,
         progress=chosen(progress),
     )
     for note in found.notes:
@@ -136,6 +143,7 @@ def resolve(
     convert: bool = True,
     from_file: str | os.PathLike[str] | None = None,
     require_checksum: bool = False,
+    origin: bool = True,
     progress: Progress | None = None,
     hosts: Hosts | None = None,
 ) -> Fetched:
@@ -149,6 +157,7 @@ def resolve(
         convert: Whether a file of another form is converted; if not, it is returned as it is.
         from_file: A file that was got in another way; it is checked and copied into the cache.
         require_checksum: Refuse files of which no cryptographic digest was published.
+        origin: Whether the authors' own file may stand in.
         progress: Told about long steps.
         hosts: Which hosts were reached and which were not, where several files are fetched by one command.
 
@@ -169,6 +178,7 @@ def resolve(
         convert=convert,
         from_file=given,
         require_checksum=require_checksum,
+        origin=origin,
     )
 
 
@@ -228,19 +238,20 @@ def check_alone(name: str, given: Sequence[str]) -> None:
         raise ArgumentError(f"{name}: {given[0]} is for weights files; leave that out")
 
 
-def find_cached(network: Architecture, weights: str, *, top: bool) -> Fetched | None:
+def find_cached(network: Architecture, weights: str, *, top: bool, origin: bool = False) -> Fetched | None:
     """Return a file of a weights set that the cache has, published or converted, in whatever form.
 
     Args:
         network: The network.
         weights: Name of one of its weights sets.
         top: Whether the file is to hold the classifier.
+        origin: Whether one that the set was converted from is meant instead.
 
     Raises:
         UnknownNameError: There is no such file with or without the classifier.
         CacheError: The cache cannot be used, or the file in it was changed.
     """
-    return Fetcher(Cache.from_environment()).find_cached(network, weights, top=top)
+    return Fetcher(Cache.from_environment()).find_cached(network, weights, top=top, origin=origin)
 
 
 def fetch_class_index(name: str, *, progress: Progress | None = None, hosts: Hosts | None = None) -> Path:
@@ -298,13 +309,16 @@ class Fetcher:
         convert: bool = True,
         from_file: Path | None = None,
         require_checksum: bool = False,
+        origin: bool = True,
     ) -> Fetched:
         """Return a verified weights file of a network; the arguments are those of :func:`resolve`."""
         if backend not in ("th", "tf"):
             raise ArgumentError(f"backend={backend!r}: must be 'th' or 'tf'")
         files = _files_of(network, weights, top)
+        origins = _origins(network, weights, top=top, convert=convert) if origin else {}
         if require_checksum:
             files = _attested(network.name, files)
+            origins = {file: said for file, said in origins.items() if is_attested(file)}
         # A whole model has one form, and comes in it.
         exact = [file for file in files if file.layout == file.kernels == backend or not file.structure]
         others = [file for file in files if file not in exact]
@@ -321,16 +335,22 @@ class Fetcher:
         else:
             asked = _command(network.name, backend, weights, top)
             copies = others if convert else []
-            found = self._cached(network, exact, copies, backend) or self._obtain(
-                network, exact, others, asked=asked, convert=convert
+            found = (
+                self._cached(network, exact, copies, backend)
+                or self._origin_cached(network, origins, backend if convert else None)
+                or self._obtain(network, exact, others, origins, asked=asked, convert=convert)
             )
         _LOG.info("%s: taken from %s: %s", network.name, found.file.id, found.path)
         if not (found.converted or not convert or found.file in exact):
             found = self._converted(network, found, backend)
         return self._told(found)
 
-    def find_cached(self, network: Architecture, weights: str, *, top: bool) -> Fetched | None:
+    def find_cached(
+        self, network: Architecture, weights: str, *, top: bool, origin: bool = False
+    ) -> Fetched | None:
         """Return what the cache has of a weights set; the arguments are those of :func:`find_cached`."""
+        if origin:
+            return self._origin_cached(network, _origins(network, weights, top=top, convert=False))
         files = sorted(_files_of(network, weights, top), key=lambda file: file.layout != "tf")
         return self._cached(network, files, files, "tf") or self._cached(network, (), files, "th")
 
@@ -467,6 +487,27 @@ class Fetcher:
             return None
         return self._adopt(network, [file], Path(file.path))
 
+    def _origin_cached(
+        self, network: Architecture, origins: Origins, backend: Backend | None = None
+    ) -> Fetched | None:
+        """Return an origin that the cache has, as it was published or converted to a form.
+
+        Args:
+            network: The network.
+            origins: The files, with what is said of their sets.
+            backend: The form that it is to be converted to; None for any.
+        """
+        forms: tuple[Backend, ...] = ("tf", "th") if backend is None else (backend,)
+        for file, said in origins.items():
+            copies = (self._cached(network, (), (file,), form) for form in forms)
+            if found := next(filter(None, copies), None) or self._at_hand(network, file):
+                return self._from_origin(network, found, said)
+        return None
+
+    def _from_origin(self, network: Architecture, found: Fetched, said: WeightsSet) -> Fetched:
+        """Return a file with the line that says whose it is, and what is known of it."""
+        return replace(found, notes=(*found.notes, _stands_in(network, found.file, said)))
+
     # What the network has.
 
     def _obtain(
@@ -474,11 +515,14 @@ class Fetcher:
         network: Architecture,
         exact: Sequence[WeightsFile],
         others: Sequence[WeightsFile],
+        origins: Origins,
         *,
         asked: str,
         convert: bool,
     ) -> Fetched:
         """Return the first file that can be had: as asked, else of another form, what is in the cache first.
+
+        The origins come last: nobody has proven that they hold the same values.
 
         Raises:
             DownloadError: There is none.
@@ -490,8 +534,10 @@ class Fetcher:
             if held := self._at_hand(network, file):
                 return replace(held, notes=notes_on(attempts))
         if found is None:
-            self._check_online(network.name, [file.id for file in (*exact, *others)])
+            self._check_online(network.name, [file.id for file in (*exact, *others, *origins)])
             found = self._first_downloaded(network, others, attempts, convert=convert)
+        if found is None and (held := self._first_downloaded(network, origins, attempts, convert=convert)):
+            return self._from_origin(network, held, origins[held.file])
         if found is None:
             advice = f"get the file in another way, then run: {asked} --from FILE"
             raise self._nobody(f"{network.name}: no source gave the weights file:", attempts, advice)
@@ -530,7 +576,7 @@ class Fetcher:
         from zoo.download.pages import HDF5_SIGNATURE
 
         item = Item.of_weights(network.name, file)
-        signature = b"" if file.is_archive else HDF5_SIGNATURE
+        signature = HDF5_SIGNATURE if file.is_hdf5 else b""
         with self._sources.download(
             item, source, what=f"fetching {file.id}", signature=signature, converts=convert
         ) as got:
@@ -571,7 +617,7 @@ class Fetcher:
         from converters.hdf5.reader import check_signature
         from zoo.storage.partials import scratch
 
-        if not all(file.is_archive for file in files):
+        if all(file.is_hdf5 for file in files):
             check_signature(source)
         algorithms = {"sha256", *(digest.algorithm for file in files for digest in file.digests)}
         with scratch(self._cache.partials, files[0].id, self._clock.time()) as temporary:
@@ -643,6 +689,7 @@ class Fetcher:
         with self._alone(item, f"converting {file.id}", backend):
             path = self._cache.find(item, backend) or self._convert_and_keep(network, found, backend)
         form = f"layout {file.layout} and kernels {file.kernels}"
+        form = f"{form}, as a {file.format}" if file.format else form
         note = f"{file.id} was published with {form}: this is a converted copy"
         return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
 
@@ -670,6 +717,8 @@ class Fetcher:
             target=Form(layout=backend, kernels=backend),
             registry_form=Form(layout=file.layout, kernels=file.kernels),
             match=matched,
+            # In the dialect in which the networks' own files state both layout and kernels.
+            to="keras1" if file.format else None,
         )
         done = 0
 
@@ -683,7 +732,9 @@ class Fetcher:
             write(plan, target, progress=advance, licence=file.licence)
         finally:
             self._progress.done()
-        check_structure(network, replace(file, layout=backend), target, f"the converted {file.id}")
+        check_structure(
+            network, replace(file, layout=backend, format=None), target, f"the converted {file.id}"
+        )
         return plan_digest(plan)
 
 
@@ -731,6 +782,29 @@ def _files_of(network: Architecture, weights: str, top: bool) -> tuple[WeightsFi
             f" there is {there}"
         )
     return files
+
+
+def _origins(network: Architecture, weights: str, *, top: bool, convert: bool) -> Origins:
+    """Return the files that a weights set is said to have been converted from, best first.
+
+    One with the classifier will do where nothing is converted: whoever reads it takes what is wanted.
+    """
+    known = {said.name: said for said in network.origins_of(weights)}
+    fitting = (file for file in network.weights if file.set in known)
+    return {file: known[file.set] for file in fitting if file.top == top or (file.top and not convert)}
+
+
+_CLAIMS: Mapping[str, str] = {
+    "stated": "stated by {} to hold the same values",
+    "common ancestor": "stated by {} to come from what the weights set comes from",
+    "inferred": "inferred to hold the same values: {}",
+}
+"""What is said of an origin, by how it is known."""
+
+
+def _stands_in(network: Architecture, file: WeightsFile, said: WeightsSet) -> str:
+    claim = _CLAIMS[str(said.claim)].format(said.stated_by)
+    return f"{network.name}: taken from {file.id}: {claim}, not proven"
 
 
 def _command(name: str, backend: Backend, weights: str, top: bool) -> str:

@@ -57,6 +57,7 @@ def load(
     data_format: DataFormat | None = None,
     include_preprocessing: bool = False,
     compile: bool = True,
+    origin: bool = True,
     progress: Asked = None,
 ) -> keras.Model:
     """Return a network as a Keras model, with its published weights and ready for ``model.fit``.
@@ -98,6 +99,8 @@ def load(
             takes rows of 0 and 1. With several outputs each has its loss, all of them
             count the same, and ``fit`` takes a list of labels or a dict by output name. Without a head there
             is nothing to compile.
+        origin: Whether the file that a weights set was converted from may stand in where no source of the set
+            answers, as for :func:`zoo.fetch`.
         progress: As for :func:`zoo.fetch`: how a download is shown, if there has to be one.
 
     Returns:
@@ -140,6 +143,7 @@ def load(
         data_format=data_format,
         include_preprocessing=include_preprocessing,
         compile=compile,
+        origin=origin,
     )()
 
 
@@ -158,6 +162,7 @@ def prepared(
     data_format: DataFormat | None = None,
     include_preprocessing: bool = False,
     compile: bool = True,
+    origin: bool = True,
 ) -> Callable[[], keras.Model]:
     """Check everything that :func:`load` is given, fetching nothing, and return what loads the model.
 
@@ -193,7 +198,7 @@ def prepared(
         include_preprocessing=include_preprocessing,
     )
     _check_heads(wish)
-    graph, opened = _chosen(network, weights, kernels, wish)
+    graph, opened = _chosen(network, weights, kernels, wish, origin=origin)
     # All that can be wrong with the arguments comes to light before anything is fetched.
     by_name = network.own_heads and not (weights and is_path(weights))
     wish, head_notes = _with_held_head(
@@ -215,7 +220,12 @@ def prepared(
 
 
 def _chosen(
-    network: Architecture, weights: str | os.PathLike[str] | None, kernels: Kernels | None, wish: Wish
+    network: Architecture,
+    weights: str | os.PathLike[str] | None,
+    kernels: Kernels | None,
+    wish: Wish,
+    *,
+    origin: bool,
 ) -> tuple[Graph, Callable[[], Weights] | None]:
     """Return the graph to draw and what opens the file to fill it from, if there is one.
 
@@ -223,7 +233,7 @@ def _chosen(
         ZooError: As :func:`prepared`.
     """
     if weights is not None:
-        return choose_weights(network, weights, kernels, headless=wish.classes == 0)
+        return choose_weights(network, weights, kernels, headless=wish.classes == 0, origin=origin)
     if kernels is not None:
         raise ArgumentError(f"kernels={kernels!r}: weights=None reads no file whose kernels could be told")
     return network.default_graph, None

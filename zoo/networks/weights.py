@@ -117,6 +117,7 @@ def choose_weights(
     kernels: Kernels | None = None,
     *,
     headless: bool = False,
+    origin: bool = True,
     progress: Progress | None = None,
 ) -> tuple[Graph, Callable[[], Weights]]:
     """Choose which weights of a network to read, fetching nothing yet.
@@ -126,6 +127,7 @@ def choose_weights(
         weights: Name of one of its weights sets, or the path of a file.
         kernels: How the convolution kernels of the file at that path are stored, if the user knows.
         headless: Whether the classifiers are not wanted, so that a file without them is enough.
+        origin: Whether the file that a set was converted from may stand in where no source of it answers.
         progress: Told about the download, if there is one.
 
     Returns:
@@ -154,8 +156,8 @@ def choose_weights(
     reduced = weights_files(network, name, top=False)
     tops = [True] if complete and not (headless and reduced) else [False]
     tops += [True] if complete and tops == [False] else []  # the classifiers of a file may stay unread
-    graph = network.graph_of((complete or reduced)[0].structure)
-    return graph, partial(_fetched, network, graph, name, tops=tops, progress=progress)
+    graph = network.graph_for(name)
+    return graph, partial(_fetched, network, graph, name, tops=tops, origin=origin, progress=progress)
 
 
 def _fetched(
@@ -164,6 +166,7 @@ def _fetched(
     weights_set: str,
     *,
     tops: Sequence[bool],
+    origin: bool,
     progress: Progress | None,
 ) -> Weights:
     """Return weights of a set from the cache, whatever file of it is there, else from the network.
@@ -173,13 +176,17 @@ def _fetched(
         graph: The graph that they belong to.
         weights_set: The set.
         tops: Whether files with the classifiers will do, or without, or both: first what is wanted most.
+        origin: Whether the file that the set was converted from may stand in.
         progress: Told about the download, if there is one.
     """
-    here = (find_cached(network, weights_set, top=top) for top in tops)
+    kinds = (False, True) if origin else (False,)
+    here = (find_cached(network, weights_set, top=top, origin=kind) for kind in kinds for top in tops)
     found = next((found for found in here if found), None)
     if found is None:
         # A file for Theano is read as it is: converting it first would only cost time and room.
-        found = resolve(network.name, weights=weights_set, top=tops[0], convert=False, progress=progress)
+        found = resolve(
+            network.name, weights=weights_set, top=tops[0], convert=False, origin=origin, progress=progress
+        )
     for note in found.notes:
         _LOG.warning("%s", note)
     # A converted copy has another form than its source; its own record tells it.

@@ -116,11 +116,13 @@ def architecture_of(
     for place, file in enumerate(entry["weights"]):
         _check_sources(file, (*path, "weights", place))
     _check_files(entry["weights"], graphs, (*path, "weights"))
+    _check_sets(entry, graphs, path)
     return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), **_read_only(entry)})
 
 
 def _read_only(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: ReadOnly(entry[name]) for name in ("sets", "differs_from")}
+    sets = {name: replace(said, config=read_only(said.config)) for name, said in entry["sets"].items()}
+    return {"sets": ReadOnly(sets), "differs_from": ReadOnly(entry["differs_from"])}
 
 
 def _graphs(entry: Mapping[str, Any], path: fields.Path) -> dict[str, Graph]:
@@ -181,9 +183,11 @@ def complete(network: Architecture) -> Architecture:
 
 
 def _check_sources(file: WeightsFile, path: fields.Path) -> None:
-    """Check that somebody has a file, and that one on this machine is told from any other."""
+    """Check that somebody has a file, that one on this machine is told from any other, and its format."""
     if not file.urls and file.path is None:
         raise Mistake((*path, "urls"), "is missing")
+    if (file.dialect == "foreign") != (file.format is not None):
+        raise Mistake((*path, "format"), "is said of files of the dialect foreign, and of no others")
     if file.path is not None and all(digest.algorithm != "sha256" for digest in file.digests):
         raise Mistake(
             (*path, "path"), "names a file that anybody may change, and digests has no sha256 of it"
@@ -339,3 +343,27 @@ def _check_files(files: Iterable[WeightsFile], graphs: Mapping[str, Graph], path
                 f"{file.set!r} is for the graph {graph_of_set[file.set]!r}, this file for {graph!r};"
                 " give it a weights set of its own",
             )
+
+
+def _check_sets(entry: Mapping[str, Any], graphs: Mapping[str, Graph], path: fields.Path) -> None:
+    """Check what weights sets say of their graphs, and of other sets with the same values."""
+    structures = {file.set: file.structure for file in entry["weights"]}
+    for name, said in entry["sets"].items():
+        here = (*path, "sets", name)
+        if said.config and entry["family"] in FAMILIES:
+            _check_numbers(said.config, structures.get(name, ""), graphs, entry["family"], (*here, "config"))
+        if said.same_values_as is None:
+            continue
+        if said.same_values_as == name:
+            raise Mistake((*here, "same_values_as"), "is the set itself")
+        for key in ("claim", "stated_by"):
+            if getattr(said, key) is None:
+                raise Mistake((*here, key), "is missing: same_values_as needs somebody who says so")
+
+
+def _check_numbers(
+    numbers: Mapping[str, Any], structure: str, graphs: Mapping[str, Graph], family: str, path: fields.Path
+) -> None:
+    for graph in graphs.values():
+        if structure in graph.structures:
+            family_of(family).form.check({**writable(graph.config), **numbers}, path)

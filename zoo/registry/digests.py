@@ -1,8 +1,8 @@
 """Digests of files: their text form, computing them while bytes stream by, and comparing them.
 
-A digest is written ``ALGORITHM:VALUE``. Four algorithms occur among published weights files: ``sha256``,
-``md5``, ``git-blob-sha1`` (the name under which git stores a file's content) and ``cksum`` (the CRC of the
-POSIX command, which is no protection against malice, only against damage).
+A digest is written ``ALGORITHM:VALUE``. Six algorithms occur among published weights files: ``sha256``,
+``sha384``, ``sha1``, ``md5``, ``git-blob-sha1`` (the name under which git stores a file's content) and
+``cksum`` (the CRC of the POSIX command, which is no protection against malice, only against damage).
 """
 
 from __future__ import annotations
@@ -95,6 +95,18 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         needs="64 hexadecimal digits",
         needs_size=False,
         start=lambda size: _Hashlib("sha256"),
+    ),
+    "sha384": Algorithm(
+        pattern="[0-9A-Fa-f]{96}",
+        needs="96 hexadecimal digits",
+        needs_size=False,
+        start=lambda size: _Hashlib("sha384"),
+    ),
+    "sha1": Algorithm(
+        pattern="[0-9A-Fa-f]{40}",
+        needs="40 hexadecimal digits",
+        needs_size=False,
+        start=lambda size: _Hashlib("sha1"),
     ),
     "md5": Algorithm(
         pattern="[0-9A-Fa-f]{32}",

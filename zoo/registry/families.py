@@ -151,6 +151,11 @@ FAMILIES: Mapping[str, Family] = {
                 Choice(("automatic", "caffe")),
                 "Names of layers without weights: activation_1 and the like, or Caffe's, as in res2a_relu",
             ),
+            "pool_ceil": Key(
+                Flag(),
+                "Whether the first pooling keeps a last window that is cut off, as Caffe's does",
+                False,
+            ),
         },
         scales="by position",
     ),

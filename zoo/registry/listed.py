@@ -26,7 +26,8 @@ def listed(network: Architecture) -> Row:
     """Return what a list says of a network; ``None`` is what nobody states. Nothing of it is cached."""
     paper, accuracy, recipe, size = network.paper, network.accuracy, network.preprocessing, network.input
     parameters = parameters_of(network)
-    stated = [file.bytes for file in network.weights if file.bytes and file.top]
+    own = (file for file in network.weights if file.format is None)  # others' formats have other sizes
+    stated = [file.bytes for file in own if file.bytes and file.top]
     return {
         "name": network.name,
         "title": network.title,

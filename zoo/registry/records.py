@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
+from converters.formats.table import FORMATS
 from zoo.errors import ArgumentError
 from zoo.numbers import counted
 from zoo.registry.families import FamilyName
@@ -56,11 +57,15 @@ WHOLE_MODEL = "whole_model"
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
+FORMATS_OF_OTHERS = tuple(name for name, found in FORMATS.items() if found.foreign)
+"""The formats of other software's files."""
+
 Layout = Literal["th", "tf"]
 Kernels = Literal["th", "tf"]
-Dialect = Literal["keras0", "keras1", "keras2", "keras3"]
+Dialect = Literal["keras0", "keras1", "keras2", "keras3", "foreign"]
 Grade = Literal["A", "B", "C", "D", "seen", "practice"]
 ChannelOrder = Literal["rgb", "bgr"]
+Claim = Literal["stated", "common ancestor", "inferred"]
 
 
 class ReadOnly(dict[_Key, _Value]):
@@ -110,7 +115,8 @@ class Digest:
     """One published digest of a weights file.
 
     Attributes:
-        algorithm: ``sha256``, ``md5``, ``git-blob-sha1`` or ``cksum`` (POSIX, not cryptographic).
+        algorithm: ``sha256``, ``sha384``, ``sha1``, ``md5``, ``git-blob-sha1`` or ``cksum`` (POSIX, not
+            cryptographic).
         value: Lower-case hexadecimal; decimal for ``cksum``.
     """
 
@@ -134,7 +140,10 @@ def _make_digest(*, digest: tuple[str, str], grade: Grade, source: str) -> Diges
     return Digest(algorithm=algorithm, value=value, grade=grade, source=source)
 
 
-_DIGEST_TEXT = Key(DigestText(), "sha256, md5, git-blob-sha1 or cksum (POSIX), a colon, the published value")
+_DIGEST_TEXT = Key(
+    DigestText(),
+    "sha256, sha384, sha1, md5, git-blob-sha1 or cksum (POSIX), a colon, the published value",
+)
 DIGEST = Record(_make_digest, {"digest": _DIGEST_TEXT, **keys_of(Digest, ("algorithm", "value"))})
 """A file writes algorithm and value as one."""
 
@@ -254,7 +263,16 @@ class WeightsFile:
         Choice(get_args(Kernels)),
         "th: rotated for true convolution, tf: for cross-correlation",
     ]
-    dialect: Annotated[Dialect, Choice(get_args(Dialect)), "Generation of Keras that wrote the HDF5"]
+    dialect: Annotated[
+        Dialect,
+        Choice(get_args(Dialect)),
+        "Generation of Keras that wrote the HDF5; foreign: other software, whose format is said",
+    ]
+    format: Annotated[
+        str | None,
+        Maybe(Choice(FORMATS_OF_OTHERS)),
+        "Other software's format that it is in; null for Keras' own",
+    ] = None
     filename: Annotated[str, FILENAME, "Name under which it was published; not unique"]
     bytes: Annotated[int | None, Maybe(COUNT), "Exact size, null if nobody states it"] = None
     digests: Annotated[
@@ -275,6 +293,16 @@ class WeightsFile:
     def is_archive(self) -> bool:
         """Whether it is an archive of Keras 3, and not HDF5."""
         return self.filename.endswith(".keras")
+
+    @property
+    def is_hdf5(self) -> bool:
+        """Whether it is HDF5, as all but archives and other software's files are."""
+        return self.format is None and not self.is_archive
+
+    @property
+    def written_by(self) -> str:
+        """What tells how it is laid out, in one word: the generation of Keras, or the format."""
+        return self.format or self.dialect
 
 
 NOT_STATED = "not stated"
@@ -321,6 +349,23 @@ class WeightsSet:
         Input | None, Maybe(form_of(Input)), "The images they were trained on, where not the network's"
     ] = None
     source: Annotated[str | None, Maybe(TEXT), "Where this is stated"] = None
+    batch_norm_epsilon: Annotated[
+        float | None, Maybe(FRACTION), "Added to the variance, where it is not the graph's"
+    ] = None
+    config: Annotated[
+        Mapping[str, Any],
+        Anything(),
+        "Numbers of the builder that are not the graph's: what it was trained with",
+    ] = field(default_factory=ReadOnly)
+    same_values_as: Annotated[
+        str | None, Maybe(NAME), "The weights set that was converted from this one, the author's own"
+    ] = None
+    claim: Annotated[
+        Claim | None,
+        Maybe(Choice(get_args(Claim))),
+        "How it is known to hold the same values: stated of these files, of what both come from, or inferred",
+    ] = None
+    stated_by: Annotated[str | None, Maybe(TEXT), "Who says so, and where"] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -525,6 +570,26 @@ class Architecture:
             if structure in graph.structures:
                 return graph
         raise KeyError(structure)
+
+    def graph_for(self, weights_set: str) -> Graph:
+        """Return the graph that a weights set was trained with: that of its files, with numbers of its own.
+
+        Raises:
+            KeyError: There is no such set.
+        """
+        for file in self.weights:
+            if file.set == weights_set:
+                graph, said = self.graph_of(file.structure), self.about(weights_set)
+                numbers = ReadOnly({**graph.config, **said.config})
+                epsilon = said.batch_norm_epsilon
+                if epsilon is None:
+                    epsilon = graph.batch_norm_epsilon
+                return replace(graph, config=numbers, batch_norm_epsilon=epsilon)
+        raise KeyError(weights_set)
+
+    def origins_of(self, weights_set: str) -> tuple[WeightsSet, ...]:
+        """Return the sets of which somebody says that this one was converted from them."""
+        return tuple(said for said in self.sets.values() if said.same_values_as == weights_set)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,7 +79,7 @@ class Item:
             key=file.id,
             folder=architecture,
             stem=file.id,
-            ending=".keras" if file.is_archive else ".h5",
+            ending=".h5" if file.is_hdf5 else f".{file.format or 'keras'}",
             bytes=file.bytes,
             digests=file.digests,
             facts=f"{file.structure}, layout {file.layout}, kernels {file.kernels}",
@@ -105,7 +105,9 @@ class Item:
             form: The form that it was converted to; ``None`` for the published file itself.
         """
         suffix = f"-{form}" if form else ""
-        return f"{self.folder}/{self.stem}-{sha256[:_NAME_DIGITS]}{suffix}{self.ending}"
+        # What was converted is HDF5, whatever it was before.
+        ending = ".h5" if form else self.ending
+        return f"{self.folder}/{self.stem}-{sha256[:_NAME_DIGITS]}{suffix}{ending}"
 
 
 def is_offline() -> bool:

@@ -129,6 +129,7 @@ def test_all_is_every_network(zoo: Command, library: Library) -> None:
         "top": None,
         "from_file": None,
         "require_checksum": True,
+        "origin": True,
     }
     assert [asked for _, asked in library.asked] == [options] * len(list_models())
 
@@ -204,13 +205,17 @@ def test_no_network_is_told_once_for_all(zoo: Command, monkeypatch: pytest.Monke
     """Every host and file in one table, which says what to do next; in JSON each has its own."""
     monkeypatch.setattr("socket.getaddrinfo", unresolved)
     code, out, err = zoo("fetch", "densenet169", "densenet161", "--backend", "th", "--jobs", "1")
-    files = "densenet169-th-flyyufelix, densenet169-tf-flyyufelix, densenet161-th-flyyufelix,"
-    hosts = "https://drive.google.com, https://media.githubusercontent.com"
+    networks = ("densenet169", "densenet161")
+    forms = ("th-flyyufelix", "tf-flyyufelix", "caffe")
+    files = ", ".join(f"{name}-{form}" for name in networks for form in forms)
+    hosts = (
+        "https://drive.google.com, https://storage.openvinotoolkit.org, https://media.githubusercontent.com"
+    )
     assert (code, out, err) == (
         1,
         "",
         "zoo: densenet169, densenet161: no source gave the files:\n"
-        f"  files          {files} densenet161-tf-flyyufelix\n"
+        f"  files          {files}\n"
         f"  source         {hosts}\n"
         "  what happened  no answer: Name or service not known\n"
         f"  what it means  {failures.SILENT}\n\n{failures.NO_NETWORK}\n"

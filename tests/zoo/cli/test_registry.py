@@ -115,6 +115,16 @@ def test_weights_sets_are_told_apart(zoo: Command, monkeypatch: pytest.MonkeyPat
             "see its files",
             "a long schedule",
         ],
+        [
+            "imagenet-caffe",
+            "not stated",
+            "not stated",
+            "224x224",
+            "553.4 MB",
+            "CC-BY-4.0",
+            "the Visual Geometry Group, Oxford, in Caffe",
+            "not stated",
+        ],
         ["mine", "30.5 %", "not stated", "160x128", "1.5 MB", "CC0", "my desk", "not stated"],
     ]
     table = zoo("show", "densenet161")[1].split("\n\n")[1].splitlines()
@@ -130,7 +140,7 @@ def test_weights_sets_are_told_apart(zoo: Command, monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("overlay")
 def test_weights_sets_in_json(zoo: Command) -> None:
     """Each with its files and sources; null is what nobody states."""
-    assert json.loads(zoo("show", "vgg16", "--json")[1])["weights_sets"][1] == {
+    assert json.loads(zoo("show", "vgg16", "--json")[1])["weights_sets"][2] == {
         "name": "mine",
         "top1_error_percent": 30.5,
         "top5_error_percent": None,
@@ -169,7 +179,10 @@ def test_a_weights_set_that_was_nearly_typed_is_named(zoo: Command, typed: list[
     """As networks and files are."""
     code, out, err = zoo(*typed)
     assert (code, out) == (2, "")
-    assert err == "zoo: vgg16 has no weights set 'imagenet-kera'; it has: imagenet; did you mean imagenet?\n"
+    assert err == (
+        "zoo: vgg16 has no weights set 'imagenet-kera'; it has: imagenet, imagenet-caffe;"
+        " did you mean imagenet?\n"
+    )
 
 
 def test_a_field_as_it_is_where_it_is_left_out_takes_no_line(
@@ -208,9 +221,9 @@ def test_a_list_tells_parameters_input_sizes_and_what_is_cached(zoo: Command) ->
     )
     assert [line.rstrip() for line in zoo("list", "net", "--layout", "th")[1].splitlines()[:4]] == [
         "name         network       parameters    input  top-5 error  files            size  cached",
-        "googlenet    GoogLeNet         13.4 M  224x224       11.1 %  2 th, 0 tf   ~53.5 MB  tf, th",
-        "resnet50     ResNet-50         25.6 M  224x224        7.8 %  4 th, 4 tf   102.9 MB  -",
-        "resnet101    ResNet-101        44.8 M  224x224        7.1 %  1 th, 1 tf  ~179.0 MB  -",
+        "googlenet    GoogLeNet         13.4 M  224x224       11.1 %  3 th, 0 tf   ~53.5 MB  tf, th",
+        "resnet50     ResNet-50         25.6 M  224x224        7.8 %  5 th, 4 tf   102.9 MB  -",
+        "resnet101    ResNet-101        44.8 M  224x224        7.1 %  2 th, 1 tf  ~179.0 MB  -",
     ]
 
 
@@ -453,7 +466,7 @@ def test_unknown_names_are_answered_alike(zoo: Command, argv: list[str]) -> None
     hint = "`zoo list` shows the networks, `zoo show NAME` their files"
     for name, near in (
         ("resnet", "nearest: resnet50, resnet101, resnet152"),
-        ("googlenet-ht", "nearest: googlenet, googlenet-th, googlenet-th-author-git"),
+        ("googlenet-ht", "nearest: googlenet, googlenet-th, googlenet-caffe"),
         ("zzz", f"none of the {len(FILES) + len(list_models()) + 1} is near"),
     ):
         said = f"zoo: no network and no file is called {name!r}; {near}; {hint}\n"

@@ -87,7 +87,9 @@ def test_a_file_to_load_weights_from(
     count(asked, monkeypatch, weights, "describe", "described")
     count(asked, monkeypatch, weights, "match", "matched")
     for _ in range(2):
-        weights._fetched(network, network.graphs["published"], "imagenet", tops=[True], progress=None)
+        weights._fetched(
+            network, network.graphs["published"], "imagenet", tops=[True], origin=True, progress=None
+        )
         assert (asked["described"], asked["matched"]) == (1, 1)
         asked.clear()
 

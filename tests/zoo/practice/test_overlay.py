@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import socket
@@ -28,7 +29,7 @@ from zoo import practice
 from zoo.errors import ArgumentError, UnknownNameError
 from zoo.networks.preprocessing import apply_recipe
 from zoo.practice import __main__ as command
-from zoo.practice import files, values
+from zoo.practice import caffe, files, values
 from zoo.registry import load_registry, weights_file
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Architecture, WeightsFile
@@ -45,6 +46,7 @@ SIZED = [
     for architecture in REGISTRY.architectures.values()
     for file in architecture.weights
     if file.bytes is not None and file.id not in SIZE_NOT_MET and architecture.name not in OF_KERAS
+    if file.format is None
 ]
 """Files whose size is known, and the names of their layers, which take part of it."""
 
@@ -197,6 +199,29 @@ def test_twin_has_the_published_size(name, identifier, tmp_path, hollow):
     size = path.stat().st_size
     path.unlink()  # up to 575 MB, if not sparse
     assert size == record(identifier)[1].bytes
+
+
+CAFFE = [
+    (name, file.bytes)
+    for name, architecture in REGISTRY.architectures.items()
+    for file in architecture.weights
+    if file.format == "caffemodel"
+]
+
+
+@pytest.mark.parametrize(("name", "nbytes"), CAFFE)
+def test_twin_of_caffe_has_the_published_values(name, nbytes, monkeypatch):
+    """A file has as many values as the published one, whose other bytes are below 0.1 MB."""
+
+    def nothing(graph, layer, role):
+        return np.broadcast_to(np.float32(0), values.theano_shape(layer.arrays[role]))
+
+    monkeypatch.setattr(values, "array", nothing)
+    monkeypatch.setattr(np, "ascontiguousarray", lambda array: array)
+    structure = load_structure(name)
+    layers = list(caffe.published(name, structure.known_as.get("caffe")))
+    size = 4 * sum(math.prod(blob.shape) for layer in layers for blob in layer.blobs)
+    assert 0 < nbytes - size < 100_000
 
 
 def test_tensorflow_form_holds_the_same_network(practice_file):

@@ -20,12 +20,20 @@ VECTORS = {
         "md5": "d41d8cd98f00b204e9800998ecf8427e",
         "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "git-blob-sha1": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        "sha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "sha384": (
+            "38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b"
+        ),
     },
     b"123456789": {
         "cksum": "930766865",
         "md5": "25f9e794323b453885f5181f1b624d0b",
         "sha256": "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
         "git-blob-sha1": "e2e107ac61ac259b87c544f6e7a4eb03422c6c21",
+        "sha1": "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
+        "sha384": (
+            "eb455d56d2c1a69de64e832011f3393d45f3fa31d6842f21af92d2fe469c499da5e3179847334a18479c8d1dedea1be3"
+        ),
     },
 }
 
@@ -76,6 +84,8 @@ def test_pieces_do_not_matter(pieces: list[bytes]) -> None:
     assert hashes.size == len(whole)
     assert hashes.values() == {
         "sha256": hashlib.sha256(whole).hexdigest(),
+        "sha384": hashlib.sha384(whole).hexdigest(),
+        "sha1": hashlib.sha1(whole).hexdigest(),
         "md5": hashlib.md5(whole).hexdigest(),
         "git-blob-sha1": hashlib.sha1(b"blob %d\0" % len(whole) + whole).hexdigest(),
         "cksum": str(_slow_cksum(whole)),
@@ -123,7 +133,7 @@ def test_a_digest_is_read(text: str, pair: tuple[str, str]) -> None:
     assert str(_digest(text)) == text.lower()
 
 
-_UNKNOWN = "it must start with one of sha256, md5, git-blob-sha1, cksum, then a colon"
+_UNKNOWN = "it must start with one of sha256, sha384, sha1, md5, git-blob-sha1, cksum, then a colon"
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def test_eleven_theano_and_seven_tensorflow_files_come_from_the_readme_table() -
 def test_the_alternatives_are_there() -> None:
     """Beside the README's 18 files there are 22 others: VGG, ResNet-50, Inception and the GoogLeNet copy."""
     readme = {file for pair in README_FILES.values() for file in pair}
-    others = [file.id for name in NAMES for file in architecture(name).weights if file.id not in readme]
+    files = [file for name in NAMES for file in architecture(name).weights if file.format is None]
+    others = [file.id for file in files if file.id not in readme]
     forms = ("th-top", "tf-top", "th-notop", "tf-notop")
     assert sorted(others) == sorted(
         [f"{name}-{form}-v0.1" for name in ("vgg16", "vgg19", "resnet50") for form in forms]
@@ -140,8 +141,12 @@ def test_published_digests_and_sizes(identifier: str, digests: list[str], size: 
 @pytest.mark.parametrize(("network", "file"), ALL_FILES)
 def test_every_file_is_told_by_its_own_facts(network: Architecture, file: WeightsFile) -> None:
     """A file's name, id and URLs agree with what the registry says about it."""
-    assert file.id.startswith(f"{network.name}-{file.layout}")
-    assert (file.layout, file.kernels) in {("th", "th"), ("tf", "tf")}
+    if file.format == "caffemodel":
+        assert (file.id, file.set) == (f"{network.name}-caffe", "imagenet-caffe")
+        assert (file.layout, file.kernels) == ("th", "tf")
+    else:
+        assert file.id.startswith(f"{network.name}-{file.layout}")
+        assert (file.layout, file.kernels) in {("th", "th"), ("tf", "tf")}
     assert file.top == (re.search("no[_-]?top", file.filename) is None)
     assert all(url.startswith("https://") for url in file.urls)
     for url in file.urls:

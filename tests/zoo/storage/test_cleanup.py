@@ -118,7 +118,7 @@ def test_digests_published_since_are_checked_too(cache: Cache) -> None:
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("densenet161", ["densenet161-th-flyyufelix", "densenet161-tf-flyyufelix"]),
+        ("densenet161", ["densenet161-th-flyyufelix", "densenet161-tf-flyyufelix", "densenet161-caffe"]),
         ("googlenet-th", ["googlenet-th"]),
         ("class_indexes/imagenet", ["class_indexes/imagenet"]),
         ("old-file", ["old-file"]),
@@ -135,7 +135,7 @@ def test_an_unknown_name_lists_the_nearest() -> None:
         keys_of("googlenet-tf", KNOWN, [])
     assert str(caught.value) == (
         "no network and no file is called 'googlenet-tf'; nearest: googlenet, googlenet-th,"
-        " mobilenet-tf-top; `zoo list` shows the networks, `zoo show NAME` their files"
+        " googlenet-caffe; `zoo list` shows the networks, `zoo show NAME` their files"
     )
 
 

@@ -177,6 +177,12 @@ class Pen:
         """Draw ``margin`` rows or columns of zeros on each of the four sides."""
         return keras.layers.ZeroPadding2D(margin, data_format=self.data_format, name=keras_name(name))(x)
 
+    def zero_pad_last(self, x: Tensor, name: str) -> Tensor:
+        """Draw a last row and a last column of zeros."""
+        return keras.layers.ZeroPadding2D(
+            ((0, 1), (0, 1)), data_format=self.data_format, name=keras_name(name)
+        )(x)
+
     def crop_first(self, x: Tensor, name: str) -> Tensor:
         """Take the first row and the first column away."""
         return keras.layers.Cropping2D(((1, 0), (1, 0)), data_format=self.data_format, name=keras_name(name))(

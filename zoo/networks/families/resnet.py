@@ -22,14 +22,15 @@ def draw(pen: Pen, images: Tensor, config: Mapping[str, Any], heads: Collection[
         pen: Draws the layers.
         images: Symbolic images of rank 4.
         config: ``blocks`` of each stage, ``conv_bias``, ``numbered_stages`` (places of the stages whose later
-            blocks are called b1, b2, ... and not b, c, ...), ``naming`` (``automatic`` or ``caffe``).
+            blocks are called b1, b2, ... and not b, c, ...), ``naming`` (``automatic`` or ``caffe``),
+            ``pool_ceil`` (whether the first pooling keeps a last window that is cut off).
         heads: Names of the heads to prepare, one or none.
 
     Returns:
         The last feature map, and what the head stands on: its mean over space.
     """
     naming = _namer(config["naming"])
-    x = _stem(pen, naming, images, bias=config["conv_bias"])
+    x = _stem(pen, naming, images, bias=config["conv_bias"], pool_ceil=config["pool_ceil"])
     for stage, blocks in enumerate(config["blocks"], start=2):
         for index in range(blocks):
             label = f"{stage}{_letter(index, numbered=stage in config['numbered_stages'])}"
@@ -53,11 +54,13 @@ def _letter(index: int, *, numbered: bool) -> str:
     return f"b{index}" if numbered and index else chr(ord("a") + index)
 
 
-def _stem(pen: Pen, naming: Namer, images: Tensor, *, bias: bool) -> Tensor:
+def _stem(pen: Pen, naming: Namer, images: Tensor, *, bias: bool, pool_ceil: bool) -> Tensor:
     x = pen.zero_pad(images, naming("zero_pad", "conv1_zeropadding"), 3)
     x = pen.conv(x, "conv1", 64, 7, strides=2, bias=bias)
     x = pen.batch_norm(x, "bn_conv1")
     x = pen.relu(x, naming("activation", "conv1_relu"))
+    if pool_ceil:  # nothing is below zero behind a ReLU: a window that is cut off keeps its maximum
+        x = pen.zero_pad_last(x, "pool1_zeropadding")
     return pen.max_pool(x, naming("max_pool", "pool1"), 3, strides=2)
 
 

@@ -1,0 +1,228 @@
+"""Where no source of a weights set answers: the file that it was converted from, if somebody says which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.hosts import FaultyServer
+from tests.support.world import RELEASE, RELEASE_TH, World, read_h5, sha256_of, th_arrays
+from zoo.errors import CacheError, DownloadError
+from zoo.practice import caffe
+from zoo.practice.server import not_found
+from zoo.registry.digests import hash_file
+from zoo.registry.records import Digest, WeightsSet
+
+ORIGIN_URL = "https://authors.example.org/tiny.caffemodel"
+NOTE = "tiny: taken from tiny-caffe: stated by the converter to hold the same values, not proven"
+SAID = WeightsSet(name="imagenet-caffe", same_values_as="imagenet", claim="stated", stated_by="the converter")
+
+
+class OriginWorld(World):
+    """The same with the file of Caffe that all others were converted from."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.said = SAID
+        arrays = th_arrays(self.arrays)
+        kernel = np.ascontiguousarray(arrays["conv"]["W"][:, :, ::-1, ::-1])
+        dense = np.ascontiguousarray(arrays["fc"]["W"].T)
+        layers = [
+            caffe.Layer("conv", "Convolution", [kernel, arrays["conv"]["b"]]),
+            caffe.Layer("fc", "InnerProduct", [dense, arrays["fc"]["b"]]),
+        ]
+        self.origin = caffe.write(folder / "tiny.caffemodel", layers, first=True)
+        sha384 = hash_file(self.origin, ["sha384"])["sha384"]
+        self.digest = Digest(algorithm="sha384", value=sha384, grade="A", source="the author")
+        self.served[ORIGIN_URL] = self.origin
+        self.server = FaultyServer(self.served)
+
+    def network(self, *files):
+        """Return an architecture with these files, and what is said of the origin's weights set."""
+        return replace(super().network(*files), sets={"imagenet-caffe": self.said})
+
+    def files(self, **changes):
+        """Return a Keras file in each form, with one source each, and the origin."""
+        origin = self.file(
+            "th",
+            ORIGIN_URL,
+            digests=(self.digest,),
+            id="tiny-caffe",
+            set="imagenet-caffe",
+            kernels="tf",
+            dialect="foreign",
+            format="caffemodel",
+            filename="tiny.caffemodel",
+            bytes=self.origin.stat().st_size,
+        )
+        return (
+            self.published("tf", RELEASE),
+            self.published("th", RELEASE_TH),
+            replace(origin, **changes),
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[OriginWorld]:
+    """Return a world whose server runs."""
+    world = OriginWorld(tmp_path)
+    with world.server:
+        yield world
+
+
+def only_origin(server, request, answer):
+    """Let the hosts of the Keras files have nothing any more."""
+    return answer if "tiny.caffemodel" in request.path else not_found()
+
+
+@pytest.mark.parametrize("backend", ["tf", "th"])
+def test_the_origin_stands_in_where_no_source_answers(backend, world):
+    """It comes in the form that was asked for, with the same values, and one line says whose it is."""
+    world.server.fault = only_origin
+    found = world.resolve(*world.files(), backend=backend)
+    assert (found.file.id, found.converted) == ("tiny-caffe", True)
+    expected = world.arrays if backend == "tf" else th_arrays(world.arrays)
+    assert_equal(read_h5(found.path), expected)
+    assert [note for note in found.notes if "proven" in note] == [NOTE]
+    assert found.path.name == f"tiny-caffe-{sha256_of(world.origin)[:16]}-{backend}.h5"
+
+
+def assert_equal(found, expected):
+    """Raise unless all arrays are the same bit for bit; the names of TensorFlow's end in ``:0``."""
+    found = {
+        layer: {name.removesuffix(":0"): array for name, array in arrays.items()}
+        for layer, arrays in found.items()
+    }
+    assert {layer: set(arrays) for layer, arrays in found.items()} == {
+        layer: set(arrays) for layer, arrays in expected.items()
+    }
+    for layer, arrays in expected.items():
+        for name, array in arrays.items():
+            assert found[layer][name].tobytes() == np.ascontiguousarray(array).tobytes(), (layer, name)
+
+
+def test_what_is_in_the_cache_counts_also_when_a_source_is_back(world, monkeypatch):
+    """The second call needs no network, and is told the same line; the values stay the same."""
+    world.server.fault = only_origin
+    first = world.resolve(*world.files())
+    world.asked()
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    again = world.resolve(*world.files())
+    assert (again.path, again.notes) == (first.path, (NOTE,))
+    monkeypatch.delenv("ZOO_OFFLINE")
+    world.server.fault = None
+    assert world.resolve(*world.files()).path == first.path
+    assert world.asked() == []
+    # Another form is made of what is here, too.
+    other = world.resolve(*world.files(), backend="th")
+    assert (other.file.id, world.asked()) == ("tiny-caffe", [])
+    # Whoever forbids it gets the Keras file, which counts from then on.
+    own = world.resolve(*world.files(), origin=False)
+    assert own.file.id == "tiny-tf"
+    assert world.resolve(*world.files()).path == own.path
+
+
+def test_a_source_that_answers_comes_before_the_origin(world):
+    """Also one of another form, which is converted."""
+    found = world.resolve(*world.files()[1:])
+    assert (found.file.id, found.converted) == ("tiny-th", True)
+    assert all("proven" not in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(replace(SAID, same_values_as=None), id="nothing is said"),
+        pytest.param(replace(SAID, same_values_as="imagenet-21k"), id="of another set"),
+    ],
+)
+def test_no_file_stands_in_of_which_nobody_says_so(said, world):
+    """Its address is not even asked."""
+    world.said, world.server.fault = said, only_origin
+    with pytest.raises(DownloadError, match="tiny: no source gave the weights file:"):
+        world.resolve(*world.files())
+    assert not any("caffemodel" in path for path in world.asked())
+
+
+def test_the_origin_can_be_forbidden(world):
+    """Then it is as if there were none, in the cache too."""
+    world.server.fault = only_origin
+    world.resolve(*world.files())
+    with pytest.raises(DownloadError, match="tiny: no source gave the weights file:"):
+        world.resolve(*world.files(), origin=False)
+
+
+def test_other_bytes_at_the_origin_are_refused(world):
+    """By its own digest, in the table of all attempts; nothing is kept."""
+    world.server.fault = only_origin
+    *keras, origin = world.files()
+    content = bytearray(world.origin.read_bytes())
+    content[-1] ^= 1
+    world.origin.write_bytes(content)
+    with pytest.raises(DownloadError) as caught:
+        world.resolve(*keras, origin)
+    assert "tiny-caffe" in str(caught.value)
+    assert f"its sha384 is {hash_file(world.origin, ['sha384'])['sha384']}, the published" in str(
+        caught.value
+    )
+    assert world.kept() == []
+
+
+def test_an_origin_without_a_digest_is_refused_where_one_is_required(world):
+    """As any other file."""
+    world.server.fault = only_origin
+    with pytest.raises(DownloadError, match="tiny: no source gave the weights file:"):
+        world.resolve(*world.files(digests=()), require_checksum=True)
+    assert not any("caffemodel" in path for path in world.asked())
+    assert world.resolve(*world.files(), require_checksum=True).file.id == "tiny-caffe"
+
+
+def test_offline_the_message_names_the_origin_too(world, monkeypatch):
+    """It is one of the files that would do."""
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    with pytest.raises(CacheError, match="the cache has none of tiny-tf, tiny-th, tiny-caffe"):
+        world.resolve(*world.files())
+
+
+def test_without_the_classifier_nothing_stands_in_for_a_file_that_was_never_published(world):
+    """A file with the classifier is no file without it; it will do for whoever reads what is wanted of it."""
+    *keras, origin = world.files()
+    keras = [replace(file, top=False) for file in keras]
+    world.server.fault = only_origin
+    with pytest.raises(DownloadError, match="no source gave"):
+        world.resolve(*keras, origin, top=False)
+    found = world.resolve(*keras, origin, top=False, convert=False)
+    assert (found.file.id, found.converted, found.path.suffix) == ("tiny-caffe", False, ".caffemodel")
+
+
+def test_a_file_of_caffe_is_a_weights_file_like_others(world):
+    """By its set, by its id, from a file that was got by hand, and converted copies are HDF5."""
+    found = world.resolve(*world.files(), weights="imagenet-caffe")
+    assert (found.file.id, found.converted) == ("tiny-caffe", True)
+    assert_equal(read_h5(found.path), world.arrays)
+    network = world.network(*world.files())
+    own = world.fetcher().published(network, network.weights[-1])
+    assert own.path.read_bytes() == world.origin.read_bytes()
+    assert own.path.name == f"tiny-caffe-{sha256_of(world.origin)[:16]}.caffemodel"
+    by_hand = world.fetcher().published(network, network.weights[-1], from_file=world.origin)
+    assert by_hand.path == own.path
+
+
+@pytest.mark.parametrize(
+    ("claim", "line"),
+    [
+        (
+            "common ancestor",
+            "stated by the converter to come from what the weights set comes from, not proven",
+        ),
+        ("inferred", "inferred to hold the same values: the converter, not proven"),
+    ],
+)
+def test_the_line_says_how_it_is_known(claim, line, world):
+    """A statement of the very file, of its ancestor, or a guess."""
+    world.said, world.server.fault = replace(SAID, claim=claim), only_origin
+    assert f"tiny: taken from tiny-caffe: {line}" in world.resolve(*world.files()).notes
