@@ -23,7 +23,7 @@ from converters.limits import printable
 from zoo.cli.tables import GAP, blocks, natural, title, widths
 from zoo.progress import bars
 from zoo.progress.colours import colours
-from zoo.progress.documents import document
+from zoo.progress.documents import Pieces, document
 
 
 class Verbosity(IntEnum):
@@ -51,7 +51,7 @@ class Telling:
 
     verbosity: Verbosity
     out: TextIO
-    documents: list[bytes] = field(default_factory=list)
+    documents: list[Pieces] = field(default_factory=list)
     err: TextIO | None = None
     until_the_end: ExitStack = field(default_factory=ExitStack)
 
@@ -141,32 +141,32 @@ def out() -> TextIO:
 
 def print_json(value: object) -> None:
     """Print a result as JSON on standard output: when the command has ended, if one is running."""
-    print_document(document(value))
+    print_document([document(value)])
 
 
-def print_document(written: bytes) -> None:
+def print_document(pieces: Pieces) -> None:
     """Print what is JSON already, in the same way."""
     told = _TELLING.get()
     if told is None:
-        _write_document(written)
+        _write_document(pieces)
     else:
-        told.documents[:] = [written]
+        told.documents[:] = [list(pieces)]
 
 
 def print_documents(told: Telling) -> None:
     """Print the JSON document that a command has left, if there is one."""
-    for written in told.documents:
-        _write_document(written)
+    for pieces in told.documents:
+        _write_document(pieces)
 
 
-def _write_document(written: bytes) -> None:
+def _write_document(pieces: Pieces) -> None:
     """Write UTF-8: as it is where that is what the stream writes, as a long one is slow to encode."""
     if out().encoding == "utf-8" and os.linesep == "\n" and hasattr(out(), "buffer"):
         flush()
         with _given_up_if_broken(out(), "standard output"):
-            out().buffer.write(written)
+            out().buffer.writelines(pieces)
     else:
-        _write(written.decode())
+        _write(b"".join(pieces).decode())
     _write("\n")
 
 

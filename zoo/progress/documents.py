@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-_START, _END = b"[\n", b"\n]"
+Pieces = Iterable[bytes | memoryview]
+"""A document in pieces: to join those of ten thousand networks takes as long as to write them."""
+
+_START, _BETWEEN, _END = b"[\n", b",\n", b"\n]"
 
 
 def document(value: object) -> bytes:
@@ -21,11 +24,11 @@ def item(value: object) -> bytes:
     return document([value]).removeprefix(_START).removesuffix(_END)
 
 
-def put_together(items: Iterable[bytes | memoryview]) -> bytes:
-    """Return the document of a list whose items were written already."""
-    written = list(items)
-    if not written:
-        return document([])
-    written[0] = b"".join([_START, written[0]])
-    written[-1] = b"".join([written[-1], _END])
-    return b",\n".join(written)
+def put_together(items: Pieces) -> Iterator[bytes | memoryview]:
+    """Yield the document of a list whose items were written already."""
+    before = _START
+    for written in items:
+        yield before
+        yield written
+        before = _BETWEEN
+    yield document([]) if before is _START else _END

@@ -165,8 +165,14 @@ def networks_like(pattern: str = "*") -> list[Architecture]:
     return [known[name] for name in like(pattern, known)]
 
 
+EVERY = "*"
+"""The pattern for all names."""
+
+
 def like(pattern: str, names: Iterable[str]) -> list[str]:
     """Return those names that a pattern is for."""
+    if pattern == EVERY:
+        return list(names)
     whole = _whole(pattern)
     return [name for name in names if fnmatchcase(name, whole)]
 

@@ -223,5 +223,5 @@ def test_a_file_that_cannot_be_read_is_told(zoo: Command, tmp_path: Path) -> Non
 def test_items_make_the_document_of_their_list(size: int) -> None:
     """As if it was written at once; half of a letter is escaped."""
     values = [{"a": [1, None, {"b": "ç\ud800"}], "c": []}, {}][:size]
-    assert put_together(map(item, values)) == document(values)
+    assert b"".join(put_together(map(item, values))) == document(values)
     assert json.loads(document(values)) == values
