@@ -142,7 +142,7 @@ def test_a_function_stays_what_it_is_to_who_asks(path):
         (
             zoo.fetch,
             "fetch(): missing a required argument: 'name'; it takes name, backend=, weights=, top=,"
-            " from_file=, require_checksum=, progress=",
+            " from_file=, require_checksum=, origin=, progress=",
         ),
         (lambda: zoo.upgrade("a.h5", lambdas=[1]), "lambdas=[1]: must be a dict or None"),
         (lambda: zoo.fuse("resnet50"), "model='resnet50': must be a Keras model"),

@@ -198,6 +198,7 @@ def prepared(
         include_preprocessing=include_preprocessing,
     )
     _check_heads(wish)
+    _check_flags(origin=origin, compile=compile)
     graph, opened = _chosen(network, weights, kernels, wish, origin=origin)
     # All that can be wrong with the arguments comes to light before anything is fetched.
     by_name = network.own_heads and not (weights and is_path(weights))
@@ -206,8 +207,6 @@ def prepared(
     )
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
     _check_flattened(network, graph, wish)
-    if not is_flag(compile):
-        raise ArgumentError(f"compile={compile!r}: must be True or False")
     return _maker(
         network,
         graph,
@@ -395,9 +394,13 @@ def _check_heads(wish: Wish) -> None:
     check_dropout(dropout)
     if dropout and classes == 0:
         raise ArgumentError(f"dropout={dropout!r}: num_classes=0 leaves no classifier to put it before")
-    for name in ("aux_heads", "include_preprocessing"):
-        if not is_flag(getattr(wish, name)):
-            raise ArgumentError(f"{name}={getattr(wish, name)!r}: must be True or False")
+    _check_flags(aux_heads=wish.aux_heads, include_preprocessing=wish.include_preprocessing)
+
+
+def _check_flags(**given: object) -> None:
+    for name, value in given.items():
+        if not is_flag(value):
+            raise ArgumentError(f"{name}={value!r}: must be True or False")
 
 
 def _check_activation(wish: Wish) -> None:

@@ -126,9 +126,9 @@ def test_forgetting_lets_the_next_file_be_the_first(zoo: Command, cache: Cache) 
     [
         (
             ["densenet161", "--accept", "0" * 64],
-            f"say for which file: {THEANO}, {TENSORFLOW}",
+            f"say for which file: {THEANO}, {TENSORFLOW}, densenet161-caffe",
         ),
-        (["densenet161", "--forget"], f"say for which file: {THEANO}, {TENSORFLOW}"),
+        (["densenet161", "--forget"], f"say for which file: {THEANO}, {TENSORFLOW}, densenet161-caffe"),
         ([THEANO, "--accept", "abc"], "'abc' is no SHA-256: it must be 64 hexadecimal digits"),
         (
             [TENSORFLOW, "--accept", "0" * 64],
