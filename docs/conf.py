@@ -42,7 +42,7 @@ python_use_unqualified_type_names = True
 nitpicky = True
 nitpick_ignore_regex = [
     # Documented by their own projects. The build needs no network, so their pages cannot be linked to.
-    ("py:.*", r"(keras|numpy|np|tensorflow|tf|collections|typing|pathlib|os|argparse|optree)\..*"),
+    ("py:.*", r"(keras|numpy|np|tensorflow|tf|collections|concurrent|typing|pathlib|os|argparse|optree)\..*"),
     # Type variables and names from the standard library that numpy's annotations leave bare.
     ("py:.*", r"(ArrayLike|NDArray|PathLike|dtype|ndarray)"),
 ]

@@ -301,7 +301,7 @@ class WeightsFile:
 
     @property
     def written_by(self) -> str:
-        """What tells how it is laid out, in one word: the generation of Keras, or the format."""
+        """What tells how it is laid out, the generation of Keras that wrote it or the format."""
         return self.format or self.dialect
 
 
