@@ -421,6 +421,7 @@ def _check_activation(wish: Wish) -> None:
         )
 
 
+@uncollected()
 def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = default) -> keras.Model:
     """Draw a network with its heads.
 
@@ -566,8 +567,7 @@ def _read(network: Architecture, source: Weights, wish: Wish) -> tuple[keras.Mod
     fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
     with source.open() as read:
         given = _Given(source.roles, read, partial(_adapted, network, wish))
-        with uncollected():
-            model = draw(network, source.graph, wish, given)
+        model = draw(network, source.graph, wish, given)
     shapes = {
         (layer.name, role): tuple(variable.shape)
         for layer in model.layers

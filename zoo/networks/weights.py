@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from converters.arrays.form import TF, Form
 from converters.arrays.planned import PlannedArray
+from converters.boundary import uncollected
 from converters.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.description import Description
 from converters.formats.dialects import describe
@@ -219,6 +220,7 @@ def _check_set(network: Architecture, name: str) -> None:
     raise UnknownNameError(f"{message}{guess}{hint}")
 
 
+@uncollected()
 def _opened(
     path: Path,
     network: Architecture,
