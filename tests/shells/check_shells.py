@@ -48,7 +48,7 @@ def test_a_script_is_of_its_shell(place: Path, shell: str) -> None:
     [
         ("zoo fetc", ["fetch\tbring verified weights files and print their paths"]),
         ("zoo fetch densenet161-tf", ["densenet161-tf-flyyufelix\tDenseNet-161, imagenet, tf, with top"]),
-        ("zoo fetch resnet50 --weights=imagenet-", ["--weights=imagenet-0.1\tResNet-50"]),
+        ("zoo fetch inception_v3 --weights=imagenet-", ["--weights=imagenet-2017\tInception-V3"]),
         ("zoo fetch resnet50 --backend ", ["tf", "th"]),
         ("zoo inspect my", ["my weights.h5"]),
     ],
@@ -107,7 +107,7 @@ class Terminal:
     [
         ("zoo fetc", r"zoo fetch "),
         ("zoo show densenet161-tf", r"zoo show densenet161-tf-flyyufelix"),
-        ("zoo fetch resnet50 --weights=imagenet-", r"--weights=imagenet-0\.1"),
+        ("zoo fetch inception_v3 --weights=imagenet-", r"--weights=imagenet-2017"),
         ("zoo inspect my", r"zoo inspect my\\ weights\.h5"),
         ("zoo predict my", r"zoo predict my\\ weights\.h5"),
     ],
