@@ -108,6 +108,10 @@ _OPTION = re.compile(r"--(?P<name>[a-z][a-z-]*) (?P<value>[^\s;,]+)")
 """An option as it is typed, with its value; one of several values names what it is the value for."""
 
 
+_BOTH = re.compile(r"--[a-z][a-z-]*(?: [\w.]+)? \((?P<python>\w+=[^(),]+)\)")
+"""An option as it is typed, with what stands for it in Python behind it."""
+
+
 def in_python(text: str, arguments: Mapping[str, str] | None = None) -> str:
     """Return advice in the words of Python: ``from_kernels='tf'`` where it says ``--from-kernels tf``.
 
@@ -123,7 +127,7 @@ def in_python(text: str, arguments: Mapping[str, str] | None = None) -> str:
             return found[0]
         return f"{name}s={{{key!r}: {value!r}}}" if equals else f"{(arguments or {}).get(name, name)}={key!r}"
 
-    told = _OPTION.sub(argument, text)
+    told = _OPTION.sub(argument, _BOTH.sub(r"\g<python>", text))
     return Doubt(told) if isinstance(text, Doubt) else told
 
 

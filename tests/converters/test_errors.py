@@ -161,6 +161,8 @@ class TestCommandLine:
         ("say --keras-version 1.0.6; or not", None, "say keras_version='1.0.6'; or not"),
         ("say --keras-version 1.0.6", {"from_kernels": "kernels"}, "say --keras-version 1.0.6"),
         ("say --layer NAME=Dense", None, "say layers={'NAME': 'Dense'}"),
+        ("--as-published (as_published=True) leaves it", None, "as_published=True leaves it"),
+        ("say --to keras3 (to='keras3')", None, "say to='keras3'"),
     ],
 )
 def test_advice_is_in_the_words_of_python(typed, arguments, said):
