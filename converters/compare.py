@@ -21,6 +21,7 @@ from converters.arrays.planned import Output, PlannedArray
 from converters.errors import ArgumentError, warn_of
 from converters.formats.description import Description
 from converters.formats.dialects import describe
+from converters.formats.foreign import ForeignSource
 from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.source import Source
@@ -150,11 +151,38 @@ class _File:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Held:
+    """A file that holds a published graph.
+
+    Attributes:
+        description: What it is.
+        match: How its layers are those of one of the graph's structures.
+        form: Its layout and kernels; None if the file tells them.
+        names: What the graph calls the file's layers.
+    """
+
+    description: Description
+    match: Match
+    form: Form | None
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One of the two files, open, and its datasets by their paths."""
+    """One of the two files, open, and its datasets by their paths.
+
+    Attributes:
+        bitwise: Whether values are equal only if all their bits are.
+    """
 
     source: Source
     known: Mapping[str, DatasetInfo]
+    bitwise: bool = False
+
+    @property
+    def computed(self) -> Mapping[str, str]:
+        """What is done to arrays as they are read, by their paths."""
+        return self.source.computed if isinstance(self.source, ForeignSource) else {}
 
 
 def compare_files(
@@ -210,13 +238,51 @@ def compare_files(
     if any(plan.changed for plan in plans):
         for plan in plans:
             warn_of(plan.path, plan.typed_notes, stacklevel=2)
-    return _compared_files(*plans)
+    return _compared_files(plans[0], plans[1])
 
 
-def _compared_files(one: Plan, other: Plan) -> Comparison:
+def compare_held(first: Held, second: Held, *, fold: bool = False) -> Comparison:
+    """Compare two files of one published graph by its names, bit for bit.
+
+    Args:
+        first: A file.
+        second: Another one.
+        fold: Whether a slope and an offset count as part of the batch normalisation before them.
+
+    Raises:
+        FileFormatError: If one of them cannot be read.
+        ConversionError: If they cannot be brought into one form.
+    """
+    plans = [
+        make_plan(
+            held.description,
+            target=TF,
+            to="npz",
+            from_layout=held.form.layout if held.form else None,
+            from_kernels=held.form.kernels if held.form else None,
+            match=held.match,
+            fold=fold,
+            compared=True,
+        )
+        for held in (first, second)
+    ]
+    one, other = plans
+    return _compared_files(one, other, (first.names, second.names))
+
+
+def _compared_files(
+    one: Plan, other: Plan, names: tuple[Mapping[str, str], Mapping[str, str]] | None = None
+) -> Comparison:
+    """Compare two files; where the layers' names in a graph are said, by these, and bit for bit."""
     with open_untrusted(one.path) as a, open_untrusted(other.path) as b:
-        sides = (_Side(source=a, known=datasets_of(a.tree)), _Side(source=b, known=datasets_of(b.tree)))
-        pairs = _pairs(_by_layer(one), _by_layer(other))
+        sides = [_Side(source=side, known=datasets_of(side.tree), bitwise=bool(names)) for side in (a, b)]
+        layers = [_by_layer(one), _by_layer(other)]
+        if names:
+            layers = [
+                {called.get(name, name): arrays for name, arrays in found.items()}
+                for found, called in zip(layers, names, strict=True)
+            ]
+        pairs = _pairs(*layers)
         compared = tuple(_compare_layer(name, here, there, *sides) for name, here, there in pairs)
     return Comparison(first=one.path, second=other.path, layers=compared)
 
@@ -339,15 +405,15 @@ def _compare_layer(
 def _compared(name: str, pairs: list[tuple[_Planned, _Planned]], a: _Side, b: _Side) -> LayerComparison:
     differing, largest, relative = 0, 0.0, 0.0
     for here, there in pairs:
-        count, most, scale = _difference(_brought(here, a), _brought(there, b))
+        count, most, scale = _difference(_brought(here, a), _brought(there, b), bitwise=a.bitwise)
         differing += count
         largest = max(largest, most)
         relative = max(relative, most / scale if scale else math.inf if most else 0.0)
     moved = {
         f"{array.role} {' and '.join(words)}"
         for pair in pairs
-        for array in pair
-        if (words := _actions(array))
+        for array, side in zip(pair, (a, b), strict=True)
+        if (words := (*_as_read(array, side), *_actions(array)))
     }
     return LayerComparison(
         name=name,
@@ -358,6 +424,12 @@ def _compared(name: str, pairs: list[tuple[_Planned, _Planned]], a: _Side, b: _S
         relative=relative,
         detail="" if differing else ", ".join(sorted(moved)),
     )
+
+
+def _as_read(array: _Planned, side: _Side) -> Iterator[str]:
+    """Yield what is done to the values of an array as they are read."""
+    sources = [array] if isinstance(array, PlannedArray) else [share.array for share in array.shares]
+    yield from dict.fromkeys(side.computed[one.path] for one in sources if one.path in side.computed)
 
 
 def _actions(array: _Planned) -> tuple[str, ...]:
@@ -390,14 +462,20 @@ def _filled(array: _Planned, values: Mapping[str, Values], folder: Path) -> Valu
     return target
 
 
-def _difference(one: Values, other: Values) -> tuple[int, float, float]:
+def _difference(one: Values, other: Values, *, bitwise: bool = False) -> tuple[int, float, float]:
     """Return how many values differ, by how much at most, and the largest of the first array."""
     count, most, scale = 0, 0.0, 0.0
+    bits = f"u{one.itemsize}" if bitwise and one.dtype == other.dtype else None
     for part in blocks.parts(Piece(target=one.reshape(-1), source=other.reshape(-1)), blocks.BLOCK):
         if not part.target.size:
             continue
         a, b = part.target.astype("f8"), part.source.astype("f8")
-        unequal = (a != b) & ~(np.isnan(a) & np.isnan(b))
+        if bits:
+            unequal = np.ascontiguousarray(part.target).view(bits) != np.ascontiguousarray(part.source).view(
+                bits
+            )
+        else:
+            unequal = (a != b) & ~(np.isnan(a) & np.isnan(b))
         scale = max(scale, float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))))
         if unequal.any():
             count += int(np.count_nonzero(unequal))

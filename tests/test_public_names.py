@@ -33,6 +33,7 @@ WITHOUT_EXAMPLE = (
     "zoo.features",
     "zoo.finetune",
     "zoo.predict",
+    "zoo.prove",
     "zoo.finetuning.extract",
     "zoo.finetuning.finetune",
     "zoo.finetuning.freeze_pretrain_finetune",

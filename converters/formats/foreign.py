@@ -204,6 +204,13 @@ class ForeignSource(PlainSource):
         self.notes = tuple(notes)
         super().__init__(path, stream, limits, name=name, arrays=listed, texts={})
 
+    @property
+    def computed(self) -> Mapping[str, str]:
+        """What is done to arrays as they are read, in words, by their paths."""
+        return {
+            array.name: "divided by a factor" for array in self._arrays.values() if array.times is not None
+        }
+
     def layers(self, said: Mapping[str, str]) -> tuple[Layer, ...]:
         """Return the layers, in the file's order.
 

@@ -146,7 +146,7 @@ FORM: dict[str, Error] = {
         "inception_v3",
         "grade: A",
         "grade: E",
-        "weights[0].digests[0].grade: 'E' is not one of A, B, C, D, seen, practice",
+        "weights[0].digests[0].grade: 'E' is not one of A, B, C, D, proven, seen, practice",
     ),
     "unknown family": _in(
         "vgg19",

@@ -252,6 +252,7 @@ KINDS: Mapping[str, _Kind] = {
     "FILE": _FILE,
     "FILE|NAME": _Kind(_networks, files=True),
     "FILE|URL": _FILE,
+    "ID|FILE": _Kind(_networks, files=True, ids=True),
     "FILE.npz|FOLDER/": _FILE,
     "NEW": _FILE,
     "PICTURE": _FILE,
@@ -286,7 +287,7 @@ KINDS: Mapping[str, _Kind] = {
 }
 """By how a value is called in a command's help, or by the option; what is not among them may be a path."""
 
-TAKING_IDS = frozenset({"show", "fetch", "trust", "mirror", "cache remove"})
+TAKING_IDS = frozenset({"show", "fetch", "trust", "mirror", "cache remove", "prove"})
 """Commands that take the ids of files where they take names."""
 
 

@@ -45,7 +45,7 @@ def _of_each(arguments: argparse.Namespace, name: str) -> tuple[str | None, str 
 
 
 def _print(comparison: Comparison) -> None:
-    rows = [_row(layer) for layer in comparison.layers]
+    rows = [row(layer) for layer in comparison.layers]
     output.print_table(
         ("layer", "result", "values that differ>", "largest difference>", "relative>"), rows, whole=("layer",)
     )
@@ -53,7 +53,8 @@ def _print(comparison: Comparison) -> None:
     output.print_line(str(comparison))
 
 
-def _row(layer: LayerComparison) -> tuple[str, ...]:
+def row(layer: LayerComparison) -> tuple[str, ...]:
+    """Return a line of the table of layers."""
     if layer.status != "different" or layer.detail:
         return (layer.name, f"{layer.status}{f': {layer.detail}' if layer.detail else ''}", "", "", "")
     counts = f"{layer.differing:,} of {layer.values:,}"

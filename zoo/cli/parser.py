@@ -550,6 +550,21 @@ def _add_diff(commands: _Commands) -> None:
     parser.add_argument("--second-keras-version", metavar="X.Y.Z", help="who wrote B, if another did")
 
 
+def _add_prove(commands: _Commands) -> None:
+    parser = _command(
+        commands,
+        "prove",
+        "compare a weights file with its authors' own; 1 if they differ, 2 if that cannot be told",
+        module="prove",
+    )
+    parser.add_argument("file", metavar="ID|FILE", help="a published file, or one of yours")
+    parser.add_argument(
+        "--origin", metavar="ID|FILE", help="the authors' file (default: the one that the registry names)"
+    )
+    parser.add_argument("--from-kernels", choices=_FORMS, help="kernels of a file of yours; else found out")
+    parser.add_argument("--save", action="store_true", help="keep the result in the cache")
+
+
 def _add_told(parser: argparse.ArgumentParser) -> None:
     """Add what a user can tell of a file where it does not say it itself."""
     parser.add_argument(
@@ -744,6 +759,7 @@ _COMMANDS = {
     "convert": _add_convert,
     "upgrade": _add_upgrade,
     "diff": _add_diff,
+    "prove": _add_prove,
     "inspect": _add_inspect,
     "cache": _add_cache,
     "trust": _add_trust,

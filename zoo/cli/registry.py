@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.cli import output
 from zoo.cli.tables import GAP, natural, title
-from zoo.errors import ArgumentError, ZooError
+from zoo.errors import ArgumentError, CacheError, ZooError
 from zoo.files.listing import held_of
 from zoo.numbers import counted
 from zoo.progress.documents import item, put_together
@@ -23,6 +23,8 @@ from zoo.registry.listed import Held, Row, listed_set, with_cached
 from zoo.registry.names import left_out_note
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import NOT_KNOWN, NOT_STATED, Architecture, ClassIndex, WeightsFile, percent
+from zoo.storage.proofs import saved_proofs
+from zoo.variables import default_home
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -113,7 +115,7 @@ def _show(network: Architecture, *, as_json: bool) -> int:
     _print_sets(network)
     for file in network.weights:
         output.print_line("")
-        output.print_facts(_file_facts(file))
+        output.print_facts(_file_facts(file) | _proven(file))
     return 0
 
 
@@ -144,7 +146,7 @@ def _show_file(name: str, file: WeightsFile | ClassIndex, *, as_json: bool) -> i
     if as_json:
         output.print_json(_plain(file) | {"network": network})
     elif isinstance(file, WeightsFile):
-        output.print_facts(_file_facts(file) | {"  network": network})
+        output.print_facts(_file_facts(file) | _proven(file) | {"  network": network})
     else:
         size = {"  size": f"{file.bytes:,} bytes"}
         output.print_facts({name: f"names {file.classes} classes"} | size | _index_facts(file))
@@ -251,6 +253,25 @@ def _file_facts(file: WeightsFile) -> dict[str, str]:
     top = f"weights set {file.set}, {'with' if file.top else 'without'} the top"
     told = {file.id: top} | {label: text(file) for label, text, _ in _FILE}
     return told | _further(file, [*_told(_FILE), "id", "set", "top", "structure", "filename"], "  ")
+
+
+def _proven(file: WeightsFile) -> dict[str, str]:
+    """Return what was proven here of a file, or by it."""
+    try:
+        proofs = saved_proofs(default_home())
+    except CacheError as error:
+        output.note(f"zoo: {error}")
+        return {}
+    told = [
+        f"{one.date}: {'equal to' if one.proven else 'differs from'} {other or 'a file'} (sha256:{sha256})"
+        for one in proofs
+        for own, other, sha256 in (
+            (one.id, one.origin, one.origin_sha256),
+            (one.origin, one.id, one.sha256),
+        )
+        if own == file.id
+    ]
+    return {"  compared here": "\n".join(told)} if told else {}
 
 
 def _told(lines: Iterable[_Line]) -> list[str]:

@@ -11,11 +11,13 @@ from zoo.curating.pinning import pin
 from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.storage import disk
+from zoo.storage.proofs import saved_proofs
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was first seen as an overlay, or write it into a file."""
-    found = pin(arguments.names, get_registry(), noted_cache().memory)
+    cache = noted_cache()
+    found = pin(arguments.names, get_registry(), cache.memory, saved_proofs(cache.home))
     target = Path(arguments.output) if arguments.output else None
     if target is not None:
         with disk.writing(target, "--output names the file"):

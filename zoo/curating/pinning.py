@@ -13,6 +13,7 @@ from zoo.fetching.verification import is_attested
 from zoo.registry.records import Architecture, Registry, WeightsFile
 from zoo.storage.cleanup import describe, keys_of
 from zoo.storage.pins import Memory, Seen
+from zoo.storage.proofs import Proven
 
 _HEADER = """\
 # What a cache has seen of files of which nobody has published a digest that tells one from any other: laid
@@ -36,7 +37,7 @@ class Pinned:
     text: str
 
 
-def pin(names: Sequence[str], registry: Registry, memory: Memory) -> Pinned:
+def pin(names: Sequence[str], registry: Registry, memory: Memory, proofs: Sequence[Proven] = ()) -> Pinned:
     """Return an overlay with the digests of files that were first seen here and have none that was published.
 
     What is published of a file stays in it: a list of digests is replaced whole.
@@ -45,6 +46,7 @@ def pin(names: Sequence[str], registry: Registry, memory: Memory) -> Pinned:
         names: Networks, or ids of files; all if there are none.
         registry: What is published.
         memory: What was seen.
+        proofs: What was proven: a file with the values of its authors' own is more than first seen.
 
     Raises:
         UnknownNameError: There is no network and no file of a name.
@@ -59,7 +61,9 @@ def pin(names: Sequence[str], registry: Registry, memory: Memory) -> Pinned:
         # One whose size is not known was accepted by its digest, and has not come yet.
         if known is None or known.bytes is None or file.id not in wanted or is_attested(file):
             continue
-        entry = {"bytes": known.bytes, "digests": [*map(_published, file.digests), _seen(known)]}
+        proof = next((one for one in proofs if one.proven and one.sha256 == known.sha256), None)
+        digest = _proven(known, proof) if proof else _seen(known)
+        entry = {"bytes": known.bytes, "digests": [*map(_published, file.digests), digest]}
         networks.setdefault(network.name, {"weights": {}})["weights"][file.id] = entry
         ids.append(file.id)
     body = {"architectures": networks} if networks else {}
@@ -84,3 +88,9 @@ def _published(digest: Any) -> dict[str, str]:  # noqa: ANN401 - a record with a
 def _seen(seen: Seen) -> dict[str, str]:
     source = f"first seen on {seen.first_seen}, from {seen.url}"
     return {"digest": f"sha256:{seen.sha256}", "grade": "seen", "source": source}
+
+
+def _proven(seen: Seen, proof: Proven) -> dict[str, str]:
+    origin = proof.origin or "a file"
+    source = f"proven on {proof.date} to hold the values of {origin} (sha256:{proof.origin_sha256})"
+    return {"digest": f"sha256:{seen.sha256}", "grade": "proven", "source": source}

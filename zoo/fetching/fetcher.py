@@ -49,6 +49,7 @@ from zoo.storage.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources
+    from zoo.storage.proofs import Proven
 
 Backend = Literal["th", "tf"]
 Origins = Mapping[WeightsFile, WeightsSet]
@@ -506,7 +507,19 @@ class Fetcher:
 
     def _from_origin(self, network: Architecture, found: Fetched, said: WeightsSet) -> Fetched:
         """Return a file with the line that says whose it is, and what is known of it."""
-        return replace(found, notes=(*found.notes, _stands_in(network, found.file, said)))
+        note = _stands_in(network, found.file, said, self._proof(network, found.file, said))
+        return replace(found, notes=(*found.notes, note))
+
+    def _proof(self, network: Architecture, file: WeightsFile, said: WeightsSet) -> Proven | None:
+        """Return what was proven here of a file of the weights set that an origin stands in for."""
+        from zoo.storage.proofs import saved_proofs
+
+        ids = {one.id for one in network.weights if one.set == said.same_values_as}
+        held = self._cache.remembered(Item.of_weights(network.name, file))
+        for one in saved_proofs(self._cache.home):
+            if one.proven and one.origin == file.id and one.id in ids:
+                return one if held and held.sha256 == one.origin_sha256 else None
+        return None
 
     # What the network has.
 
@@ -802,7 +815,10 @@ _CLAIMS: Mapping[str, str] = {
 """What is said of an origin, by how it is known."""
 
 
-def _stands_in(network: Architecture, file: WeightsFile, said: WeightsSet) -> str:
+def _stands_in(network: Architecture, file: WeightsFile, said: WeightsSet, proof: Proven | None) -> str:
+    if proof is not None:
+        text = f"proven here on {proof.date} to hold the same values as {proof.id}"
+        return f"{network.name}: taken from {file.id}: {text}"
     claim = _CLAIMS[str(said.claim)].format(said.stated_by)
     return f"{network.name}: taken from {file.id}: {claim}, not proven"
 

@@ -63,7 +63,7 @@ FORMATS_OF_OTHERS = tuple(name for name, found in FORMATS.items() if found.forei
 Layout = Literal["th", "tf"]
 Kernels = Literal["th", "tf"]
 Dialect = Literal["keras0", "keras1", "keras2", "keras3", "foreign"]
-Grade = Literal["A", "B", "C", "D", "seen", "practice"]
+Grade = Literal["A", "B", "C", "D", "proven", "seen", "practice"]
 ChannelOrder = Literal["rgb", "bgr"]
 Claim = Literal["stated", "common ancestor", "inferred"]
 
@@ -126,7 +126,8 @@ class Digest:
         Grade,
         Choice(get_args(Grade)),
         "A: stated by whoever serves this URL; B: by two independent copies; C: by one copy; D: not"
-        " cryptographic; seen: computed from a file that somebody had; practice: a file of the practice zoo",
+        " cryptographic; proven: computed from a file whose values were compared with its authors' own; seen:"
+        " computed from a file that somebody had; practice: a file of the practice zoo",
     ]
     source: Annotated[str, TEXT, "Where the value is stated"]
 

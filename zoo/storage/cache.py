@@ -10,6 +10,7 @@ that files which were published under one name lie side by side::
     HOME/_partial/                                                      what downloads have not finished
     HOME/_memory/, HOME/seen.yaml                                       what is remembered: zoo.storage.pins
     HOME/_registry/                                                     registries, compiled and fetched
+    HOME/_proofs/                                                       what was proven: zoo.storage.proofs
     HOME/registry.yaml                                                  the user's own: zoo.registry.places
 
 Sixteen digits in a name tell files of one id apart and can be read by people; what is compared is always the
@@ -34,6 +35,7 @@ from zoo.registry.places import FOLDER as REGISTRIES
 from zoo.registry.records import ClassIndex, Digest, Layout, WeightsFile
 from zoo.storage import disk
 from zoo.storage.pins import FOLDER, Converted, Memory, Refused, Seen, Verified
+from zoo.storage.proofs import FOLDER as PROOFS
 from zoo.variables import HOME, SHARED, default_home, path_variable
 
 OFFLINE = "ZOO_OFFLINE"
@@ -41,7 +43,7 @@ OFFLINE = "ZOO_OFFLINE"
 
 PARTIAL = "_partial"
 FEATURES = "_features"
-MACHINERY = frozenset({PARTIAL, FEATURES, REGISTRIES, FOLDER})
+MACHINERY = frozenset({PARTIAL, FEATURES, PROOFS, REGISTRIES, FOLDER})
 """Folders of a cache that hold no published files; no architecture can have these names."""
 
 _NAME_DIGITS = 16

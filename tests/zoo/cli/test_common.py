@@ -39,6 +39,7 @@ NAMES = {
     "convert": ["old.h5"],
     "upgrade": ["old.h5"],
     "diff": ["a.h5", "b.h5"],
+    "prove": ["a.h5"],
     "inspect": ["old.h5"],
     "cache remove": ["vgg16"],
     "trust": ["vgg16"],
@@ -59,6 +60,7 @@ FAILING = {
     "convert": ["--th-to-tf", "missing.h5"],
     "upgrade": ["missing.h5"],
     "diff": ["missing.h5", "gone.h5"],
+    "prove": ["missing.h5"],
     "inspect": ["missing.h5"],
     "cache list": [],
     "cache verify": [],
@@ -208,7 +210,7 @@ def test_an_error_of_any_kind_is_an_object(command, kind, monkeypatch, capsys):
         raise error
 
     replaced(monkeypatch, command, run)
-    if command == "diff" and code == 1:
+    if command in ("diff", "prove") and code == 1:
         code = 2  # a script must not take it for a difference
     assert main(complete(command, "--json")) == code
     told = capsys.readouterr()

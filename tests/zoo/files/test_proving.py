@@ -1,0 +1,222 @@
+"""What is proven of a file by its authors' own: which layers are equal, by which rule, and which are not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+import zoo
+from converters.compare import compare_files
+from tests.support.shares import NETWORKS
+from zoo.cli import main as command
+from zoo.errors import ArgumentError, CacheError, StructureMismatchError, UnknownNameError
+from zoo.fetching import fetcher
+from zoo.practice import caffe, files
+from zoo.registry.digests import hash_file
+from zoo.storage.cache import Cache, Item
+from zoo.storage.proofs import FOLDER, saved_proofs
+
+FOLDED = "slope and offset folded into those of conv1_{}"
+
+
+@pytest.fixture(scope="module")
+def origins(tmp_path_factory):
+    """Return ``origins(name)``: the practice twin of a network's file of Caffe, to be read only."""
+    folder, made = tmp_path_factory.mktemp("origins"), {}
+
+    def written(name):
+        if name not in made:
+            made[name] = folder / f"{name}.caffemodel"
+            caffe.write_twin(name, made[name])
+        return made[name]
+
+    return written
+
+
+def sha256(path):
+    """Return a file's digest."""
+    return hash_file(path, ["sha256"])["sha256"]
+
+
+def test_a_network_is_proven_by_its_authors_file(origins, practice_file):
+    """All layers in the network's order, whatever had to be moved; the verdict has both digests."""
+    keras, origin = practice_file("googlenet"), origins("googlenet")
+    proof = zoo.prove(keras, origin=origin, from_kernels="th")
+    assert proof.proven
+    assert str(proof) == (
+        f"proven: {keras} (sha256 {sha256(keras)}) and {origin} (sha256 {sha256(origin)}):"
+        " of 64 layers 0 equal bit for bit, 64 after a rule"
+    )
+    assert {layer.status for layer in proof.comparison.layers} == {"permuted"}
+    assert [layer.differing for layer in proof.comparison.layers] == [0] * 64
+    assert sum(layer.values for layer in proof.comparison.layers) == 13_378_280
+
+
+def test_rules_are_said_of_each_layer(origins, practice_file):
+    """Slopes and offsets that are one layer's in Caffe and two layers' in Keras; and sums of them."""
+    proof = zoo.prove(practice_file("densenet121"), origin=origins("densenet121"), from_kernels="th")
+    told = {layer.name: layer.detail for layer in proof.comparison.layers}
+    assert proof.proven
+    assert (told["conv1_bn"], told["conv1_scale"]) == (
+        f"{FOLDED.format('scale')}; beta folded offset, gamma folded slope,"
+        " moving_mean divided by a factor, moving_variance divided by a factor",
+        FOLDED.format("bn"),
+    )
+    assert told["conv2_1_x1"] == "kernel axes in order (2, 3, 1, 0)"
+    assert told["fc6"].startswith("kernel ")
+
+
+FLIPS = {
+    "lowest bit of one value": lambda values: values ^ 1,
+    "sign of one value": lambda values: values ^ 0x80000000,
+}
+
+
+@pytest.mark.parametrize("flip", FLIPS.values(), ids=FLIPS)
+@pytest.mark.parametrize("layer", ["conv1/7x7_s2", "inception_4c/3x3", "loss3/classifier"])
+def test_a_flipped_bit_in_one_layer_is_found_and_named(flip, layer, origins, practice_file, tmp_path):
+    """And no other layer is."""
+    damaged = tmp_path / "damaged.h5"
+    shutil.copy(practice_file("googlenet"), damaged)
+    with h5py.File(damaged, "r+") as file:
+        data = file[layer][f"{layer}_W"]
+        place = tuple(size // 2 for size in data.shape)
+        value = np.float32(data[place]).reshape(1).view("u4")
+        data[place] = flip(value).view("f4")[0]
+    proof = zoo.prove(damaged, origin=origins("googlenet"), from_kernels="th")
+    found = [one for one in proof.comparison.layers if one.status == "different"]
+    assert [(one.name, one.differing) for one in found] == [(layer, 1)]
+    assert str(proof).startswith(f"not proven, 1 layer different ({layer}): ")
+    assert found[0].largest > 0
+
+
+def test_zero_and_minus_zero_are_not_the_same_bits(tmp_path):
+    """Though they are equal, as `zoo diff` says."""
+    for name, zero in (("one", 0.0), ("other", -0.0)):
+        layers = list(caffe.published("googlenet"))
+        layers[0].blobs[1][:] = zero
+        caffe.write(tmp_path / f"{name}.caffemodel", layers, first=True)
+    one, other = tmp_path / "one.caffemodel", tmp_path / "other.caffemodel"
+    assert compare_files(one, other).equal
+    proof = zoo.prove(one, origin=other)
+    assert [layer.name for layer in proof.comparison.layers if layer.status == "different"] == [
+        "conv1/7x7_s2"
+    ]
+
+
+def test_a_file_without_the_classifier_is_proven_below_it(origins, tmp_path):
+    """What it lacks is left out and said; what the Keras file alone has counts."""
+    network = NETWORKS["resnet50"]
+    record = next(file for file in network.weights if file.id == "resnet50-th-notop-v0.2")
+    files.write(record, network, tmp_path / "notop.h5")
+    proof = zoo.prove(tmp_path / "notop.h5", origin=origins("resnet50"), from_kernels="th")
+    assert proof.left_out == ("fc1000",)
+    # Biases are drawn for a practice file, and no convolution of Caffe's but the first has one.
+    different = [layer.name for layer in proof.comparison.layers if layer.status == "different"]
+    assert len(different) == 52
+    assert all(name.startswith("res") for name in different)
+
+
+@pytest.fixture
+def in_cache(tmp_path, monkeypatch, origins, practice_file):
+    """Let a cache have a Keras file of GoogLeNet and its origin; nothing is asked of any host."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    of_weights = Item.of_weights  # what is kept here has none of the published digests
+    monkeypatch.setattr(Item, "of_weights", lambda *args: replace(of_weights(*args), digests=(), bytes=None))
+    cache = Cache(tmp_path / "home")
+    for file in NETWORKS["googlenet"].weights:
+        source = {"googlenet-th": practice_file, "googlenet-caffe": origins}.get(file.id)
+        if source is not None:
+            path = tmp_path / "home" / file.filename
+            path.parent.mkdir(exist_ok=True)
+            shutil.copy(source("googlenet"), path)
+            item = Item.of_weights("googlenet", file)
+            cache.keep(path, item, digests={"sha256": sha256(path)}, url="practice")
+    return cache
+
+
+def test_what_is_proven_is_kept_shown_and_pinned(in_cache, capsys):
+    """By both digests; a file is more than first seen then, and its origin stands in without a doubt."""
+    before = fetched_origin(in_cache)
+    proof = zoo.prove("googlenet-th", save=True)
+    assert proof.proven
+    (kept,) = saved_proofs(in_cache.home)
+    assert (kept.id, kept.origin, kept.proven) == ("googlenet-th", "googlenet-caffe", True)
+    assert (kept.sha256, kept.origin_sha256) == (proof.sha256, proof.origin_sha256)
+    assert [path.name for path in (in_cache.home / FOLDER).iterdir()] == [
+        f"{proof.sha256}-{proof.origin_sha256}.json"
+    ]
+    assert command(["show", "googlenet-th"]) == 0
+    line = f"{kept.date}: equal to googlenet-caffe (sha256:{proof.origin_sha256})"
+    assert line in capsys.readouterr().out
+    assert command(["registry", "pin", "googlenet-th"]) == 0
+    pinned = yaml.safe_load(capsys.readouterr().out)["architectures"]["googlenet"]["weights"]["googlenet-th"]
+    assert pinned["digests"] == [
+        {
+            "digest": f"sha256:{proof.sha256}",
+            "grade": "proven",
+            "source": f"proven on {kept.date} to hold the values of googlenet-caffe"
+            f" (sha256:{proof.origin_sha256})",
+        }
+    ]
+    told = f"proven here on {kept.date} to hold the same values as googlenet-th"
+    assert before.endswith(
+        "J. Marino, who converted the caffemodel of this sha1 to hold the same values, not proven"
+    )
+    assert fetched_origin(in_cache) == f"googlenet: taken from googlenet-caffe: {told}"
+
+
+def fetched_origin(cache):
+    """Return the line that is said where the origin stands in for the Keras files."""
+    network = NETWORKS["googlenet"]
+    return fetcher.Fetcher(cache).find_cached(network, "imagenet", top=True, origin=True).notes[-1]
+
+
+def test_the_command_says_by_its_exit_code_whether_it_is_so(in_cache, origins, capsys, tmp_path):
+    """0 proven, 1 not, 2 nobody can tell; in JSON each layer."""
+    assert command(["prove", "googlenet-th", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["proven"], told["network"], len(told["layers"])) == (True, "googlenet", 64)
+    assert (told["file"]["id"], told["origin"]["id"]) == ("googlenet-th", "googlenet-caffe")
+    damaged = tmp_path / "damaged.caffemodel"
+    content = bytearray(origins("googlenet").read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    assert command(["prove", "googlenet-th", "--origin", str(damaged)]) == 1
+    assert "not proven, 1 layer different (loss3/classifier)" in capsys.readouterr().out
+    assert command(["prove", str(tmp_path / "missing.h5")]) == 2
+    assert saved_proofs(in_cache.home) == ()
+
+
+def test_what_cannot_be_told_is_said_before_anything_is_compared(in_cache, origins):
+    """A network instead of a file; a set of which nobody says where it comes from; two networks."""
+    with pytest.raises(
+        UnknownNameError, match="googlenet: is a network: name one of its files, googlenet-th,"
+    ):
+        zoo.prove("googlenet")
+    with pytest.raises(
+        ArgumentError, match="nobody states what the weights set 'imagenet-caffe' of googlenet"
+    ):
+        zoo.prove("googlenet-caffe")
+    with pytest.raises(StructureMismatchError, match=r"holds resnet50, and .* holds googlenet: only"):
+        zoo.prove("googlenet-th", origin=origins("resnet50"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("{", "is damaged: it is not JSON; remove it"), ("{}", "is damaged: id: is missing")],
+)
+def test_a_proof_that_is_damaged_is_named(content, reason, tmp_path):
+    """It proves nothing, and is not passed over."""
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "a-b.json").write_text(content)
+    with pytest.raises(CacheError) as caught:
+        saved_proofs(tmp_path)
+    assert f"a-b.json: {reason}" in str(caught.value)
