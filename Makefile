@@ -118,6 +118,7 @@ table: $(VENV)/ready
 	$(BIN)/python -m tests.readme_table
 	$(BIN)/python -m tests.networks_page
 	$(BIN)/python -m tests.finding_page
+	$(BIN)/python -m tests.origins_page
 	$(BIN)/python -m tests.stability_names
 
 # The structures of the networks that Keras brings with it, as the installed Keras draws them: some minutes.

@@ -18,7 +18,7 @@ import pytest
 import converters
 import zoo
 import zoo.finetuning
-from tests import finding_page, networks_page, readme_table
+from tests import finding_page, networks_page, origins_page, readme_table
 from tests.readme_table import README, with_table
 from tests.support.paths import ROOT
 from zoo.cli.parser import build_parser
@@ -63,7 +63,7 @@ def test_the_table_of_networks_is_that_of_the_registry() -> None:
     assert with_table(text) == text
 
 
-@pytest.mark.parametrize("page", [networks_page, finding_page], ids=lambda page: page.PAGE.stem)
+@pytest.mark.parametrize("page", [networks_page, finding_page, origins_page], ids=lambda page: page.PAGE.stem)
 def test_the_tables_of_a_page_are_those_of_the_registry(page: ModuleType) -> None:
     """`make table` has nothing to change."""
     text = page.PAGE.read_text("utf-8")
@@ -209,3 +209,18 @@ def test_python_of_a_page_names_what_there_is(page: Path) -> None:
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in public:
                 assert node.attr in public[ast.unparse(node.value)], ast.unparse(node)
+
+
+def test_every_ported_network_is_on_two_independent_hosts() -> None:
+    """But Inception-V4, whose origin is not read, and the first weights of Inception-V3, which have none."""
+    alone = {
+        network.name for network in origins_page.ported() if len(origins_page.hosts_of(network.weights)) < 2
+    }
+    assert alone == {"inception_v4"}
+    first = [file for file in architecture("inception_v3").weights if file.set == "imagenet"]
+    assert origins_page.hosts_of(first) == {"GitHub"}
+    for network in origins_page.ported():
+        for said in network.sets.values():
+            if said.same_values_as:
+                files = [file for file in network.weights if file.set in (said.name, said.same_values_as)]
+                assert len(origins_page.hosts_of(files)) > 1, network.name
