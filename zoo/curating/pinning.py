@@ -61,7 +61,7 @@ def pin(names: Sequence[str], registry: Registry, memory: Memory, proofs: Sequen
         # One whose size is not known was accepted by its digest, and has not come yet.
         if known is None or known.bytes is None or file.id not in wanted or is_attested(file):
             continue
-        proof = next((one for one in proofs if one.proven and one.sha256 == known.sha256), None)
+        proof = _proof(network, file, known, proofs)
         digest = _proven(known, proof) if proof else _seen(known)
         entry = {"bytes": known.bytes, "digests": [*map(_published, file.digests), digest]}
         networks.setdefault(network.name, {"weights": {}})["weights"][file.id] = entry
@@ -80,6 +80,14 @@ def _files(registry: Registry) -> Iterable[tuple[Architecture, WeightsFile]]:
     return ((one, file) for one in registry.architectures.values() for file in one.weights)
 
 
+def _proof(network: Architecture, file: WeightsFile, seen: Seen, proofs: Iterable[Proven]) -> Proven | None:
+    """Return what proves a file by its authors' own: one that equals any other file has proven nothing."""
+    sets = {said.name for said in network.origins_of(file.set)}
+    authors = {one.id for one in network.weights if one.set in sets}
+    fitting = (one for one in proofs if one.sha256 == seen.sha256 and one.origin in authors)
+    return next((one for one in fitting if one.proven), None)
+
+
 def _published(digest: Any) -> dict[str, str]:  # noqa: ANN401 - a record with a text of its own
     facts = plain(digest)
     return {"digest": str(digest), "grade": facts["grade"], "source": facts["source"]}
@@ -91,6 +99,5 @@ def _seen(seen: Seen) -> dict[str, str]:
 
 
 def _proven(seen: Seen, proof: Proven) -> dict[str, str]:
-    origin = proof.origin or "a file"
-    source = f"proven on {proof.date} to hold the values of {origin} (sha256:{proof.origin_sha256})"
+    source = f"proven on {proof.date} to hold the values of {proof.origin} (sha256:{proof.origin_sha256})"
     return {"digest": f"sha256:{seen.sha256}", "grade": "proven", "source": source}

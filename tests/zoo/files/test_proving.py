@@ -20,7 +20,7 @@ from zoo.fetching import fetcher
 from zoo.practice import caffe, files
 from zoo.registry.digests import hash_file
 from zoo.storage.cache import Cache, Item
-from zoo.storage.proofs import FOLDER, saved_proofs
+from zoo.storage.proofs import FOLDER, Proven, save_proof, saved_proofs
 
 FOLDED = "slope and offset folded into those of conv1_{}"
 
@@ -171,6 +171,21 @@ def test_what_is_proven_is_kept_shown_and_pinned(in_cache, capsys):
         "J. Marino, who converted the caffemodel of this sha1 to hold the same values, not proven"
     )
     assert fetched_origin(in_cache) == f"googlenet: taken from googlenet-caffe: {told}"
+
+
+@pytest.mark.parametrize("origin", [None, "googlenet-th", "googlenet-tf"])
+def test_only_the_authors_file_proves_one(in_cache, capsys, origin):
+    """What equals a copy of itself, or another Keras file, is first seen and no more."""
+    assert command(["registry", "pin", "googlenet-th"]) == 0
+    before = capsys.readouterr().out
+    assert "grade: seen" in before
+    seen = in_cache.memory.all_seen()["googlenet-th"].sha256
+    proof = Proven(
+        id="googlenet-th", sha256=seen, origin=origin, origin_sha256=seen, proven=True, date="2026-01-01"
+    )
+    save_proof(in_cache.home, proof)
+    assert command(["registry", "pin", "googlenet-th"]) == 0
+    assert capsys.readouterr().out == before
 
 
 def fetched_origin(cache):
