@@ -131,7 +131,7 @@ schema: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/pip install --quiet --editable '.[bench]'
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write
 
 # The wheel as users get it, looked into by a test of its own and imported from a folder that is not the checkout.
 wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2> /dev/null || date +%s)

@@ -16,7 +16,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from benchmarks.timing import Comparison, Run, comparison, run, take_turns
 ROUNDS = 5
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """VGG-16: the filters of each block and its number of convolutions."""
-_MEMORY = Path("/dev/shm")
 _OPENING = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -38,13 +36,15 @@ tf_keras.models.load_model(sys.argv[1], compile=False)
 """
 
 
-def compare() -> Iterator[Comparison | str]:
-    """Compare upgrades with ``cp`` and with tf-keras, on the disk and in memory."""
-    with ExitStack() as stack:
-        places = {"on the disk": None, "in memory": _MEMORY} if _MEMORY.is_dir() else {"on the disk": None}
-        for place, parent in places.items():
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent)))
-            yield from _compared(folder, place)
+def compare(parent: Path, place: str) -> Iterator[Comparison | str]:
+    """Compare upgrades with ``cp`` and with tf-keras.
+
+    Args:
+        parent: Folder to write to.
+        place: What the figures say of it.
+    """
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield from _compared(Path(folder), place)
 
 
 def _compared(folder: Path, place: str) -> Iterator[Comparison | str]:
@@ -62,7 +62,7 @@ def _compared(folder: Path, place: str) -> Iterator[Comparison | str]:
         ways["tf-keras"] = partial(run, [str(python), "-c", _OPENING, str(newer)])
     runs = take_turns(ways, rounds=ROUNDS)
     # In memory a copy takes less than a Python that imports NumPy: that ratio is told, not claimed.
-    limit = 3.0 if folder.parent != _MEMORY else None
+    limit = 3.0 if place != "in memory" else None
     yield comparison(f"zoo upgrade VGG-16, {place} / cp", runs["zoo"], runs["cp"], limit)
     yield comparison(f"zoo upgrade --no-verify VGG-16, {place} / cp", runs["zoo, not verified"], runs["cp"])
     yield comparison(f"zoo upgrade VGG-16 of Keras 2, {place} / cp", runs["zoo, Keras 2"], runs["cp"], limit)
