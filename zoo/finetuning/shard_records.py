@@ -57,6 +57,8 @@ class Shard:
         depth: The scale of images of more than 8 bits a channel, once it is known.
         folder: Where its file goes.
         format: In which it is written.
+        deadly: The names of images that end the process that reads them, once that is known. No part of the
+            key: the next run does not know it, and takes the file.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Shard:
     depth: Depth = UNDECIDED
     folder: str
     format: str
+    deadly: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from zoo import __version__
 from zoo.errors import ArgumentError, DataError
 from zoo.finetuning.batches import Preparation
+from zoo.finetuning.deadly import PROBLEM
 from zoo.finetuning.digests import digest_model
 from zoo.finetuning.features import FeaturesError, dissect, features_digest, preparation_for
 from zoo.finetuning.listing import Listed
@@ -176,11 +177,15 @@ class _Reading:
     def _seen(self, one: Listed) -> Seen:
         if one.problem:
             raise PictureError(one.problem)
+        if one.name in self._shard.deadly:
+            raise PictureError(PROBLEM)
         try:
             with brought(one.name) as local:
                 return see_picture(local, self._shard.depth)
         except (PictureError, DataError) as error:
             raise PictureError(str(error).partition(": ")[2]) from error
+        except MemoryError as error:
+            raise PictureError("takes more memory than there is") from error
 
 
 @functools.lru_cache(1)

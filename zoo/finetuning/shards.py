@@ -14,12 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from zoo.calling import public
 from zoo.errors import DataError, TargetError, ZooError
+from zoo.finetuning.deadly import MOST, deadly_among
 from zoo.finetuning.listing import chunks, listed
 from zoo.finetuning.pictures import Problem
 from zoo.finetuning.shard_files import check_format
@@ -34,7 +35,7 @@ from zoo.registry import architecture
 from zoo.storage import disk
 from zoo.storage.remote import is_remote
 from zoo.work.processes import Processes
-from zoo.work.tasks import outcome, outcomes
+from zoo.work.tasks import ended_its_process, outcome, outcomes
 
 ROWS = 512
 """How many images a shard is made of."""
@@ -254,13 +255,29 @@ class _Run:
                 )
 
     def _compute(self, described: Described, depth: Depth, only: Collection[int] | None) -> None:
+        last = depth != UNDECIDED
+        hard: list[tuple[Shard, Exception]] = []
         tasks = self._shards(described, depth, only)
         for shard, found in outcomes(self.pool, compute, tasks, ahead=AHEAD):
-            if isinstance(found, Exception):
-                first, last = shard.pictures[0].name, shard.pictures[-1].name
-                self._errors[shard.number] = f"{first} to {last}: {found}"
+            if isinstance(found, Exception) and ended_its_process(found) and len(hard) < MOST:
+                hard.append((shard, found))
             else:
-                self._note(found, is_last=depth != UNDECIDED or found.depth == UNDECIDED)
+                self._became(shard, found, last=last)
+        for shard, error in hard:
+            self._became(shard, self._without_deadly(shard) or error, last=last)
+
+    def _without_deadly(self, shard: Shard) -> Done | Exception | None:
+        """Compute a shard without the images that end the process that reads them, if it has such."""
+        if not (deadly := deadly_among(self.pool, shard)):
+            return None
+        return outcome(self.pool.submit(compute, replace(shard, deadly=deadly)))
+
+    def _became(self, shard: Shard, found: Done | Exception, *, last: bool) -> None:
+        if isinstance(found, Exception):
+            names = shard.pictures[0].name, shard.pictures[-1].name
+            self._errors[shard.number] = f"{names[0]} to {names[1]}: {found}"
+        else:
+            self._note(found, is_last=last or found.depth == UNDECIDED)
 
     def _note(self, done: Done, *, is_last: bool) -> None:
         if not is_last:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zoo.errors import ZooError
+from zoo.work.processes import WorkerError
 
 AHEAD = 512
 """How many tasks an executor has at a time, whatever it is: more workers than that are idle."""
@@ -62,6 +64,12 @@ def outcome(future: Future[_Result]) -> _Result | Exception:
         raise _given_up(error) from error
     except Exception as error:  # whatever it is, it is about this task alone, and is told of it
         return error
+
+
+def ended_its_process(error: Exception) -> bool:
+    """Tell whether a task was given up because each process that ran it was killed."""
+    dask: Any = sys.modules.get("distributed.scheduler")
+    return isinstance(error, WorkerError) or (dask is not None and isinstance(error, dask.KilledWorker))
 
 
 def _submitted(executor: Executor, function: Callable[[_Task], _Result], task: _Task) -> Future[_Result]:

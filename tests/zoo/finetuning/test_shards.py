@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from zoo.finetuning.data import as_pictures
 from zoo.finetuning.listing import listed
 from zoo.finetuning.shard_files import ShardContent, read_shard, write_shard
 from zoo.finetuning.shards import INDEX, ShardsError, feature_shards
+from zoo.work.processes import WorkerError
 
 NAME = "mobilenet_0.25"
 _ONES = np.ones(8, np.float32).tobytes()
@@ -127,6 +129,64 @@ def test_a_shard_that_fails_is_named_and_the_others_stay(photos, tmp_path, monke
     )
     assert json.loads((tmp_path / "out" / INDEX).read_bytes())["files"] is None
     assert written(photos, tmp_path / "out").taken == 2
+
+
+class Deadly(ThreadPoolExecutor):
+    """Gives up what reads one of some images, as if each process had been killed that did."""
+
+    names: tuple[str, ...]
+
+    def submit(self, function, task):
+        """Run a task, but one that would be its process' end."""
+        read = {Path(one.name).name for one in getattr(task, "pictures", ())}
+        left_out = {Path(name).name for name in getattr(task, "deadly", ())}
+        if (read - left_out) & set(self.names):
+            future = Future()
+            future.set_exception(WorkerError("killed"))
+            return future
+        return super().submit(function, task)
+
+
+@pytest.mark.parametrize("names", [("4.png",), ("0.png", "6.png", "5.png"), ("1.png", "2.png", "3.png")])
+def test_an_image_that_ends_processes_is_named_and_costs_no_other(names, photos, tmp_path):
+    """All others have the features that they have without it; the next call takes what is there."""
+    said = []
+    with Deadly(2) as executor:
+        executor.names = names
+        found = written(photos, tmp_path / "out", executor=executor, report=said.append)
+    told = {Path(one.file).name for one in said if one.problem == "ends the process that reads it"}
+    assert told == set(names)
+    expected = zip(*rows(written(photos, tmp_path / "whole")), strict=True)
+    same = [(name, vector.tobytes()) for name, _, vector in expected if Path(name).name not in names]
+    got = [(name, vector.tobytes()) for name, _, vector in zip(*rows(found), strict=True)]
+    assert [name for name, _ in got] == [name for name, _ in same]
+    again = written(photos, tmp_path / "out")
+    assert (again.taken, again.files) == (3, found.files)
+
+
+def test_a_machine_that_ends_all_processes_is_no_fault_of_images(photos, tmp_path, monkeypatch):
+    """Where more images than a few end them, the shards are named."""
+    monkeypatch.setattr(shards, "ROWS", 7)
+    with Deadly(2) as executor, pytest.raises(ShardsError, match=r"1 of 1 shards .*5\.png: killed;"):
+        executor.names = tuple(f"{number}.png" for number in range(7))
+        written(photos, tmp_path / "out", executor=executor)
+
+
+def test_an_image_that_takes_too_much_memory_fails_alone(photos, tmp_path, monkeypatch):
+    """It is named, and the others of its shard have features."""
+    see = shard_tasks.see_picture
+
+    def large(path, depth):
+        if path.name == "4.png":
+            raise MemoryError
+        return see(path, depth)
+
+    monkeypatch.setattr(shard_tasks, "see_picture", large)
+    said = []
+    assert written(photos, tmp_path / "out", report=said.append).rows == 5
+    assert (str(photos / "a" / "4.png"), "takes more memory than there is") in {
+        (one.file, one.problem) for one in said
+    }
 
 
 def test_a_worker_with_another_network_computes_nothing(photos, tmp_path, monkeypatch):
