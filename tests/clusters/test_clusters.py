@@ -195,3 +195,65 @@ def test_no_scheduler_is_told(monkeypatch):
     expected = r"no Dask scheduler answers there .*start one with `dask scheduler`"
     with pytest.raises(ArgumentError, match=expected), engine("dask://127.0.0.1:9"):
         pass
+
+
+def certified(folder: Path) -> dict[str, str]:
+    """Make an authority and a certificate of it for this machine; return what tells Dask of them."""
+    made = {
+        name: str(folder / f"{name}.pem") for name in ("authority", "authority-key", "key", "certificate")
+    }
+    request = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    authority = ("-subj", "/CN=authority", "-keyout", made["authority-key"], "-out", made["authority"])
+    own = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", made["key"])
+    signed = ("-CA", made["authority"], "-CAkey", made["authority-key"], "-out", made["certificate"])
+    for rest in (authority, (*own, *signed)):
+        subprocess.run([*request, *rest], check=True, capture_output=True)
+    prefix = "DASK_DISTRIBUTED__COMM__TLS__"
+    roles = ("SCHEDULER", "WORKER", "CLIENT")
+    return {
+        f"{prefix}CA_FILE": made["authority"],
+        **{f"{prefix}{role}__CERT": made["certificate"] for role in roles},
+        **{f"{prefix}{role}__KEY": made["key"] for role in roles},
+    }
+
+
+def test_tls_lets_in_who_has_a_certificate(tmp_path, monkeypatch):
+    """One that the scheduler's authority has signed; anyone else is told why nothing answers."""
+    import dask
+    import distributed  # noqa: F401 - which adds its own settings
+
+    told, settings = tmp_path / "scheduler.json", certified(tmp_path)
+    with ExitStack() as stack:
+        with monkeypatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            common = ("--no-dashboard", "--protocol", "tls", "--host")
+            start = (
+                "dask_scheduler",
+                *common,
+                "tls://127.0.0.1",
+                "--port",
+                "0",
+                "--scheduler-file",
+                str(told),
+            )
+            stack.enter_context(running(*start))
+            waited_for(told)
+            address = json.loads(told.read_text("utf-8"))["address"]
+            worker = ("dask_worker", *common, "tls://127.0.0.1", "--nthreads", "1")
+            stack.enter_context(running(*worker, "--local-directory", str(tmp_path), address))
+            client = {
+                f"distributed.comm.tls.{name}": settings[f"DASK_DISTRIBUTED__COMM__TLS__{variable}"]
+                for name, variable in (
+                    ("ca-file", "CA_FILE"),
+                    ("client.cert", "CLIENT__CERT"),
+                    ("client.key", "CLIENT__KEY"),
+                )
+            }
+            with dask.config.set(client), engine(address) as executor:
+                assert executor.submit(abs, -3).result() == 3
+        monkeypatch.setattr("zoo.work.engines._PATIENCE", 2)
+        for scheme, reason in (("tls", "check your TLS configuration"), ("dask", "<TCP")):
+            expected = rf"no Dask scheduler answers there .*{reason}"
+            with pytest.raises(ArgumentError, match=expected), engine(address.replace("tls", scheme)):
+                pass
