@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import zip_longest
 from shutil import get_terminal_size
-from typing import Any, Literal, TextIO, TypeVar
+from typing import Any, BinaryIO, Literal, TextIO, TypeVar
 
 from converters.errors import ConversionWarning
 from converters.limits import printable
@@ -164,10 +164,25 @@ def _write_document(pieces: Pieces) -> None:
     if out().encoding == "utf-8" and os.linesep == "\n" and hasattr(out(), "buffer"):
         flush()
         with _given_up_if_broken(out(), "standard output"):
-            out().buffer.writelines(pieces)
+            _write_pieces(out().buffer, pieces)
     else:
         _write(b"".join(pieces).decode())
     _write("\n")
+
+
+def _write_pieces(stream: BinaryIO, pieces: Pieces) -> None:
+    """Write many small pieces, a megabyte at a time."""
+    size, waiting = 0, []
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _AT_ONCE:
+            stream.write(b"".join(waiting))
+            size, waiting = 0, []
+    stream.write(b"".join(waiting))
+
+
+_AT_ONCE = 1 << 20
 
 
 def print_line(text: str) -> None:

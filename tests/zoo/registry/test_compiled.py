@@ -209,3 +209,39 @@ def test_a_layer_is_read_with_what_messages_call_it(tmp_path: Path) -> None:
     path.write_text("schema: 2\n")
     with pytest.raises(RegistryError, match=r"^it: "):
         reading.read_layer(Layer(path=path, origin="own", label="it"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 25])
+def test_a_file_has_the_digest_of_its_content(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small and large, whose halves are digested side by side; another content has another."""
+    monkeypatch.setattr(compiled, "_LARGE", 10)
+    monkeypatch.setattr(compiled, "_PIECE", 4)
+    path, content = tmp_path / "registry.yaml", bytes(range(size))
+    path.write_bytes(content)
+    digest = compiled.digest_of(content)
+    assert len(digest) == 40
+    assert compiled.digest_of_file(path) == digest
+    others = {compiled.digest_of(content[:at] + b"x" + content[at + 1 :]) for at in range(size)}
+    assert len({digest, *others}) == size + 1
+
+
+@pytest.mark.parametrize("large", [0, 10])
+def test_a_file_that_is_not_there_has_none(
+    large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one that is too large for a registry, or of which one half cannot be read."""
+    monkeypatch.setattr(compiled, "_LARGE", large)
+    assert compiled.digest_of_file(tmp_path / "gone.yaml") is None
+    path = tmp_path / "registry.yaml"
+    path.write_bytes(bytes(20))
+    monkeypatch.setattr(compiled, "MOST_BYTES", 19)
+    assert compiled.digest_of_file(path) is None
+
+    def fail(path: Path, start: int, end: int) -> bytes:
+        raise OSError
+
+    monkeypatch.setattr(compiled, "MOST_BYTES", 100)
+    monkeypatch.setattr(compiled, "_digest_of_part", fail)
+    assert compiled.digest_of_file(path) is None
