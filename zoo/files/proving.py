@@ -8,22 +8,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from converters.compare import Comparison, Held, LayerComparison, compare_held
 from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError, UnknownNameError
 from zoo.naming import is_written_as_path
 from zoo.numbers import counted
 from zoo.progress.asked import Asked, chosen
+from zoo.progress.protocol import Progress
 from zoo.registry import get_registry, look_up, weights_file
 from zoo.registry.digests import hash_file
 from zoo.registry.records import DEFAULT_SET, Architecture, Graph, WeightsFile
 from zoo.storage.cache import Cache
 from zoo.storage.proofs import Proven, save_proof
-
-if TYPE_CHECKING:
-    from converters.compare import Comparison, Held, LayerComparison
-    from zoo.progress.protocol import Progress
 
 _LOG = logging.getLogger(__name__)
 _FOLDED = "slope and offset folded into those of"
@@ -55,7 +53,7 @@ class Proof:
 
     @property
     def proven(self) -> bool:
-        """Whether all layers are equal: as they are, or after a rule that is said."""
+        """Whether all layers are equal, as they are or after a rule that is said."""
         return self.comparison.equal
 
     def __repr__(self) -> str:
@@ -217,7 +215,6 @@ def _owners() -> dict[str, tuple[Architecture, Graph]]:
 
 def _held(description: Any, match: Any, form: Any, graph: Graph) -> Held:  # noqa: ANN401 - of converters
     """Return a file for the comparison, with the names that its graph's first structure gives its layers."""
-    from converters.compare import Held
     from converters.planning.structures import load_structure
 
     listed, first = load_structure(match.structure.name), load_structure(graph.structures[0])
@@ -262,7 +259,6 @@ def _proof(first: _Given, other: _Given) -> Proof:
 
 def _compared(first: _Given, other: _Given) -> Comparison:
     """Compare layer by layer as they are, and those that differ with slopes and offsets folded."""
-    from converters.compare import compare_held
     from converters.planning.folding import scale_pairs
     from converters.planning.structures import load_structure
 
