@@ -516,10 +516,9 @@ class Fetcher:
 
         ids = {one.id for one in network.weights if one.set == said.same_values_as}
         held = self._cache.remembered(Item.of_weights(network.name, file))
-        for one in saved_proofs(self._cache.home):
-            if one.proven and one.origin == file.id and one.id in ids:
-                return one if held and held.sha256 == one.origin_sha256 else None
-        return None
+        known = (one for one in saved_proofs(self._cache.home) if one.origin == file.id and one.id in ids)
+        of_held = (one for one in known if held and one.origin_sha256 == held.sha256)
+        return next((one for one in of_held if one.proven), None)
 
     # What the network has.
 

@@ -171,6 +171,9 @@ def test_what_is_proven_is_kept_shown_and_pinned(in_cache, capsys):
         "J. Marino, who converted the caffemodel of this sha1 to hold the same values, not proven"
     )
     assert fetched_origin(in_cache) == f"googlenet: taken from googlenet-caffe: {told}"
+    # A proof of files that were there before says nothing of these, and hides none of theirs.
+    save_proof(in_cache.home, replace(kept, sha256="0" * 64, origin_sha256="0" * 64))
+    assert fetched_origin(in_cache) == f"googlenet: taken from googlenet-caffe: {told}"
 
 
 @pytest.mark.parametrize("origin", [None, "googlenet-th", "googlenet-tf"])
