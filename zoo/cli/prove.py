@@ -9,6 +9,7 @@ from zoo.cli.bars import progress
 from zoo.cli.diff import row
 from zoo.files.proving import Proof, prove
 from zoo.storage.cache import Cache
+from zoo.storage.proofs import FOLDER
 
 EXIT_ON_ERROR = EXIT_USAGE
 """A script must not take a file that cannot be had for one that differs."""
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(found)
     if arguments.save:
-        output.note(f"zoo: kept in {Cache.from_environment().home / '_proofs'}")
+        output.note(f"zoo: kept in {Cache.from_environment().home / FOLDER}")
     return EXIT_DONE if found.proven else EXIT_FAILED
 
 

@@ -112,25 +112,12 @@ def _halves(path: Path, middle: int) -> tuple[bytes, bytes]:
     Raises:
         OSError: It cannot be read.
     """
-    from threading import Thread
+    from concurrent.futures import ThreadPoolExecutor  # only who has a large file pays for this import
 
-    first: list[bytes | OSError] = []
-
-    def begin() -> None:
-        try:
-            first.append(_digest_of_part(path, 0, middle))
-        except OSError as error:
-            first.append(error)
-
-    thread = Thread(target=begin)
-    thread.start()
-    try:
+    with ThreadPoolExecutor(1) as beside:
+        first = beside.submit(_digest_of_part, path, 0, middle)
         second = _digest_of_part(path, middle, MOST_BYTES)
-    finally:
-        thread.join()
-    if isinstance(first[0], OSError):
-        raise first[0]
-    return first[0], second
+    return first.result(), second
 
 
 def _digest_of_part(path: Path, start: int, end: int) -> bytes:
