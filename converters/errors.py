@@ -104,6 +104,16 @@ def doubts_of(notes: Iterable[str]) -> tuple[Doubt, ...]:
     return tuple(note for note in notes if isinstance(note, Doubt))
 
 
+def given_up(error: BaseException) -> str:
+    """Return what is said where an executor that a user gave runs no more tasks.
+
+    Args:
+        error: What it raised, which may say nothing.
+    """
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return f"the executor takes no more tasks ({reason}); what is done is kept: do the same again"
+
+
 _OPTION = re.compile(r"--(?P<name>[a-z][a-z-]*) (?P<value>[^\s;,]+)")
 """An option as it is typed, with its value; one of several values names what it is the value for."""
 

@@ -17,7 +17,14 @@ from typing import Any, Literal
 
 from converters.api import default_target
 from converters.arrays.form import TF
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, ZooError, warn_of
+from converters.errors import (
+    AlreadyConvertedError,
+    ArgumentError,
+    ConversionError,
+    ZooError,
+    given_up,
+    warn_of,
+)
 from converters.formats.opening import holds_plain_arrays
 from converters.formats.table import format_of, weights_suffixes
 from converters.writing.files import remove_leftovers
@@ -250,10 +257,7 @@ def _results(
         for job, future in futures:
             yield _result(job, future)
     except (BrokenExecutor, CancelledError) as error:
-        raise ConversionError(
-            f"the executor takes no more tasks ({error or type(error).__name__}); what is done is kept: "
-            "do the same again"
-        ) from error
+        raise ConversionError(given_up(error)) from error
     finally:
         for _, future in futures:
             future.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import BrokenExecutor, CancelledError
 
 import pytest
 
@@ -11,7 +12,7 @@ import zoo as package
 from converters import convert_file, plan_file
 from converters.arrays.form import TH
 from converters.compare import compare_files
-from converters.errors import ConversionWarning, Doubt, doubts_of, in_python
+from converters.errors import ConversionWarning, Doubt, doubts_of, given_up, in_python
 from converters.planning.structures import load_structure
 from converters.writing.execute import arrays
 from tests.support.shares import first_of_families
@@ -168,3 +169,13 @@ class TestCommandLine:
 def test_advice_is_in_the_words_of_python(typed, arguments, said):
     """An option has the name that it has there, and its value is written as one."""
     assert in_python(typed, arguments) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(CancelledError(), "CancelledError"), (BrokenExecutor("it was killed\nmore"), "it was killed")],
+)
+def test_what_an_executor_says_that_runs_no_more(error, reason):
+    """Its first line, or, where it says nothing, what was raised."""
+    told = f"the executor takes no more tasks ({reason}); what is done is kept: do the same again"
+    assert given_up(error) == told

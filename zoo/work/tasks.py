@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from itertools import islice
 from typing import Any, TypeVar
 
+from converters.errors import given_up
 from zoo.errors import ZooError
 from zoo.work.processes import WorkerError
 
@@ -61,7 +62,7 @@ def outcome(future: Future[_Result]) -> _Result | Exception:
     try:
         return future.result()
     except (BrokenExecutor, CancelledError) as error:
-        raise _given_up(error) from error
+        raise EngineError(given_up(error)) from error
     except Exception as error:  # whatever it is, it is about this task alone, and is told of it
         return error
 
@@ -76,12 +77,4 @@ def _submitted(executor: Executor, function: Callable[[_Task], _Result], task: _
     try:
         return executor.submit(function, task)
     except (BrokenExecutor, RuntimeError) as error:
-        raise _given_up(error) from error
-
-
-def _given_up(error: Exception) -> EngineError:
-    reason = str(error) or type(error).__name__
-    return EngineError(
-        f"the executor takes no more tasks ({reason.splitlines()[0]}); what is done is kept: "
-        "do the same again"
-    )
+        raise EngineError(given_up(error)) from error
