@@ -22,6 +22,14 @@ OF_KERAS = {
 NETWORKS = {name: network for name, network in EVERY_NETWORK.items() if name not in OF_KERAS}
 """Those that have builders of our own, and values that the original software computed."""
 
+ORIGINS = {
+    name: (said, network)
+    for name, network in NETWORKS.items()
+    for said in network.sets.values()
+    if said.same_values_as is not None
+}
+"""Those whose authors' own files are known: the weights set that has them, and the network."""
+
 SMALLEST_OF_FAMILY = {
     network.family: name
     for name, network in sorted(OF_KERAS.items(), key=lambda one: parameters_of(one[1]), reverse=True)

@@ -23,6 +23,8 @@ from converters.writing.execute import arrays as planned_arrays
 from tests.support import caffe_files, foreign_mutants
 from tests.support.caffe_files import FACTOR, Layer, blob, block, group, network, number, published
 from tests.support.hostile_caffe import TECHNIQUES
+from tests.support.long import long_but
+from tests.support.shares import ORIGINS
 from zoo.practice.files import write_published
 
 COUNT = int(os.environ.get("ZOO_MUTATIONS", "100"))
@@ -387,17 +389,7 @@ def lacking_in(name):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "densenet121",
-        pytest.param("resnet50", marks=pytest.mark.long),
-        pytest.param("resnet101", marks=pytest.mark.long),
-        pytest.param("resnet152", marks=pytest.mark.long),
-        pytest.param("densenet161", marks=pytest.mark.long),
-        pytest.param("densenet169", marks=pytest.mark.long),
-        pytest.param("vgg16", marks=pytest.mark.long),
-        pytest.param("vgg19", marks=pytest.mark.long),
-    ],
+    "name", long_but(["densenet121"], [name for name in ORIGINS if name != "googlenet"])
 )
 def test_a_published_network_becomes_keras_file_of_it(name, tmp_path):
     """Normalisations with factors, slopes and offsets apart or not, a dense layer that is a convolution."""

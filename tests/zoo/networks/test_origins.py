@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.support.shares import NETWORKS
+from tests.support.long import long_but
+from tests.support.shares import NETWORKS, ORIGINS
 from zoo.errors import RegistryError
 from zoo.networks.families.drawing import Pen
 from zoo.networks.families.resnet import _namer, _stem
@@ -19,13 +20,6 @@ from zoo.practice import files
 from zoo.registry import load_registry
 from zoo.registry.digests import hash_file
 from zoo.storage.cache import Cache, Item
-
-ORIGINS = {
-    name: (said, network)
-    for name, network in NETWORKS.items()
-    for said in network.sets.values()
-    if said.same_values_as is not None
-}
 
 
 def test_nine_networks_have_an_origin():
@@ -102,19 +96,11 @@ def in_cache(folder, monkeypatch, network, weights):
     cache.keep(folder / file.filename, item, digests=digests, url="practice")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "googlenet",
-        "densenet121",
-        pytest.param("resnet101", marks=pytest.mark.long),
-        pytest.param("resnet152", marks=pytest.mark.long),
-        pytest.param("densenet161", marks=pytest.mark.long),
-        pytest.param("densenet169", marks=pytest.mark.long),
-        pytest.param("vgg16", marks=pytest.mark.long),
-        pytest.param("vgg19", marks=pytest.mark.long),
-    ],
-)
+# The practice file of ResNet-50 has biases in layers that have none in Caffe's.
+ALIKE = [name for name in ORIGINS if name != "resnet50"]
+
+
+@pytest.mark.parametrize("name", long_but(["googlenet", "densenet121"], ALIKE))
 def test_the_authors_file_fills_the_network_as_the_keras_file_does(
     name, tmp_path, monkeypatch, practice_file
 ):
