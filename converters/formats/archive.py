@@ -295,12 +295,17 @@ def first_member(head: bytes) -> bytes | None:
     return head[30 : 30 + int.from_bytes(head[26:28], "little")]
 
 
-_TORCH = frozenset({b"data.pkl", b".format_version", b".storage_alignment", b"byteorder", b"version"})
+_TORCH = frozenset(
+    {b"data.pkl", b"constants.pkl", b".format_version", b".storage_alignment", b"byteorder", b"version"}
+)
+_TORCH_FOLDERS = (b"data/", b"code/")
+"""TorchScript's archives begin with their values or their code."""
 
 
 def is_torch(first: bytes | None) -> bool:
     """Return whether the first member of a zip archive is one of PyTorch's, which lie in one folder."""
-    return first is not None and first.partition(b"/")[2] in _TORCH
+    inner = b"" if first is None else first.partition(b"/")[2]
+    return inner in _TORCH or inner.startswith(_TORCH_FOLDERS)
 
 
 def recognise(head: bytes) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -258,6 +260,19 @@ def test_a_stretch_of_a_storage_is_a_storage(made):
     body = dict_of([("a.bias", pytorch_files.rebuilt(storage, 1, (2,), (1,)))])
     path = made(pytorch_files.legacy_bytes(body, {"0": Storage(drawn(6))}))
     assert values_of(path)["a.bias"].tobytes() == drawn(6)[3:5].tobytes()
+
+
+@pytest.mark.parametrize("first", ["data/0", "code/__torch__.py", "constants.pkl", "data.pkl"])
+def test_torchscript_is_told_whatever_it_begins_with(first, tmp_path):
+    """Archives of torch.jit.save begin with values or with code."""
+    path = tmp_path / "net.pth"
+    rest = {"data/0", "code/__torch__.py", "constants.pkl", "data.pkl", "version"} - {first}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in (first, *sorted(rest)):
+            archive.writestr(f"PNet/{name}", b"3")
+    message = f"{path}: a TorchScript archive: it holds code; save what state_dict() gives instead"
+    with pytest.raises(FileFormatError, match=f"^{re.escape(message)}$"):
+        inspect_file(path)
 
 
 def test_other_archives_are_what_they_were(made):
