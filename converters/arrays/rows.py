@@ -27,8 +27,8 @@ class Flattened:
 
     Attributes:
         rows: The flattened maps in the order of the rows, channels first; None if no map was flattened.
-        source: Who told: ``user``, ``record``, ``structure``, ``model_config`` or ``order``; two facts are
-            the same whoever told them.
+        source: Who told: ``user``, ``record``, ``structure``, ``model_config``, ``inputs`` (a file of
+            Caffe says whose outputs a layer takes) or ``order``; two facts are the same whoever told them.
         reshaped: Whether the values were taken as they lie in every version of Keras, as by a Reshape.
     """
 

@@ -2,14 +2,15 @@
 
 Both are messages of protobuf without any header. Layers are in their first form (field ``layers``, the kind a
 number) or in their second (``layer``, the kind a text); blobs in either have four old numbers or a shape, and
-their values packed or one by one, as float or double. A blob's values are never copied: a packed one is a
-view of the file, and values one by one are a view with steps.
+their values packed or one by one, as float or double; NVIDIA's Caffe may keep them as bytes of a type that it
+says, float16 among them. A blob's values are never copied: a packed one is a view of the file, and values one
+by one are a view with steps.
 
 Caffe's batch normalisation keeps sums: mean and variance are multiplied by the reciprocal of the factor
 beside them before they are anybody's, in their own type, as Caffe itself does.
 
 Source: src/caffe/proto/caffe.proto, src/caffe/blob.cpp (FromProto) and src/caffe/layers/batch_norm_layer.cpp,
-BVLC/caffe at 9b89154.
+BVLC/caffe at 9b89154; fields 10 and 12 of a blob: modules/dnn/src/caffe/opencv-caffe.proto of OpenCV 4.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 
 from converters.arrays.form import Shape
 from converters.errors import FileFormatError
+from converters.formats.caffe_inputs import DEPTHWISE, Given, Kind, inputs_of
 from converters.formats.foreign import ForeignArray, ForeignLayer, ForeignSource, as_other
 from converters.formats.protobuf import Field, Wire, WireType
 from converters.hdf5.source import Stamp
@@ -46,42 +48,49 @@ class _Fields:
     bottoms: int
     tops: int
     blobs: int
+    concat: int
     convolution: int
     inner_product: int
 
 
-_SECOND = _Fields(name=1, type=2, bottoms=3, tops=4, blobs=7, convolution=106, inner_product=117)
-_FIRST = _Fields(name=4, type=5, bottoms=2, tops=3, blobs=6, convolution=10, inner_product=17)
+_SECOND = _Fields(name=1, type=2, bottoms=3, tops=4, blobs=7, concat=104, convolution=106, inner_product=117)
+_FIRST = _Fields(name=4, type=5, bottoms=2, tops=3, blobs=6, concat=9, convolution=10, inner_product=17)
 _LAYERS, _LAYER = 2, 100
 """The fields of a network that hold layers of the first form and of the second."""
 _OLDEST = 1
 """The field of a layer of the first form that holds one of the form before it."""
 _GROUPS, _TRANSPOSED = 5, 6
 """The fields of a convolution that says its groups, and of an InnerProduct whose matrix is (I, O)."""
+_JOINED = (1, 2)
+"""The fields of a Concat that say along which axis, in the old form and in the new: channels by default."""
 _NETWORK = {1: WireType.BYTES, 3: WireType.BYTES, 4: WireType.VARINT, 5: WireType.VARINT, 6: WireType.BYTES}
 _NETWORK |= {7: WireType.VARINT, 8: WireType.BYTES, _LAYERS: WireType.BYTES, _LAYER: WireType.BYTES}
 """What a network's fields are, for the first look at a file."""
 _OLD_AXES = (1, 2, 3, 4)
 _DATA, _DIFF, _SHAPE, _DOUBLES, _DOUBLE_DIFF = 5, 6, 7, 8, 9
+_RAW_TYPE, _RAW = 10, 12
 _DTYPES: Mapping[int, np.dtype[Any]] = {_DATA: np.dtype("<f4"), _DOUBLES: np.dtype("<f8")}
+_RAW_DTYPES = (np.dtype("<f8"), np.dtype("<f4"), np.dtype("<f2"))
+"""The types of a blob's bytes, by their number in NVIDIA's Caffe, which has integers too."""
 _FIXED = {4: WireType.FIXED32, 8: WireType.FIXED64}
 
 # The numbers by which layers of the first form say what they are, as the second form says it.
 _FIRST_TYPES = {
     3: "Concat",
     4: "Convolution",
+    6: "Dropout",
+    8: "Flatten",
     14: "InnerProduct",
     15: "LRN",
     17: "Pooling",
     18: "ReLU",
+    19: "Sigmoid",
     20: "Softmax",
     22: "Split",
+    23: "TanH",
     25: "Eltwise",
     39: "Deconvolution",
 }
-_VECTORS = frozenset({"InnerProduct", "Embed", "Flatten", "Reshape", "RNN", "LSTM"})
-"""Layers behind which there is no map."""
-_MAPS = frozenset({"Convolution", "Deconvolution", "Pooling"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +108,19 @@ class _Blob:
         counts = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         steps = None if side_by_side else tuple(self.step * count for count in counts)
         return ForeignArray(
-            name=name, shape=shape, dtype=self.dtype, offset=self.offset, steps=steps, times=times
+            name=name,
+            shape=shape,
+            dtype=self.dtype if times is None else self.computed,
+            held=self.dtype,
+            offset=self.offset,
+            steps=steps,
+            times=times,
         )
+
+    @property
+    def computed(self) -> np.dtype[Any]:
+        """The type that its values are multiplied in: sums of many batches may not fit into float16."""
+        return max(self.dtype, _DTYPES[_DATA], key=lambda dtype: dtype.itemsize)
 
 
 @dataclass(kw_only=True)
@@ -114,7 +134,27 @@ class _Message:
     blobs: list[_Blob] = field(default_factory=list)
     groups: int = 1
     transposed: bool = False
-    on_map: bool = True
+    joins_channels: bool = True
+    takes: Given = field(default_factory=Given)
+
+    @property
+    def outputs(self) -> int:
+        """How many channels or outputs its first blob gives; 0 if it has none that tells."""
+        shape = self.blobs[0].shape if self.blobs else ()
+        if self.type == "InnerProduct" and len(shape) > 1:
+            return shape[-1 if self.transposed else -2]
+        if self.type == "Deconvolution" and len(shape) > 1:
+            return shape[1] * self.groups
+        return shape[0] if len(shape) > 2 else 0
+
+    @property
+    def map_before(self) -> int | None:
+        """The channels of the map that its rows may come from, 0 if they are not known; None if of none."""
+        shape = self.blobs[0].shape if self.blobs else ()
+        rows = shape[-2 if self.transposed else -1] if self.type == "InnerProduct" and len(shape) > 1 else 0
+        # A map of one place has one row for each channel, however it is laid out.
+        none = self.takes.kind is Kind.OUTPUTS or (rows > 0 and rows == self.takes.size)
+        return None if none else self.takes.size
 
 
 def recognise(head: bytes) -> bool:
@@ -177,7 +217,8 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
         return _one_blob(wire, stream)
     messages = list(_messages(wire))
     _check_names(wire, messages)
-    _follow(messages)
+    for message, taken in zip(messages, inputs_of(messages), strict=True):
+        message.takes = taken
     reading = _Reading(wire)
     layers = [reading.layer(message) for message in messages if message.blobs]
     if not layers:
@@ -190,6 +231,7 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
         arrays=reading.arrays,
         layers=layers,
         folds=_folds(messages),
+        inputs={message.name: message.map_before for message in messages if message.blobs},
         notes=_notes(messages, reading.factors),
     )
 
@@ -205,7 +247,6 @@ def _one_blob(wire: Wire, stream: IO[bytes]) -> ForeignSource:
         name="binaryproto",
         arrays=reading.arrays,
         layers=[layer],
-        folds={},
         notes=(),
     )
 
@@ -250,10 +291,12 @@ def _message(wire: Wire, whole: Field, numbers: _Fields, what: str) -> _Message:
             message.tops.append(wire.text(part, f"an output of {what}"))
         elif part.number == numbers.blobs:
             message.blobs.append(_inner_blob(wire, part, f"blob {len(message.blobs)} of {what}"))
+        elif part.number == numbers.concat:
+            message.joins_channels = all(_setting(wire, part, axis, what, 1) == 1 for axis in _JOINED)
         elif part.number == numbers.convolution:
-            message.groups = _setting(wire, part, _GROUPS, what) or 1
+            message.groups = _setting(wire, part, _GROUPS, what, 0) or 1
         elif part.number == numbers.inner_product:
-            message.transposed = bool(_setting(wire, part, _TRANSPOSED, what))
+            message.transposed = bool(_setting(wire, part, _TRANSPOSED, what, 0))
         elif part.number == _OLDEST and numbers is _FIRST:
             text = "is of the form before V1; Caffe's upgrade_net_proto_binary brings it up to date"
             raise wire.refusal(part.at, f"{what} {text}")
@@ -267,10 +310,10 @@ def _type(wire: Wire, part: Field, numbers: _Fields, what: str) -> str:
     return _FIRST_TYPES.get(part.value, f"V1Type{part.value}")
 
 
-def _setting(wire: Wire, whole: Field, number: int, what: str) -> int:
-    """Return a number in a message that says more of a layer; 0 if it is not there."""
+def _setting(wire: Wire, whole: Field, number: int, what: str, default: int) -> int:
+    """Return a number in a message that says more of a layer."""
     wire.check(whole, WireType.BYTES, f"field {whole.number} of {what}")
-    found = 0
+    found = default
     for part in wire.fields(whole.start, whole.end, f"field {whole.number} of {what}"):
         if part.number == number:
             wire.check(part, WireType.VARINT, f"field {number} in field {whole.number} of {what}")
@@ -291,7 +334,8 @@ def _blob(wire: Wire, start: int, end: int, what: str) -> _Blob:
     """
     old: dict[int, int] = {}
     shape: Shape | None = None
-    data: tuple[Field, int] | None = None
+    data: _Data | None = None
+    raw_type = 0
     for part in wire.fields(start, end, what):
         if part.number in _OLD_AXES:
             wire.check(part, WireType.VARINT, f"an axis of {what}")
@@ -300,14 +344,19 @@ def _blob(wire: Wire, start: int, end: int, what: str) -> _Blob:
             if shape is not None:
                 raise wire.refusal(part.at, f"{what} says its shape twice")
             shape = _axes(wire, part, what)
-        elif part.number in (_DATA, _DOUBLES):
+        elif part.number == _RAW_TYPE:
+            wire.check(part, WireType.VARINT, f"the type of {what}")
+            raw_type = part.value
+        elif part.number in (_DATA, _DOUBLES, _RAW):
             if data is not None:
                 raise wire.refusal(part.at, f"{what} holds its values in more than one piece")
-            data = part, _count(wire, part, end, what)
+            data = _data(wire, part, end, what)
         elif part.number in (_DIFF, _DOUBLE_DIFF) and part.wire is not WireType.BYTES:
             wire.run(part, end, f"the gradient of {what}")
     # Caffe's rule: the old numbers count if one of them is there.
     axes = tuple(old.get(number, 0) for number in _OLD_AXES) if old else shape or ()
+    if data is not None and data.part.number == _RAW:
+        data = _raw(wire, data.part, raw_type, what)
     return _placed(wire, start, axes, data, what)
 
 
@@ -324,32 +373,52 @@ def _axes(wire: Wire, part: Field, what: str) -> Shape:
     return tuple(axes)
 
 
-def _count(wire: Wire, part: Field, end: int, what: str) -> int:
-    """Return how many values a field of them holds, packed or one by one."""
-    size = _DTYPES[part.number].itemsize
-    if part.wire is not WireType.BYTES:
-        wire.check(part, _FIXED[size], f"the data of {what}")
-        return wire.run(part, end, f"the data of {what}")
-    length = part.end - part.start
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """The field that the values of a blob begin with: their type, how many there are, bytes to the next."""
+
+    part: Field
+    dtype: np.dtype[Any]
+    count: int
+    step: int
+
+
+def _data(wire: Wire, part: Field, end: int, what: str) -> _Data:
+    """Return what a field of values says: packed or one by one; of bytes the type stands elsewhere."""
+    dtype = _DTYPES.get(part.number, np.dtype("u1"))
+    if part.wire is WireType.BYTES:
+        return _packed(wire, part, dtype, what)
+    wire.check(part, _FIXED.get(dtype.itemsize, WireType.BYTES), f"the data of {what}")
+    count = wire.run(part, end, f"the data of {what}")
+    return _Data(part=part, dtype=dtype, count=count, step=part.end - part.at)
+
+
+def _raw(wire: Wire, part: Field, raw_type: int, what: str) -> _Data:
+    """Return what a field of bytes says, whose type is known by now."""
+    if raw_type >= len(_RAW_DTYPES):
+        text = f"{what} keeps values of type {raw_type}; read are double (0), float (1) and float16 (2)"
+        raise wire.refusal(part.at, text)
+    return _packed(wire, part, _RAW_DTYPES[raw_type], what)
+
+
+def _packed(wire: Wire, part: Field, dtype: np.dtype[Any], what: str) -> _Data:
+    length, size = part.end - part.start, dtype.itemsize
     if length % size:
         raise wire.refusal(part.at, f"the data of {what} takes {length} bytes, not values of {size}")
-    return length // size
+    return _Data(part=part, dtype=dtype, count=length // size, step=size)
 
 
-def _placed(wire: Wire, at: int, axes: Shape, data: tuple[Field, int] | None, what: str) -> _Blob:
+def _placed(wire: Wire, at: int, axes: Shape, data: _Data | None, what: str) -> _Blob:
     # Negative numbers are those of 64 bits whose first is set.
     if wrong := [size for size in axes if size >= _LARGEST]:
         size = wrong[0] - (1 << 64) if wrong[0] >> 63 else wrong[0]
         raise wire.refusal(at, f"{what} has an axis of {size}")
-    held, declared = data[1] if data else 0, math.prod(axes)
+    held, declared = data.count if data else 0, math.prod(axes)
     if held != declared:
         raise wire.refusal(at, f"{what} declares {axes}, so {declared} values, and holds {held}")
     if data is None:
         return _Blob(shape=axes, dtype=_DTYPES[_DATA], offset=at, step=4)
-    part, _ = data
-    dtype = _DTYPES[part.number]
-    step = dtype.itemsize if part.wire is WireType.BYTES else part.end - part.at
-    return _Blob(shape=axes, dtype=dtype, offset=part.start, step=step)
+    return _Blob(shape=axes, dtype=data.dtype, offset=data.part.start, step=data.step)
 
 
 # From messages to layers
@@ -359,15 +428,6 @@ def _check_names(wire: Wire, messages: Iterable[_Message]) -> None:
     names = [message.name for message in messages if message.blobs]
     if (twice := first_repeated(names)) is not None:
         raise FileFormatError(f"{wire.path}: two layers with weights are called {clipped(twice)}")
-
-
-def _follow(messages: Iterable[_Message]) -> None:
-    """Note of each layer whether a map comes in, as far as its input's name tells; else one is expected."""
-    maps: dict[str, bool] = {}
-    for message in messages:
-        message.on_map = maps.get(message.bottoms[0], True) if message.bottoms else True
-        gives = message.type in _MAPS or (message.on_map and message.type not in _VECTORS)
-        maps |= dict.fromkeys(message.tops, gives)
 
 
 def _folds(messages: Sequence[_Message]) -> dict[str, str]:
@@ -499,7 +559,7 @@ class _Reading:
         vectors = _vectors(message.blobs)
         if vectors is None or len(vectors) != 1:
             return None
-        shape = (*vectors[0], 1, 1) if message.on_map else vectors[0]
+        shape = (*vectors[0], 1, 1) if message.takes.kind is Kind.MAP else vectors[0]
         return self._layer(message, "PReLU", {"alpha": (message.blobs[0], shape)})
 
     def _with_bias(
@@ -530,7 +590,8 @@ class _Reading:
     ) -> Array:
         name = f"{message.name}/{role}"
         self.arrays.append(blob.array(name, shape, times))
-        return Array(name=name, role=role, path=name, shape=shape, dtype=blob.dtype, owner=message.name)
+        dtype = self.arrays[-1].dtype
+        return Array(name=name, role=role, path=name, shape=shape, dtype=dtype, owner=message.name)
 
     def _times(self, message: _Message) -> float | None:
         """Return what mean and variance are multiplied by; None for 1.
@@ -546,7 +607,8 @@ class _Reading:
         if factor == 1:
             return None
         self.factors[message.name] = factor
-        return float(blob.dtype.type(1) / blob.dtype.type(factor)) if factor else 0.0
+        number = blob.computed.type
+        return float(number(1) / number(factor)) if factor else 0.0
 
 
 def _vectors(blobs: Sequence[_Blob]) -> list[Shape] | None:
@@ -561,7 +623,7 @@ def _vectors(blobs: Sequence[_Blob]) -> list[Shape] | None:
 
 
 _MAKERS: Mapping[str, Callable[[_Reading, _Message], ForeignLayer | None]] = {
-    "Convolution": _Reading.convolution,
+    **dict.fromkeys(("Convolution", *DEPTHWISE), _Reading.convolution),
     "Deconvolution": _Reading.deconvolution,
     "InnerProduct": _Reading.inner_product,
     "Embed": _Reading.embed,

@@ -39,6 +39,8 @@ class Description:
         form: What such a container's description says that it is, or None; of a file of Caffe or PyTorch what
             all of them are.
         folds: In such a file, the layers that are slope and offset of a batch normalisation, with its name.
+        inputs: There, the channels of the map that may be in front of each layer, 0 where they are not known,
+            and None where no map is; None where no inputs are told.
         notes: What the user should know of how it is read, one sentence each.
         stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
     """
@@ -60,6 +62,7 @@ class Description:
     format: str | None = None
     form: Form | None = None
     folds: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, int | None] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     stamp: Stamp | None = field(default=None, repr=False, compare=False)
 

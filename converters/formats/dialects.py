@@ -196,6 +196,7 @@ def _describe_foreign(source: ForeignSource, said: _Said) -> Description:
         format=source.format,
         form=FORM,
         folds=source.folds,
+        inputs=source.inputs,
         notes=source.notes,
     )
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class ForeignArray(PlainArray):
 
     Attributes:
         dtype: The type that its values have when they are read.
+        held: The type that they have in the file, if they are to be computed in another one.
         steps: Bytes from one value to the next along each axis; None if they lie side by side.
         widened: Whether the file holds bfloat16, which NumPy lacks: the upper half of a float32, to which its
             values are widened.
@@ -43,6 +45,7 @@ class ForeignArray(PlainArray):
         made: The value of an array of which the file holds none: each is this number.
     """
 
+    held: np.dtype[Any] | None = None
     steps: Shape | None = None
     widened: bool = False
     times: float | None = None
@@ -51,7 +54,7 @@ class ForeignArray(PlainArray):
     @property
     def stored(self) -> np.dtype[Any]:
         """The type of what lies in the file."""
-        return np.dtype("<u2") if self.widened else self.dtype
+        return np.dtype("<u2") if self.widened else self.held or self.dtype
 
     @property
     def direct(self) -> bool:
@@ -84,7 +87,7 @@ class ForeignArray(PlainArray):
             widened: Values = (values.astype("<u4") << 16).view("<f4")
             return widened
         if self.times is not None:
-            multiplied: Values = values * self.dtype.type(self.times)
+            multiplied: Values = values.astype(self.dtype) * self.dtype.type(self.times)
             return multiplied
         return values
 
@@ -172,10 +175,13 @@ class ForeignSource(PlainSource):
 
     Attributes:
         folds: Layers that are a slope and an offset behind a batch normalisation, with the name of that.
+        inputs: Of layers, the channels of the map that may be in front of each, 0 where they are not known,
+            and None where no map is; None for a file that does not tell whose outputs a layer takes.
         notes: What the user should know of how the file is read, one sentence each.
     """
 
     folds: Mapping[str, str]
+    inputs: Mapping[str, int | None] | None
     notes: tuple[str, ...]
 
     def __init__(
@@ -187,8 +193,9 @@ class ForeignSource(PlainSource):
         name: str,
         arrays: Iterable[ForeignArray],
         layers: Iterable[ForeignLayer],
-        folds: Mapping[str, str],
         notes: Iterable[str],
+        folds: Mapping[str, str] = MappingProxyType({}),
+        inputs: Mapping[str, int | None] | None = None,
     ) -> None:
         """Take an open file; see :class:`converters.formats.source.PlainSource`.
 
@@ -201,6 +208,7 @@ class ForeignSource(PlainSource):
         if (twice := first_repeated(array.name for array in listed)) is not None:
             raise FileFormatError(f"{path}: two arrays are called {clipped(twice)}")
         self.folds = folds
+        self.inputs = inputs
         self.notes = tuple(notes)
         super().__init__(path, stream, limits, name=name, arrays=listed, texts={})
 

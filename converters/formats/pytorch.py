@@ -79,7 +79,6 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
         name="pytorch",
         arrays=reading.arrays.values(),
         layers=layers,
-        folds={},
         notes=reading.notes,
     )
 

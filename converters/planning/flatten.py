@@ -1,9 +1,10 @@
 """Which layers follow a flattened feature map, and of what shape: a fact about the network.
 
 The first of these that tells is believed: the user, the record of an earlier conversion, the structure that
-the file holds, the configuration of a whole model, and what the order of the layers proves. Whatever is left
-may follow a flattened map or not, which no shape can tell. Whether rows move, and so whether it has to be
-known, is a matter of the two ends of a conversion, never of who told it.
+the file holds, the configuration of a whole model, the inputs that a file of Caffe names, and what the order
+of the layers proves. Whatever is left may follow a flattened map or not, which no shape can tell. Whether
+rows move, and so whether it has to be known, is a matter of the two ends of a conversion, never of who told
+it.
 """
 
 from __future__ import annotations
@@ -123,6 +124,7 @@ def learn_flattened(
         _by_record(description),
         _by_match(match),
         _by_config(description, layout),
+        _by_inputs(description),
     ):
         told = {**source, **told}
     counts = _row_counts(description)
@@ -286,6 +288,13 @@ def _by_config(description: Description, layout: Layout) -> dict[str, Flattened]
     return found
 
 
+def _by_inputs(description: Description) -> dict[str, Flattened]:
+    """Return the layers that take what never was a map, as a file of Caffe says."""
+    inputs = description.inputs or {}
+    names = (part.name for part in description.parts if _has_rows(part))
+    return {name: Flattened(rows=None, source="inputs") for name in names if inputs.get(name, 0) is None}
+
+
 _FEWEST = 4
 """Rows that a map of two channels and two places gives: fewer come from none whose rows could move."""
 
@@ -339,7 +348,8 @@ class _Order:
         rows = _row_count_of(part)
         if rows < _FEWEST or not self._maps:
             return False
-        if not self._description.ordered or rows in self._flattened:
+        inputs_are_told = self._description.inputs is not None
+        if inputs_are_told or not self._description.ordered or rows in self._flattened:
             return True
         if not self._channels or rows in self._units or rows < min(self._channels):
             return False
@@ -349,6 +359,8 @@ class _Order:
 
     def as_unknown(self, part: Part) -> Unknown:
         channels = self._channels[-1] if self._channels and self._description.ordered else 0
+        if self._description.inputs is not None:
+            channels = self._description.inputs.get(part.name) or 0
         return Unknown(part=part, rows=_row_count_of(part), channels=channels)
 
     def pass_by(self, part: Part, said: Flattened | None) -> None:

@@ -230,6 +230,38 @@ TECHNIQUES = [
         "byte 58: blob 0 of layer 0 ('a') holds its values in more than one piece",
     ),
     Technique(
+        "bytes of a type that is not read",
+        lambda: held(number(10, 3), block(12, b"abcd"), shape(1)),
+        "byte 30: blob 0 of layer 0 ('a') keeps values of type 3; "
+        "read are double (0), float (1) and float16 (2)",
+    ),
+    Technique(
+        "bytes of a type without an end",
+        lambda: held(block(12, b"abcd"), number(10, 1 << 63), shape(1)),
+        "byte 28: blob 0 of layer 0 ('a') keeps values of type 9223372036854775808; "
+        "read are double (0), float (1) and float16 (2)",
+    ),
+    Technique(
+        "bytes of half a float16",
+        lambda: held(number(10, 2), block(12, b"abc"), shape(1)),
+        "byte 30: the data of blob 0 of layer 0 ('a') takes 3 bytes, not values of 2",
+    ),
+    Technique(
+        "bytes that are a number",
+        lambda: held(number(10, 2), number(12, 1), shape(1)),
+        "byte 30: the data of blob 0 of layer 0 ('a') is of wire type 0, and should be of 2",
+    ),
+    Technique(
+        "a type that is a text",
+        lambda: held(block(10, "2"), block(12, b"ab"), shape(1)),
+        "byte 28: the type of blob 0 of layer 0 ('a') is of wire type 2, and should be of 0",
+    ),
+    Technique(
+        "values and bytes of them",
+        lambda: held(DATA, number(10, 1), block(12, floats(1)), shape(2, 3)),
+        "byte 56: blob 0 of layer 0 ('a') holds its values in more than one piece",
+    ),
+    Technique(
         "a shape twice",
         lambda: held(DATA, shape(2, 3), shape(3, 2)),
         "byte 60: blob 0 of layer 0 ('a') says its shape twice",

@@ -15,13 +15,19 @@ import pytest
 from converters import convert_file, inspect_file, plan_file
 from converters.boundary import BROKEN
 from converters.compare import compare_files
-from converters.errors import ArgumentError, FileFormatError, StructureMismatchError, ZooError
+from converters.errors import (
+    ArgumentError,
+    ConversionError,
+    FileFormatError,
+    StructureMismatchError,
+    ZooError,
+)
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.writing.copying import datasets_of
 from converters.writing.execute import arrays as planned_arrays
 from tests.support import caffe_files, foreign_mutants
-from tests.support.caffe_files import FACTOR, Layer, blob, block, group, network, number, published
+from tests.support.caffe_files import FACTOR, Layer, as_bytes, blob, block, group, network, number, published
 from tests.support.hostile_caffe import TECHNIQUES
 from tests.support.long import long_but
 from tests.support.shares import ORIGINS
@@ -110,6 +116,22 @@ def test_every_way_to_write_a_blob_gives_the_same(way, made):
     assert found["bias/beta"].tobytes() == drawn(8).tobytes()
 
 
+@pytest.mark.parametrize("type_first", [True, False])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2"])
+def test_blobs_may_be_bytes_of_a_type(dtype, type_first, made):
+    """Each keeps its type; what is computed, of sums that float16 may not hold, is computed in float32."""
+    path = made([as_bytes(one, dtype, type_first=type_first) for one in LAYERS if one.name != "odd"])
+    found = values_of(path)
+    assert found["conv/1/kernel"].tobytes() == CONVOLUTION[0].astype(dtype).tobytes()
+    assert found["fc/bias"].tobytes() == DENSE[1].astype(dtype).tobytes()
+    computed = "f8" if dtype == "f8" else "f4"
+    assert (
+        found["bn/moving_mean"].tobytes() == (drawn(8).astype(dtype) / np.dtype(computed).type(4)).tobytes()
+    )
+    stored = {array.dtype for array in found.values()}
+    assert stored == {np.dtype(dtype), np.dtype(computed)}
+
+
 def test_layers_of_the_first_form_are_those_of_the_second(made):
     """V1 with its numbers for types, and with what the second form calls the same."""
     layers = [one for one in LAYERS if one.type in caffe_files.V1_TYPES]
@@ -161,6 +183,109 @@ def test_conversion_moves_axes_and_rows(made, tmp_path):
             name: values.tobytes() for name, values in found.items()
         }
     assert compare_files(made(LAYERS), new, flatten={"fc": (6, 2, 2)}).equal
+
+
+def matrix(name, inputs, outputs, bottom):
+    """Return an InnerProduct of so many inputs."""
+    return Layer(name, "InnerProduct", [drawn(outputs, inputs)], bottom=bottom)
+
+
+CONV = Layer("conv", "Convolution", [drawn(8, 3, 3, 3)])
+WIDE = Layer("wide", "Convolution", [drawn(4, 3, 1, 1)])
+FC1 = matrix("fc1", 32, 16, "conv")
+POOL = Layer("pool", "Pooling", bottom="conv")
+
+
+def joined(*bottoms, axis=b""):
+    """Return a Concat of several inputs."""
+    first, *others = bottoms
+    return Layer("joined", "Concat", bottom=first, more=b"".join(block(3, name) for name in others) + axis)
+
+
+NOT_ASKED = {
+    "a matrix": [CONV, FC1, matrix("fc2", 16, 2, "fc1")],
+    "one matrix for two": [CONV, FC1, matrix("cls", 16, 2, "fc1"), matrix("box", 16, 4, "fc1")],
+    "what goes by value": [
+        CONV,
+        FC1,
+        Layer("act", "PReLU", [drawn(16)], bottom="fc1"),
+        Layer("drop", "Dropout", bottom="act"),
+        matrix("fc2", 16, 2, "drop"),
+    ],
+    "matrices that are joined": [
+        CONV,
+        FC1,
+        matrix("other", 32, 8, "conv"),
+        joined("fc1", "other"),
+        matrix("fc2", 24, 2, "joined"),
+    ],
+    "a map of one place": [CONV, FC1, POOL, matrix("fc2", 8, 2, "pool")],
+    "the same, flattened": [
+        CONV,
+        FC1,
+        POOL,
+        Layer("flat", "Flatten", bottom="pool"),
+        matrix("fc2", 8, 2, "flat"),
+    ],
+    "joined maps of one place": [CONV, WIDE, FC1, joined("conv", "wide"), matrix("fc2", 12, 2, "joined")],
+}
+ASKED = {
+    "a map": ([matrix("fc2", 16, 2, "conv")], "fc2 (16 rows, after a convolution with 8 channels)"),
+    "a map of an earlier layer": (
+        [WIDE, matrix("fc2", 16, 2, "conv")],
+        "fc2 (16 rows, after a convolution with 8 channels)",
+    ),
+    "a Flatten": (
+        [POOL, Layer("flat", "Flatten", bottom="pool"), matrix("fc2", 16, 2, "flat")],
+        "fc2 (16 rows, after a convolution with 8 channels)",
+    ),
+    "a Reshape": ([Layer("flat", "Reshape", bottom="fc1"), matrix("fc2", 16, 2, "flat")], "fc2 (16 rows)"),
+    "what is not known": ([Layer("odd", "Odd", bottom="fc1"), matrix("fc2", 16, 2, "odd")], "fc2 (16 rows)"),
+    "an input of no layer": ([matrix("fc2", 16, 2, "data2")], "fc2 (16 rows)"),
+    "a matrix joined to a map": (
+        [joined("fc1", "conv"), matrix("fc2", 48, 2, "joined")],
+        "fc2 (48 rows, after a convolution with 24 channels)",
+    ),
+    "maps joined along their height": (
+        [WIDE, joined("conv", "wide", axis=block(104, number(2, 2))), matrix("fc2", 12, 2, "joined")],
+        "fc2 (12 rows)",
+    ),
+    "a convolution without values": (
+        [Layer("bare", "Convolution", bottom="conv"), matrix("fc2", 8, 2, "bare")],
+        "fc2 (8 rows)",
+    ),
+    "maps of two numbers of channels": (
+        [WIDE, Layer("sum", "Eltwise", bottom="conv", more=block(3, "wide")), matrix("fc2", 8, 2, "sum")],
+        "fc2 (8 rows)",
+    ),
+}
+
+
+@pytest.mark.parametrize("behind", NOT_ASKED)
+def test_what_was_never_a_map_or_has_one_place_is_not_asked_for(behind, made):
+    """The file names the inputs of its layers."""
+    path = made(NOT_ASKED[behind])
+    maps = [name for name in ("fc1", "other") if name in shapes_of(path)]
+    plan = plan_file(path, to="npz", flatten=dict.fromkeys(maps, (8, 2, 2)))
+    told = {name: found.source for name, found in plan.flatten.items()}
+    matrices = [one.name for one in NOT_ASKED[behind] if one.type == "InnerProduct" and one.name not in maps]
+    assert {name: told[name] for name in matrices} == dict.fromkeys(matrices, "inputs")
+
+
+@pytest.mark.parametrize("behind", ASKED)
+def test_what_may_be_behind_a_map_is_asked_for(behind, made):
+    """Where the names tell of a map, or tell nothing; the order of the layers proves nothing."""
+    layers, asked = ASKED[behind]
+    with pytest.raises(ConversionError, match="it cannot be told from the file") as raised:
+        plan_file(made([CONV, FC1, *layers]), to="npz", flatten={"fc1": (8, 2, 2)})
+    assert [line.partition(": --")[0].strip() for line in str(raised.value).splitlines()[1:-3]] == [asked]
+
+
+@pytest.mark.parametrize("kind", ["ConvolutionDepthwise", "DepthwiseConvolution"])
+def test_forks_of_caffe_have_names_for_convolutions_with_groups(kind, made):
+    """They hold what a Convolution does."""
+    path = made([Layer("dw", kind, [drawn(8, 1, 3, 3)], groups=8)])
+    assert shapes_of(path) == {"dw": ("Conv2D", [("kernel", (8, 1, 3, 3))])}
 
 
 def test_a_transposed_matrix_is_as_keras_has_it(made):
@@ -388,9 +513,7 @@ def lacking_in(name):
     return found
 
 
-@pytest.mark.parametrize(
-    "name", long_but(["densenet121"], [name for name in ORIGINS if name != "googlenet"])
-)
+@pytest.mark.parametrize("name", long_but(["densenet121"], [name for name in ORIGINS if name != "googlenet"]))
 def test_a_published_network_becomes_keras_file_of_it(name, tmp_path):
     """Normalisations with factors, slopes and offsets apart or not, a dense layer that is a convolution."""
     called = caffe_files.load_structure(name).known_as.get("caffe")
