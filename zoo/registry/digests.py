@@ -1,8 +1,9 @@
 """Digests of files: their text form, computing them while bytes stream by, and comparing them.
 
-A digest is written ``ALGORITHM:VALUE``. Six algorithms occur among published weights files: ``sha256``,
-``sha384``, ``sha1``, ``md5``, ``git-blob-sha1`` (the name under which git stores a file's content) and
-``cksum`` (the CRC of the POSIX command, which is no protection against malice, only against damage).
+A digest is written ``ALGORITHM:VALUE``. Seven algorithms occur among published weights files: ``sha256``,
+``sha384``, ``sha1``, ``md5``, ``git-blob-sha1`` (the name under which git stores a file's content), ``cksum``
+(the CRC of the POSIX command) and ``sha256-prefix8`` (the first eight digits of a sha256, which PyTorch's
+hosts put into the names of files). The last two are no protection against malice, only against damage.
 """
 
 from __future__ import annotations
@@ -81,13 +82,20 @@ class Algorithm:
         needs: The same in words.
         needs_size: Whether the file's size is hashed before its first byte.
         start: Makes the hasher, given the size in bytes; only ``needs_size`` looks at it.
+        begins: The algorithm whose values these are the first digits of; its hasher does for both.
+        strong: Whether nobody can forge a file of a given digest.
     """
 
     pattern: str
     needs: str
     needs_size: bool
     start: Callable[[int], _Hasher]
+    begins: str | None = None
+    strong: bool = True
 
+
+_PREFIX = 8
+"""Digits of a sha256 in a file's name."""
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "sha256": Algorithm(
@@ -125,6 +133,15 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         needs="an integer of at most 10 digits",
         needs_size=False,
         start=lambda size: _Cksum(),
+        strong=False,
+    ),
+    "sha256-prefix8": Algorithm(
+        pattern=f"[0-9A-Fa-f]{{{_PREFIX}}}",
+        needs=f"{_PREFIX} hexadecimal digits",
+        needs_size=False,
+        start=lambda size: _Hashlib("sha256"),
+        begins="sha256",
+        strong=False,
     ),
 }
 
@@ -159,9 +176,10 @@ class Hashes:
     def __init__(self, algorithms: Iterable[str], size: int | None = None) -> None:
         self.size = 0
         self._announced = size
+        self._names = tuple(dict.fromkeys(algorithms))
         self._hashers = {
             name: ALGORITHMS[name].start(size or 0)
-            for name in dict.fromkeys(algorithms)
+            for name in dict.fromkeys(map(_hashed, self._names))
             if size is not None or not ALGORITHMS[name].needs_size
         }
 
@@ -177,11 +195,26 @@ class Hashes:
         An algorithm that hashes the size first is missing unless exactly the announced number of bytes has
         come; :func:`verify_file` reads the file again for it.
         """
-        return {
+        found = {
             name: hasher.value()
             for name, hasher in self._hashers.items()
             if self.size == self._announced or not ALGORITHMS[name].needs_size
         }
+        return {
+            name: found[hashed] if name == hashed else found[hashed][:_PREFIX]
+            for name in self._names
+            if (hashed := _hashed(name)) in found
+        }
+
+
+def _hashed(name: str) -> str:
+    """Return the algorithm that computes the digests of one."""
+    return ALGORITHMS[name].begins or name
+
+
+def any_strong(digests: Iterable[Published]) -> bool:
+    """Say whether there is a digest that nobody can forge, or have by accident."""
+    return any(ALGORITHMS[digest.algorithm].strong for digest in digests)
 
 
 def pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from converters.version import newer_fault
 from zoo.errors import CacheError, ChecksumError, DownloadError, ZooError
 from zoo.progress.protocol import Progress, Silence
-from zoo.registry.digests import hash_file
+from zoo.registry.digests import any_strong, hash_file
 from zoo.registry.fields import Anything, Choice, Mistake, Record, Text, Whole
 from zoo.storage.cache import Cache, Item
 from zoo.storage.destinations import Destination
@@ -313,7 +313,7 @@ def _bring(hashed: _Hashed, item: Item, path: Path, cache: Cache, progress: Prog
 
 
 def _notes(item: Item) -> tuple[str, ...]:
-    if any(digest.algorithm != "cksum" for digest in item.digests):
+    if any_strong(item.digests):
         return ()
     return (
         f"{item.key}: no cryptographic digest of this file was ever published: whoever fetches it from this"

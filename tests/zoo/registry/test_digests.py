@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import ArgumentError, ChecksumError
-from zoo.registry.digests import ALGORITHMS, CHUNK, Hashes, hash_file, parse_digest, verify_file
+from zoo.registry.digests import ALGORITHMS, CHUNK, Hashes, any_strong, hash_file, parse_digest, verify_file
 from zoo.registry.records import Digest
 
 # The first column of what `cksum`, `md5sum`, `sha256sum` and `git hash-object` print.
 VECTORS = {
     b"": {
+        "sha256-prefix8": "e3b0c442",
         "cksum": "4294967295",
         "md5": "d41d8cd98f00b204e9800998ecf8427e",
         "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -26,6 +27,7 @@ VECTORS = {
         ),
     },
     b"123456789": {
+        "sha256-prefix8": "15e2b0d3",
         "cksum": "930766865",
         "md5": "25f9e794323b453885f5181f1b624d0b",
         "sha256": "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
@@ -89,6 +91,7 @@ def test_pieces_do_not_matter(pieces: list[bytes]) -> None:
         "md5": hashlib.md5(whole).hexdigest(),
         "git-blob-sha1": hashlib.sha1(b"blob %d\0" % len(whole) + whole).hexdigest(),
         "cksum": str(_slow_cksum(whole)),
+        "sha256-prefix8": hashlib.sha256(whole).hexdigest()[:8],
     }
 
 
@@ -124,6 +127,7 @@ def test_a_file_longer_than_a_chunk(tmp_path: Path) -> None:
         ("md5:" + "0" * 32, ("md5", "0" * 32)),
         ("git-blob-sha1:" + "f" * 40, ("git-blob-sha1", "f" * 40)),
         ("cksum:0", ("cksum", "0")),
+        ("sha256-prefix8:0676BA61", ("sha256-prefix8", "0676ba61")),
         ("cksum:4294967295", ("cksum", "4294967295")),
     ],
 )
@@ -133,7 +137,9 @@ def test_a_digest_is_read(text: str, pair: tuple[str, str]) -> None:
     assert str(_digest(text)) == text.lower()
 
 
-_UNKNOWN = "it must start with one of sha256, sha384, sha1, md5, git-blob-sha1, cksum, then a colon"
+_UNKNOWN = (
+    "it must start with one of sha256, sha384, sha1, md5, git-blob-sha1, cksum, sha256-prefix8, then a colon"
+)
 
 
 @pytest.mark.parametrize(
@@ -215,3 +221,24 @@ def test_a_label_stands_for_the_path(file: Path) -> None:
     """A temporary name means nothing to the reader of a message."""
     with pytest.raises(ChecksumError, match=r"^vgg16-th-gist: has 9 bytes, the published file has 8; "):
         verify_file(file, [], 8, label="vgg16-th-gist")
+
+
+def test_the_beginning_of_a_digest_is_checked_and_is_no_proof(tmp_path: Path) -> None:
+    """What PyTorch's hosts put into names: checked, but not strong."""
+    path = tmp_path / "resnet.pth"
+    path.write_bytes(b"123456789")
+    whole, start = (
+        _digest(f"sha256:{VECTORS[b'123456789']['sha256']}"),
+        _digest("sha256-prefix8:15e2b0d3", "D"),
+    )
+    verify_file(path, [whole, start])
+    assert any_strong([whole, start])
+    assert not any_strong([start])
+    with pytest.raises(ChecksumError) as caught:
+        verify_file(path, [_digest("sha256-prefix8:15e2b0d4", "D")], label="resnet")
+    assert str(caught.value).startswith(
+        "resnet: its sha256-prefix8 is 15e2b0d3, the published file's is 15e2b0d4"
+    )
+    hashes = Hashes(["sha256-prefix8", "sha256"])
+    hashes.update(b"123456789")
+    assert hashes.values() == {"sha256-prefix8": start.value, "sha256": whole.value}
