@@ -7,7 +7,7 @@ behind it says which array it is. What a layer is, is told by which arrays it ha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -71,16 +71,46 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
     """
     held = read_held(path, stream, limits, stream.read(4096))
     reading = _Reading(path, held, limits)
-    layers = list(_layers(reading.arrays))
+    return source_of(path, stream, limits, reading.arrays, reading.notes)
+
+
+def source_of(
+    path: Path, stream: IO[bytes], limits: Limits, arrays: Mapping[str, ForeignArray], notes: Iterable[str]
+) -> ForeignSource:
+    """Return a state dict as a source, whatever container it lies in.
+
+    Args:
+        path: The file's name, for messages.
+        stream: The file; it belongs to what is returned.
+        limits: Caps.
+        arrays: Where its tensors lie, by their names; those that count batches may be among them.
+        notes: What was left out, one sentence each.
+
+    Raises:
+        FileFormatError: If a tensor breaks a rule.
+    """
+    start = _PARALLEL if all(name.startswith(_PARALLEL) for name in arrays) else ""
+    listed = {name: array for name, array in arrays.items() if name.rpartition(".")[2] != _COUNT}
+    listed = {
+        name.removeprefix(start): replace(array, name=name.removeprefix(start))
+        for name, array in listed.items()
+    }
+    counts = len(arrays) - len(listed)
+    behind = [f"{counts} {_COUNT} stay behind: no layer of Keras counts batches"] if counts else []
     return ForeignSource(
         path,
         stream,
         limits,
         name="pytorch",
-        arrays=reading.arrays.values(),
-        layers=layers,
-        notes=reading.notes,
+        arrays=listed.values(),
+        layers=list(_layers(listed)),
+        notes=(*behind, *notes),
     )
+
+
+def is_state_dict(names: Iterable[str]) -> bool:
+    """Return whether arrays are called as those of a state dict are: by layers with dots, then a role."""
+    return any(name.rpartition(".")[2] == "weight" and "/" not in name for name in names)
 
 
 class _Reading:
@@ -99,11 +129,10 @@ class _Reading:
         self._limits = limits
         state = self._state(held.told)
         placed = self._placed(state)
-        start = _PARALLEL if all(name.startswith(_PARALLEL) for name in placed) else ""
         if len(placed) > limits.objects:
             raise FileFormatError(f"{path}: more than {limits.objects} tensors (limit objects)")
         for name, found in paced(placed.items()):
-            self.arrays[name.removeprefix(start)] = self._array(name.removeprefix(start), found)
+            self.arrays[name] = self._array(name, found)
 
     def _state(self, told: Any) -> dict[Any, Any]:  # noqa: ANN401 - whatever a pickle holds
         """Return the state dict: what the file holds, or what a checkpoint calls so."""
@@ -126,21 +155,17 @@ class _Reading:
         return type(told) is dict and any(self._held.place(value) is not None for value in told.values())
 
     def _placed(self, state: Mapping[Any, Any]) -> dict[str, Placed]:
-        """Return the tensors of a state dict; what is none, and what counts batches, stays behind."""
+        """Return the tensors of a state dict; what is none stays behind."""
         found: dict[str, Placed] = {}
-        others, counts = [], 0
+        others = []
         for name, value in state.items():
             placed = self._held.place(value)
             if type(name) is not str:
                 raise FileFormatError(f"{self._path}: a tensor has the name {clipped(str(name))}, no text")
             if placed is None:
                 others.append(name)
-            elif name.rpartition(".")[2] == _COUNT:
-                counts += 1
             else:
                 found[name] = placed
-        if counts:
-            self.notes.append(f"{counts} {_COUNT} stay behind: no layer of Keras counts batches")
         if others:
             self.notes.append(f"{len(others)} entries are no tensors ({others[0]!r} first) and stay behind")
         return found

@@ -1,7 +1,8 @@
 """safetensors files: a header of JSON, then the values of all arrays one behind the other.
 
 The first eight bytes are the header's length. It may end in blanks, so room is left for the record, which is
-only known when the arrays are there. The description of the layers is in the header's metadata.
+only known when the arrays are there. The description of the layers is in the header's metadata. A file
+without one whose arrays are called as those of a state dict is PyTorch's, and read as such.
 
 Source: the format's description in the README of the safetensors project, version 0.4.
 """
@@ -18,8 +19,10 @@ import numpy as np
 
 from converters.errors import ConversionError
 from converters.formats.contents import Contents, Extents, make_room, one_after_another, padded
+from converters.formats.foreign import ForeignArray
 from converters.formats.plain import described_text
-from converters.formats.safetensors_header import DTYPES, METADATA, header_of
+from converters.formats.pytorch import is_state_dict, source_of
+from converters.formats.safetensors_header import DTYPES, METADATA, SafetensorsHeader, header_of
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource
 from converters.hdf5.source import Stamp
 from converters.limits import Limits
@@ -49,6 +52,8 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
         FileFormatError: If it is cut short or breaks a rule; names the tensor.
     """
     header = header_of(path, stream, limits)
+    if DESCRIPTION not in header.metadata and is_state_dict(header.tensors):
+        return source_of(path, stream, limits, _state_dict(header), ())
     arrays = (
         PlainArray(
             name=tensor.name, shape=tensor.shape, dtype=np.dtype(DTYPES[tensor.dtype]), offset=tensor.offset
@@ -56,6 +61,16 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
         for tensor in header.tensors.values()
     )
     return PlainSource(path, stream, limits, name="safetensors", arrays=arrays, texts=header.metadata)
+
+
+def _state_dict(header: SafetensorsHeader) -> dict[str, ForeignArray]:
+    """Return where the tensors of a file of PyTorch's lie, by name."""
+    return {
+        name: ForeignArray(
+            name=name, shape=tensor.shape, dtype=np.dtype(DTYPES[tensor.dtype]), offset=tensor.offset
+        )
+        for name, tensor in header.tensors.items()
+    }
 
 
 def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:

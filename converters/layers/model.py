@@ -43,7 +43,8 @@ class Array:
         dtype: Its type as stored.
         owner: The layer it belongs to, as its name says; ``""`` if that tells nothing.
         gate: The gate of a recurrent layer that it belongs to, where each has arrays of its own.
-        turned: Whether it is a matrix with its outputs first, (O, I), as those of Caffe and PyTorch are.
+        turned: Whether it is a matrix with its outputs first, (O, I), as those of Caffe and PyTorch are; one
+            may lie in a file as the kernel (O, C, H, W) of a convolution that sees its whole map.
     """
 
     name: str
@@ -62,8 +63,13 @@ class Array:
 
     @property
     def rank(self) -> int:
-        """The number of axes; a matrix may lie in a file as the kernel of a convolution of one place."""
-        return 2 if self.turned else len(self.shape)
+        """The number of axes; a matrix may lie in a file as the kernel of a convolution."""
+        return len(self.flat)
+
+    @property
+    def flat(self) -> Shape:
+        """The shape; of a matrix with its outputs first these, and all of its inputs."""
+        return (self.shape[0], math.prod(self.shape[1:])) if self.turned else self.shape
 
     @property
     def nbytes(self) -> int:

@@ -216,7 +216,7 @@ def _rows_axis(part: Part) -> int:
 def _row_count_of(part: Part) -> int:
     """Return how many inputs a layer's arrays say that it has."""
     array = part.array("kernel") or part.arrays[0]
-    return array.shape[1 if array.turned else _rows_axis(part)]
+    return array.flat[1 if array.turned else _rows_axis(part)]
 
 
 def _by_user(description: Description, user: Mapping[str, Flattened]) -> dict[str, Flattened]:

@@ -99,7 +99,7 @@ def place(
         changes |= _places(array.shape, ends)
     elif rule in _ROWS or (rule is Rule.MAP and len(array.shape) == 1):
         turned = _turned(array, ends)
-        # A convolution of one place that is a matrix has a map behind it, not a flattened one.
+        # A convolution that is a matrix has a map behind it, not a flattened one.
         changes |= turned if "after" in turned else turned | _rows(rule, flattened, ends)
     else:
         changes |= _axes(rule, array, part, ends)
@@ -130,15 +130,16 @@ def _rows(rule: Rule, flattened: Flattened | None, ends: Ends) -> dict[str, Any]
 
 
 def _turned(array: Array, ends: Ends) -> dict[str, Any]:
-    """Return how a matrix (O, I), or the kernel (O, I, 1, 1) of a convolution that is one, becomes (I, O)."""
+    """Return how a matrix (O, I), or the kernel (O, C, H, W) of a convolution that is one, becomes (I, O)."""
     if not array.turned or ends.new_dialect == ends.dialect:
         return {}
-    outputs, inputs, *places = array.shape
-    target = (inputs, outputs)
+    outputs, inputs = array.flat
+    target, places = (inputs, outputs), tuple(range(2, len(array.shape)))
     if not places:
         return {"order": (1, 0), "target_shape": target}
-    order = (*range(2, len(array.shape)), 1, 0)
-    return {"order": order, "target_shape": target, "after": (*places, *target)}
+    first = inputs > array.shape[1] and not ends.new_rows_last(reshaped=False)
+    order = (1, *places, 0) if first else (*places, 1, 0)
+    return {"order": order, "target_shape": target, "after": tuple(array.shape[axis] for axis in order)}
 
 
 def _cudnn(rule: Rule, array: Array, part: Part, flattened: Flattened | None, ends: Ends) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The layers of files of Caffe and PyTorch as a published graph has them, whose weights they are.
 
 What Keras keeps in one layer may be two there, what it keeps in four arrays may be two, and a matrix may be
-a convolution of one place. Names are the same but for ``/`` and ``_``; or they are those by which a structure
-says that its layers are known; or, where a user says which network it is, order tells.
+a convolution that sees its whole map. Names are the same but for ``/`` and ``_``; or they are those by which
+a structure says that its layers are known; or, where a user says which network it is, order tells.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -45,8 +46,8 @@ class Graph(Protocol):
         """Those that are a slope and an offset."""
 
     @property
-    def known_as(self) -> Mapping[str, Sequence[str]]:
-        """What its layers are called elsewhere."""
+    def known_as(self) -> Mapping[str, Mapping[str, str]]:
+        """What its layers are called elsewhere, by whose, by their own names."""
 
 
 _Pairs = Sequence[tuple[Wanted, Layer]]
@@ -121,11 +122,14 @@ def _pairs(description: Description, structure: Graph, *, named: bool) -> _Pairs
     # Most structures are not the file's, which their first layer tells.
     if all(_joined(layer.name) in held for layer in wanted):
         return [(layer, held[_joined(layer.name)]) for layer in wanted]
+    layers = {layer.name: layer for layer in description.weighted}
+    for names in structure.known_as.values():
+        if all(names.get(layer.name) in layers for layer in wanted):
+            return [(layer, layers[names[layer.name]]) for layer in wanted]
     listed = [
         layer for layer in description.weighted if structure.scales or layer.name not in description.folds
     ]
-    known = [layer.name for layer in listed] in [list(names) for names in structure.known_as.values()]
-    if (known or not named) and len(listed) == len(wanted):
+    if not named and len(listed) == len(wanted):
         return list(zip(wanted, listed, strict=True))
     return []
 
@@ -136,14 +140,19 @@ def _joined(name: str) -> str:
 
 def _told(wanted: Wanted, layer: Layer, offset: Layer | None) -> Layer:
     """Return a file's layer as a structure lists it; one that cannot be that keeps its own name."""
-    matrix = wanted.kind == "Dense" and layer.kind == "Conv2D"
-    if layer.kind != wanted.kind and not (matrix and set(layer.arrays[0].shape[2:]) == {1}):
+    matrix = wanted.kind == "Dense" and layer.kind == "Conv2D" and _covers(wanted, layer.arrays[0])
+    if layer.kind != wanted.kind and not matrix:
         return layer
     arrays = tuple(_arrays(wanted, layer, offset))
     if matrix:
         arrays = tuple(replace(array, turned=array.role == "kernel") for array in arrays)
     part = Part(name=wanted.name, kind=wanted.kind, arrays=arrays)
     return Layer(name=wanted.name, kind=wanted.kind, arrays=arrays, parts=(part,))
+
+
+def _covers(wanted: Wanted, kernel: Array) -> bool:
+    """Return whether a kernel (O, I, H, W) sees the whole map that a matrix has a row for each value of."""
+    return math.prod(kernel.shape[1:]) == wanted.arrays["kernel"][0]
 
 
 def _arrays(wanted: Wanted, layer: Layer, offset: Layer | None) -> Iterator[Array]:

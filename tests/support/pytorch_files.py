@@ -1,4 +1,4 @@
-"""PyTorch's files in its three forms, put together by hand, and any pickle that can be thought of."""
+"""PyTorch's files in its three forms, and any pickle that can be thought of: what the practice files lack."""
 
 from __future__ import annotations
 
@@ -11,8 +11,52 @@ from pathlib import Path
 
 import numpy as np
 
-MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-PROTO, STOP = b"\x80\x02", b"."
+from zoo.practice.pytorch import (
+    MAGIC,
+    ORDERED,
+    PROTO,
+    REBUILD,
+    STOP,
+    SYSTEM,
+    call,
+    dict_of,
+    name,
+    number,
+    persistent,
+    pickle,
+    rebuilt,
+    text,
+    tuple_of,
+)
+
+__all__ = [
+    "MAGIC",
+    "ORDERED",
+    "PROTO",
+    "REBUILD",
+    "STOP",
+    "SYSTEM",
+    "TYPES",
+    "Pickled",
+    "Storage",
+    "Tensor",
+    "add",
+    "call",
+    "dict_of",
+    "legacy_bytes",
+    "name",
+    "number",
+    "persistent",
+    "pickle",
+    "rebuilt",
+    "tar_bytes",
+    "tensor",
+    "text",
+    "tuple_of",
+    "write",
+    "zip_bytes",
+]
+
 TYPES = {
     "<f8": "Double",
     "<f4": "Float",
@@ -62,68 +106,6 @@ def tensor(array, stored=""):
     return Tensor(Storage(array.reshape(-1), stored), array.shape, strides)
 
 
-# Pieces of a pickle
-
-
-def text(value):
-    """Return the operation that puts a text."""
-    data = value.encode() if isinstance(value, str) else value
-    return b"X" + struct.pack("<I", len(data)) + data
-
-
-def number(value):
-    """Return the operation that puts a whole number."""
-    if 0 <= value < 256:
-        return b"K" + bytes([value])
-    if -(1 << 31) <= value < 1 << 31:
-        return b"J" + struct.pack("<i", value)
-    size = value.bit_length() // 8 + 1
-    return b"\x8a" + bytes([size]) + value.to_bytes(size, "little", signed=True)
-
-
-def tuple_of(*parts):
-    """Return the operations that put a tuple."""
-    return b"(" + b"".join(parts) + b"t"
-
-
-def name(module, called):
-    """Return the operation that puts a class or function."""
-    return f"c{module}\n{called}\n".encode()
-
-
-def call(function, *arguments):
-    """Return the operations that call a function."""
-    return function + tuple_of(*arguments) + b"R"
-
-
-ORDERED = call(name("collections", "OrderedDict"))
-REBUILD = name("torch._utils", "_rebuild_tensor_v2")
-
-
-def dict_of(pairs, start=ORDERED):
-    """Return the operations that put a dict."""
-    entries = b"".join(text(key) + value for key, value in pairs)
-    return start + b"(" + entries + b"u" if entries else start
-
-
-def persistent(kind, key, count, *more, location="cpu"):
-    """Return the operations that put a storage."""
-    told = (text("storage"), name("torch", f"{kind}Storage"), text(key), text(location), number(count))
-    return tuple_of(*told, *more) + b"Q"
-
-
-def rebuilt(storage, offset, sizes, strides, function=REBUILD):
-    """Return the operations that put a tensor."""
-    shape, steps = tuple_of(*map(number, sizes)), tuple_of(*map(number, strides))
-    more = (b"\x89", ORDERED) if function == REBUILD else ()
-    return call(function, storage, number(offset), shape, steps, *more)
-
-
-def pickle(body):
-    """Return a whole pickle."""
-    return PROTO + body + STOP
-
-
 class Pickled:
     """A state dict as a pickle, and its storages by their keys."""
 
@@ -169,9 +151,6 @@ def zip_bytes(body, storages, *, top="archive", members=(), method=zipfile.ZIP_S
         for called, data in members:
             archive.writestr(called, data)
     return stream.getvalue()
-
-
-SYSTEM = dict_of([("little_endian", b"\x88"), ("protocol_version", number(1001))], start=b"}")
 
 
 def legacy_bytes(body, storages, *, keys=None, system=SYSTEM, protocol=1001, lengths=None):

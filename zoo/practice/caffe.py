@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from converters.planning.folding import folded_values, scale_pairs
 from converters.planning.structures import load_structure
 from zoo.practice import values as drawn
+from zoo.registry.records import Architecture, WeightsFile
 
 Array = NDArray[Any]
 
@@ -131,19 +132,21 @@ def write(
     return path
 
 
-def write_twin(structure: str, path: Path) -> None:
+def write_twin(record: WeightsFile, network: Architecture, path: Path) -> None:
     """Write the practice twin of a network's published file.
 
     Args:
-        structure: Its graph's first structure.
+        record: The published file.
+        network: The network that it belongs to.
         path: The file to write; one that is there is replaced.
     """
+    structure = network.graph_of(record.structure).structures[0]
     names = load_structure(structure).known_as.get("caffe")
     layers = published(structure, names, folded=True)
     write(path, layers, first=structure in _OF_2014, name=structure)
 
 
-def published(name: str, names: Sequence[str] | None = None, *, folded: bool = False) -> Iterator[Layer]:
+def published(name: str, names: Mapping[str, str] | None = None, *, folded: bool = False) -> Iterator[Layer]:
     """Yield the layers of a published network as Caffe has them, with the values of its practice file.
 
     What Caffe's layers lack is left out: batch normalisations have no slope and offset but those of the layer
@@ -156,7 +159,7 @@ def published(name: str, names: Sequence[str] | None = None, *, folded: bool = F
             that the network computes what that of the Keras file does.
     """
     structure = load_structure(name)
-    called = dict(zip((one.name for one in structure.weighted), names or (), strict=False))
+    called = names or {}
     layers = {one.name: one for one in structure.weighted}
     norms = {scale: norm for norm, scale in scale_pairs(structure).items()} if folded else {}
 

@@ -19,7 +19,7 @@ from converters.layers.rules import Rule
 from converters.layers.table import rules_of
 from converters.planning.structures import Structure, StructureLayer, load_structure
 from zoo.errors import ArgumentError
-from zoo.practice import caffe, values
+from zoo.practice import caffe, pytorch, values
 from zoo.registry.records import Architecture, Dialect, Kernels, Layout, WeightsFile
 
 # Where the models without their top ended, in the order of the file. No rule can tell: ResNet-50 kept its
@@ -81,8 +81,8 @@ class _Layer:
     source: StructureLayer | None
 
 
-_WRITERS = {"caffemodel": caffe.write_twin}
-"""What writes the twin of another software's file, by its format: a graph's first structure, a path."""
+_WRITERS = {"caffemodel": caffe.write_twin, "pytorch": pytorch.write_twin}
+"""What writes the twin of another software's file, by its format: of a record, its network, to a path."""
 
 
 def write(record: WeightsFile, architecture: Architecture, path: Path) -> None:
@@ -98,7 +98,7 @@ def write(record: WeightsFile, architecture: Architecture, path: Path) -> None:
     """
     graph = architecture.graph_of(record.structure)
     if record.format is not None:
-        _WRITERS[record.format](graph.structures[0], path)
+        _WRITERS[record.format](record, architecture, path)
         return
     layers = _paired(load_structure(record.structure), load_structure(graph.structures[0]))
     if not record.top:

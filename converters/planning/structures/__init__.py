@@ -27,6 +27,7 @@ from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import automatic_stem, kind_of_name, own_role
 from converters.layers.rules import FOREIGN, Rule
 from converters.layers.table import rules_of
+from converters.planning.elsewhere import RULES
 from converters.planning.published import as_published, has_layers_of
 from converters.planning.structure_files import structure_file, structure_files
 
@@ -60,7 +61,7 @@ class Structure:
             them: layers, each with the one that it comes right before.
         in_order: Whether a file's layers are told by their order, where their names are others.
         inside: Layers that a file holds within another one, by the name of that.
-        known_as: What the layers with arrays are called in files of other software, in order, by whose.
+        known_as: What layers with arrays are called in files of other software, by whose, by their own names.
     """
 
     name: str
@@ -69,7 +70,7 @@ class Structure:
     drawn_before: Mapping[str, str] = field(default_factory=dict)
     in_order: bool = False
     inside: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    known_as: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    known_as: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def weighted(self) -> tuple[StructureLayer, ...]:
@@ -235,10 +236,26 @@ def _read_structure(path: Path) -> Structure:
             drawn_before=data.get("drawn_before", {}),
             in_order=data.get("in_order", False),
             inside=data.get("inside", {}),
-            known_as=data.get("known_as", {}),
+            known_as={whose: _names(layers, told) for whose, told in data.get("known_as", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{path}: not a structure ({error!r})") from error
+
+
+def _names(layers: Sequence[StructureLayer], told: str | Sequence[str]) -> dict[str, str]:
+    """Return what layers are called elsewhere, by their own names.
+
+    Args:
+        layers: The layers of a graph.
+        told: A rule of :data:`converters.planning.elsewhere.RULES`, or the names in order; those of Scale
+            layers are left out where normalisation and scale are one layer there.
+    """
+    weighted = [layer for layer in layers if layer.arrays]
+    if isinstance(told, str):
+        return {layer.name: name for layer in weighted if (name := RULES[told](layer.name)) is not None}
+    if len(told) < len(weighted):
+        weighted = [layer for layer in weighted if layer.kind != "Scale"]
+    return {layer.name: name for layer, name in zip(weighted, told, strict=True)}
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -443,8 +460,7 @@ def _paired_arrays(
     arrays = {role: array for role in wanted.arrays if (array := layer.array(role)) is not None}
     for role, array in arrays.items():
         shapes = possible_shapes(description, wanted.kind, role, wanted.arrays[role])
-        # A matrix may be the kernel of a convolution of one place.
-        if (array.shape[:2] if array.turned else array.shape) not in shapes.values():
+        if array.flat not in shapes.values():
             either = " (tf) or ".join(map(str, shapes.values())) + (" (th)" if len(shapes) > 1 else "")
             text = f"layer {layer.name!r}: {role} has shape {array.shape}, expected {either}"
             raise _mismatch(description, text, structure)

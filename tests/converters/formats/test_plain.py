@@ -148,11 +148,11 @@ def test_names_alone_tell_layers(to, tmp_path):
 @pytest.mark.parametrize("to", CONTAINERS)
 def test_names_that_tell_no_layer_are_refused(to, tmp_path):
     """With what they should be called."""
-    path = plain_file(tmp_path / f"plain.{to}", {"conv1.weight": counted(2)})
+    path = plain_file(tmp_path / f"plain.{to}", {"conv1.values": counted(2)})
     with pytest.raises(FileFormatError) as refused:
         inspect_file(path)
     assert str(refused.value) == (
-        f"{path}: array 'conv1.weight': the file has no description of its layers, and the name does not tell"
+        f"{path}: array 'conv1.values': the file has no description of its layers, and the name does not tell"
         " one; call its arrays LAYER/ROLE, such as conv1/kernel and conv1/bias, in Keras' layout"
     )
 

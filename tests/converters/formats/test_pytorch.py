@@ -205,7 +205,8 @@ def called_by_torch(name, whose):
     roles = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
     roles |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
     structure = load_structure(name).folded()
-    for called, layer in zip(structure.known_as[whose], structure.weighted, strict=True):
+    for layer in structure.weighted:
+        called = structure.known_as[whose][layer.name]
         for role, shape in layer.arrays.items():
             first = (shape[-1], shape[-2], *shape[:-2]) if len(shape) > 1 else shape
             yield f"{called}.{roles.get(role, role)}", first
