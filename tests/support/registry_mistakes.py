@@ -133,14 +133,14 @@ FORM: dict[str, Error] = {
         f"digest: {_MD5}",
         'digest: "crc32:12345678"',
         "weights[0].digests[0].digest: 'crc32:12345678' is not a digest: it must start with one of sha256,"
-        " sha384, sha1, md5, git-blob-sha1, cksum, then a colon",
+        " sha384, sha1, md5, git-blob-sha1, cksum, sha256-prefix8, then a colon",
     ),
     "digest without its algorithm": _in(
         "inception_v3",
         f"digest: {_MD5}",
         f"digest: {_MD5.removeprefix('md5:')}",
         f"weights[0].digests[0].digest: '{_MD5.removeprefix('md5:')}' is not a digest: it must start with"
-        " one of sha256, sha384, sha1, md5, git-blob-sha1, cksum, then a colon",
+        " one of sha256, sha384, sha1, md5, git-blob-sha1, cksum, sha256-prefix8, then a colon",
     ),
     "unknown grade": _in(
         "inception_v3",
@@ -303,8 +303,8 @@ SENSE: dict[str, Error] = {
         "densenet161",
         "preprocessing: caffe_x0.017",
         "preprocessing: caffe_0.017",
-        "preprocessing: 'caffe_0.017' is not one of caffe, caffe_x0.017, inception, inside, torch;"
-        " did you mean caffe_x0.017?",
+        "preprocessing: 'caffe_0.017' is not one of caffe, caffe_x0.017, inception, inside, torch,"
+        " torch_x255; did you mean caffe_x0.017?",
     ),
     "unknown class index": _in(
         "densenet161",

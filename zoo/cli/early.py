@@ -26,7 +26,7 @@ def check_training(arguments: argparse.Namespace) -> None:
     """
     if arguments.name is not None:
         weights = weights_named(arguments.weights)
-        network = architecture(arguments.name).with_input_of(weights)
+        network = architecture(arguments.name).with_images_of(weights)
         size_of(network, arguments.input_size)
         if weights is not None and network.graphs:
             choose_weights(network, weights)

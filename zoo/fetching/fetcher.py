@@ -745,7 +745,11 @@ class Fetcher:
         finally:
             self._progress.done()
         check_structure(
-            network, replace(file, layout=backend, format=None), target, f"the converted {file.id}"
+            network,
+            replace(file, layout=backend, format=None),
+            target,
+            f"the converted {file.id}",
+            structure=matched.structure,
         )
         return plan_digest(plan)
 

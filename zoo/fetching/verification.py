@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
+from zoo.registry.digests import any_strong
 from zoo.registry.records import Architecture, ClassIndex, Graph, WeightsFile
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ def _matched(network: Architecture, file: WeightsFile, description: Description)
     from converters.planning.structures import match
 
     expected = expected_structure(network, file)
+    if file.format is not None and expected.scales:  # normalisation and scale are one layer in PyTorch
+        with suppress(StructureMismatchError):
+            return match(description, expected)
+        with suppress(StructureMismatchError):
+            return match(description, expected.folded())
     for variant in _variants(network, file, expected):
         with suppress(StructureMismatchError):
             return match(description, variant)
@@ -86,7 +92,28 @@ def _variants(network: Architecture, file: WeightsFile, expected: Structure) -> 
     return [*wholes[1:], *(whole.folded() for whole in wholes if whole.scales)]
 
 
-def check_structure(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened:
+def _below_the_top(network: Architecture, file: WeightsFile, description: Description) -> Description:
+    """Return other software's file without its classifier, where the registry says that it has none."""
+    if file.top or file.format is None:
+        return description
+    from converters.planning.structures import load_structure
+
+    structure, graph = load_structure(file.structure), network.graph_of(file.structure)
+    top = _called(graph.top, graph, structure)
+    unread = {names.get(layer) for names in structure.known_as.values() for layer in top}
+    return replace(
+        description, layers=tuple(layer for layer in description.layers if layer.name not in unread)
+    )
+
+
+def check_structure(
+    network: Architecture,
+    file: WeightsFile,
+    path: Path,
+    label: str,
+    *,
+    structure: Structure | None = None,
+) -> Opened:
     """Check that a file holds exactly what its registry entry says, and return what was found.
 
     Args:
@@ -94,6 +121,7 @@ def check_structure(network: Architecture, file: WeightsFile, path: Path, label:
         file: The registry entry.
         path: The file.
         label: What messages call the file, whose path may be a temporary one.
+        structure: What it must hold, where that is known; by default one of the forms that the entry allows.
 
     Raises:
         FileFormatError: It is no Keras weights file.
@@ -101,10 +129,11 @@ def check_structure(network: Architecture, file: WeightsFile, path: Path, label:
         RegistryError: The same, of a file that has every published digest; so the registry must be wrong.
     """
     from converters.formats.dialects import describe
+    from converters.planning.structures import match
 
     try:
-        description = describe(path)
-        matched = _matched(network, file, description)
+        description = _below_the_top(network, file, describe(path))
+        matched = match(description, structure) if structure else _matched(network, file, description)
         if matched.layout not in (None, file.layout):
             reason = f"its shapes are those of layout {matched.layout}, expected layout {file.layout}"
             raise StructureMismatchError(f"{path}: {reason}")
@@ -196,5 +225,5 @@ def check_class_index(index: ClassIndex, path: Path, label: str) -> None:
 
 
 def is_attested(file: WeightsFile) -> bool:
-    """Say whether a digest was published that nobody can forge by accident; ``cksum`` has 32 bits only."""
-    return any(digest.algorithm != "cksum" for digest in file.digests)
+    """Say whether a digest was published that nobody can forge; ``cksum`` and prefixes have 32 bits only."""
+    return any_strong(file.digests)

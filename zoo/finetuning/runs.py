@@ -175,7 +175,7 @@ def finetune(
         ZooError: The weights cannot be had, or the data cannot be used.
     """
     check_strategy(strategy)
-    network = _network(name).with_input_of(weights)
+    network = _network(name).with_images_of(weights)
     size = size_of(network, input_size)
     own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
     settings = with_fit(Settings(**options), data, train, valid)
@@ -291,7 +291,7 @@ def features(
         ZooError: As :func:`finetune`.
     """
     _passed_over = True
-    network = architecture(name).with_input_of(weights)
+    network = architecture(name).with_images_of(weights)
     size = size_of(network, input_size)
     settings = with_fit(Settings(cache=cache, fused=fused, report=report, fit=fit), data)
     _check_network(network, size, weights=weights)
@@ -336,7 +336,7 @@ def load_classifier(
     Returns:
         A model with one output, (N, classes), that is not compiled.
     """
-    network = architecture(name).with_input_of(weights)
+    network = architecture(name).with_images_of(weights)
     body = _prepared(name, classes, size=size, weights=weights, dropout=dropout, data_format=data_format)()
     if _fits(network, size):
         return body
@@ -357,7 +357,7 @@ def _prepared(
 ) -> Callable[[], keras.Model]:
     """Check all that :func:`load_classifier` is given; return what loads it, or all below the classifier."""
     order = data_format or keras.config.image_data_format()
-    network = architecture(name).with_input_of(weights)
+    network = architecture(name).with_images_of(weights)
     is_whole_network = _fits(network, size)
     check_dropout(dropout)
     if not network.graphs:

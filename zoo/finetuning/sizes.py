@@ -13,7 +13,7 @@ def size_of(network: Architecture, asked: int | tuple[int, int] | None) -> Size:
 
     Args:
         network: The network, with the images of the weights set in question
-            (:meth:`~zoo.registry.records.Architecture.with_input_of`).
+            (:meth:`~zoo.registry.records.Architecture.with_images_of`).
         asked: Side, or height and width, as a user gives them.
 
     Raises:

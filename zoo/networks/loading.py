@@ -187,7 +187,7 @@ def prepared(
                 "data_format": (data_format, data_format in (None, _order_of(network))),
             },
         )
-    network = network.with_input_of(weights)
+    network = network.with_images_of(weights)
     wish = replace(
         _checked_wish(network, data_format, input_shape),
         classes=num_classes,

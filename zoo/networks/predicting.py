@@ -261,7 +261,7 @@ def _from_network(
         if network.class_index is not None:
             fetch_class_index(network.class_index, progress=progress)
     model = load(name, weights=weights, aux_heads=False, data_format="channels_last", compile=False)
-    size = network.with_input_of(weights).input
+    size = network.with_images_of(weights).input
 
     def named(rows: NDArray[np.float32]) -> list[tuple[Guess, ...]]:
         return [

@@ -234,9 +234,9 @@ def _opened(
     head = None
     if known:
         graph, found = next(iter(graphs)), known.match
-    elif registered and network.own_heads:
+    elif registered and (network.own_heads or registered.format):
         graph = next(iter(graphs))
-        found = check_structure(network, registered, path, str(path)).match
+        description, found = check_structure(network, registered, path, str(path))
     elif registered:
         graph, found = _recognised(description, graphs)
     else:

@@ -22,6 +22,7 @@ from zoo.registry.records import (
     Preprocessing,
     ReadOnly,
     WeightsFile,
+    WeightsSet,
     read_only,
     writable,
 )
@@ -117,12 +118,23 @@ def architecture_of(
         _check_sources(file, (*path, "weights", place))
     _check_files(entry["weights"], graphs, (*path, "weights"))
     _check_sets(entry, graphs, path)
-    return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), **_read_only(entry)})
+    told = {
+        "sets": _sets(entry["sets"], recipes, path),
+        **{key: ReadOnly(entry[key]) for key in ("differs_from", "left_out")},
+    }
+    return Architecture(**{**entry, "preprocessing": recipe, "graphs": ReadOnly(graphs), **told})
 
 
-def _read_only(entry: Mapping[str, Any]) -> dict[str, Any]:
-    sets = {name: replace(said, config=read_only(said.config)) for name, said in entry["sets"].items()}
-    return {"sets": ReadOnly(sets), "differs_from": ReadOnly(entry["differs_from"])}
+def _sets(
+    sets: Mapping[str, WeightsSet], recipes: Mapping[str, Preprocessing], path: fields.Path
+) -> Mapping[str, WeightsSet]:
+    """Return what is said of weights sets, each with its recipe in the place of the name of that."""
+    made = {}
+    for name, said in sets.items():
+        called: Any = said.preprocessing  # a name until here
+        recipe = _known_if_any(called, recipes, (*path, "sets", name, "preprocessing"))
+        made[name] = replace(said, config=read_only(said.config), preprocessing=recipe)
+    return ReadOnly(made)
 
 
 def _graphs(entry: Mapping[str, Any], path: fields.Path) -> dict[str, Graph]:

@@ -156,6 +156,17 @@ FAMILIES: Mapping[str, Family] = {
                 "Whether the first pooling keeps a last window that is cut off, as Caffe's does",
                 False,
             ),
+            "pool_pad": Key(
+                Flag(),
+                "Whether the first pooling has a border of one on every side, as PyTorch's does",
+                False,
+            ),
+            "stride_in_3x3": Key(
+                Flag(),
+                "Whether the stride of a stage is in its first 3x3 convolution, as in v1.5, and not in the"
+                " 1x1 before it",
+                False,
+            ),
         },
         scales="by position",
     ),

@@ -65,6 +65,7 @@ Kernels = Literal["th", "tf"]
 Dialect = Literal["keras0", "keras1", "keras2", "keras3", "foreign"]
 Grade = Literal["A", "B", "C", "D", "proven", "seen", "practice"]
 ChannelOrder = Literal["rgb", "bgr"]
+Interpolation = Literal["bilinear", "bicubic"]
 Claim = Literal["stated", "common ancestor", "inferred"]
 
 
@@ -115,8 +116,8 @@ class Digest:
     """One published digest of a weights file.
 
     Attributes:
-        algorithm: ``sha256``, ``sha384``, ``sha1``, ``md5``, ``git-blob-sha1`` or ``cksum`` (POSIX, not
-            cryptographic).
+        algorithm: ``sha256``, ``sha384``, ``sha1``, ``md5``, ``git-blob-sha1``, ``cksum`` (POSIX, not
+            cryptographic) or ``sha256-prefix8`` (its first eight digits).
         value: Lower-case hexadecimal; decimal for ``cksum``.
     """
 
@@ -126,8 +127,8 @@ class Digest:
         Grade,
         Choice(get_args(Grade)),
         "A: stated by whoever serves this URL; B: by two independent copies; C: by one copy; D: not"
-        " cryptographic; proven: computed from a file whose values were compared with its authors' own; seen:"
-        " computed from a file that somebody had; practice: a file of the practice zoo",
+        " cryptographic, or too short to be; proven: computed from a file whose values were compared with its"
+        " authors' own; seen: computed from a file that somebody had; practice: a file of the practice zoo",
     ]
     source: Annotated[str, TEXT, "Where the value is stated"]
 
@@ -143,7 +144,8 @@ def _make_digest(*, digest: tuple[str, str], grade: Grade, source: str) -> Diges
 
 _DIGEST_TEXT = Key(
     DigestText(),
-    "sha256, sha384, sha1, md5, git-blob-sha1 or cksum (POSIX), a colon, the published value",
+    "sha256, sha384, sha1, md5, git-blob-sha1, cksum (POSIX) or sha256-prefix8 (the first 8 digits), a colon,"
+    " the published value",
 )
 DIGEST = Record(_make_digest, {"digest": _DIGEST_TEXT, **keys_of(Digest, ("algorithm", "value"))})
 """A file writes algorithm and value as one."""
@@ -349,6 +351,19 @@ class WeightsSet:
     input: Annotated[
         Input | None, Maybe(form_of(Input)), "The images they were trained on, where not the network's"
     ] = None
+    preprocessing: Annotated[
+        Preprocessing | None,
+        Maybe(NAME),
+        "Which of the recipes its images must go through, where not the network's",
+    ] = None
+    resize: Annotated[
+        int | None,
+        Maybe(COUNT),
+        "Shorter side in pixels to which images were scaled before their centre was cut out, for the error",
+    ] = None
+    interpolation: Annotated[
+        Interpolation | None, Maybe(Choice(get_args(Interpolation))), "How they were scaled"
+    ] = None
     source: Annotated[str | None, Maybe(TEXT), "Where this is stated"] = None
     batch_norm_epsilon: Annotated[
         float | None, Maybe(FRACTION), "Added to the variance, where it is not the graph's"
@@ -462,6 +477,11 @@ class Architecture:
         MapOf(TEXT, NAME),
         "Networks that are taken for this one, by name, and what is otherwise here",
     ] = field(default_factory=ReadOnly)
+    left_out: Annotated[
+        Mapping[str, str],
+        MapOf(TEXT, NAME),
+        "Weights sets that others have under its name and that are not here, and why",
+    ] = field(default_factory=ReadOnly)
 
     def __repr__(self) -> str:
         """Return what it is, in one line; each attribute can be looked at."""
@@ -556,10 +576,16 @@ class Architecture:
         """Return the images that a weights set was trained on; those of the network for no set."""
         return (self.about(weights_set).input if weights_set else None) or self.input
 
-    def with_input_of(self, weights: object) -> Self:
-        """Return the network with the images that a weights set was trained on; itself for anything else."""
+    def with_images_of(self, weights: object) -> Self:
+        """Return the network with the images that a weights set was trained on; itself for anything else.
+
+        Their size is the set's, and so is the recipe that they go through.
+        """
         name = self.set_of(weights) if isinstance(weights, str) else None
-        return replace(self, input=self.input_of(name)) if name in self.sets else self
+        if name is None or name not in self.sets:
+            return self
+        recipe = self.sets[name].preprocessing or self.preprocessing
+        return replace(self, input=self.input_of(name), preprocessing=recipe)
 
     def graph_of(self, structure: str) -> Graph:
         """Return the graph whose weights files may have this structure.

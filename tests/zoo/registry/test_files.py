@@ -144,10 +144,15 @@ def test_every_file_is_told_by_its_own_facts(network: Architecture, file: Weight
     if file.format == "caffemodel":
         assert (file.id, file.set) == (f"{network.name}-caffe", "imagenet-caffe")
         assert (file.layout, file.kernels) == ("th", "tf")
+    elif file.format == "pytorch":
+        plain = file.filename.endswith(".safetensors")
+        assert file.id.startswith(f"{network.name}-timm" if plain else f"{network.name}-{file.set}")
+        assert file.set.startswith("torchvision")
+        assert (file.layout, file.kernels) == ("th", "tf")
     else:
         assert file.id.startswith(f"{network.name}-{file.layout}")
         assert (file.layout, file.kernels) in {("th", "th"), ("tf", "tf")}
-    assert file.top == (re.search("no[_-]?top", file.filename) is None)
+    assert file.top == (re.search("no[_-]?top|_features", file.filename) is None)
     assert all(url.startswith("https://") for url in file.urls)
     for url in file.urls:
         if "drive.google.com" in url:
@@ -175,7 +180,7 @@ def test_preprocessing_is_right_per_network() -> None:
         **dict.fromkeys(["densenet121", "densenet161", "densenet169"], "caffe_x0.017"),
     }
     known = get_registry().preprocessing
-    assert list(known) == ["caffe", "caffe_x0.017", "inception", "inside", "torch"]
+    assert list(known) == ["caffe", "caffe_x0.017", "inception", "inside", "torch", "torch_x255"]
     assert known["inception"].scale == (1 / 127.5,) * 3
     assert known["torch"].mean == pytest.approx((0.485 * 255, 0.456 * 255, 0.406 * 255), rel=1e-15)
     assert known["torch"].scale == (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225))
@@ -591,7 +596,7 @@ def test_an_unknown_weights_file_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError) as caught:
         weights_file("vgg16-th-gits")
     assert str(caught.value) == (
-        "no weights file is called 'vgg16-th-gits'; nearest: vgg16-th-gist, vgg16-th-top-v0.1, vgg19-th-gist."
+        "no weights file is called 'vgg16-th-gits'; nearest: vgg16-th-gist, vgg16-timm, vgg19-th-gist."
         " `zoo show NAME` shows those of a network."
     )
 

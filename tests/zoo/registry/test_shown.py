@@ -84,7 +84,7 @@ def test_a_network_is_told_in_few_words(name):
 def test_a_network_s_line():
     """To the letter."""
     network = zoo.spec("resnet50")
-    assert repr(network) == "<ResNet-50 (resnet50): 224 × 224 × 3, 1,000 classes, 9 files>"
+    assert repr(network) == "<ResNet-50 (resnet50): 224 × 224 × 3, 1,000 classes, 13 files>"
     one = replace(network, weights=network.weights[:1])
     assert repr(one) == "<ResNet-50 (resnet50): 224 × 224 × 3, 1,000 classes, 1 file>"
 

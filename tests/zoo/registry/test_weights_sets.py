@@ -57,11 +57,11 @@ def test_a_network_as_a_set_was_trained_has_the_images_of_that_set(tmp_path) -> 
     """Of the set that a name stands for; itself for a file, for none, and where the set says nothing."""
     network = _vgg16(tmp_path, SAID)
     smaller = network.input_of("imagenet-160")
-    assert network.with_input_of("imagenet-160").input == smaller
+    assert network.with_images_of("imagenet-160").input == smaller
     for other in ("imagenet", None, "./imagenet-160", tmp_path, "imagenot"):
-        assert network.with_input_of(other).input is network.input
+        assert network.with_images_of(other).input is network.input
     alone = tuple(replace(file, set="imagenet-160") for file in network.weights)
-    assert replace(network, weights=alone).with_input_of("imagenet").input == smaller
+    assert replace(network, weights=alone).with_images_of("imagenet").input == smaller
 
 
 def test_what_is_said_of_sets_cannot_be_changed(tmp_path) -> None:
