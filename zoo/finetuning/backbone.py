@@ -9,7 +9,7 @@ from zoo.errors import ArgumentError
 from zoo.networks.families.names import keras_name
 from zoo.registry import get_registry
 from zoo.registry.records import Architecture, Graph, Preprocessing
-from zoo.surgery.prefix import PREPROCESSING_LAYER, is_drawn_recipe
+from zoo.surgery.prefix import PREPROCESSING_LAYER, is_drawn_recipe, noted_recipe
 
 
 def all_layers(model: keras.Model) -> list[keras.Layer]:
@@ -42,7 +42,8 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
         model: The model.
         asked: Name of a recipe, which is obeyed whatever the layers are called; ``none``; or ``auto``: none
             for a model with a layer called ``preprocessing``, as ``zoo.load(include_preprocessing=True)``
-            draws it, otherwise what the network of that name was trained with.
+            draws it, otherwise what the weights were trained with that ``zoo.load`` gave it, or the network
+            of that name.
 
     Raises:
         ArgumentError: The registry has no such recipe, or no network of the model's name; or the model
@@ -60,7 +61,7 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
         if published_graph(model) is None:
             raise _unknown_recipe(model.name, "has not the layers of the network of that name")
         check_told(network, asked)
-        return network.preprocessing
+        return registry.preprocessing.get(noted_recipe(model) or "", network.preprocessing)
     check_recipe(asked)
     if any(
         is_drawn_recipe(layer, recipe) for layer in model.layers for recipe in registry.preprocessing.values()

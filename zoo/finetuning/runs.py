@@ -59,7 +59,7 @@ from zoo.networks.families.names import keras_name
 from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.networks.loading import prepared
 from zoo.networks.rates import check_dropout
-from zoo.networks.weights import choose_weights, is_path
+from zoo.networks.weights import as_trained, choose_weights, is_path
 from zoo.numbers import counted, is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Progress, shown
@@ -175,14 +175,15 @@ def finetune(
         ZooError: The weights cannot be had, or the data cannot be used.
     """
     check_strategy(strategy)
-    network = _network(name).with_images_of(weights)
+    network = as_trained(_network(name), weights)
     size = size_of(network, input_size)
     own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
     settings = with_fit(Settings(**options), data, train, valid)
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
-    if not network.graphs and settings.preprocessing == "auto":
-        # The model in its file may go by another network's name.
+    is_own = network.preprocessing not in (None, _network(name).preprocessing)
+    if (is_own or not network.graphs) and settings.preprocessing == "auto":
+        # The model in its file may go by another network's name, and weights have images of their own.
         options["preprocessing"] = network.recipe.name
         settings = with_fit(Settings(**options), data, train, valid)
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
@@ -291,7 +292,7 @@ def features(
         ZooError: As :func:`finetune`.
     """
     _passed_over = True
-    network = architecture(name).with_images_of(weights)
+    network = as_trained(architecture(name), weights)
     size = size_of(network, input_size)
     settings = with_fit(Settings(cache=cache, fused=fused, report=report, fit=fit), data)
     _check_network(network, size, weights=weights)
@@ -336,7 +337,7 @@ def load_classifier(
     Returns:
         A model with one output, (N, classes), that is not compiled.
     """
-    network = architecture(name).with_images_of(weights)
+    network = as_trained(architecture(name), weights)
     body = _prepared(name, classes, size=size, weights=weights, dropout=dropout, data_format=data_format)()
     if _fits(network, size):
         return body
@@ -357,7 +358,7 @@ def _prepared(
 ) -> Callable[[], keras.Model]:
     """Check all that :func:`load_classifier` is given; return what loads it, or all below the classifier."""
     order = data_format or keras.config.image_data_format()
-    network = architecture(name).with_images_of(weights)
+    network = as_trained(architecture(name), weights)
     is_whole_network = _fits(network, size)
     check_dropout(dropout)
     if not network.graphs:

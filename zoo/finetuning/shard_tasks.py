@@ -35,7 +35,9 @@ from zoo.finetuning.shard_files import ShardContent, read_shard, write_shard
 from zoo.finetuning.shard_records import Described, Done, Network, Shard
 from zoo.networks.fitting import Frame
 from zoo.networks.images import UNDECIDED, Depth, Picture, PictureError, Seen, see_picture
+from zoo.networks.weights import as_trained
 from zoo.registry import architecture
+from zoo.registry.records import Architecture
 from zoo.storage.remote import brought, is_remote
 from zoo.surgery.folding import fuse
 
@@ -216,17 +218,23 @@ def _versions() -> list[str]:
 def _drawn(network: Network) -> tuple[keras.Model, Preparation]:
     """Return a network without its classifier, and what is done to its pictures."""
     if network.weights is None:
-        model = load_classifier(network.name, 2, size=network.size, weights=None)
+        model, trained = _classifier(network, None)
         _draw_weights(model)
     elif is_remote(network.weights):
         with brought(network.weights) as local:
-            model = load_classifier(network.name, 2, size=network.size, weights=str(local))
+            model, trained = _classifier(network, str(local))
     else:
-        model = load_classifier(network.name, 2, size=network.size, weights=network.weights)
+        model, trained = _classifier(network, network.weights)
     body = dissect(model).body
     if len(body.output_shape) != 2:
         raise ArgumentError(f"network {network.name!r} gives feature maps of shape {body.output_shape}")
-    return body, preparation_for(body, architecture(network.name).recipe)
+    return body, preparation_for(body, trained.recipe)
+
+
+def _classifier(network: Network, weights: str | None) -> tuple[keras.Model, Architecture]:
+    """Return a network with some classifier, and with the images that its weights were trained on."""
+    model = load_classifier(network.name, 2, size=network.size, weights=weights)
+    return model, as_trained(architecture(network.name), weights)
 
 
 def _draw_weights(model: keras.Model) -> None:

@@ -12,8 +12,8 @@ def size_of(network: Architecture, asked: int | tuple[int, int] | None) -> Size:
     """Return height and width in pixels: those asked for, or the published ones.
 
     Args:
-        network: The network, with the images of the weights set in question
-            (:meth:`~zoo.registry.records.Architecture.with_images_of`).
+        network: The network, with the images of the weights in question
+            (:func:`zoo.networks.weights.as_trained`).
         asked: Side, or height and width, as a user gives them.
 
     Raises:

@@ -27,14 +27,14 @@ from zoo.networks.families.whole import cut, fill, roles_of
 from zoo.networks.own_head import OwnHead
 from zoo.networks.rates import check_dropout
 from zoo.networks.sides import Sides, checked_sides, ordered
-from zoo.networks.weights import Weights, choose_weights, is_path
+from zoo.networks.weights import Weights, as_trained, choose_weights, is_path
 from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.registry import architecture
 from zoo.registry.families import family_of
 from zoo.registry.records import WHOLE_MODEL, Architecture, Graph, Head, Kernels
 from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
-from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
+from zoo.surgery.prefix import draw_preprocessing, note_recipe, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
 _ADVISED = {"from_kernels": "kernels"}
@@ -187,7 +187,7 @@ def prepared(
                 "data_format": (data_format, data_format in (None, _order_of(network))),
             },
         )
-    network = network.with_images_of(weights)
+    network = as_trained(network, weights)
     wish = replace(
         _checked_wish(network, data_format, input_shape),
         classes=num_classes,
@@ -259,6 +259,8 @@ def _maker(
             told = (*source.plan.typed_notes, *head_notes, *notes)
             warn_of(source.path, told, stacklevel=3, arguments=_ADVISED)
         heads.freeze(model, is_frozen)
+        if network.preprocessing is not None:
+            note_recipe(model, network.preprocessing)
         if is_compiled:
             heads.compile_for_finetuning(model)
         return model

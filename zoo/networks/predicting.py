@@ -31,7 +31,7 @@ from zoo.networks.images import (
 from zoo.networks.loading import load
 from zoo.networks.predictors import Names, Run, Source, WholeModel, predictor
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
-from zoo.networks.weights import choose_weights
+from zoo.networks.weights import as_trained, choose_weights, set_for
 from zoo.networks.whole_models import images_of, opened, recipe_of
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Count, Progress, step
@@ -232,19 +232,21 @@ def picture_or_problem(entry: Entry, depth: Depth) -> Seen | str:
         return str(error)
 
 
-def centre(picture: Picture, height: int, width: int) -> Picture:
-    """Return the middle of an image at a network's size: shrunk to 1 / 0.875 of it first, never distorted.
+def centre(picture: Picture, height: int, width: int, shorter: int | None = None) -> Picture:
+    """Return the middle of an image at a network's size, never distorted.
 
     Args:
         picture: uint8, shape (H, W, 3).
         height: In pixels.
         width: In pixels.
+        shorter: Pixels to which the shorter side is scaled first; by default 1 / 0.875 of the network's.
 
     Returns:
         uint8, shape (height, width, 3).
     """
     rows, columns = picture.shape[:2]
-    factor = max(round(height / CROP) / rows, round(width / CROP) / columns)
+    share = CROP if shorter is None else min(height, width) / shorter
+    factor = max(round(height / share) / rows, round(width / share) / columns)
     whole = resize(picture, max(height, round(rows * factor)), max(width, round(columns * factor)))
     above, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
     return whole[above : above + height, left : left + width]
@@ -253,7 +255,9 @@ def centre(picture: Picture, height: int, width: int) -> Picture:
 def _from_network(
     network: Architecture, top: int, weights: str | os.PathLike[str], progress: Progress | None
 ) -> _Seer:
-    name, recipe = network.name, network.recipe
+    trained = as_trained(network, weights)
+    name, recipe, size = network.name, trained.recipe, trained.input
+    shorter = network.about(str(set_for(network, weights))).resize
     network.check_named()
     if progress is not None and network.graphs:
         # Fetched here, where somebody is told of it; what follows finds it in the cache.
@@ -261,7 +265,6 @@ def _from_network(
         if network.class_index is not None:
             fetch_class_index(network.class_index, progress=progress)
     model = load(name, weights=weights, aux_heads=False, data_format="channels_last", compile=False)
-    size = network.with_images_of(weights).input
 
     def named(rows: NDArray[np.float32]) -> list[tuple[Guess, ...]]:
         return [
@@ -271,7 +274,7 @@ def _from_network(
 
     return _Seer(
         model=model,
-        fit=lambda picture: centre(picture, size.height, size.width),
+        fit=lambda picture: centre(picture, size.height, size.width, shorter),
         recipe=recipe,
         data_format="channels_last",
         name=named,

@@ -17,7 +17,7 @@ from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.fetching.fetcher import fetch_class_index
 from zoo.numbers import is_whole
-from zoo.registry import architecture
+from zoo.registry import architecture, weights_files
 from zoo.registry.records import Architecture, Preprocessing
 from zoo.surgery.channels import RGB, check_channels, kind_of_images, recipe_for
 from zoo.surgery.tensors import DataFormat
@@ -28,7 +28,12 @@ Prediction = tuple[str, str, float]
 
 @public("data_format", "channels")
 def preprocess_input(
-    name: str, images: ArrayLike, data_format: DataFormat = "channels_last", *, channels: int = RGB
+    name: str,
+    images: ArrayLike,
+    data_format: DataFormat = "channels_last",
+    *,
+    channels: int = RGB,
+    weights: str | None = None,
 ) -> NDArray[np.float32]:
     """Return images as the published weights of a network expect them.
 
@@ -44,12 +49,14 @@ def preprocess_input(
             channels) and so on). With 1 mean and scale are the means of those of the three colours. With
             other numbers than 3 channel i has those of red, green or blue (i mod 3), and the channels stay
             in the order that they come in.
+        weights: The weights set that they are for, which may have a recipe of its own; by default the
+            network's.
 
     Returns:
         A new array of the same shape, float32.
 
     Raises:
-        UnknownNameError: There is no such architecture.
+        UnknownNameError: There is no such architecture or weights set.
         ArgumentError: The images have another shape, or are not numbers.
 
     Warns:
@@ -63,7 +70,10 @@ def preprocess_input(
         >>> zoo.preprocess_input("inception_v3", red)[0, 0, 0].tolist()
         [1.0, -1.0, -1.0]
     """
-    recipe = recipe_for(architecture(name).recipe, check_channels(channels))
+    network = architecture(name)
+    if weights is not None:
+        weights_files(network, weights)
+    recipe = recipe_for(network.with_images_of(weights).recipe, check_channels(channels))
     given = np.asarray(images)
     prepared = apply_recipe(recipe, given, data_format)
     warn_of_scale(given, stacklevel=2)

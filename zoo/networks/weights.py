@@ -23,6 +23,7 @@ from converters.boundary import uncollected
 from converters.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.description import Description
 from converters.formats.dialects import describe
+from converters.formats.opening import foreign_format
 from converters.layers.model import plain_name
 from converters.planning.folding import FOLDED, folded_values, scale_pairs
 from converters.planning.making import make_plan
@@ -144,7 +145,7 @@ def choose_weights(
     if kernels not in (None, "th", "tf"):
         raise ArgumentError(f"kernels={kernels!r}: must be 'th', 'tf' or None")
     if is_path(weights):
-        found = _opened(Path(weights), network, tuple(network.graphs.values()), kernels=kernels)
+        found = _opened(Path(weights), network, graphs_of(network, weights), kernels=kernels)
         return found.graph, lambda: found
     if not network.graphs:
         raise ArgumentError(f"{network.name}: is a whole model, which is loaded as it is in its file")
@@ -159,6 +160,40 @@ def choose_weights(
     tops += [True] if complete and tops == [False] else []  # the classifiers of a file may stay unread
     graph = network.graph_for(name)
     return graph, partial(_fetched, network, graph, name, tops=tops, origin=origin, progress=progress)
+
+
+def set_for(network: Architecture, weights: object) -> object:
+    """Return the weights set that tells how a file at a path was trained; anything else as it is.
+
+    Other software draws a network in its own way and trains it on images of its own: a file in its format is
+    taken for one as the registry's first set of that format is, whatever its values.
+    """
+    if not isinstance(weights, str | os.PathLike) or not weights or not is_path(weights):
+        return weights
+    if all(file.format is None for file in network.weights):
+        return weights
+    found = foreign_format(Path(weights))
+    sets = (file.set for file in network.weights if found is not None and file.format == found)
+    return next(sets, weights)
+
+
+def as_trained(network: Architecture, weights: object) -> Architecture:
+    """Return a network with the images that weights were trained on.
+
+    Args:
+        network: The network.
+        weights: Name of one of its weights sets, the path of a file, or None.
+    """
+    return network.with_images_of(set_for(network, weights))
+
+
+def graphs_of(network: Architecture, weights: object) -> tuple[Graph, ...]:
+    """Return the graphs that a file at a path may hold, one of them with the numbers of :func:`set_for`."""
+    name = set_for(network, weights)
+    if name not in network.weights_sets or (isinstance(weights, str) and name == weights):
+        return tuple(network.graphs.values())
+    trained = network.graph_for(str(name))
+    return tuple(trained if one.name == trained.name else one for one in network.graphs.values())
 
 
 def _fetched(
@@ -217,7 +252,7 @@ def _check_set(network: Architecture, name: str) -> None:
     guess = fields.did_you_mean(name, network.weights_sets)
     hint = f"; for the file of that name here, write weights='./{name}'" if Path(name).exists() else ""
     message = f"weights={name!r}: {network.name} has the weights sets {known}, or None for random weights"
-    raise UnknownNameError(f"{message}{guess}{hint}")
+    raise UnknownNameError(f"{message}{network.why_not(name)}{guess}{hint}")
 
 
 @uncollected()

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from converters.planning.folding import folded_values, scale_pairs
 from converters.planning.structures import load_structure
 from zoo.practice import values as drawn
-from zoo.registry.records import Architecture, WeightsFile
 
 Array = NDArray[Any]
 
@@ -132,15 +131,13 @@ def write(
     return path
 
 
-def write_twin(record: WeightsFile, network: Architecture, path: Path) -> None:
+def write_twin(structure: str, path: Path) -> None:
     """Write the practice twin of a network's published file.
 
     Args:
-        record: The published file.
-        network: The network that it belongs to.
+        structure: Its graph's first structure.
         path: The file to write; one that is there is replaced.
     """
-    structure = network.graph_of(record.structure).structures[0]
     names = load_structure(structure).known_as.get("caffe")
     layers = published(structure, names, folded=True)
     write(path, layers, first=structure in _OF_2014, name=structure)

@@ -81,7 +81,11 @@ class _Layer:
     source: StructureLayer | None
 
 
-_WRITERS = {"caffemodel": caffe.write_twin, "pytorch": pytorch.write_twin}
+def _write_caffe(record: WeightsFile, network: Architecture, path: Path) -> None:
+    caffe.write_twin(network.graph_of(record.structure).structures[0], path)
+
+
+_WRITERS = {"caffemodel": _write_caffe, "pytorch": pytorch.write_twin}
 """What writes the twin of another software's file, by its format: of a record, its network, to a path."""
 
 

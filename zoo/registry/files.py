@@ -254,9 +254,10 @@ def weights_files(
     weights_set = architecture.set_of(weights_set)
     if weights_set not in architecture.weights_sets:
         known = ", ".join(architecture.weights_sets) or "none"
-        guess = fields.did_you_mean(weights_set, architecture.weights_sets)
+        hint = architecture.why_not(weights_set)
+        hint += fields.did_you_mean(weights_set, architecture.weights_sets)
         raise UnknownNameError(
-            f"{architecture.name} has no weights set {weights_set!r}; it has: {known}{guess}"
+            f"{architecture.name} has no weights set {weights_set!r}; it has: {known}{hint}"
         )
     return tuple(
         file

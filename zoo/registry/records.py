@@ -565,6 +565,11 @@ class Architecture:
             return self.weights_sets[0]
         return name
 
+    def why_not(self, weights_set: str) -> str:
+        """Return why a weights set that others have is not here, behind a semicolon, if somebody says so."""
+        reason = self.left_out.get(weights_set)
+        return f"; {weights_set!r} is left out: {reason}" if reason else ""
+
     def about(self, weights_set: str) -> WeightsSet:
         """Return what is known of a weights set; of one that nothing is said of, its name alone."""
         said = self.sets.get(weights_set) or WeightsSet(name=weights_set)

@@ -50,6 +50,16 @@ def draw_preprocessing(
     return layer(images)
 
 
+def note_recipe(model: keras.Model, recipe: Preprocessing) -> None:
+    """Note on a model which recipe its weights were trained with, until it is saved or copied."""
+    model._zoo_recipe = recipe.name
+
+
+def noted_recipe(model: keras.Model) -> str | None:
+    """Return the name of the recipe that was noted on a model, if any was."""
+    return getattr(model, "_zoo_recipe", None)
+
+
 def _scale_and_offset(recipe: Preprocessing) -> tuple[list[float], list[float]]:
     """Return what images are multiplied by, and what is added then: (x - mean) * scale for each channel."""
     scale = list(recipe.scale)

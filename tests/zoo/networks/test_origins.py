@@ -69,7 +69,7 @@ def test_windows_that_are_cut_off_count_as_in_caffe(side):
     """Against Caffe's rule, window by window (pooling_layer.cpp:91-118): ceil, and what there is of it."""
     pen = Pen(data_format="channels_last", epsilon=1e-5)
     images = keras.Input((side, side, 3))
-    maps = _stem(pen, _namer("caffe"), images, bias=True, pool_ceil=True)
+    maps = _stem(pen, _namer("caffe"), images, {"conv_bias": True, "pool_ceil": True, "pool_pad": False})
     model = keras.Model(images, maps)
     before = keras.Model(images, model.get_layer("conv1_relu").output)
     batch = np.random.default_rng(side).normal(size=(1, side, side, 3)).astype("f4")
