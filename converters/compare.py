@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from converters.api import checked_version, match_of
 from converters.arrays import blocks
+from converters.arrays.equating import CLASS_0, Rewritten, input_rewrites, without_class
 from converters.arrays.form import TF, Form, Kernels, Layout, Shape, checked_axis
 from converters.arrays.moves import Piece, Values
 from converters.arrays.planned import Output, PlannedArray
@@ -54,6 +54,7 @@ class LayerComparison:
         largest: The largest absolute difference.
         relative: The same, by the largest absolute value of the array in the first file.
         detail: What was permuted, or why there is nothing to compare.
+        rules: The names of the rules that its values are equal after, where moving them is not enough.
     """
 
     name: str
@@ -63,6 +64,7 @@ class LayerComparison:
     largest: float = 0.0
     relative: float = 0.0
     detail: str = ""
+    rules: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold; a difference that is no number is None."""
@@ -159,12 +161,16 @@ class Held:
         match: How its layers are those of one of the graph's structures.
         form: Its layout and kernels; None if the file tells them.
         names: What the graph calls the file's layers.
+        first: The graph's layer that takes the images.
+        heads: Its classifiers.
     """
 
     description: Description
     match: Match
     form: Form | None
     names: Mapping[str, str]
+    first: str | None = None
+    heads: Collection[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,23 +273,24 @@ def compare_held(first: Held, second: Held, *, fold: bool = False) -> Comparison
         for held in (first, second)
     ]
     one, other = plans
-    return _compared_files(one, other, (first.names, second.names))
+    return _compared_files(one, other, (first, second))
 
 
-def _compared_files(
-    one: Plan, other: Plan, names: tuple[Mapping[str, str], Mapping[str, str]] | None = None
-) -> Comparison:
-    """Compare two files; where the layers' names in a graph are said, by these, and bit for bit."""
+def _compared_files(one: Plan, other: Plan, held: tuple[Held, Held] | None = None) -> Comparison:
+    """Compare two files; where they hold one graph, by its names, and bit for bit."""
     with open_untrusted(one.path) as a, open_untrusted(other.path) as b:
-        sides = [_Side(source=side, known=datasets_of(side.tree), bitwise=bool(names)) for side in (a, b)]
+        sides = [_Side(source=side, known=datasets_of(side.tree), bitwise=bool(held)) for side in (a, b)]
         layers = [_by_layer(one), _by_layer(other)]
-        if names:
+        if held:
             layers = [
-                {called.get(name, name): arrays for name, arrays in found.items()}
-                for found, called in zip(layers, names, strict=True)
+                {graph.names.get(name, name): arrays for name, arrays in found.items()}
+                for found, graph in zip(layers, held, strict=True)
             ]
         pairs = _pairs(*layers)
-        compared = tuple(_compare_layer(name, here, there, *sides) for name, here, there in pairs)
+        compared = tuple(
+            _compare_layer(name, here, there, *sides, held=held[0] if held else None)
+            for name, here, there in pairs
+        )
     return Comparison(first=one.path, second=other.path, layers=compared)
 
 
@@ -387,43 +394,127 @@ def _outline(arrays: Mapping[str, _Planned]) -> dict[str, Shape]:
 
 
 def _compare_layer(
-    name: str, here: Mapping[str, _Planned], there: Mapping[str, _Planned], a: _Side, b: _Side
+    name: str,
+    here: Mapping[str, _Planned],
+    there: Mapping[str, _Planned],
+    a: _Side,
+    b: _Side,
+    *,
+    held: Held | None,
 ) -> LayerComparison:
     empty = LayerComparison(name=name, status="different")
     if not here or not there:
         return replace(empty, detail=f"only in the {'first' if here else 'second'} file")
-    for role, other in zip_longest(here, there):
-        if role != other:
-            return replace(
-                empty, detail=f"{', '.join(here)} in the first file, {', '.join(there)} in the second"
-            )
-        if here[role].target_shape != there[role].target_shape:
-            return replace(empty, detail=f"{role} {here[role].target_shape} and {there[role].target_shape}")
-    return _compared(name, [(here[role], there[role]) for role in here], a, b)
+    if list(here) != list(there):
+        return replace(empty, detail=f"{', '.join(here)} in the first file, {', '.join(there)} in the second")
+    shapes = [{role: array.target_shape for role, array in side.items()} for side in (here, there)]
+    dropped = without_class(*shapes) if held and name in held.heads else None
+    unlike = [role for role in here if shapes[0][role] != shapes[1][role]]
+    if unlike and not dropped:
+        role = unlike[0]
+        return replace(empty, detail=f"{role} {shapes[0][role]} and {shapes[1][role]}")
+    arrays = [_Pair(role=role, first=here[role], second=there[role]) for role in here]
+    rewrites = held is not None and name == held.first
+    return _compared(name, arrays, a, b, dropped=dropped, rewrites=rewrites)
 
 
-def _compared(name: str, pairs: list[tuple[_Planned, _Planned]], a: _Side, b: _Side) -> LayerComparison:
-    differing, largest, relative = 0, 0.0, 0.0
-    for here, there in pairs:
-        count, most, scale = _difference(_brought(here, a), _brought(there, b), bitwise=a.bitwise)
-        differing += count
-        largest = max(largest, most)
-        relative = max(relative, most / scale if scale else math.inf if most else 0.0)
-    moved = {
-        f"{array.role} {' and '.join(words)}"
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """The same array of both files.
+
+    Attributes:
+        role: What it is to its layer.
+        first: What becomes of it in the first file.
+        second: And in the second.
+    """
+
+    role: str
+    first: _Planned
+    second: _Planned
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """How two arrays compare: what a :class:`LayerComparison` says, and the largest absolute value."""
+
+    values: int
+    differing: int
+    largest: float
+    scale: float
+    rules: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    @property
+    def relative(self) -> float:
+        """The largest difference by the largest value."""
+        return self.largest / self.scale if self.scale else math.inf if self.largest else 0.0
+
+
+def _compared(
+    name: str,
+    pairs: list[_Pair],
+    a: _Side,
+    b: _Side,
+    *,
+    dropped: tuple[bool, bool] | None,
+    rewrites: bool,
+) -> LayerComparison:
+    found = [
+        _compared_arrays(pair, a, b, dropped=dropped, rewrites=rewrites and pair.role == "kernel")
         for pair in pairs
-        for array, side in zip(pair, (a, b), strict=True)
+    ]
+    differing = sum(one.differing for one in found)
+    read = {word for pair in pairs for word in (*_as_read(pair.first, a), *_as_read(pair.second, b))}
+    moved = {
+        f"{pair.role} {' and '.join(words)}"
+        for pair in pairs
+        for array, side in ((pair.first, a), (pair.second, b))
         if (words := (*_as_read(array, side), *_actions(array)))
     }
+    changed = [f"{pair.role} {word}" for pair, one in zip(pairs, found, strict=True) for word in one.words]
+    rules = dict.fromkeys((*(rule for one in found for rule in one.rules), *sorted(read)))
     return LayerComparison(
         name=name,
-        status="different" if differing else "permuted" if moved else "equal",
-        values=sum(math.prod(here.target_shape) for here, _ in pairs),
+        status="different" if differing else "permuted" if moved or changed else "equal",
+        values=sum(one.values for one in found),
         differing=differing,
-        largest=largest,
-        relative=relative,
-        detail="" if differing else ", ".join(sorted(moved)),
+        largest=max((one.largest for one in found), default=0.0),
+        relative=max((one.relative for one in found), default=0.0),
+        detail=", ".join([*changed, *([] if differing else sorted(moved))]),
+        rules=tuple(rules),
     )
+
+
+def _compared_arrays(
+    pair: _Pair, a: _Side, b: _Side, *, dropped: tuple[bool, bool] | None, rewrites: bool
+) -> _Found:
+    """Compare an array of both files; with a rule, where it makes them equal, or nearly so."""
+    first, second = _brought(pair.first, a), _brought(pair.second, b)
+    if dropped:
+        first, second = (
+            values[..., 1:] if drop else values for values, drop in zip((first, second), dropped, strict=True)
+        )
+        found = _difference(np.ascontiguousarray(first), np.ascontiguousarray(second), bitwise=a.bitwise)
+        return replace(found, rules=(CLASS_0,), words=("without class 0",))
+    found = _difference(first, second, bitwise=a.bitwise)
+    if not found.differing or not rewrites or first.ndim < 3:
+        return found
+    return _rewritten(found, input_rewrites(first, second))
+
+
+def _rewritten(as_is: _Found, rewrites: Iterator[Rewritten]) -> _Found:
+    """Return what comes of the first rule that makes arrays equal, else of that which leaves fewest unlike.
+
+    A rule after which most values are not equal is none.
+    """
+    best = as_is
+    for one in rewrites:
+        found = _difference(np.ascontiguousarray(one.first), np.ascontiguousarray(one.second), bitwise=True)
+        if found.differing < min(best.differing, found.values / 2):
+            best = replace(found, rules=one.rules, words=one.words)
+        if not best.differing:
+            break
+    return best
 
 
 def _as_read(array: _Planned, side: _Side) -> Iterator[str]:
@@ -462,7 +553,7 @@ def _filled(array: _Planned, values: Mapping[str, Values], folder: Path) -> Valu
     return target
 
 
-def _difference(one: Values, other: Values, *, bitwise: bool = False) -> tuple[int, float, float]:
+def _difference(one: Values, other: Values, *, bitwise: bool = False) -> _Found:
     """Return how many values differ, by how much at most, and the largest of the first array."""
     count, most, scale = 0, 0.0, 0.0
     bits = f"u{one.itemsize}" if bitwise and one.dtype == other.dtype else None
@@ -482,4 +573,4 @@ def _difference(one: Values, other: Values, *, bitwise: bool = False) -> tuple[i
             with np.errstate(invalid="ignore"):
                 gaps = np.abs(a - b)[unequal]
             most = max(most, float(np.max(np.where(np.isnan(gaps), math.inf, gaps))))
-    return count, most, scale
+    return _Found(values=one.size, differing=count, largest=most, scale=scale)

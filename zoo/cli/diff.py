@@ -55,7 +55,8 @@ def _print(comparison: Comparison) -> None:
 
 def row(layer: LayerComparison) -> tuple[str, ...]:
     """Return a line of the table of layers."""
-    if layer.status != "different" or layer.detail:
-        return (layer.name, f"{layer.status}{f': {layer.detail}' if layer.detail else ''}", "", "", "")
+    said = f"{layer.status}{f': {layer.detail}' if layer.detail else ''}"
+    if not layer.differing:
+        return (layer.name, said, "", "", "")
     counts = f"{layer.differing:,} of {layer.values:,}"
-    return (layer.name, layer.status, counts, f"{layer.largest:.3g}", f"{layer.relative:.3g}")
+    return (layer.name, said, counts, f"{layer.largest:.3g}", f"{layer.relative:.3g}")

@@ -49,9 +49,18 @@ def expected_structure(network: Architecture, file: WeightsFile) -> Structure:
     if not file.top:
         return structure.without(_called(graph.top, graph, structure))
     if network.own_heads:
-        heads = [head.layer for head in graph.heads]
-        return structure.with_classes(_called(heads, graph, structure), network.classes)
+        return structure.with_classes(heads_in(graph, structure), network.classes)
     return structure
+
+
+def heads_in(graph: Graph, structure: Structure) -> list[str]:
+    """Return what a structure of a graph calls the graph's classifiers.
+
+    Args:
+        graph: The graph.
+        structure: One of its structures.
+    """
+    return _called([head.layer for head in graph.heads], graph, structure)
 
 
 def _called(names: Sequence[str], graph: Graph, structure: Structure) -> list[str]:

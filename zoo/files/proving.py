@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converters.compare import Comparison, Held, LayerComparison, compare_held
 from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError, UnknownNameError
+from zoo.fetching.verification import heads_in
 from zoo.naming import is_written_as_path
 from zoo.numbers import counted
 from zoo.progress.asked import Asked, chosen
@@ -23,10 +24,13 @@ from zoo.registry.records import DEFAULT_SET, Architecture, Graph, WeightsFile
 from zoo.storage.cache import Cache
 from zoo.storage.proofs import Proven, save_proof
 
+if TYPE_CHECKING:
+    from converters.planning.structures import Structure
+
 _LOG = logging.getLogger(__name__)
-_FOLDED = "slope and offset folded into those of"
+_FOLDED = "slope and offset folded"
 _NAMED = 3
-"""Layers that differ and are named in one line; the table has them all."""
+"""Layers that are named in one line; the table has them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +69,24 @@ class Proof:
         layers = self.comparison.layers
         counts = Counter(layer.status for layer in layers)
         found = f"{counts['equal']} equal bit for bit, {counts['permuted']} after a rule"
+        if self.rules:
+            found += "".join(f"; {rule}: {_listed(names)}" for rule, names in self.rules.items())
         different = [layer.name for layer in layers if layer.status == "different"]
-        names = ", ".join(different[:_NAMED]) + (", ..." if len(different) > _NAMED else "")
-        verdict = (
-            "proven" if self.proven else f"not proven, {counted(len(different), 'layer')} different ({names})"
-        )
+        verdict = "proven"
+        if not self.proven:
+            verdict = f"not proven, {counted(len(different), 'layer')} different ({_listed(different)})"
         first, origin = (str(path) for path in (self.comparison.first, self.comparison.second))
         sides = f"{self.id or first} (sha256 {self.sha256}) and {self.origin or origin}"
         return f"{verdict}: {sides} (sha256 {self.origin_sha256}): of {len(layers)} layers {found}"
+
+    @property
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        """The rules that values are equal after, by their names, with the layers that are; moves are none."""
+        found: dict[str, list[str]] = {}
+        for layer in self.comparison.layers:
+            for rule in layer.rules if layer.status == "permuted" else ():
+                found.setdefault(rule, []).append(layer.name)
+        return {rule: tuple(names) for rule, names in found.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold."""
@@ -83,8 +97,13 @@ class Proof:
             "file": {"id": self.id, "path": compared["first"], "sha256": self.sha256},
             "origin": {"id": self.origin, "path": compared["second"], "sha256": self.origin_sha256},
             "layers": compared["layers"],
+            "rules": {rule: list(names) for rule, names in self.rules.items()},
             "left_out": list(self.left_out),
         }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f", ... ({len(names)} layers)" if len(names) > _NAMED else "")
 
 
 @public()
@@ -99,8 +118,9 @@ def prove(
     """Compare a weights file with what its authors published, as ``zoo prove`` does.
 
     Both are brought into the network's own order and form. A layer is equal bit for bit; or equal after a
-    rule: kernels rotated, axes and rows moved, sums divided by their factor, slopes and offsets folded; or
-    different.
+    rule: kernels rotated, axes and rows moved, sums divided by their factor, slopes and offsets folded, the
+    channels of the input in the other order, the scale of the input folded into the first kernel, class 0
+    dropped; or different.
 
     Args:
         file: The id of a published file, which is fetched if need be; or the path of a file.
@@ -178,7 +198,7 @@ def _published(name: str, progress: Progress | None) -> _Given:
     opened = found.opened or check_structure(network, file, found.path, str(found.path))
     graph = network.graph_of(file.structure)
     form = Form(layout=file.layout, kernels=file.kernels)
-    held = _held(opened.description, opened.match, form, graph)
+    held = _held(opened.description, opened.match, form, network, graph)
     return _Given(path=found.path, network=network, graph=graph, held=held, record=file, weights_set=file.set)
 
 
@@ -189,8 +209,8 @@ def _at_path(path: Path, kernels: str | None) -> _Given:
     from converters.planning.structures import known_structures, recognise
 
     description = describe(path)
-    found = recognise(description, known_structures())
     owners = _owners()
+    found = recognise(description, known_structures()) or recognise(description, _with_other_classes(owners))
     if found is None or found[1].structure.name not in owners:
         raise ArgumentError(f"{path}: holds no network that zoo knows, so nothing can be proven of it")
     match = found[1]
@@ -199,7 +219,7 @@ def _at_path(path: Path, kernels: str | None) -> _Given:
     layout = learn_layout(description, match=match)
     stored = learn_kernels(description, layout, user=said)
     form = Form(layout=layout.value, kernels=stored.value) if layout and stored else None
-    held = _held(description, match, form, graph)
+    held = _held(description, match, form, network, graph)
     return _Given(path=path, network=network, graph=graph, held=held, record=None, weights_set=DEFAULT_SET)
 
 
@@ -213,14 +233,40 @@ def _owners() -> dict[str, tuple[Architecture, Graph]]:
     }
 
 
-def _held(description: Any, match: Any, form: Any, graph: Graph) -> Held:  # noqa: ANN401 - of converters
+def _with_other_classes(owners: Mapping[str, tuple[Architecture, Graph]]) -> Iterator[Structure]:
+    """Yield what files hold that have a class more than a network, or one less: the background."""
+    from converters.planning.structures import load_structure
+
+    for name, (network, graph) in owners.items():
+        structure = load_structure(name)
+        heads = heads_in(graph, structure)
+        for classes in (network.classes - 1, network.classes + 1):
+            yield structure.with_classes(heads, classes)
+
+
+def _held(
+    description: Any,  # noqa: ANN401 - of converters, as the next two
+    match: Any,  # noqa: ANN401
+    form: Any,  # noqa: ANN401
+    network: Architecture,
+    graph: Graph,
+) -> Held:
     """Return a file for the comparison, with the names that its graph's first structure gives its layers."""
     from converters.planning.structures import load_structure
 
     listed, first = load_structure(match.structure.name), load_structure(graph.structures[0])
     called = {own.name: one.name for own, one in zip(listed.weighted, first.weighted, strict=True)}
     names = {pair.layer.name: called[pair.expected.name] for pair in match.layers}
-    return Held(description=description, match=match, form=form, names=names)
+    kernels = ((layer.name, layer.arrays.get("kernel", ())) for layer in first.weighted)
+    takes_images = (name for name, shape in kernels if shape[-2:-1] == (network.input.channels,))
+    return Held(
+        description=description,
+        match=match,
+        form=form,
+        names=names,
+        first=next(takes_images, None),
+        heads=heads_in(graph, first),
+    )
 
 
 def _origin_of(first: _Given) -> str:
@@ -278,13 +324,16 @@ def _with_folded(
     partners = {**pairs, **norms}
     for layer in layers:
         together = folded.get(norms.get(layer.name, layer.name))
-        is_proven = together is not None and together.status != "different"
-        if layer.status != "different" or layer.name not in partners or not is_proven:
+        is_told = layer.status != "different" or layer.name not in partners
+        if is_told or together is None or together.status == "different":
             yield layer
         else:
-            detail = f"{_FOLDED} {partners[layer.name]}"
-            detail += f"; {together.detail}" if together and layer.name in pairs else ""
-            yield replace(layer, status="permuted", differing=0, largest=0.0, relative=0.0, detail=detail)
+            detail = f"{_FOLDED} into those of {partners[layer.name]}"
+            detail += f"; {together.detail}" if layer.name in pairs else ""
+            rules = (_FOLDED, *(together.rules if layer.name in pairs else ()))
+            yield replace(
+                layer, status="permuted", differing=0, largest=0.0, relative=0.0, detail=detail, rules=rules
+            )
 
 
 def _entry(found: Proof, date: str) -> Proven:

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 import zoo
+from converters import convert_file
 from converters.compare import compare_files
-from tests.support.shares import NETWORKS
+from tests.support.shares import EVERY_NETWORK, NETWORKS
 from zoo.cli import main as command
 from zoo.errors import ArgumentError, CacheError, StructureMismatchError, UnknownNameError
 from zoo.fetching import fetcher
@@ -238,3 +239,165 @@ def test_a_proof_that_is_damaged_is_named(content, reason, tmp_path):
     with pytest.raises(CacheError) as caught:
         saved_proofs(tmp_path)
     assert f"a-b.json: {reason}" in str(caught.value)
+
+
+SMALL = "mobilenet_0.25"
+FORMS_OF_SMALL = {
+    "keras2": {"to": "keras2"},
+    "keras2 rotated": {"to": "keras2", "to_kernels": "th"},
+    "keras3": {"to": "keras3"},
+    "npz th": {"to": "npz", "to_layout": "th", "to_kernels": "th"},
+    "safetensors": {"to": "safetensors"},
+}
+"""Dialects, layouts and kernels that a small network's file may have; Keras 1 had no such layers."""
+
+
+def _channels(arrays):
+    arrays["conv1"]["conv1/kernel:0"] = arrays["conv1"]["conv1/kernel:0"][:, :, ::-1]
+
+
+def _scale(arrays):
+    arrays["conv1"]["conv1/kernel:0"] = arrays["conv1"]["conv1/kernel:0"] * np.float32(1 / 255)
+
+
+def _deviations(arrays):
+    arrays["conv1"]["conv1/kernel:0"] /= np.array([[[[0.25], [0.5], [2.0]]]], "f4")
+
+
+def _class_0(arrays):
+    for name, values in arrays["conv_preds"].items():
+        arrays["conv_preds"][name] = values[..., 1:]
+
+
+def _class_more(arrays):
+    for name, values in arrays["conv_preds"].items():
+        arrays["conv_preds"][name] = np.concatenate([values[..., :1] + 1, values], -1)
+
+
+CHANGES = {
+    "order of input channels": ([_channels], {"order of input channels": ("conv1",)}),
+    "folded scale": ([_scale], {"folded scale of the input": ("conv1",)}),
+    "folded deviations": ([_deviations], {"folded scale of the input": ("conv1",)}),
+    "dropped class 0": ([_class_0], {"dropped class 0": ("conv_preds",)}),
+    "one class more": ([_class_more], {"dropped class 0": ("conv_preds",)}),
+    "all of them": (
+        [_channels, _scale, _class_more],
+        {
+            "order of input channels": ("conv1",),
+            "folded scale of the input": ("conv1",),
+            "dropped class 0": ("conv_preds",),
+        },
+    ),
+}
+"""What a converter may do to a network, and the rules that are named then."""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Return ``small(change)``: a network's Keras 2 file after changes of its arrays, to be read only."""
+    folder, made = tmp_path_factory.mktemp("small"), {}
+    published = folder / "published.h5"
+    network = EVERY_NETWORK[SMALL]
+    files.write(network.weights[0], network, published)
+
+    def written(*changes):
+        if changes not in made:
+            path = made[changes] = folder / f"{len(made)}.h5"
+            shutil.copy(published, path)
+            rewrite(path, changes)
+        return made[changes]
+
+    return written
+
+
+def rewrite(path, changes):
+    """Change the arrays of a Keras 2 file: by layer, by name."""
+    with h5py.File(path, "r+") as file:
+        layers = ("conv1", "conv_preds")
+        arrays = {layer: {name: file[layer][name][()] for name in names_in(file, layer)} for layer in layers}
+        for change in changes:
+            change(arrays)
+        for layer, found in arrays.items():
+            for name, values in found.items():
+                del file[layer][name]
+                file[layer][name] = values
+
+
+def names_in(file, layer):
+    """Return the names of a layer's arrays."""
+    return [name.decode() for name in file[layer].attrs["weight_names"]]
+
+
+@pytest.mark.parametrize("form", FORMS_OF_SMALL)
+@pytest.mark.parametrize(("changes", "rules"), CHANGES.values(), ids=CHANGES)
+def test_rules_are_named_in_every_form(changes, rules, form, small, tmp_path):
+    """Of files that differ by exactly that: whichever is the authors', whatever form the other one has."""
+    converted = tmp_path / "converted"
+    convert_file(small(), converted, **FORMS_OF_SMALL[form])
+    kernels = FORMS_OF_SMALL[form].get("to_kernels", "tf")
+    proof = zoo.prove(converted, origin=small(*changes), from_kernels=kernels)
+    assert proof.proven
+    assert proof.rules == rules
+    assert proof.as_dict()["rules"] == {rule: list(names) for rule, names in rules.items()}
+    assert str(proof).endswith("".join(f"; {rule}: {', '.join(names)}" for rule, names in rules.items()))
+    assert zoo.prove(small(*changes), origin=small()).rules == rules
+
+
+@pytest.mark.parametrize("changes", [(), (_channels,), (_scale,), (_channels, _scale)], ids=len)
+@pytest.mark.parametrize("layer", ["conv1", "conv_preds"])
+def test_a_flipped_bit_behind_a_rule_is_counted_and_named(changes, layer, small, tmp_path):
+    """One value, and not all those that the rule accounts for."""
+
+    def flip(arrays):
+        name = next(iter(arrays[layer]))
+        bits = np.ascontiguousarray(arrays[layer][name]).view("u4")
+        bits[(0,) * (bits.ndim - 1)][-1] ^= 1
+        arrays[layer][name] = bits.view("f4")
+
+    damaged = tmp_path / "damaged.h5"
+    shutil.copy(small(*changes), damaged)
+    rewrite(damaged, [flip])
+    proof = zoo.prove(damaged, origin=small())
+    found = [one for one in proof.comparison.layers if one.status == "different"]
+    assert [(one.name, one.differing) for one in found] == [(layer, 1)]
+    assert str(proof).startswith(f"not proven, 1 layer different ({layer}): ")
+
+
+def test_only_the_ends_of_a_network_have_such_rules(small, tmp_path):
+    """Any other layer that is a multiple, or reversed, is different."""
+    damaged = tmp_path / "damaged.h5"
+    shutil.copy(small(), damaged)
+    with h5py.File(damaged, "r+") as file:
+        data = file["conv_pw_1"]["conv_pw_1/kernel:0"]
+        data[:] = data[:] * np.float32(0.5)
+    proof = zoo.prove(damaged, origin=small())
+    assert str(proof).startswith("not proven, 1 layer different (conv_pw_1): ")
+    assert proof.rules == {}
+
+
+def test_the_last_class_dropped_is_not_class_0(small, tmp_path):
+    """Nor is a class of the bias alone."""
+
+    def last(arrays):
+        for name, values in arrays["conv_preds"].items():
+            arrays["conv_preds"][name] = values[..., :-1]
+
+    proof = zoo.prove(small(last), origin=small())
+    assert not proof.proven
+    (found,) = (one for one in proof.comparison.layers if one.status == "different")
+    assert (found.name, found.detail) == ("conv_preds", "kernel without class 0, bias without class 0")
+    assert proof.rules == {}
+
+
+@pytest.mark.parametrize("form", ["th", "tf"])
+def test_rules_of_caffe_s_files_are_named_together(form, practice_file, tmp_path):
+    """A file whose images were RGB and between 0 and 1, against the Keras file of a network of Caffe's."""
+    layers = list(caffe.published("googlenet"))
+    layers[0].blobs[0] = (layers[0].blobs[0][:, ::-1] * np.float32(0.017)).astype("f4")
+    caffe.write(tmp_path / "rgb.caffemodel", layers, first=True)
+    proof = zoo.prove(practice_file("googlenet", form), origin=tmp_path / "rgb.caffemodel", from_kernels=form)
+    first = "conv1/7x7_s2"
+    assert proof.rules == {"order of input channels": (first,), "folded scale of the input": (first,)}
+    told = {layer.name: layer.detail for layer in proof.comparison.layers}
+    said = "kernel input channels reversed, kernel the first file's times 0.0170000009, kernel axes in order"
+    assert told[first].startswith(said)
