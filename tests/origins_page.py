@@ -44,7 +44,8 @@ def provenance(network: Architecture) -> tuple[str, ...]:
         ", ".join(sorted(hosts_of(origins))) or "-",
         ", ".join(digests) or "-",
         "; ".join(claims) or "-",
-        "nothing yet",
+        "; ".join(f"`{file.id}`: {proof}" for file in network.weights for proof in file.proofs)
+        or "nothing yet",
     )
 
 

@@ -348,6 +348,9 @@ def _add_registry_check(parser: argparse.ArgumentParser) -> None:
 def _add_registry_pin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks or ids of files (default: all)")
     parser.add_argument("--output", metavar="FILE", help="where to write it (default: print it)")
+    parser.add_argument(
+        "--by", metavar="TEXT", help="who ran `zoo prove --save` here: writes what it found, for others to see"
+    )
 
 
 def _registry_action(name: str) -> Parser | None:

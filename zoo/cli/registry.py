@@ -236,6 +236,7 @@ _FILE: tuple[_Line, ...] = (
     ("  digests", _digests, ("digests",)),
     ("  licence", lambda file: file.licence, ("licence",)),
     ("  origin", lambda file: file.source, ("source",)),
+    ("  compared by others", lambda file: "\n".join(map(str, file.proofs)), ("proofs",)),
     ("  sources", lambda file: "\n".join([*_paths(file), *file.urls]), ("urls", "path")),
 )
 
@@ -251,7 +252,7 @@ def _facts(network: Architecture) -> dict[str, str]:
 
 def _file_facts(file: WeightsFile) -> dict[str, str]:
     top = f"weights set {file.set}, {'with' if file.top else 'without'} the top"
-    told = {file.id: top} | {label: text(file) for label, text, _ in _FILE}
+    told = {file.id: top} | {label: said for label, text, _ in _FILE if (said := text(file))}
     return told | _further(file, [*_told(_FILE), "id", "set", "top", "structure", "filename"], "  ")
 
 

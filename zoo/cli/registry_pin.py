@@ -17,7 +17,7 @@ from zoo.storage.proofs import saved_proofs
 def run(arguments: argparse.Namespace) -> int:
     """Print what was first seen as an overlay, or write it into a file."""
     cache = noted_cache()
-    found = pin(arguments.names, get_registry(), cache.memory, saved_proofs(cache.home))
+    found = pin(arguments.names, get_registry(), cache.memory, saved_proofs(cache.home), arguments.by)
     target = Path(arguments.output) if arguments.output else None
     if target is not None:
         with disk.writing(target, "--output names the file"):

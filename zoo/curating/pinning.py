@@ -10,7 +10,7 @@ import yaml
 
 from zoo.curating.entries import plain
 from zoo.fetching.verification import is_attested
-from zoo.registry.records import Architecture, Registry, WeightsFile
+from zoo.registry.records import Architecture, Registry, StatedProof, WeightsFile
 from zoo.storage.cleanup import describe, keys_of
 from zoo.storage.pins import Memory, Seen
 from zoo.storage.proofs import Proven
@@ -37,7 +37,13 @@ class Pinned:
     text: str
 
 
-def pin(names: Sequence[str], registry: Registry, memory: Memory, proofs: Sequence[Proven] = ()) -> Pinned:
+def pin(
+    names: Sequence[str],
+    registry: Registry,
+    memory: Memory,
+    proofs: Sequence[Proven] = (),
+    by: str | None = None,
+) -> Pinned:
     """Return an overlay with the digests of files that were first seen here and have none that was published.
 
     What is published of a file stays in it: a list of digests is replaced whole.
@@ -47,6 +53,7 @@ def pin(names: Sequence[str], registry: Registry, memory: Memory, proofs: Sequen
         registry: What is published.
         memory: What was seen.
         proofs: What was proven: a file with the values of its authors' own is more than first seen.
+        by: Who proved it: if that is said, so is each proof, of files with a published digest too.
 
     Raises:
         UnknownNameError: There is no network and no file of a name.
@@ -59,13 +66,13 @@ def pin(names: Sequence[str], registry: Registry, memory: Memory, proofs: Sequen
     for network, file in _files(registry):
         known = seen.get(file.id)
         # One whose size is not known was accepted by its digest, and has not come yet.
-        if known is None or known.bytes is None or file.id not in wanted or is_attested(file):
+        if known is None or known.bytes is None or file.id not in wanted:
             continue
-        proof = _proof(network, file, known, proofs)
-        digest = _proven(known, proof) if proof else _seen(known)
-        entry = {"bytes": known.bytes, "digests": [*map(_published, file.digests), digest]}
-        networks.setdefault(network.name, {"weights": {}})["weights"][file.id] = entry
-        ids.append(file.id)
+        found = _proofs(network, file, known, proofs)
+        entry = {**_digests(file, known, found), **(_stated(file, found, by) if by and found else {})}
+        if entry:
+            networks.setdefault(network.name, {"weights": {}})["weights"][file.id] = entry
+            ids.append(file.id)
     body = {"architectures": networks} if networks else {}
     text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=200) if body else ""
     return Pinned(ids=tuple(ids), text=_HEADER + text)
@@ -80,12 +87,36 @@ def _files(registry: Registry) -> Iterable[tuple[Architecture, WeightsFile]]:
     return ((one, file) for one in registry.architectures.values() for file in one.weights)
 
 
-def _proof(network: Architecture, file: WeightsFile, seen: Seen, proofs: Iterable[Proven]) -> Proven | None:
-    """Return what proves a file by its authors' own: one that equals any other file has proven nothing."""
+def _proofs(network: Architecture, file: WeightsFile, seen: Seen, proofs: Iterable[Proven]) -> list[Proven]:
+    """Return what was found of a file by its authors' own: one that equals any other file is not proven."""
     sets = {said.name for said in network.origins_of(file.set)}
     authors = {one.id for one in network.weights if one.set in sets}
-    fitting = (one for one in proofs if one.sha256 == seen.sha256 and one.origin in authors)
-    return next((one for one in fitting if one.proven), None)
+    return [one for one in proofs if one.sha256 == seen.sha256 and one.origin in authors]
+
+
+def _digests(file: WeightsFile, seen: Seen, proofs: Sequence[Proven]) -> dict[str, Any]:
+    """Return the digest of a file of which none was published."""
+    if is_attested(file):
+        return {}
+    proof = next((one for one in proofs if one.proven), None)
+    digest = _proven(seen, proof) if proof else _seen(seen)
+    return {"bytes": seen.bytes, "digests": [*map(_published, file.digests), digest]}
+
+
+def _stated(file: WeightsFile, proofs: Iterable[Proven], by: str) -> dict[str, Any]:
+    """Return the proofs of a file, those that somebody stated before first."""
+    found = [
+        StatedProof(
+            origin=str(one.origin),
+            sha256=one.sha256,
+            origin_sha256=one.origin_sha256,
+            proven=one.proven,
+            by=by,
+            date=one.date,
+        )
+        for one in proofs
+    ]
+    return {"proofs": [plain(one) for one in dict.fromkeys((*file.proofs, *found))]}
 
 
 def _published(digest: Any) -> dict[str, str]:  # noqa: ANN401 - a record with a text of its own

@@ -49,6 +49,7 @@ from zoo.storage.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources
+    from zoo.registry.records import StatedProof
     from zoo.storage.proofs import Proven
 
 Backend = Literal["th", "tf"]
@@ -510,15 +511,21 @@ class Fetcher:
         note = _stands_in(network, found.file, said, self._proof(network, found.file, said))
         return replace(found, notes=(*found.notes, note))
 
-    def _proof(self, network: Architecture, file: WeightsFile, said: WeightsSet) -> Proven | None:
-        """Return what was proven here of a file of the weights set that an origin stands in for."""
+    def _proof(self, network: Architecture, file: WeightsFile, said: WeightsSet) -> str | None:
+        """Return who proved, here or elsewhere, that the file that is held has the values of a set's file."""
         from zoo.storage.proofs import saved_proofs
 
-        ids = {one.id for one in network.weights if one.set == said.same_values_as}
+        ids = {one.id: one for one in network.weights if one.set == said.same_values_as}
         held = self._cache.remembered(Item.of_weights(network.name, file))
-        known = (one for one in saved_proofs(self._cache.home) if one.origin == file.id and one.id in ids)
-        of_held = (one for one in known if held and one.origin_sha256 == held.sha256)
-        return next((one for one in of_held if one.proven), None)
+        found: list[tuple[Proven | StatedProof, str | None, str]] = [
+            *((one, one.id, "here") for one in saved_proofs(self._cache.home) if one.id in ids),
+            *((one, name, f"by {one.by}") for name, told in ids.items() for one in told.proofs),
+        ]
+        for one, name, where in found:
+            is_of_held = held is not None and one.origin_sha256 == held.sha256
+            if one.proven and one.origin == file.id and is_of_held:
+                return f"proven {where} on {one.date} to hold the same values as {name}"
+        return None
 
     # What the network has.
 
@@ -818,10 +825,9 @@ _CLAIMS: Mapping[str, str] = {
 """What is said of an origin, by how it is known."""
 
 
-def _stands_in(network: Architecture, file: WeightsFile, said: WeightsSet, proof: Proven | None) -> str:
+def _stands_in(network: Architecture, file: WeightsFile, said: WeightsSet, proof: str | None) -> str:
     if proof is not None:
-        text = f"proven here on {proof.date} to hold the same values as {proof.id}"
-        return f"{network.name}: taken from {file.id}: {text}"
+        return f"{network.name}: taken from {file.id}: {proof}"
     claim = _CLAIMS[str(said.claim)].format(said.stated_by)
     return f"{network.name}: taken from {file.id}: {claim}, not proven"
 

@@ -118,6 +118,8 @@ def architecture_of(
         _check_sources(file, (*path, "weights", place))
     _check_files(entry["weights"], graphs, (*path, "weights"))
     _check_sets(entry, graphs, path)
+    for place, file in enumerate(entry["weights"]):
+        _check_proofs(file, entry, (*path, "weights", place, "proofs"))
     told = {
         "sets": _sets(entry["sets"], recipes, path),
         **{key: ReadOnly(entry[key]) for key in ("differs_from", "left_out")},
@@ -371,6 +373,22 @@ def _check_sets(entry: Mapping[str, Any], graphs: Mapping[str, Graph], path: fie
         for key in ("claim", "stated_by"):
             if getattr(said, key) is None:
                 raise Mistake((*here, key), "is missing: same_values_as needs somebody who says so")
+
+
+def _check_proofs(file: WeightsFile, entry: Mapping[str, Any], path: fields.Path) -> None:
+    """Check that what a file is said to be compared with is its authors' own, and both are those of here."""
+    files = {one.id: one for one in entry["weights"]}
+    origins = {name for name, said in entry["sets"].items() if said.same_values_as == file.set}
+    for place, proof in enumerate(file.proofs):
+        origin = files.get(proof.origin)
+        if origin is None or origin.set not in origins:
+            text = f"{proof.origin!r} is no file of a weights set that has same_values_as: {file.set}"
+            raise Mistake((*path, place, "origin"), text)
+        for key, compared in (("sha256", file), ("origin_sha256", origin)):
+            known = [one.value for one in compared.digests if one.algorithm == "sha256"]
+            if known and getattr(proof, key) not in known:
+                text = f"is not the published sha256 of {compared.id}, {known[0]}"
+                raise Mistake((*path, place, key), text)
 
 
 def _check_numbers(

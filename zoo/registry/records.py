@@ -42,6 +42,7 @@ from zoo.registry.kinds import (
     PER_CENT,
     PER_CHANNEL_MEAN,
     PER_CHANNEL_SCALE,
+    SHA256,
     TEXT,
     URL,
     DigestText,
@@ -247,6 +248,23 @@ class Graph:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StatedProof:
+    """That somebody compared a weights file with its authors' own, value by value, and says so."""
+
+    origin: Annotated[str, NAME, "Id of the authors' file"]
+    sha256: Annotated[str, SHA256, "Digest of the file that was compared"]
+    origin_sha256: Annotated[str, SHA256, "Digest of the authors' file"]
+    proven: Annotated[bool, Flag(), "The verdict: whether all values are equal, as they are or after a rule"]
+    by: Annotated[str, TEXT, "Who compared them"]
+    date: Annotated[str, TEXT, "When"]
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        verdict = "equal to" if self.proven else "differs from"
+        return f"{self.date}, by {self.by}: {verdict} {self.origin} (sha256:{self.origin_sha256})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WeightsFile:
     """One published file of a weights set."""
 
@@ -291,6 +309,11 @@ class WeightsFile:
     ] = None
     licence: Annotated[str, TEXT, "Licence of the weights"]
     source: Annotated[str, TEXT, "Where the weights come from"]
+    proofs: Annotated[
+        tuple[StatedProof, ...],
+        ListOf(form_of(StatedProof)),
+        "Who compared it with its authors' own file, and what came of it",
+    ] = ()
 
     @property
     def is_archive(self) -> bool:

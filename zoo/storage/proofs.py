@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zoo.errors import CacheError
 from zoo.registry.fields import Flag, Maybe, Mistake, Record, Text
+from zoo.registry.kinds import SHA256
 from zoo.storage import disk
 
 FOLDER = "_proofs"
@@ -38,14 +39,13 @@ class Proven:
     date: str
 
 
-_SHA256 = Text(pattern="[0-9a-f]{64}", must="be 64 hexadecimal digits in lower case")
 _FORM = Record(
     Proven,
     {
         "id": (Maybe(Text()), "Id of the file"),
-        "sha256": (_SHA256, "Its digest"),
+        "sha256": (SHA256, "Its digest"),
         "origin": (Maybe(Text()), "Id of its authors' file"),
-        "origin_sha256": (_SHA256, "The digest of that"),
+        "origin_sha256": (SHA256, "The digest of that"),
         "proven": (Flag(), "Whether all values are equal"),
         "date": (Text(), "When, UTC"),
     },

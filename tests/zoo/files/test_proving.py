@@ -14,12 +14,15 @@ import yaml
 import zoo
 from converters import convert_file
 from converters.compare import compare_files
+from tests.origins_page import provenance
 from tests.support.shares import EVERY_NETWORK, NETWORKS
 from zoo.cli import main as command
 from zoo.errors import ArgumentError, CacheError, StructureMismatchError, UnknownNameError
 from zoo.fetching import fetcher
 from zoo.practice import caffe, files
+from zoo.registry import load_registry
 from zoo.registry.digests import hash_file
+from zoo.storage import proofs as proofs_module
 from zoo.storage.cache import Cache, Item
 from zoo.storage.proofs import FOLDER, Proven, save_proof, saved_proofs
 
@@ -172,9 +175,39 @@ def test_what_is_proven_is_kept_shown_and_pinned(in_cache, capsys):
         "J. Marino, who converted the caffemodel of this sha1 to hold the same values, not proven"
     )
     assert fetched_origin(in_cache) == f"googlenet: taken from googlenet-caffe: {told}"
+    check_stated_for_others(in_cache, kept, capsys)
     # A proof of files that were there before says nothing of these, and hides none of theirs.
     save_proof(in_cache.home, replace(kept, sha256="0" * 64, origin_sha256="0" * 64))
     assert fetched_origin(in_cache) == f"googlenet: taken from googlenet-caffe: {told}"
+
+
+def check_stated_for_others(cache, kept, capsys):
+    """Raise unless what was proven can be written for others, who see it wherever the registry is shown."""
+    assert command(["registry", "pin", "googlenet-th", "--by", "Jane Doe"]) == 0
+    overlay = cache.home / "proofs.yaml"
+    text = yaml.safe_load(capsys.readouterr().out)
+    weights = text["architectures"]["googlenet"]["weights"]
+    pinned = weights["googlenet-th"]
+    weights["googlenet-caffe"] = {"digests": []}  # those of the published file, which this is not
+    overlay.write_text(yaml.safe_dump(text))
+    digests = {"sha256": kept.sha256, "origin_sha256": kept.origin_sha256}
+    stated = {"origin": "googlenet-caffe", **digests, "proven": True, "by": "Jane Doe", "date": kept.date}
+    assert pinned["proofs"] == [stated]
+    line = f"{kept.date}, by Jane Doe: equal to googlenet-caffe (sha256:{kept.origin_sha256})"
+    network = load_registry([overlay]).architectures["googlenet"]
+    assert provenance(network)[-1] == f"`googlenet-th`: {line}"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ZOO_REGISTRY", str(overlay))
+        assert command(["show", "googlenet-th"]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert f"compared by others {line}" in shown
+        assert command(["registry", "pin", "googlenet-th", "--by", "Jane Doe"]) == 0
+        assert yaml.safe_load(capsys.readouterr().out)["architectures"]["googlenet"]["weights"][
+            "googlenet-th"
+        ]["proofs"] == [stated]
+    remembered = fetched_origin(cache, network, proofs=False)
+    told = f"proven by Jane Doe on {kept.date} to hold the same values as googlenet-th"
+    assert remembered == f"googlenet: taken from googlenet-caffe: {told}"
 
 
 @pytest.mark.parametrize("origin", [None, "googlenet-th", "googlenet-tf"])
@@ -192,9 +225,12 @@ def test_only_the_authors_file_proves_one(in_cache, capsys, origin):
     assert capsys.readouterr().out == before
 
 
-def fetched_origin(cache):
-    """Return the line that is said where the origin stands in for the Keras files."""
-    network = NETWORKS["googlenet"]
+def fetched_origin(cache, network=NETWORKS["googlenet"], *, proofs=True):
+    """Return the line that is said where the origin stands in for the Keras files; without proofs of here."""
+    if not proofs:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(proofs_module, "saved_proofs", lambda home: ())
+            return fetched_origin(cache, network)
     return fetcher.Fetcher(cache).find_cached(network, "imagenet", top=True, origin=True).notes[-1]
 
 

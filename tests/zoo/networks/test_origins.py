@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import yaml
 
 import zoo
 from tests.support.long import long_but
@@ -133,3 +134,49 @@ def test_a_set_that_stands_for_itself_is_a_mistake(tmp_path):
         with pytest.raises(RegistryError) as caught:
             load_registry([overlay])
         assert f"own.yaml:1: architectures.resnet50.{reason}" in str(caught.value)
+
+
+SHA256 = {
+    "googlenet-th": "0" * 64,
+    "googlenet-caffe": "6f7101e3a2183738a7125a0c5021ba82a1feb4228c5ca0924d991b6daf6f6fad",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"origin": "googlenet-caffe-2"}, "origin: 'googlenet-caffe-2' is no file of a weights set that has"),
+        ({"origin": "googlenet-th"}, "origin: 'googlenet-th' is no file of a weights set that has"),
+        ({"origin": "vgg16-caffe"}, "origin: 'vgg16-caffe' is no file of a weights set that has"),
+        (
+            {"origin_sha256": "1" * 64},
+            "origin_sha256: is not the published sha256 of googlenet-caffe, " + SHA256["googlenet-caffe"],
+        ),
+        ({"sha256": "1"}, "sha256: '1' must be 64 hexadecimal digits in lower case"),
+        ({"by": None}, "by: null is not text"),
+        ({"proven": "yes"}, "proven: 'yes' is not true or false"),
+    ],
+)
+def test_a_proof_that_is_stated_names_the_authors_file(changes, reason, tmp_path):
+    """And somebody who says so; and contradicts no digest that was published."""
+    proof = {
+        "origin": "googlenet-caffe",
+        "sha256": SHA256["googlenet-th"],
+        "origin_sha256": SHA256["googlenet-caffe"],
+        "proven": True,
+        "by": "Jane Doe",
+        "date": "2026-01-01",
+    }
+    overlay = tmp_path / "own.yaml"
+
+    def registry(**said):
+        entry = {"weights": {"googlenet-th": {"proofs": [{**proof, **said}]}}}
+        overlay.write_text(yaml.safe_dump({"architectures": {"googlenet": entry}}))
+        return load_registry([overlay])
+
+    (stated,) = registry().files["googlenet-th"][1].proofs
+    told = f"equal to googlenet-caffe (sha256:{SHA256['googlenet-caffe']})"
+    assert str(stated) == f"2026-01-01, by Jane Doe: {told}"
+    with pytest.raises(RegistryError) as caught:
+        registry(**changes)
+    assert f"architectures.googlenet.weights.googlenet-th.proofs[0].{reason}" in str(caught.value)
