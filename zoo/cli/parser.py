@@ -349,7 +349,7 @@ def _add_registry_pin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks or ids of files (default: all)")
     parser.add_argument("--output", metavar="FILE", help="where to write it (default: print it)")
     parser.add_argument(
-        "--by", metavar="TEXT", help="who ran `zoo prove --save` here: writes what it found, for others to see"
+        "--by", metavar="TEXT", help="who ran `zoo prove --save` here: what it found is written, too"
     )
 
 
