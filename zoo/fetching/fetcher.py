@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,7 +30,14 @@ from zoo.errors import (
     StructureMismatchError,
     UnknownNameError,
 )
-from zoo.fetching.verification import Opened, check_class_index, check_structure, check_whole, is_attested
+from zoo.fetching.verification import (
+    Opened,
+    check_class_index,
+    check_structure,
+    check_whole,
+    is_attested,
+    without_top,
+)
 from zoo.progress.asked import Asked, chosen
 from zoo.progress.protocol import Progress, shown
 from zoo.registry import (
@@ -50,6 +57,7 @@ from zoo.storage.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from zoo.download.sources import Source, Sources
     from zoo.registry.records import StatedProof
+    from zoo.storage.pins import CopyForm
     from zoo.storage.proofs import Proven
 
 Backend = Literal["th", "tf"]
@@ -318,9 +326,12 @@ class Fetcher:
             raise ArgumentError(f"backend={backend!r}: must be 'th' or 'tf'")
         files = _files_of(network, weights, top)
         origins = _origins(network, weights, top=top, convert=convert) if origin else {}
+        notes: tuple[str, ...] = ()
         if require_checksum:
-            files = _attested(network.name, files)
             origins = {file: said for file, said in origins.items() if is_attested(file)}
+            kept = _attested(network.name, files, origins)
+            notes = () if kept else (_unattested(network.name, files),)
+            files = kept
         # A whole model has one form, and comes in it.
         exact = [file for file in files if file.layout == file.kernels == backend or not file.structure]
         others = [file for file in files if file not in exact]
@@ -333,28 +344,30 @@ class Fetcher:
             self._cache.home,
         )
         if from_file is not None:
-            found = self._adopt(network, [*exact, *others], from_file)
+            found = self._adopted(network, [*exact, *others], origins, from_file)
         else:
             asked = _command(network.name, backend, weights, top)
             copies = others if convert else []
             found = (
-                self._cached(network, exact, copies, backend)
-                or self._origin_cached(network, origins, backend if convert else None)
+                self._cached(network, exact, copies, backend, top=top)
+                or self._origin_cached(network, origins, backend if convert else None, top=top)
                 or self._obtain(network, exact, others, origins, asked=asked, convert=convert)
             )
         _LOG.info("%s: taken from %s: %s", network.name, found.file.id, found.path)
         if not (found.converted or not convert or found.file in exact):
-            found = self._converted(network, found, backend)
-        return self._told(found)
+            found = self._converted(network, found, _copy_form(found.file, backend, top))
+        return self._told(replace(found, notes=(*notes, *found.notes)))
 
     def find_cached(
         self, network: Architecture, weights: str, *, top: bool, origin: bool = False
     ) -> Fetched | None:
         """Return what the cache has of a weights set; the arguments are those of :func:`find_cached`."""
         if origin:
-            return self._origin_cached(network, _origins(network, weights, top=top, convert=False))
+            origins = _origins(network, weights, top=top, convert=False)
+            return self._origin_cached(network, origins, top=top)
         files = sorted(_files_of(network, weights, top), key=lambda file: file.layout != "tf")
-        return self._cached(network, files, files, "tf") or self._cached(network, (), files, "th")
+        found = self._cached(network, files, files, "tf", top=top)
+        return found or self._cached(network, (), files, "th", top=top)
 
     def published(
         self,
@@ -376,7 +389,9 @@ class Fetcher:
             ZooError: As :func:`fetch`.
         """
         if require_checksum:
-            _attested(file.id, [file])
+            authors = {said.name for said in network.origins_of(file.set)}
+            origins = [one.id for one in network.weights if one.set in authors and is_attested(one)]
+            _attested(file.id, [file], instead=origins)
         if from_file is not None:
             return self._told(self._adopt(network, [file], from_file))
         found = self._at_hand(network, file)
@@ -445,7 +460,7 @@ class Fetcher:
         return replace(found, notes=(*said, *found.notes))
 
     @contextmanager
-    def _alone(self, item: Item, what: str, form: Backend | None = None) -> Iterator[None]:
+    def _alone(self, item: Item, what: str, form: CopyForm | None = None) -> Iterator[None]:
         """Let nobody else do the same meanwhile, as far as locks work."""
         from zoo.storage.locks import one_at_a_time
         from zoo.storage.partials import plain_key, progress_of_others
@@ -469,13 +484,16 @@ class Fetcher:
         exact: Iterable[WeightsFile],
         others: Iterable[WeightsFile],
         backend: Backend,
+        *,
+        top: bool,
     ) -> Fetched | None:
         """Return a file of the form that was asked for, published or converted, that needs no network."""
         for file in exact:
             if found := self._at_hand(network, file):
                 return found
         for file in others:
-            path = self._cache.find(Item.of_weights(network.name, file), backend)
+            item = Item.of_weights(network.name, file)
+            path = self._cache.find(item, _copy_form(file, backend, top))
             if path is not None:
                 return Fetched(file=file, path=path, converted=True)
         return None
@@ -490,7 +508,7 @@ class Fetcher:
         return self._adopt(network, [file], Path(file.path))
 
     def _origin_cached(
-        self, network: Architecture, origins: Origins, backend: Backend | None = None
+        self, network: Architecture, origins: Origins, backend: Backend | None = None, *, top: bool
     ) -> Fetched | None:
         """Return an origin that the cache has, as it was published or converted to a form.
 
@@ -498,10 +516,11 @@ class Fetcher:
             network: The network.
             origins: The files, with what is said of their sets.
             backend: The form that it is to be converted to; None for any.
+            top: Whether the classifier is wanted.
         """
         forms: tuple[Backend, ...] = ("tf", "th") if backend is None else (backend,)
         for file, said in origins.items():
-            copies = (self._cached(network, (), (file,), form) for form in forms)
+            copies = (self._cached(network, (), (file,), form, top=top) for form in forms)
             if found := next(filter(None, copies), None) or self._at_hand(network, file):
                 return self._from_origin(network, found, said)
         return None
@@ -631,6 +650,14 @@ class Fetcher:
 
     # What the user has.
 
+    def _adopted(
+        self, network: Architecture, files: Sequence[WeightsFile], origins: Origins, source: Path
+    ) -> Fetched:
+        """Return the user's copy of a file that will do; where none of a set will, of one that stands in."""
+        found = self._adopt(network, files or list(origins), source)
+        said = origins.get(found.file)
+        return self._from_origin(network, found, said) if said else found
+
     def _adopt(self, network: Architecture, files: Sequence[WeightsFile], source: Path) -> Fetched:
         """Copy the user's file into the cache, once it is clear which of some published files it is."""
         from converters.hdf5.reader import check_signature
@@ -702,35 +729,39 @@ class Fetcher:
 
     # The other form.
 
-    def _converted(self, network: Architecture, found: Fetched, backend: Backend) -> Fetched:
+    def _converted(self, network: Architecture, found: Fetched, form: CopyForm) -> Fetched:
         """Return a copy of a file in another form; there was none before, but one may come meanwhile."""
         file, item = found.file, Item.of_weights(network.name, found.file)
-        with self._alone(item, f"converting {file.id}", backend):
-            path = self._cache.find(item, backend) or self._convert_and_keep(network, found, backend)
-        form = f"layout {file.layout} and kernels {file.kernels}"
-        form = f"{form}, as a {file.format}" if file.format else form
-        note = f"{file.id} was published with {form}: this is a converted copy"
+        with self._alone(item, f"converting {file.id}", form):
+            path = self._cache.find(item, form) or self._convert_and_keep(network, found, form)
+        was = f"layout {file.layout} and kernels {file.kernels}"
+        was = f"{was}, as a {file.format}" if file.format else was
+        lacks = " without the classifier" if _leaves_top_out(form) else ""
+        note = f"{file.id} was published with {was}: this is a converted copy{lacks}"
         return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
 
-    def _convert_and_keep(self, network: Architecture, found: Fetched, backend: Backend) -> Path:
+    def _convert_and_keep(self, network: Architecture, found: Fetched, form: CopyForm) -> Path:
         from zoo.storage.partials import scratch
         from zoo.storage.space import check_space
 
         item = Item.of_weights(network.name, found.file)
         with scratch(self._cache.partials, found.file.id, self._clock.time()) as temporary:
             check_space(temporary.parent, convert=found.path.stat().st_size)
-            plan = self._convert(network, found, backend, temporary)
-            return self._cache.keep_converted(temporary, item, backend, plan=plan)
+            plan = self._convert(network, found, form, temporary)
+            return self._cache.keep_converted(temporary, item, form, plan=plan)
 
-    def _convert(self, network: Architecture, found: Fetched, backend: Backend, target: Path) -> str:
+    def _convert(self, network: Architecture, found: Fetched, form: CopyForm, target: Path) -> str:
         """Write a copy of a file in another form, and return the digest of the plan."""
         from converters.arrays.form import Form
         from converters.planning.making import make_plan
         from converters.planning.plan import plan_digest
         from converters.writing.execute import write
 
-        file = found.file
-        description, matched = found.opened or check_structure(network, file, found.path, str(found.path))
+        file, backend = found.file, _backend_of(form)
+        opened = found.opened or check_structure(network, file, found.path, str(found.path))
+        if _leaves_top_out(form):
+            opened = without_top(network, file, opened)
+        description, matched = opened
         plan = make_plan(
             description,
             target=Form(layout=backend, kernels=backend),
@@ -751,13 +782,9 @@ class Fetcher:
             write(plan, target, progress=advance, licence=file.licence)
         finally:
             self._progress.done()
-        check_structure(
-            network,
-            replace(file, layout=backend, format=None),
-            target,
-            f"the converted {file.id}",
-            structure=matched.structure,
-        )
+        made = replace(file, layout=backend, format=None, top=file.top and not _leaves_top_out(form))
+        label = f"the converted {file.id}"
+        check_structure(network, made, target, label, structure=matched.structure)
         return plan_digest(plan)
 
 
@@ -775,17 +802,51 @@ def _first_seen(file: WeightsFile, sha256: str, mirror: str | None) -> str:
     )
 
 
-def _attested(name: str, files: Iterable[WeightsFile]) -> tuple[WeightsFile, ...]:
+def _copy_form(file: WeightsFile, backend: Backend, top: bool) -> CopyForm:
+    """Return the form of a copy of a file, which lacks the classifier where the file has it in vain."""
+    if file.top == top:
+        return backend
+    return "tf-notop" if backend == "tf" else "th-notop"
+
+
+def _leaves_top_out(form: CopyForm) -> bool:
+    return form.endswith("-notop")
+
+
+def _backend_of(form: CopyForm) -> Backend:
+    return "tf" if form.startswith("tf") else "th"
+
+
+def _unattested(name: str, files: Iterable[WeightsFile]) -> str:
+    """Return why none of a set's own files is taken where a digest is required."""
+    ids = ", ".join(file.id for file in files)
+    return f"{name}: no cryptographic digest was published of {ids}: one of its authors' file was"
+
+
+def _attested(
+    name: str,
+    files: Iterable[WeightsFile],
+    others: Collection[WeightsFile] = (),
+    *,
+    instead: Sequence[str] = (),
+) -> tuple[WeightsFile, ...]:
     """Return the files of which a cryptographic digest was published.
 
+    Args:
+        name: What was asked for.
+        files: The files.
+        others: What else may be taken.
+        instead: What the user may ask for instead.
+
     Raises:
-        DownloadError: There is none.
+        DownloadError: There is none, and nothing else may be taken.
     """
     files = tuple(files)
     attested = tuple(file for file in files if is_attested(file))
-    if not attested:
+    if not attested and not others:
         reasons = [f"{file.id}: no cryptographic digest of this file was published" for file in files]
-        advice = "leave the option out to go by layers, names and shapes, and by what was first seen"
+        advice = f"ask for {instead[0]}, which its authors published, or " if instead else ""
+        advice += "leave the option out to go by layers, names and shapes, and by what was first seen"
         raise DownloadError(_table(f"{name}: --require-checksum refuses every file:", reasons, advice))
     return attested
 
@@ -810,11 +871,13 @@ def _files_of(network: Architecture, weights: str, top: bool) -> tuple[WeightsFi
 def _origins(network: Architecture, weights: str, *, top: bool, convert: bool) -> Origins:
     """Return the files that a weights set is said to have been converted from, best first.
 
-    One with the classifier will do where nothing is converted: whoever reads it takes what is wanted.
+    One with the classifier will do: whoever reads it takes what is wanted, and a copy leaves it out; those of
+    Keras are never copied within their own form.
     """
     known = {said.name: said for said in network.origins_of(weights)}
     fitting = (file for file in network.weights if file.set in known)
-    return {file: known[file.set] for file in fitting if file.top == top or (file.top and not convert)}
+    leaves_out = (file for file in fitting if file.top == top or (file.top and (file.format or not convert)))
+    return {file: known[file.set] for file in leaves_out}
 
 
 _CLAIMS: Mapping[str, str] = {

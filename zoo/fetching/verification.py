@@ -157,6 +157,28 @@ def check_structure(
     return Opened(description, matched)
 
 
+def without_top(network: Architecture, file: WeightsFile, opened: Opened) -> Opened:
+    """Return a file that has the classifier as one that lacks it, for whoever copies the rest.
+
+    Args:
+        network: The network.
+        file: The registry entry of the file.
+        opened: What was found in it.
+    """
+    expected = expected_structure(network, replace(file, top=False))
+    places = {layer.name: place for place, layer in enumerate(expected.weighted)}
+    match = opened.match
+    gone = {pair.layer.name for pair in match.layers if pair.expected.name not in places}
+    pairs = (pair for pair in match.layers if pair.layer.name not in gone)
+    kept = replace(
+        match,
+        structure=expected,
+        layers=tuple(replace(pair, index=places[pair.expected.name]) for pair in pairs),
+        listed=tuple(layer for layer in match.listed if layer.name not in gone),
+    )
+    return opened._replace(match=kept)
+
+
 def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str) -> Opened | None:
     """Check that a file holds exactly what its registry entry says and nothing of it is missing; return it.
 

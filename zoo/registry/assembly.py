@@ -193,6 +193,7 @@ def complete(network: Architecture) -> Architecture:
         return network
     path = ("architectures", network.name)
     stated = {name: replace(graph, config=writable(graph.config)) for name, graph in network.graphs.items()}
+    _check_set_numbers(network.weights, network.sets, stated, network.family, path)
     return replace(network, graphs=ReadOnly(_with_numbers(stated, network.family, path)))
 
 
@@ -361,11 +362,10 @@ def _check_files(files: Iterable[WeightsFile], graphs: Mapping[str, Graph], path
 
 def _check_sets(entry: Mapping[str, Any], graphs: Mapping[str, Graph], path: fields.Path) -> None:
     """Check what weights sets say of their graphs, and of other sets with the same values."""
-    structures = {file.set: file.structure for file in entry["weights"]}
+    if entry["family"] in FAMILIES:
+        _check_set_numbers(entry["weights"], entry["sets"], graphs, entry["family"], path)
     for name, said in entry["sets"].items():
         here = (*path, "sets", name)
-        if said.config and entry["family"] in FAMILIES:
-            _check_numbers(said.config, structures.get(name, ""), graphs, entry["family"], (*here, "config"))
         if said.same_values_as is None:
             continue
         if said.same_values_as == name:
@@ -391,9 +391,18 @@ def _check_proofs(file: WeightsFile, entry: Mapping[str, Any], path: fields.Path
                 raise Mistake((*path, place, key), text)
 
 
-def _check_numbers(
-    numbers: Mapping[str, Any], structure: str, graphs: Mapping[str, Graph], family: str, path: fields.Path
+def _check_set_numbers(
+    files: Iterable[WeightsFile],
+    sets: Mapping[str, WeightsSet],
+    graphs: Mapping[str, Graph],
+    family: str,
+    path: fields.Path,
 ) -> None:
-    for graph in graphs.values():
-        if structure in graph.structures:
-            family_of(family).form.check({**writable(graph.config), **numbers}, path)
+    """Check the numbers that weights sets have in place of those of their graphs."""
+    structures = {file.set: file.structure for file in files}
+    owners = {structure: graph for graph in graphs.values() for structure in graph.structures}
+    for name, said in sets.items():
+        graph = owners.get(structures.get(name, ""))
+        if said.config and graph:
+            numbers = {**writable(graph.config), **writable(said.config)}
+            family_of(family).form.check(numbers, (*path, "sets", name, "config"))

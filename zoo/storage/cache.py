@@ -34,7 +34,7 @@ from zoo.registry.digests import hash_file
 from zoo.registry.places import FOLDER as REGISTRIES
 from zoo.registry.records import ClassIndex, Digest, Layout, WeightsFile
 from zoo.storage import disk
-from zoo.storage.pins import FOLDER, Converted, Memory, Refused, Seen, Verified
+from zoo.storage.pins import FOLDER, Converted, CopyForm, Memory, Refused, Seen, Verified
 from zoo.storage.proofs import FOLDER as PROOFS
 from zoo.variables import HOME, SHARED, default_home, path_variable
 
@@ -99,7 +99,7 @@ class Item:
             digests=index.digests,
         )
 
-    def name(self, sha256: str, form: Layout | None = None) -> str:
+    def name(self, sha256: str, form: CopyForm | None = None) -> str:
         """Return the path below the cache's home.
 
         Args:
@@ -196,7 +196,7 @@ class Cache:
         """
         return self.seen(item) or (Memory(self.shared).seen(item.key) if self.shared else None)
 
-    def find(self, item: Item, form: Layout | None = None) -> Path | None:
+    def find(self, item: Item, form: CopyForm | None = None) -> Path | None:
         """Return an item's verified file, or ``None`` if it is not in the cache.
 
         Size, time and inode are compared with what they were when the file was verified. If one of them
@@ -220,7 +220,7 @@ class Cache:
         return _Shelf(self.home, self.memory, writable=True).find(item, form)
 
     def forms_of(self, item: Item) -> tuple[Layout | None, ...]:
-        """Return in which forms an item seems to be here: nothing is hashed, nobody is warned.
+        """Return in which forms an item seems to be here, whole: nothing is hashed, nobody is warned.
 
         Args:
             item: What is asked about.
@@ -341,7 +341,7 @@ class Cache:
             self.memory.discard_aside(item.key)
         return self._place(temporary, item, None, source=sha256, sha256=sha256)
 
-    def keep_converted(self, temporary: Path, item: Item, form: Layout, *, plan: str = _NO_PLAN) -> Path:
+    def keep_converted(self, temporary: Path, item: Item, form: CopyForm, *, plan: str = _NO_PLAN) -> Path:
         """Give a converted copy of an item its final name.
 
         Args:
@@ -372,7 +372,7 @@ class Cache:
         """Return the time of day as it is written down, for example ``2026-11-20T08:30:05Z``."""
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def _place(self, temporary: Path, item: Item, form: Layout | None, *, source: str, sha256: str) -> Path:
+    def _place(self, temporary: Path, item: Item, form: CopyForm | None, *, source: str, sha256: str) -> Path:
         # First remembered, then renamed: a file that has its name is always known, and what is remembered of
         # a file that never got its name does no harm.
         name = item.name(source, form)
@@ -392,7 +392,7 @@ class Cache:
         return path
 
 
-def verified(path: Path, key: str, form: Layout | None, *, source: str, sha256: str) -> Verified:
+def verified(path: Path, key: str, form: CopyForm | None, *, source: str, sha256: str) -> Verified:
     """Return how a file is now, which somebody has just hashed.
 
     Raises:
@@ -447,13 +447,13 @@ class _Shelf:
             return ()
         return tuple(form for form in _FORMS if self._is_there(item, item.name(seen.sha256, form), form))
 
-    def _is_there(self, item: Item, name: str, form: Layout | None) -> bool:
+    def _is_there(self, item: Item, name: str, form: CopyForm | None) -> bool:
         if not (self._home / name).exists():
             return False
         # What a converted copy should be is known from its records alone.
         return form is None or self._is_up_to_date(item, name)
 
-    def find(self, item: Item, form: Layout | None) -> Path | None:
+    def find(self, item: Item, form: CopyForm | None) -> Path | None:
         """Return an item's verified file; see :meth:`Cache.find`."""
         seen = self._memory.seen(item.key)
         if seen is None:
@@ -479,7 +479,7 @@ class _Shelf:
         return (made.rules, made.source, made.sha256) == (RULES_NUMBER, item.facts, known.sha256)
 
     def _check_unchanged(
-        self, item: Item, form: Layout | None, path: Path, known: Verified | None, seen: Seen
+        self, item: Item, form: CopyForm | None, path: Path, known: Verified | None, seen: Seen
     ) -> None:
         if known is not None and is_unchanged(path, known):
             return

@@ -22,10 +22,10 @@ from zoo.progress.protocol import Progress, Silence
 from zoo.registry import unknown_name
 from zoo.registry.digests import hash_file
 from zoo.registry.places import FILENAME
-from zoo.registry.records import Architecture, Layout, Registry, WeightsFile
+from zoo.registry.records import Architecture, Registry, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import MACHINERY, Cache, Item, is_name_of, is_unchanged, verified
-from zoo.storage.pins import FOLDER, SUMMARY, Memory, Verified
+from zoo.storage.pins import FOLDER, SUMMARY, CopyForm, Memory, Verified
 
 UNFINISHED_AGE = 24 * 3600.0
 """Seconds after which a temporary file is nobody's any more."""
@@ -74,7 +74,7 @@ class Entry:
     bytes: int
     what: str
     key: str | None
-    form: Layout | None
+    form: CopyForm | None
     sha256: str | None
     source: str | None
     stamp: Stamp

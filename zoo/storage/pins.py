@@ -21,13 +21,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from converters.version import FIRST_SCHEMA, newer_fault
 from zoo.errors import CacheError, RegistryError
 from zoo.registry.digests import DIGEST_PATTERN, parse_digest
 from zoo.registry.fields import Anything, Choice, ListOf, Maybe, Mistake, Record, Text, Whole
-from zoo.registry.records import Layout
 from zoo.storage import disk
 
 SUMMARY = "seen.yaml"
@@ -44,6 +43,9 @@ _HEADER = """\
 # What published files were when this cache first saw them. A file that differs is refused from then on;
 # `zoo trust ID` shows what was refused and accepts a new one.
 """
+
+CopyForm = Literal["th", "tf", "th-notop", "tf-notop"]
+"""What a file may be converted to: a form, without the classifier where the file has it and the copy not."""
 
 _Entry = TypeVar("_Entry", "Seen", "Refused", "Verified", "Converted")
 
@@ -107,7 +109,7 @@ class Verified:
     """
 
     key: str
-    form: Layout | None
+    form: CopyForm | None
     source: str
     sha256: str
     bytes: int
@@ -157,7 +159,7 @@ _VERIFIED = Record(
     Verified,
     {
         "key": (_TEXT, "What it is or was converted from"),
-        "form": (Maybe(Choice(("th", "tf"))), "What it was converted to"),
+        "form": (Maybe(Choice(get_args(CopyForm))), "What it was converted to"),
         "source": (_SHA256, "Digest of the published file"),
         "sha256": (_SHA256, "Digest of the file"),
         "bytes": (Whole(0), "Its size"),

@@ -188,15 +188,90 @@ def test_offline_the_message_names_the_origin_too(world, monkeypatch):
         world.resolve(*world.files())
 
 
-def test_without_the_classifier_nothing_stands_in_for_a_file_that_was_never_published(world):
-    """A file with the classifier is no file without it; it will do for whoever reads what is wanted of it."""
+@pytest.mark.parametrize("backend", ["tf", "th"])
+def test_the_classifier_is_left_out_of_a_copy_that_lacks_it(backend, world, monkeypatch):
+    """All else is there to the bit; the whole copy beside it is another file, and both are found again."""
+    keras = [replace(file, top=False) for file in world.files()[:-1]]
+    files = (
+        *world.files()[:-1],
+        *(replace(file, id=f"{file.id}-notop") for file in keras),
+        world.files()[-1],
+    )
+    world.server.fault = only_origin
+    found = world.resolve(*files, backend=backend, top=False)
+    assert (found.file.id, found.converted) == ("tiny-caffe", True)
+    expected = world.arrays if backend == "tf" else th_arrays(world.arrays)
+    assert_equal(read_h5(found.path), {"conv": expected["conv"]})
+    assert found.path.name == f"tiny-caffe-{sha256_of(world.origin)[:16]}-{backend}-notop.h5"
+    assert found.notes[-1].endswith("this is a converted copy without the classifier")
+    whole = world.resolve(*files, backend=backend)
+    assert_equal(read_h5(whole.path), expected)
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    assert world.resolve(*files, backend=backend, top=False).path == found.path
+    assert world.resolve(*files, backend=backend).path == whole.path
+    read = world.resolve(*files, top=False, convert=False)
+    assert (read.file.id, read.path.name) == ("tiny-caffe", found.path.name)
+
+
+def test_a_file_with_the_classifier_will_do_for_whoever_reads_it(world):
+    """It comes as it was published, and its layers are taken as they are wanted."""
     *keras, origin = world.files()
     keras = [replace(file, top=False) for file in keras]
     world.server.fault = only_origin
-    with pytest.raises(DownloadError, match="no source gave"):
-        world.resolve(*keras, origin, top=False)
     found = world.resolve(*keras, origin, top=False, convert=False)
     assert (found.file.id, found.converted, found.path.suffix) == ("tiny-caffe", False, ".caffemodel")
+
+
+REQUIRED = "tiny: no cryptographic digest was published of tiny-tf, tiny-th: one of its authors' file was"
+
+
+@pytest.mark.parametrize("backend", ["tf", "th"])
+def test_the_origin_is_taken_where_it_alone_has_a_digest(backend, world, monkeypatch):
+    """Though the Keras files' sources answer: by the origin's digest, converted, and said; twice the same."""
+    *keras, origin = world.files()
+    files = (*(replace(file, digests=()) for file in keras), origin)
+    found = world.resolve(*files, backend=backend, require_checksum=True)
+    assert (found.file.id, found.converted) == ("tiny-caffe", True)
+    assert (found.notes[0], found.notes[1]) == (REQUIRED, NOTE)
+    assert_equal(read_h5(found.path), world.arrays if backend == "tf" else th_arrays(world.arrays))
+    assert [path for path in world.asked() if "caffemodel" not in path] == []
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    again = world.resolve(*files, backend=backend, require_checksum=True)
+    assert (again.path, again.notes) == (found.path, (REQUIRED, NOTE))
+
+
+def test_the_origin_by_hand_where_it_alone_has_a_digest(world):
+    """A file that was got in another way is checked by that digest, too."""
+    *keras, origin = world.files()
+    files = (*(replace(file, digests=()) for file in keras), origin)
+    found = world.resolve(*files, require_checksum=True, from_file=world.origin)
+    assert (found.file.id, found.converted, NOTE in found.notes) == ("tiny-caffe", True, True)
+    with pytest.raises(DownloadError, match="is no weights file of tiny"):
+        world.resolve(*files, require_checksum=True, from_file=world.served[RELEASE])
+
+
+def test_a_file_that_is_named_is_refused_and_its_origin_named(world):
+    """Whoever names one file gets that one, or none."""
+    *keras, origin = world.files()
+    network = world.network(*(replace(file, digests=()) for file in keras), origin)
+    with pytest.raises(DownloadError, match="ask for tiny-caffe, which its authors published, or leave the"):
+        world.fetcher().published(network, network.weights[0], require_checksum=True)
+
+
+@pytest.mark.parametrize("how", ["forbidden", "without a digest"])
+def test_a_digest_that_nobody_has_is_missed(how, world):
+    """No file will do then, and each is named."""
+    *keras, origin = world.files()
+    origin = replace(origin, digests=()) if how == "without a digest" else origin
+    files = (*(replace(file, digests=()) for file in keras), origin)
+    with pytest.raises(DownloadError) as caught:
+        world.resolve(*files, require_checksum=True, origin=how != "forbidden")
+    assert str(caught.value).splitlines()[:3] == [
+        "tiny: --require-checksum refuses every file:",
+        "  tiny-tf: no cryptographic digest of this file was published",
+        "  tiny-th: no cryptographic digest of this file was published",
+    ]
+    assert world.asked() == []
 
 
 def test_a_file_of_caffe_is_a_weights_file_like_others(world):

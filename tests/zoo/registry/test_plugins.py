@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import converters
 import zoo as package
@@ -131,6 +132,43 @@ def test_numbers_that_break_the_form_of_its_family(plugin: LayOut, zoo: Command)
     assert zoo("show", "tinynet8") == (1, "", told)
     assert zoo("registry", "check") == (1, "", f"{told}zoo: 1 mistake\n")
     assert zoo("list")[0] == zoo("show", "tinynet16")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ("{filters: [8, 0, 32]}", "config.filters[1]: 0 is less than 1"),
+        ("{fliters: [8, 16]}", "config.fliters: is not a known key; did you mean filters?"),
+    ],
+)
+def test_numbers_of_a_weights_set_that_break_the_form_of_its_family(
+    numbers: str, reason: str, plugin: LayOut, zoo: Command
+) -> None:
+    """As those of a graph; with numbers that are right the set has its own."""
+    name = architecture_set(REGISTRY)
+    sets = f"    sets: {{{name}: {{config: CONFIG}}}}\n    graphs:"
+    text = REGISTRY.replace("    graphs:", sets.replace("CONFIG", numbers), 1)
+    file = plugin(files={"tinynets/registry.yaml": text}) / "tinynets" / "registry.yaml"
+    line = next(number for number, row in enumerate(text.splitlines(), 1) if numbers in row)
+    told = f"zoo: tiny-nets 0.1.0: {file}:{line}: architectures.tinynet8.sets.{name}.{reason}\n"
+    assert zoo("show", "tinynet8") == (1, "", told)
+    assert zoo("registry", "check") == (1, "", f"{told}zoo: 1 mistake\n")
+    assert zoo("list")[0] == zoo("show", "tinynet16")[0] == 0
+
+
+def test_a_weights_set_has_numbers_of_its_own(plugin: LayOut) -> None:
+    """Checked by the form of the family, with those of its graph below them."""
+    name = architecture_set(REGISTRY)
+    sets = f"    sets: {{{name}: {{config: {{dropout: 0.25}}}}}}\n    graphs:"
+    plugin(files={"tinynets/registry.yaml": REGISTRY.replace("    graphs:", sets, 1)})
+    config = architecture("tinynet8").graph_for(name).config
+    assert config == {"filters": (8, 16, 32), "dropout": 0.25}
+
+
+def architecture_set(text: str) -> str:
+    """Return the weights set of the first network of a registry."""
+    (network, *_) = yaml.safe_load(text)["architectures"].values()
+    return str(network["weights"][0]["set"])
 
 
 def test_a_check_of_the_registry_tells_of_a_family_that_cannot_be_imported(
