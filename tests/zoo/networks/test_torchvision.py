@@ -125,6 +125,8 @@ def test_a_set_is_loaded_by_its_name(name, tmp_path, monkeypatch, practice_file)
     for variable in model.weights:
         values = expected_of(given[variable.path], network, first)
         assert np.asarray(variable).tobytes() == np.ascontiguousarray(values).tobytes(), variable.path
+    if weights.endswith("features"):  # the dense layers of a VGG below its classifier are not there either
+        return
     headed = zoo.load(network.name, weights=weights, num_classes=10)
     assert headed.output_shape == (None, 10)
     assert recipe_for(headed, "auto") == network.about(weights).preprocessing
