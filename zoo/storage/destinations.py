@@ -1,19 +1,35 @@
-"""Where a mirror can be written: a folder, or a bucket that fsspec knows how to reach."""
+"""Where files can be written: a folder, or a bucket that fsspec knows how to reach.
+
+An object store shows an object when all of it is there: a PUT is atomic, and so is the end of an upload in
+parts. Whatever else fsspec reaches gets a file under a temporary name first, which is then moved to its own.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from zoo.errors import CacheError, TargetError
+from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
-from zoo.storage.remote import filesystem, storage_errors
+from zoo.storage.remote import WEB, bring, filesystem, scheme_of, shown, storage_errors
 
 _ADVICE = "see that the mirror's folder can be written, and run the same again"
+
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss"})
+"""Where an object appears when it is whole, and takes the place of another in one step."""
+
+_PART = 50 << 20
+"""Bytes of the parts in which s3fs sends what is large."""
+_IN_PARTS = 5 << 20
+"""Bytes below which nothing is ever sent in parts."""
 
 Advance = Callable[[int], None]
 
@@ -52,20 +68,48 @@ class Destination(Protocol):
         """Return what changes whenever a file does; ``None`` if nothing is sure to, or there is no file."""
         ...
 
+    def names(self) -> list[str]:
+        """Return the names of what lies in the tree itself, files and folders; none if it is not there."""
+        ...
 
-def destination(place: str) -> Destination:
+    def making(self, name: str) -> AbstractContextManager[Path]:
+        """Give a path to write a file at, which in the end appears there under its name, when it is whole."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
+
+def destination(place: str, advice: str = _ADVICE) -> Destination:
     """Return the tree at a path, at a ``file://`` URL, or in a bucket (``s3://``, ``gs://``).
 
+    Args:
+        place: Where it is.
+        advice: What to do when a folder cannot be written.
+
     Raises:
-        ArgumentError: Nothing that is installed can reach it.
+        ArgumentError: Nothing that is installed can reach it, or nothing is written there.
         TargetError: There cannot be a folder: it is a file, or lies below one.
     """
-    scheme, colon, _ = place.partition("://")
-    if not colon:
-        return Folder(_no_file(Path(place)))
-    if scheme == "file":
-        return Folder(_no_file(Path(unquote(urlsplit(place).path))))
-    return Bucket(place)
+    if "://" not in place:
+        return Folder(_no_file(Path(place)), advice)
+    if scheme_of(place) == "file":
+        return Folder(_no_file(Path(unquote(urlsplit(place).path))), advice)
+    return Bucket(writable(place))
+
+
+def writable(place: str) -> str:
+    """Return a URL at which files can be written.
+
+    Raises:
+        ArgumentError: It is one of the web, where files are only read.
+    """
+    if scheme_of(place) in WEB:
+        raise ArgumentError(
+            f"{shown(place)}: nothing is written there; name a folder, or a bucket (s3://, gs://)"
+        )
+    return place
 
 
 def _no_file(path: Path) -> Path:
@@ -83,10 +127,11 @@ class Folder:
 
     Args:
         folder: Made when the first file comes.
+        advice: What to do when it cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, advice: str = _ADVICE) -> None:
+        self._folder, self._advice = folder, advice
 
     def name(self, name: str) -> str:
         """Return the path of a file."""
@@ -108,13 +153,13 @@ class Folder:
     def write(self, name: str, data: bytes) -> None:
         """Write a small file in one step."""
         path = self._folder / name
-        with disk.writing(path, _ADVICE):
+        with disk.writing(path, self._advice):
             disk.replace(path, data)
 
     def put(self, name: str, source: Path, advance: Advance) -> None:
         """Copy a file under a temporary name, wait until the disk has it, and rename it."""
         path = self._folder / name
-        with disk.writing(path, _ADVICE), disk.replacing(path) as temporary:
+        with disk.writing(path, self._advice), disk.replacing(path) as temporary:
             disk.copy(source, temporary, lambda piece: advance(len(piece)))
 
     def sha256(self, name: str, advance: Advance) -> str:
@@ -127,9 +172,27 @@ class Folder:
         """Return ``None``: a disk can lose bits without telling, and hashing costs no more than reading."""
         return None
 
+    def names(self) -> list[str]:
+        """Return the names of what lies in the folder."""
+        with disk.reading(self._folder):
+            return [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Path]:
+        """Give a temporary name in the same folder; in the end the file is synced and renamed."""
+        path = self._folder / name
+        with disk.writing(path, self._advice), disk.replacing(path) as temporary:
+            yield temporary
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        path = self._folder / name
+        with disk.writing(path, self._advice):
+            path.unlink(missing_ok=True)
+
 
 class Bucket:
-    """A bucket, or part of one; objects appear in it when they are whole.
+    """A bucket, or part of one, or another tree that fsspec reaches.
 
     Args:
         place: Its URL, for example ``s3://bucket/zoo``.
@@ -141,31 +204,36 @@ class Bucket:
     def __init__(self, place: str) -> None:
         self._system, root = filesystem(place.rstrip("/"))
         self._root = root.rstrip("/")
-        self._place = place.rstrip("/")
+        self.place = place.rstrip("/")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let whoever it is sent to open it anew, with keys of their own."""
+        return type(self), (self.place,)
 
     def name(self, name: str) -> str:
-        """Return the URL of an object."""
-        return f"{self._place}/{name}"
+        """Return the URL of an object, without what lets in whoever has it."""
+        return shown(f"{self.place}/{name}")
 
     def size(self, name: str) -> int | None:
         """Return an object's size in bytes; ``None`` if there is no such object."""
-        facts = self._facts(name)
+        facts = self.facts(name)
         return None if facts is None else int(facts["size"])
 
     def state(self, name: str) -> str | None:
         """Return the object's ETag, which the storage changes with its content, if it tells one."""
-        facts = self._facts(name) or {}
+        facts = self.facts(name) or {}
         etag = facts.get("ETag") or facts.get("etag")
         return None if etag is None else str(etag)
 
-    def _facts(self, name: str) -> dict[str, Any] | None:
+    def facts(self, name: str) -> dict[str, Any] | None:
+        """Return what the storage tells of an object; ``None`` if there is no such object."""
         with self._asking(name):
             self._system.invalidate_cache()
             try:
                 found: dict[str, Any] = self._system.info(self._path(name))
             except FileNotFoundError:
                 return None
-        return found
+        return found if found.get("type") == "file" else None
 
     def read(self, name: str) -> bytes | None:
         """Return a small object's content; ``None`` if there is no such object."""
@@ -177,11 +245,11 @@ class Bucket:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small object."""
-        with self._asking(name):
-            self._system.pipe_file(self._path(name), data)
+        with self._placing(name) as path:
+            self._system.pipe_file(path, data)
 
-    def put(self, name: str, source: Path, advance: Advance) -> None:
-        """Copy a file there and look whether all of it came."""
+    def put(self, name: str, source: Path, advance: Advance = lambda count: None) -> None:
+        """Copy a file there and look whether all of it came: its size, and its digest."""
         from fsspec.callbacks import Callback
 
         class Told(Callback):  # type: ignore[misc]
@@ -190,25 +258,125 @@ class Bucket:
             def relative_update(self, inc: int = 1) -> None:
                 advance(inc)
 
-        with self._asking(name):
-            self._system.put_file(str(source), self._path(name), callback=Told())
-        there, size = self.size(name), source.stat().st_size
-        if there != size:
-            raise CacheError(
-                f"{self.name(name)}: has {there} bytes after {size} were sent; run the same again"
-            )
+        with self._placing(name) as path:
+            self._system.put_file(str(source), path, callback=Told())
+        self._check(name, source)
+        self._forget_others(name, source)
 
     def sha256(self, name: str, advance: Advance) -> str:
         """Return the SHA-256 of an object, which is fetched for it."""
         with self._asking(name), self._system.open(self._path(name), "rb", block_size=8 * CHUNK) as file:
             return hash_stream(file.read, ["sha256"], advance=advance)["sha256"]
 
+    def names(self) -> list[str]:
+        """Return the names of what lies at the URL itself."""
+        with self._asking(""):
+            self._system.invalidate_cache()
+            try:
+                found = self._system.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return []
+        return [name for one in found if (name := _below(str(one), self._root))]
+
+    def bring(self, name: str, local: Path) -> None:
+        """Copy an object to a path.
+
+        Raises:
+            DataError: There is no such object.
+            CacheError: It cannot be read.
+        """
+        bring(self._system, self._path(name), f"{self.place}/{name}", local)
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Path]:
+        """Give a path on this machine; in the end the file is sent."""
+        with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
+            local = Path(folder) / name.rpartition("/")[2]
+            yield local
+            self.put(name, local)
+
+    def remove(self, name: str) -> None:
+        """Remove an object, if it is there."""
+        with self._asking(name), suppress(FileNotFoundError):
+            self._system.rm_file(self._path(name))
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
+
+    @contextmanager
+    def _placing(self, name: str) -> Iterator[str]:
+        """Give the path to write at: the object's own where it appears in one step, or else one beside it."""
+        path = self._path(name)
+        with self._asking(name):
+            if scheme_of(self.place) in OBJECT_STORES:
+                yield path
+                return
+            folder, _, last = path.rpartition("/")
+            self._system.makedirs(folder, exist_ok=True)
+            temporary = f"{folder}/.{last}-{os.urandom(8).hex()}.part"
+            try:
+                yield temporary
+                self._system.mv(temporary, path)
+            except BaseException:
+                with suppress(*storage_errors()):
+                    self._system.rm_file(temporary)
+                raise
+
+    def _check(self, name: str, source: Path) -> None:
+        """Check that an object is the file that was sent.
+
+        What the storage tells of its content settles that; where it tells nothing, or something that is no
+        digest, as of what it encrypts by keys of its own, the object is read.
+
+        Raises:
+            CacheError: It is not.
+        """
+        size, there = source.stat().st_size, self.size(name)
+        if there != size:
+            raise CacheError(
+                f"{self.name(name)}: has {there} bytes after {size} were sent; run the same again"
+            )
+        etag = (self.state(name) or "").strip('"')
+        if not _is_etag_of(etag, source) and self.sha256(name, lambda count: None) != _sha256(source):
+            raise CacheError(f"{self.name(name)}: holds something else than was sent; run the same again")
+
+    def _forget_others(self, name: str, source: Path) -> None:
+        """End uploads in parts of the same object that were cut off: they are not seen, but are paid for."""
+        listed = getattr(self._system, "list_multipart_uploads", None)
+        if listed is None or source.stat().st_size < _IN_PARTS:
+            return
+        bucket, _, key = self._path(name).partition("/")
+        with suppress(*storage_errors()):  # who may not list them may still write
+            for one in listed(bucket):
+                if one["Key"] == key:
+                    self._system.abort_mpu(bucket, key, one["UploadId"])
 
     @contextmanager
     def _asking(self, name: str) -> Iterator[None]:
         try:
             yield
         except storage_errors() as error:
-            raise CacheError(f"{self.name(name)}: the bucket refuses: {error}") from error
+            told = shown(str(error)) or type(error).__name__
+            raise CacheError(f"{self.name(name)}: the bucket refuses: {told}") from error
+
+
+def _below(path: str, root: str) -> str:
+    """Return the name of what lies in a folder, by the path that a list gives; empty for the folder."""
+    return path.rstrip("/").rpartition("/")[2] if path.strip("/") != root.strip("/") else ""
+
+
+def _sha256(path: Path) -> str:
+    return hash_file(path, ["sha256"])["sha256"]
+
+
+def _is_etag_of(etag: str, path: Path) -> bool:
+    """Tell whether an ETag is the MD5 of a file, or that of the MD5s of its parts, as s3fs cuts them."""
+    if re.fullmatch("[0-9a-f]{32}", etag):
+        return etag == hash_file(path, ["md5"])["md5"]
+    if not re.fullmatch("[0-9a-f]{32}-[0-9]+", etag):
+        return False
+    parts = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while part := file.read(_PART):
+            parts.update(hashlib.md5(part, usedforsecurity=False).digest())
+    return etag.partition("-")[0] == parts.hexdigest()
