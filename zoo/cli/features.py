@@ -15,6 +15,7 @@ from zoo.cli.keras_import import LEVEL, import_keras
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import file_to_write, number_or_name, weights_named
 from zoo.registry import architecture
+from zoo.storage.remote import is_remote, shown
 from zoo.work.engines import engine
 
 
@@ -59,8 +60,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_folder(arguments: argparse.Namespace) -> bool:
-    """Tell whether features are to go to a folder: it is written as one, or only a folder can have them."""
-    return arguments.out.endswith("/") or arguments.cluster is not None or arguments.format is not None
+    """Tell whether features are to go to a folder: it is written as one, or only a folder can have them.
+
+    Raises:
+        ArgumentError: One file is to be written elsewhere.
+    """
+    if arguments.out.endswith("/") or arguments.cluster is not None or arguments.format is not None:
+        return True
+    if is_remote(arguments.out):
+        raise ArgumentError(
+            f"--out {shown(arguments.out)}: features go to a folder there: write a / behind it"
+        )
+    return False
 
 
 def _write_shards(arguments: argparse.Namespace) -> int:
@@ -87,7 +98,7 @@ def _write_shards(arguments: argparse.Namespace) -> int:
             progress=progress(),
         )
     output.note(f"zoo: {found}, {found.taken} of them there before")
-    output.print_json(found.as_dict()) if arguments.json else output.print_line(str(found.folder))
+    output.print_json(found.as_dict()) if arguments.json else output.print_line(shown(str(found.folder)))
     return EXIT_DONE
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from zoo.errors import DataError
 from zoo.finetuning.data import INCOMPLETE, readable_table, rows_of
 from zoo.networks.images import ENDINGS
-from zoo.storage.remote import brought, files_below, is_remote
+from zoo.storage.remote import brought, files_below, is_remote, last_name, shown, without_query
 
 _RUN = "run.json"  # what the folder of a run holds, whose pictures are plots
 
@@ -44,10 +44,10 @@ def listed(data: str) -> Iterator[Listed]:
         DataError: There is no such folder or file, or it is no table of pictures.
         ZooError: It cannot be reached.
     """
-    if PurePosixPath(data).suffix.lower() == ".csv" or (not is_remote(data) and Path(data).is_file()):
-        return _in_table(data)
     if is_remote(data):
-        return _in_bucket(data)
+        return _in_table(data) if last_name(data).lower().endswith(".csv") else _in_bucket(data)
+    if PurePosixPath(data).suffix.lower() == ".csv" or Path(data).is_file():
+        return _in_table(data)
     if not Path(data).is_dir():
         raise DataError(f"{data}: there is no such folder or file")
     return _in_folder(data)
@@ -88,11 +88,11 @@ def _is_picture(name: str) -> bool:
 
 
 def _in_table(table: str) -> Iterator[Listed]:
-    folder = table.rpartition("/")[0]
-    with brought(table) as local, readable_table(table):
+    folder = without_query(table).rpartition("/")[0]
+    with brought(table) as local, readable_table(shown(table)):
         for row in rows_of(local):
             if not (row.name and row.label):
-                yield Listed(f"{table}, line {row.number}", "", "", INCOMPLETE)
+                yield Listed(f"{shown(table)}, line {row.number}", "", "", INCOMPLETE)
             elif is_remote(row.name):
                 yield Listed(row.name, row.label, "")
             elif is_remote(table):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, CacheError
 from zoo.extras import how_to_install
-from zoo.storage import disk
+from zoo.storage.destinations import Destination, destination
+from zoo.storage.remote import brought
 
 _FACTS = b"zoo"
 """Under what a Parquet file's schema tells what the columns do not."""
@@ -46,24 +48,53 @@ class ShardContent:
         return hashlib.sha256(told + np.ascontiguousarray(self.features).tobytes()).hexdigest()
 
 
-def write_shard(path: Path, content: ShardContent) -> None:
+def folder_at(place: str) -> Destination:
+    """Return a folder for files of features, at a path or a URL.
+
+    Raises:
+        ArgumentError: Nothing that is installed can reach it, or nothing is written there.
+        TargetError: It is a file, or lies below one.
+    """
+    return destination(place, "name a folder that can be written")
+
+
+def write_shard(folder: str, name: str, content: ShardContent) -> None:
     """Write a file of features, in the format that its name ends in; nobody ever sees half of it.
+
+    Args:
+        folder: Where, by path or by URL.
+        name: The file's.
+        content: What it is to hold.
 
     Raises:
         CacheError: It cannot be written.
     """
     facts = {**content.facts, "sha256": content.sha256}
-    with disk.writing(path, "name a folder that can be written"), disk.replacing(path) as temporary:
-        FORMATS[path.suffix[1:]].write(temporary, content, facts)
+    with folder_at(folder).making(name) as temporary:
+        _format_of(name).write(temporary, content, facts)
 
 
-def read_shard(path: Path) -> ShardContent | None:
-    """Return what a file of features holds; ``None`` if there is none, or not as it was written."""
+def read_shard(place: str | os.PathLike[str]) -> ShardContent | None:
+    """Return what a file of features holds, by path or by URL.
+
+    Returns:
+        ``None`` if there is none, or not as it was written.
+
+    Raises:
+        CacheError: It cannot be reached.
+    """
     try:
-        content = FORMATS[path.suffix[1:]].read(path)
+        with brought(os.fspath(place)) as path:
+            content = _format_of(path.name).read(path)
         return content if content.facts["sha256"] == content.sha256 else None
+    except CacheError:
+        raise
     except Exception:  # NumPy, zipfile and Arrow raise whatever a damaged file leads them to: made anew
         return None
+
+
+def _format_of(name: str) -> ShardFormat:
+    return FORMATS[name.rpartition(".")[2]]
 
 
 def check_format(name: str) -> None:

@@ -11,6 +11,7 @@ from zoo.finetuning.listing import Listed
 from zoo.finetuning.pictures import Size
 from zoo.networks.fitting import Fit
 from zoo.networks.images import UNDECIDED, Depth
+from zoo.storage.remote import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,8 @@ class Shard:
     @cached_property
     def key(self) -> str:
         """A digest of all that the content of its file depends on."""
-        facts = [self.pictures, self.network.fit, self.described.digest, self.depth.as_record(), self.format]
+        named = [one._replace(name=shown(one.name)) for one in self.pictures]
+        facts = [named, self.network.fit, self.described.digest, self.depth.as_record(), self.format]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @property

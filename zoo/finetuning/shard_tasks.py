@@ -14,7 +14,6 @@ import platform
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -38,7 +37,7 @@ from zoo.networks.images import UNDECIDED, Depth, Picture, PictureError, Seen, s
 from zoo.networks.weights import as_trained
 from zoo.registry import architecture
 from zoo.registry.records import Architecture
-from zoo.storage.remote import brought, is_remote
+from zoo.storage.remote import brought, is_remote, shown
 from zoo.surgery.folding import fuse
 
 BATCH = 32
@@ -84,13 +83,12 @@ def compute(shard: Shard) -> Done:
         ZooError: This worker has another network, or another version; it gives no numbers; or the file cannot
             be written.
     """
-    path = Path(shard.folder, shard.file)
-    content = read_shard(path)
+    content = read_shard(f"{shard.folder}/{shard.file}")
     if content is not None and content.facts["key"] == shard.key:
         return _done(shard, content, taken=True)
     with _ONE_AT_A_TIME:
         content = _computed(shard)
-    write_shard(path, content)
+    write_shard(shard.folder, shard.file, content)
     return _done(shard, content, taken=False)
 
 
@@ -118,7 +116,7 @@ def _computed(shard: Shard) -> ShardContent:
     features = np.concatenate(found) if found else np.empty((0, loaded.width), np.float32)
     _check_numbers(shard.network.name, features, reading.read)
     return ShardContent(
-        names=[one.name for one in reading.read],
+        names=[shown(one.name) for one in reading.read],
         labels=[one.label for one in reading.read],
         features=features,
         failed=reading.failed,
@@ -129,9 +127,10 @@ def _computed(shard: Shard) -> ShardContent:
 def _check_numbers(name: str, features: NDArray[np.float32], read: Sequence[Listed]) -> None:
     damaged = ~np.isfinite(features).all(axis=1)
     if damaged.any():
+        one = shown(read[int(damaged.argmax())].name)
         raise FeaturesError(
-            f"network {name!r} gives features that are not numbers, of {read[int(damaged.argmax())].name!r} "
-            "for one: its weights are damaged, or too large for its type of numbers"
+            f"network {name!r} gives features that are not numbers, of {one!r} for one: its weights are "
+            "damaged, or too large for its type of numbers"
         )
 
 
@@ -171,7 +170,7 @@ class _Reading:
         try:
             seen = self._seen(one)
         except PictureError as error:
-            self.failed.append((one.name, str(error)))
+            self.failed.append((shown(one.name), str(error)))
             return None
         self.depth = self.depth.joined(seen.own)
         return self._frame.of(seen.picture)

@@ -23,7 +23,7 @@ from zoo.errors import DataError, TargetError, ZooError
 from zoo.finetuning.deadly import MOST, deadly_among
 from zoo.finetuning.listing import chunks, listed
 from zoo.finetuning.pictures import Problem
-from zoo.finetuning.shard_files import check_format
+from zoo.finetuning.shard_files import check_format, folder_at
 from zoo.finetuning.shard_records import Described, Done, Network, Shard
 from zoo.finetuning.sizes import size_of
 from zoo.networks.fitting import DEFAULT_FIT, Fit, check_fit
@@ -32,8 +32,7 @@ from zoo.progress import protocol
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Count
 from zoo.registry import architecture
-from zoo.storage import disk
-from zoo.storage.remote import is_remote
+from zoo.storage.remote import is_remote, shown
 from zoo.work.processes import Processes
 from zoo.work.tasks import ended_its_process, outcome, outcomes
 
@@ -56,7 +55,7 @@ class FeatureShards:
     """A folder of features.
 
     Attributes:
-        folder: Where they are.
+        folder: Where they are: a path, or the URL that was given.
         files: The names of the files, in the order of the images.
         rows: How many images have features.
         width: How many features each has.
@@ -65,7 +64,7 @@ class FeatureShards:
         taken: How many files were there already.
     """
 
-    folder: Path
+    folder: Path | str
     files: tuple[str, ...] = field(repr=False)
     rows: int
     width: int
@@ -79,7 +78,7 @@ class FeatureShards:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold."""
-        return {**asdict(self), "folder": str(self.folder), "files": list(self.files)}
+        return {**asdict(self), "folder": shown(str(self.folder)), "files": list(self.files)}
 
 
 @public()
@@ -106,8 +105,8 @@ def feature_shards(
         name: Name of an architecture.
         data: A folder, with a folder per class or of images alone, or a CSV file; by path or by a URL that
             fsspec knows (``s3://``, ``gs://``, ``https://``).
-        out: A folder for the files and for ``features.json``, which names them. All workers have to reach it
-            under this path.
+        out: A folder for the files and for ``features.json``, which names them; by path, under which all
+            workers have to reach it, or by the URL of a bucket.
         format: ``npz``: arrays ``names``, ``labels``, ``features``, and ``failed`` with ``errors``.
             ``parquet``: columns ``name``, ``label``, ``features``.
         executor: What runs the tasks; by default a process for each processor of this machine.
@@ -137,11 +136,11 @@ def feature_shards(
         fused=fused,
     )
     check_format(format)
-    folder = _folder(Path(out))
+    folder = _folder(os.fspath(out))
     place = os.fspath(data) if is_remote(data) else str(Path(data).absolute())  # workers lie elsewhere
     count = sum(1 for _ in listed(place))
     if not count:
-        raise DataError(f"{place}: has no images")
+        raise DataError(f"{shown(place)}: has no images")
     what = Count(count, "images"), f"features of {name}"
     with _running(executor) as pool, protocol.step(*what) as advance:
         return _Run(
@@ -159,20 +158,20 @@ def _running(executor: Executor | None) -> AbstractContextManager[Executor]:
     return Processes(os.cpu_count() or 1) if executor is None else nullcontext(executor)
 
 
-def _folder(out: Path) -> Path:
-    """Return the folder that files go to.
+def _folder(out: str) -> str:
+    """Return the folder that files go to, by an absolute path or by its URL.
 
     Raises:
+        ArgumentError: Nothing that is installed can reach it, or nothing is written there.
         TargetError: It is none, or holds something else than features.
     """
-    if out.exists() and not out.is_dir():
+    if not is_remote(out) and Path(out).exists() and not Path(out).is_dir():
         raise TargetError(f"{out}: is a file; name a folder for the files of features")
-    names = [path.name for path in out.iterdir()] if out.is_dir() else []
+    names = folder_at(out).names()
     if strangers := [name for name in names if not _OWN.fullmatch(name) and name != INDEX]:
-        raise TargetError(
-            f"{out}: holds {min(strangers)!r}, which is no file of features; name a folder of their own"
-        )
-    return out.resolve()
+        what = f"holds {min(strangers)!r}, which is no file of features"
+        raise TargetError(f"{shown(out)}: {what}; name a folder of their own")
+    return out.rstrip("/") if is_remote(out) else str(Path(out).resolve())
 
 
 @dataclass(kw_only=True)
@@ -181,7 +180,7 @@ class _Run:
 
     network: Network
     data: str
-    folder: Path
+    folder: str
     format: str
     pool: Executor
     report: Callable[[Problem], object]
@@ -195,8 +194,6 @@ class _Run:
     def done(self) -> FeatureShards:
         """Compute all shards, those of images of more than 8 bits again once their scale is known."""
         described = self._described()
-        with disk.writing(self.folder, "name a folder that can be written"):
-            disk.make_folder(self.folder)
         self._plan(described)
         self._compute(described, UNDECIDED, None)
         deep = dict(self._depths)
@@ -220,21 +217,22 @@ class _Run:
             TargetError: It is for something else.
         """
         plan = {**self._facts(described), "files": None}
-        path = self.folder / INDEX
-        before = json.loads(path.read_bytes()) if path.exists() else plan
+        folder = folder_at(self.folder)
+        told = folder.read(INDEX)
+        before = plan if told is None else json.loads(told)
         if any(before.get(name) != plan[name] for name in ("data", "format", "digest", "fit")):
             raise TargetError(
-                f"{path}: tells of features of {before.get('data')} by {before.get('network')}, computed in "
-                "another way; name another folder, or delete this one"
+                f"{folder.name(INDEX)}: tells of features of {before.get('data')} by "
+                f"{before.get('network')}, computed in another way; name another folder, or delete this one"
             )
-        if not path.exists():
-            disk.replace(path, _json(plan))
+        if told is None:
+            folder.write(INDEX, _json(plan))
 
     def _facts(self, described: Described) -> dict[str, Any]:
         network = self.network
         return {
             "network": network.name,
-            "data": self.data,
+            "data": shown(self.data),
             "format": self.format,
             "digest": described.digest,
             "fit": network.fit,
@@ -250,7 +248,7 @@ class _Run:
                     network=self.network,
                     described=described,
                     depth=depth,
-                    folder=str(self.folder),
+                    folder=self.folder,
                     format=self.format,
                 )
 
@@ -274,7 +272,7 @@ class _Run:
 
     def _became(self, shard: Shard, found: Done | Exception, *, last: bool) -> None:
         if isinstance(found, Exception):
-            names = shard.pictures[0].name, shard.pictures[-1].name
+            names = shown(shard.pictures[0].name), shown(shard.pictures[-1].name)
             self._errors[shard.number] = f"{names[0]} to {names[1]}: {found}"
         else:
             self._note(found, is_last=last or found.depth == UNDECIDED)
@@ -299,10 +297,10 @@ class _Run:
             )
         rows = sum(count for _, _, count, _ in self._files.values())
         if not rows:
-            raise DataError(f"{self.data}: has no images that can be used")
+            raise DataError(f"{shown(self.data)}: has no images that can be used")
         order = [self._files[number] for number in sorted(self._files)]
         found = FeatureShards(
-            folder=self.folder,
+            folder=self.folder if is_remote(self.folder) else Path(self.folder),
             files=tuple(file for file, _, _, _ in order),
             rows=rows,
             width=described.width,
@@ -324,11 +322,11 @@ class _Run:
             "failed": found.failed,
             "files": [{"file": file, "sha256": sha256, "rows": rows} for file, sha256, rows, _ in order],
         }
-        disk.replace(self.folder / INDEX, _json(index))
-        named = {INDEX, *found.files}
-        for path in self.folder.iterdir():
-            if path.name not in named and _OWN.fullmatch(path.name):
-                path.unlink()
+        folder, named = folder_at(self.folder), {INDEX, *found.files}
+        folder.write(INDEX, _json(index))
+        for name in folder.names():
+            if name not in named and _OWN.fullmatch(name):
+                folder.remove(name)
 
 
 def _json(value: object) -> bytes:

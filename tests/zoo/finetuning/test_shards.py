@@ -238,7 +238,7 @@ def test_a_file_that_is_not_as_it_was_written_is_none(damage, tmp_path):
         facts={"key": "k"},
     )
     path = tmp_path / "shard.npz"
-    write_shard(path, content)
+    write_shard(str(path.parent), path.name, content)
     found = read_shard(path)
     assert found is not None and found.sha256 == content.sha256 and found.failed == [("b", "why")]
     whole = path.read_bytes()
