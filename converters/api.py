@@ -31,14 +31,14 @@ class Conversion:
     """A conversion that was carried out.
 
     Attributes:
-        source: The file that was converted.
+        source: The file that was converted: its path, or its address.
         target: The new file.
         plan: What was done to each array.
         record: What the new file says of itself.
     """
 
-    source: Path
-    target: Path
+    source: Path | str
+    target: Path | str
     plan: Plan
     record: ConversionRecord
 
@@ -58,7 +58,7 @@ class Conversion:
             "source": str(self.source),
             "target": str(self.target),
             "record": self.record.attributes(),
-            "plan": self.plan.as_dict(),
+            "plan": {**self.plan.as_dict(), "path": str(self.source)},
         }
 
 

@@ -142,7 +142,7 @@ def in_python(text: str, arguments: Mapping[str, str] | None = None) -> str:
 
 
 def warn_of(
-    path: Path, notes: Iterable[str], *, stacklevel: int = 1, arguments: Mapping[str, str] | None = None
+    path: Path | str, notes: Iterable[str], *, stacklevel: int = 1, arguments: Mapping[str, str] | None = None
 ) -> None:
     """Issue a :class:`converters.errors.ConversionWarning` for each doubt.
 

@@ -1,4 +1,8 @@
-"""Whole trees of files, converted or upgraded: each in a process of its own, so that none stops another."""
+"""Whole trees of files, converted or upgraded: each in a process of its own, so that none stops another.
+
+The folders are on the disk, or wherever whoever calls reaches (:mod:`converters.writing.places`). Then each
+file is brought, made into the new one as any other is, and sent, by whoever has its task.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ import signal
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, Literal, TypeVar
 
 from converters.api import default_target
 from converters.arrays.form import TF
@@ -25,9 +29,11 @@ from converters.errors import (
     given_up,
     warn_of,
 )
-from converters.formats.opening import holds_plain_arrays
+from converters.formats.opening import HEAD, is_plain
 from converters.formats.table import format_of, weights_suffixes
-from converters.writing.files import remove_leftovers
+from converters.writing.files import remove_leftovers, sweep
+from converters.writing.journal import NAME, Journal, Note, asked_digest
+from converters.writing.places import Entry, Folder, Place
 
 Status = Literal["converted", "done before", "skipped", "failed"]
 STATUSES: tuple[Status, ...] = ("converted", "done before", "skipped", "failed")
@@ -35,6 +41,7 @@ SUFFIXES = weights_suffixes()
 """What weights files are called, in lower case; a file with another name is one if it begins as HDF5 does."""
 _Outcome = tuple[Status, str, tuple[str, ...]]
 """What became of a file, in what detail, and the notes of its plan."""
+_Path = TypeVar("_Path", bound=PurePath)
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -43,7 +50,7 @@ class FileResult:
     """What became of one file of a tree.
 
     Attributes:
-        source: The file.
+        source: The file: its path, or its address.
         status: Whether it was converted, now or before, skipped as nothing to convert, or failed.
         target: The new file, if there is one.
         detail: Why it was skipped or failed; what was proved of it otherwise.
@@ -51,9 +58,9 @@ class FileResult:
         notes: What the user should know of the conversion, one sentence each.
     """
 
-    source: Path
+    source: Path | str
     status: Status
-    target: Path | None = None
+    target: Path | str | None = None
     detail: str = ""
     bytes: int = 0
     notes: tuple[str, ...] = ()
@@ -100,8 +107,8 @@ class TreeReport:
 
 
 def convert_tree(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Place,
+    target: str | os.PathLike[str] | Place,
     *,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -116,7 +123,7 @@ def convert_tree(
     alone, and the report names them: which of them may have it is the user's to say.
 
     Args:
-        source: The folder.
+        source: The folder, by its path; or what stands for one elsewhere.
         target: The other folder; it is created if need be and may not be the same one.
         jobs: How many files are converted at a time, each in a process of its own; by default one for each
             processor.
@@ -134,12 +141,14 @@ def convert_tree(
         ConversionWarning: What had to be taken for granted, file by file, when all are done.
     """
     asked = {"force": force, **options}
-    return _tree(_CONVERTING, Path(source), Path(target), asked, jobs=jobs, executor=executor, report=report)
+    return _tree(
+        _CONVERTING, _place(source), _place(target), asked, jobs=jobs, executor=executor, report=report
+    )
 
 
 def upgrade_tree(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Place,
+    target: str | os.PathLike[str] | Place,
     *,
     jobs: int | None = None,
     executor: Executor | None = None,
@@ -154,7 +163,7 @@ def upgrade_tree(
     already and was made of the same file in the same way is not made again.
 
     Args:
-        source: The folder.
+        source: The folder, by its path; or what stands for one elsewhere.
         target: The other folder; it is created if need be and may not be the same one.
         jobs: How many files are upgraded at a time, each in a process of its own; by default one for each
             processor.
@@ -172,37 +181,62 @@ def upgrade_tree(
         ConversionWarning: What had to be taken for granted, file by file, when all are done.
     """
     asked = {"force": force, **options}
-    return _tree(_UPGRADING, Path(source), Path(target), asked, jobs=jobs, executor=executor, report=report)
+    return _tree(
+        _UPGRADING, _place(source), _place(target), asked, jobs=jobs, executor=executor, report=report
+    )
+
+
+def _place(given: str | os.PathLike[str] | Place) -> Place:
+    return Folder(Path(given)) if isinstance(given, str | os.PathLike) else given
 
 
 def _tree(
     way: _Way,
-    start: Path,
-    end: Path,
+    start: Place,
+    end: Place,
     options: Mapping[str, Any],
     *,
     jobs: int | None,
     executor: Executor | None,
     report: Callable[[FileResult], None] | None,
 ) -> TreeReport:
-    if not start.is_dir():
-        raise ArgumentError(f"{start}: not a folder")
-    if end.exists() and end.samefile(start):
-        raise ArgumentError(f"{end}: the new files need a folder of their own")
+    start.check(end)
     if jobs is not None and executor is not None:
         raise ArgumentError("jobs and executor both say how files are shared out: leave one out")
     if jobs is not None and jobs < 1:
         raise ArgumentError(f"jobs must be 1 or more, not {jobs}")
     results = []
-    with _pool(jobs, executor) as pool:
-        task = functools.partial(_one, way, options, _in_process if executor is None else _outcome)
-        for result in _results(pool, task, _jobs(way, start, end, options.get("to"))):
+    with _pool(jobs, executor) as pool, _remembering(start, end) as journal:
+        work = _Work(
+            way=way,
+            start=start,
+            end=end,
+            options=options,
+            do=_in_process if executor is None else _outcome,
+            asked=asked_digest(way.verb, options) if journal else None,
+        )
+        for job, result, note in _results(pool, work, _jobs(work, journal)):
+            if journal and note:
+                journal.note(job.target, note)
             results.append(result)
             if report:
                 report(result)
     for result in results:
         warn_of(result.source, result.notes, stacklevel=3)
     return TreeReport(files=tuple(results))
+
+
+@contextmanager
+def _remembering(start: Place, end: Place) -> Iterator[Journal | None]:
+    """Give what is remembered of the new files, and save it in the end; nothing if all lies on the disk."""
+    if isinstance(start, Folder) and isinstance(end, Folder):
+        yield None
+        return
+    journal = Journal(end)
+    try:
+        yield journal
+    finally:
+        journal.save()
 
 
 def _pool(jobs: int | None, executor: Executor | None) -> AbstractContextManager[Executor]:
@@ -219,14 +253,17 @@ class _Way:
     Attributes:
         verb: What it is called, and the command that does it with one file.
         what: What files it is done with.
-        target: Returns where the new file goes: by the old one, where a file of its name would lie, and the
-            format that was asked for.
+        target: Returns where the new file goes within its folder: by the old one's name, the one beside it,
+            whether it holds plain arrays, and the format that was asked for.
+        beside: Returns what the file is called that may lie beside one and belong to it; ``None``: no file
+            does.
         do: Does it.
     """
 
     verb: str
     what: str
-    target: Callable[[Path, Path, str | None], Path]
+    target: Callable[[PurePosixPath, bool, bool, str | None], PurePosixPath]
+    beside: Callable[[PurePosixPath], PurePosixPath] | None
     do: Callable[[Path, Path, dict[str, Any]], _Outcome]
 
 
@@ -235,27 +272,63 @@ _Do = Callable[[_Way, Path, Path, dict[str, Any]], _Outcome]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Job:
-    """One file of a tree, where its conversion goes, and why it must not go there, if so."""
+class _Work:
+    """What is done with the files of a tree, as each task is told.
 
-    source: Path
-    target: Path
+    Attributes:
+        way: What it is.
+        start: The old folder.
+        end: The new one.
+        options: What is asked for.
+        do: How one file is done.
+        asked: A digest of what is asked for; ``None`` where nothing is remembered.
+    """
+
+    way: _Way
+    start: Place
+    end: Place
+    options: Mapping[str, Any]
+    do: _Do
+    asked: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One file of a tree, where its conversion goes, and why it must not go there, if so.
+
+    Attributes:
+        source: The file.
+        beside: The name of another one that belongs to it.
+        target: The new file's name.
+        problem: Why it must not be written.
+        note: What is remembered of the new file.
+    """
+
+    source: Entry
+    beside: str | None
+    target: str
     problem: str = ""
+    note: Note | None = None
+
+
+_Done = tuple[FileResult, Note | None]
+"""What became of a file, and what is to be remembered of it."""
 
 
 def _results(
-    pool: Executor, task: Callable[[_Job], FileResult], jobs: Iterable[_Job]
-) -> Iterator[FileResult]:
+    pool: Executor, work: _Work, jobs: Iterable[_Job]
+) -> Iterator[tuple[_Job, FileResult, Note | None]]:
     """Give a pool its tasks and yield what became of each, in their order.
 
     Raises:
         ConversionError: The pool takes no more tasks.
     """
-    futures: list[tuple[_Job, Future[FileResult]]] = []
+    futures: list[tuple[_Job, Future[_Done]]] = []
+    task = functools.partial(_one, work)
     try:
         futures += ((job, pool.submit(task, job)) for job in jobs)
         for job, future in futures:
-            yield _result(job, future)
+            yield (job, *_result(work, job, future))
     except (BrokenExecutor, CancelledError) as error:
         raise ConversionError(given_up(error)) from error
     finally:
@@ -263,44 +336,109 @@ def _results(
             future.cancel()
 
 
-def _result(job: _Job, future: Future[FileResult]) -> FileResult:
+def _result(work: _Work, job: _Job, future: Future[_Done]) -> _Done:
     try:
         return future.result()
     except (BrokenExecutor, CancelledError):
         raise
     except Exception as error:  # the file's worker died, or could not even begin: about this file alone
-        return FileResult(source=job.source, status="failed", detail=f"{type(error).__name__}: {error}")
+        detail = f"{type(error).__name__}: {error}"
+        return FileResult(source=work.start.path(job.source.name), status="failed", detail=detail), None
 
 
-def _jobs(way: _Way, start: Path, end: Path, to: str | None) -> list[_Job]:
+def _jobs(work: _Work, journal: Journal | None) -> list[_Job]:
     """Return what is to be done, file by file; no two files have one target, and no target is a source."""
-    targets = {path: way.target(path, end / path.relative_to(start), to) for path in _files(start, end)}
+    start, end = work.start, work.end
+    found = {entry.name: entry for entry in start.files(end) if entry.name != NAME}
+    looks = dict(zip(found, _looks(start, found.values()), strict=True))
+    beside = {name: _beside(work.way, name, found) for name in found}
+    targets = {name: _target_of(work, name, beside[name] is not None, looks[name]) for name in found}
     place = _places(targets.values(), end)
-    rivals: dict[str, list[Path]] = {}
-    for path, target in targets.items():
-        # One that cannot be read writes nothing either; that is reported when its turn comes.
-        with suppress(OSError):
-            if _is_weights(path):
-                rivals.setdefault(place(target), []).append(path)
+    rivals: dict[str, list[str]] = {}
+    for name, target in targets.items():
+        if looks[name].weights:
+            rivals.setdefault(place(target), []).append(name)
+    if isinstance(end, Folder):
+        sweep(end.path(target) for target in targets.values())
+    sources = {str(start.path(name)) for name in found}
     return [
         _Job(
-            source=path,
-            target=target,
-            problem=_problem(way, path, target, targets, rivals.get(place(target), [])),
+            source=entry,
+            beside=beside[name],
+            target=targets[name],
+            problem=_problem(work, name, targets[name], sources, rivals.get(place(targets[name]), [])),
+            note=journal.of(targets[name]) if journal else None,
         )
-        for path, target in targets.items()
+        for name, entry in found.items()
     ]
 
 
-def _places(targets: Collection[Path], end: Path) -> Callable[[Path], str]:
-    """Return what tells whether two targets are one place: their paths, or those without case.
+def _target_of(work: _Work, name: str, has_beside: bool, look: _Look) -> str:
+    """Return what the new file is called; one of a name that is refused has none of its own."""
+    if not _stays_within(name):
+        return name
+    return str(work.way.target(PurePosixPath(name), has_beside, look.plain, work.options.get("to")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What a file is, by its name and how it begins.
+
+    Attributes:
+        weights: Whether it is a weights file; not if it cannot be read, which is told when its turn comes.
+        plain: Whether it is a container of plain arrays.
+    """
+
+    weights: bool
+    plain: bool
+
+
+def _looks(start: Place, files: Collection[Entry]) -> list[_Look]:
+    """Return what files are; those elsewhere are asked many at a time."""
+    look = functools.partial(_look, start)
+    if isinstance(start, Folder):
+        return list(map(look, files))
+    with ThreadPoolExecutor(_ASKED) as pool:
+        return list(pool.map(look, files))
+
+
+_ASKED = 16
+"""How many files elsewhere are asked at a time how they begin."""
+
+
+def _look(start: Place, file: Entry) -> _Look:
+    try:
+        head = start.head(file.name, HEAD)
+    except (OSError, ZooError):
+        return _Look(weights=_is_called_so(file.name), plain=False)
+    return _Look(weights=_is_called_so(file.name) or head.startswith(_SIGNATURE), plain=is_plain(head))
+
+
+def _is_weights(start: Place, name: str) -> bool:
+    return _is_called_so(name) or start.head(name, len(_SIGNATURE)) == _SIGNATURE
+
+
+def _is_called_so(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def _beside(way: _Way, name: str, found: Collection[str]) -> str | None:
+    """Return the name of the file that belongs to another one, if it is there."""
+    if way.beside is None or not _stays_within(name):
+        return None
+    beside = str(way.beside(PurePosixPath(name)))
+    return beside if beside in found else None
+
+
+def _places(targets: Collection[str], end: Place) -> Callable[[str], str]:
+    """Return what tells whether two targets are one place: their names, or those without case.
 
     Without case where the disk, as that of macOS does by default, takes names for one that differ in case
     alone. It is asked only where there are such names.
     """
-    without_case = {str(target).casefold() for target in targets}
-    if len(without_case) < len(set(targets)) and _is_case_blind(end):
-        return lambda target: str(target).casefold()
+    without_case = {target.casefold() for target in targets}
+    if len(without_case) < len(set(targets)) and isinstance(end, Folder) and _is_case_blind(end.folder):
+        return str.casefold
     return str
 
 
@@ -314,56 +452,77 @@ def _is_case_blind(folder: Path) -> bool:
         return False
 
 
-def _problem(way: _Way, path: Path, target: Path, sources: Collection[Path], rivals: Sequence[Path]) -> str:
-    others = " and ".join(str(other) for other in rivals if other != path)
-    if path in rivals and others:
-        advice = f"rename all but one, or {way.verb} it by itself: zoo {way.verb} {path} NEW"
-        return f"would be written to {target}, and so would {others}; {advice}"
-    if path in rivals and target in sources:
-        return f"would be written to {target}, which is one of the files to {way.verb}; give another folder"
+def _problem(work: _Work, name: str, target: str, sources: Collection[str], rivals: Sequence[str]) -> str:
+    path, new, verb = work.start.path(name), work.end.path(target), work.way.verb
+    if not _stays_within(name):
+        return "its name is none that a file in a folder can have; rename it"
+    others = " and ".join(str(work.start.path(other)) for other in rivals if other != name)
+    if name in rivals and others:
+        advice = f"rename all but one, or {verb} it by itself: zoo {verb} {path} NEW"
+        return f"would be written to {new}, and so would {others}; {advice}"
+    if name in rivals and str(new) in sources:
+        return f"would be written to {new}, which is one of the files to {verb}; give another folder"
     return ""
 
 
-def _target(source: Path, same: Path, to: str | None) -> Path:
+def _stays_within(name: str) -> bool:
+    """Tell whether a name leads to a place in its folder: in buckets, and on the web, any may be given."""
+    return not any(part in ("", ".", "..") for part in name.split("/"))
+
+
+def _target(source: PurePosixPath, has_beside: bool, is_plain: bool, to: str | None) -> PurePosixPath:
     """Return where a file's conversion goes: the same name, but for what is called by what it holds."""
     found = format_of(to)
     if found is not None and found.ending:
-        return default_target(same, TF, to)
-    return same.with_name(f"{same.name}.h5") if holds_plain_arrays(source) else same
+        return source.with_name(default_target(Path(source.name), TF, to).name)
+    return source.with_name(f"{source.name}.h5") if is_plain else source
 
 
-def _files(start: Path, end: Path) -> Iterator[Path]:
-    """Yield all files below a folder in the order of their names, but none of the new ones."""
-    for folder, folders, names in os.walk(start):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if not (end.exists() and end.samefile(here / name)))
-        yield from (here / name for name in sorted(names))
-
-
-def _one(way: _Way, options: Mapping[str, Any], do: _Do, job: _Job) -> FileResult:
+def _one(work: _Work, job: _Job) -> _Done:
     """Convert one file and return what became of it, whatever that is: one task."""
-    source, target = job.source, job.target
+    told = functools.partial(FileResult, source=work.start.path(job.source.name))
     try:
-        size = source.stat().st_size
-        if not _is_weights(source):
-            return FileResult(source=source, status="skipped", detail=f"not a {way.what}", bytes=size)
+        source = work.start.facts(job.source, state=work.asked is not None)
+        told = functools.partial(told, bytes=source.bytes or 0)
+        if not _is_weights(work.start, source.name):
+            return told(status="skipped", detail=f"not a {work.way.what}"), None
         if job.problem:
-            return FileResult(source=source, status="failed", detail=job.problem, bytes=size)
-        target.parent.mkdir(parents=True, exist_ok=True)
+            return told(status="failed", detail=job.problem), None
+        if (notes := _before(work, job, source)) is not None:
+            return told(status="done before", target=work.end.path(job.target), notes=notes), job.note
+        (status, detail, notes), note = _carried_out(work, job, source)
     except OSError as error:
-        return FileResult(source=source, status="failed", detail=f"cannot be read or written ({error})")
-    status, detail, notes = do(way, source, target, dict(options))
-    made = target if status in ("converted", "done before") else None
-    return FileResult(source=source, status=status, target=made, detail=detail, bytes=size, notes=notes)
+        return told(status="failed", detail=f"cannot be read or written ({error})"), None
+    except ZooError as error:
+        return told(status="failed", detail=str(error)), None
+    made = work.end.path(job.target) if status in _MADE else None
+    return told(status=status, target=made, detail=detail, notes=notes), note
 
 
-def _is_weights(path: Path) -> bool:
-    if path.suffix.lower() in SUFFIXES:
-        return True
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(len(_SIGNATURE)) == _SIGNATURE
+_MADE = ("converted", "done before")
+
+
+def _before(work: _Work, job: _Job, source: Entry) -> tuple[str, ...] | None:
+    """Return what was said of a file when it was converted, if that need not be looked at again."""
+    note = job.note
+    if note is None or (note.source, note.asked) != (source.state, work.asked):
+        return None
+    return note.notes if note.target == work.end.state(job.target) else None
+
+
+def _carried_out(work: _Work, job: _Job, source: Entry) -> tuple[_Outcome, Note | None]:
+    """Bring a file, convert it and send the new one."""
+    with work.start.bring(source.name, job.beside) as old, work.end.making(job.target) as new:
+        status, detail, notes = work.do(work.way, old.path, new.path, dict(work.options))
+        if status == "converted":
+            new.send()
+        said = tuple(old.told(note) for note in notes)
+        detail = new.told(old.told(detail))
+    if status not in _MADE or work.asked is None or source.state is None:
+        return (status, detail, said), None
+    state = work.end.state(job.target)
+    note = state and Note(source=source.state, target=state, asked=work.asked, notes=said)
+    return (status, detail, said), note or None
 
 
 def _in_process(way: _Way, source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
@@ -428,8 +587,8 @@ def _upgrade(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
     named = source
     if describe(source).model_config is None:
         config = _config_of(source)
-        if config is None:
-            text = f"holds weights alone, and no {_stem(source)}.json lies beside it"
+        if not config.is_file():
+            text = f"holds weights alone, and no {config.name} lies beside it"
             return "skipped", text, ()
         named, asked = config, {**asked, "weights": source}
     plan = plan_upgrade(named, **asked)
@@ -439,7 +598,7 @@ def _upgrade(source: Path, target: Path, options: dict[str, Any]) -> _Outcome:
     return "converted", f"verified {proof}" if proof else "not verified", plan.notes
 
 
-def _stem(source: Path) -> str:
+def _stem(source: PurePath) -> str:
     """Return the name that a model has, by that of its weights."""
     stem = source.stem
     for ending in (".weights", "_weights"):
@@ -447,17 +606,15 @@ def _stem(source: Path) -> str:
     return stem
 
 
-def _config_of(source: Path) -> Path | None:
-    """Return the configuration that lies beside weights under the same name."""
-    path = source.with_name(f"{_stem(source)}.json")
-    return path if path.is_file() else None
+def _config_of(source: _Path) -> _Path:
+    """Return what the configuration is called that belongs to weights, beside which it lies."""
+    return source.with_name(f"{_stem(source)}.json")
 
 
-def _upgraded(source: Path, same: Path, _: str | None) -> Path:
+def _upgraded(source: PurePosixPath, has_beside: bool, is_plain: bool, _: str | None) -> PurePosixPath:
     """Return where an upgraded model goes."""
-    stem = _stem(source) if _config_of(source) else source.stem
-    return same.with_name(f"{stem}.keras")
+    return source.with_name(f"{_stem(source) if has_beside else source.stem}.keras")
 
 
-_CONVERTING = _Way(verb="convert", what="weights file", target=_target, do=_convert)
-_UPGRADING = _Way(verb="upgrade", what="model", target=_upgraded, do=_upgrade)
+_CONVERTING = _Way(verb="convert", what="weights file", target=_target, beside=None, do=_convert)
+_UPGRADING = _Way(verb="upgrade", what="model", target=_upgraded, beside=_config_of, do=_upgrade)

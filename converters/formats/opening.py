@@ -13,9 +13,11 @@ from converters.hdf5.reader import open_hdf5, open_regular
 from converters.hdf5.source import Source, Stamp
 from converters.limits import Limits
 
-_HEAD = 4096
+HEAD = 4096
+"""How many bytes of a file tell its format."""
 # Imported here and not when a file is open: no other file is opened while one is read.
 _READERS = tuple(dict.fromkeys(found.load() for found in FORMATS.values() if found.reads))
+_PLAIN = tuple(dict.fromkeys(found.load() for found in FORMATS.values() if found.plain and found.reads))
 
 
 def open_untrusted(
@@ -39,7 +41,7 @@ def open_untrusted(
     file, caps = Path(path), limits or Limits.from_environment()
     stream = open_regular(file)
     try:
-        head = os.pread(stream.fileno(), _HEAD, 0)
+        head = os.pread(stream.fileno(), HEAD, 0)
         for reader in _READERS:
             if reader.recognise(head):
                 with guarded(file, limits=caps):
@@ -55,7 +57,7 @@ def foreign_format(path: Path) -> str | None:
     """Return the format of other software that a file is in; None if it is in none, or cannot be read."""
     try:
         with open_regular(path) as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(HEAD)
         others = [found.load() for found in FORMATS.values() if found.foreign or found.plain]
         if not any(module.recognise(head) for module in others):
             return None
@@ -65,12 +67,6 @@ def foreign_format(path: Path) -> str | None:
         return None
 
 
-def holds_plain_arrays(path: Path) -> bool:
-    """Return whether a file begins as a container of plain arrays does; not if it cannot be read."""
-    try:
-        with open_regular(path) as stream:
-            head = stream.read(_HEAD)
-    except FileFormatError:
-        return False
-    plain = [found.load() for found in FORMATS.values() if found.plain and found.reads]
-    return any(module.recognise(head) for module in plain)
+def is_plain(head: bytes) -> bool:
+    """Return whether a file that begins so (:data:`HEAD` bytes) is a container of plain arrays."""
+    return any(module.recognise(head) for module in _PLAIN)

@@ -6,11 +6,15 @@ under that name before stays until then, and what the file is made of is never w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import mmap
 import os
+import re
 import threading
-from collections.abc import Iterator
+import time
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +28,11 @@ from converters.writing.disk import reserve, wait_for_disk
 _IN_MEMORY = 1 << 24
 """Bytes up to which a scratch array lies in memory rather than in a file."""
 _SUFFIX = ".part"
+_TEMPORARY = re.compile(
+    r"\.(?P<name>.+)\.(?P<process>[1-9][0-9]{0,8})-(?P<where>[0-9a-f]{8})-[0-9a-f]{8}\.part"
+)
+_ABANDONED = 24 * 60 * 60
+"""Seconds after which a file is no longer written to; those that are made grow all the time."""
 _PAUSE = 0.25
 """Seconds between one flush and the next: a small file is done before the first."""
 
@@ -84,6 +93,60 @@ def remove_leftovers(target: Path, process: int) -> None:
     for path in target.parent.iterdir():
         if path.name.startswith(start) and path.name.endswith(_SUFFIX):
             path.unlink(missing_ok=True)
+
+
+def sweep(targets: Iterable[Path]) -> None:
+    """Remove what processes of this machine that were killed had written of new files.
+
+    What a process of another machine has left, or of one whose processes are not seen from here, is removed a
+    day after it was last written to.
+
+    Args:
+        targets: The new files.
+    """
+    folders: dict[Path, set[str]] = {}
+    for target in targets:
+        folders.setdefault(target.parent, set()).add(target.name)
+    for folder, names in folders.items():
+        if not folder.is_dir():
+            continue
+        for path in folder.iterdir():
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and found["name"] in names and _is_left(path, int(found["process"]), found["where"]):
+                path.unlink(missing_ok=True)
+
+
+def _is_left(path: Path, process: int, where: str) -> bool:
+    """Tell whether nobody writes to a temporary file any more."""
+    if where == _where():
+        return not _runs(process)
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED
+    except FileNotFoundError:
+        return False
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":  # elsewhere asking would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+@functools.cache
+def _where() -> str:
+    """Return what tells among which processes a number means one: those of this machine, or its container."""
+    try:
+        inner = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # no Linux
+        inner = ""
+    node = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return f"{zlib.crc32(f'{node} {inner}'.encode()):08x}"
 
 
 def sync(path: Path) -> None:
@@ -161,7 +224,7 @@ def _flushing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    path = target.with_name(f"{_start(target, os.getpid())}{os.urandom(4).hex()}{_SUFFIX}")
+    path = target.with_name(f"{_start(target, os.getpid())}{_where()}-{os.urandom(4).hex()}{_SUFFIX}")
     try:
         path.touch(exist_ok=False)
     except OSError as error:
