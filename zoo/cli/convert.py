@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters import convert_file, parse_flatten, parse_layers, plan_file
 from converters.api import target_format
+from converters.writing.places import Local, Place
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
 from zoo.cli.clusters import refuse_for_one, shared_out
 from zoo.errors import ArgumentError
+from zoo.files.given import as_named, at_hand, is_folder, named, to_be_made
 from zoo.files.sources import Source, ends, fetched, there
 from zoo.naming import is_name
+from zoo.storage.remote import is_remote, shown
 
 if TYPE_CHECKING:
     from converters.trees import FileResult
@@ -22,20 +24,42 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert a file or a folder, or show the plan, and print where the new file is."""
-    asked, named = _asked(arguments), is_name(arguments.source, _networks)
-    if not named and Path(arguments.source).is_dir():
+    asked, is_network = _asked(arguments), is_name(arguments.source, _networks)
+    if not is_network and is_folder(arguments.source):
         return _convert_tree(arguments, asked)
-    refuse_for_one(arguments, arguments.source, "the name of a network" if named else "none")
-    source = _fetched(arguments.source, asked) if named else there(Path(arguments.source))
+    refuse_for_one(arguments, shown(arguments.source), "the name of a network" if is_network else "none")
+    source = _fetched(arguments.source, asked) if is_network else there(arguments.source)
     if arguments.dry_run:
-        asked["to"] = target_format(arguments.target, arguments.to)
-        plan = plan_file(source.path, **asked, registry_form=source.form)
-        output.print_json(plan.as_dict()) if arguments.json else output.print_line(plan.as_typed())
-        return EXIT_DONE
-    with output.unwarned(), BytesDone(progress(), f"converting {source.path.name}") as advance:
+        return _show_plan(arguments, source, asked)
+    target = arguments.target or source.target
+    if target is None and is_remote(source.path):
+        raise ArgumentError(f"{shown(arguments.source)} lies elsewhere: say where the new file goes")
+    with (
+        at_hand(source.path) as old,
+        to_be_made(target, force=arguments.force) as new,
+        as_named(old, new),
+    ):
+        return _convert_file(arguments, source, asked, old, new)
+
+
+def _show_plan(arguments: argparse.Namespace, source: Source, asked: dict[str, Any]) -> int:
+    asked["to"] = target_format(arguments.target, arguments.to)
+    with at_hand(source.path) as old, as_named(old):
+        plan = plan_file(old.path, **asked, registry_form=source.form)
+        if arguments.json:
+            output.print_json(named(plan.as_dict(), old))
+        else:
+            output.print_line(old.told(plan.as_typed()))
+    return EXIT_DONE
+
+
+def _convert_file(
+    arguments: argparse.Namespace, source: Source, asked: dict[str, Any], old: Local, new: Local | None
+) -> int:
+    with output.unwarned(), BytesDone(progress(), f"converting {old.path.name}") as advance:
         conversion = convert_file(
-            source.path,
-            arguments.target or source.target,
+            old.path,
+            None if new is None else new.path,
             **asked,
             registry_form=source.form,
             force=arguments.force,
@@ -43,12 +67,17 @@ def run(arguments: argparse.Namespace) -> int:
             licence=source.licence,
             progress=advance,
         )
-    output.detail(conversion.plan.as_typed())
+    if new is not None:
+        new.send()
+    output.detail(old.told(conversion.plan.as_typed()))
     for note in conversion.plan.typed_notes:
-        output.note(f"zoo: {note}")
+        output.note(f"zoo: {old.told(note)}")
     proof = conversion.record.proof
     output.note(f"zoo: verified {proof}" if proof else _unverified(arguments))
-    output.print_json(conversion.as_dict()) if arguments.json else output.print_line(str(conversion.target))
+    if arguments.json:
+        output.print_json(named(conversion.as_dict(), old, new))
+    else:
+        output.print_line(named(str(conversion.target), new))
     return EXIT_DONE
 
 
@@ -64,17 +93,27 @@ def tell(result: FileResult) -> None:
         output.note(f"zoo: {result.source}: {note}")
 
 
+def places_of(source: str, target: str) -> tuple[str | Place, str | Place]:
+    """Return the folders of a tree, for the library: as they are named, where both are on this machine."""
+    if not (is_remote(source) or is_remote(target)):
+        return source, target
+    from zoo.files.places import place_at
+
+    return place_at(source), place_at(target, new=True)
+
+
 def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
     from converters.trees import convert_tree
 
     if arguments.dry_run:
         raise ArgumentError("--dry-run is for single files")
     if arguments.target is None:
-        raise ArgumentError(f"{arguments.source} is a folder: say where the new files go")
+        raise ArgumentError(f"{shown(arguments.source)} is a folder: say where the new files go")
+    old, new = places_of(arguments.source, arguments.target)
     with output.unwarned(), shared_out(arguments) as how:
         report = convert_tree(
-            arguments.source,
-            arguments.target,
+            old,
+            new,
             **how,
             force=arguments.force,
             verify=arguments.verify,

@@ -6,6 +6,7 @@ Files need neither the registry nor the network, so that these are imported for 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from converters.arrays.form import Form
 from converters.formats.table import format_of
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.naming import hidden_note, is_written_as_path
+from zoo.storage.remote import is_remote
 
 if TYPE_CHECKING:
     from zoo.progress.protocol import Progress
@@ -27,24 +29,27 @@ class Source:
     """What to convert.
 
     Attributes:
-        path: The file.
+        path: The file: its path, or its URL.
         form: What the registry says it is, if it was fetched by a network's name.
         target: Where the new file goes unless the user says; ``None`` is beside the old one.
         licence: Of the weights, if the registry says it.
     """
 
-    path: Path
+    path: Path | str
     form: Form | None = None
     target: str | None = None
     licence: str | None = None
 
 
-def there(path: Path) -> Source:
-    """Return the file that is named.
+def there(given: str | os.PathLike[str]) -> Source:
+    """Return the file that is named; whether there is one at a URL is seen when it is brought.
 
     Raises:
         FileFormatError: There is none.
     """
+    if is_remote(given):
+        return Source(path=os.fspath(given))
+    path = Path(given)
     if not path.exists():
         raise FileFormatError(_nothing_of(path))
     return Source(path=path)

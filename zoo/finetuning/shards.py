@@ -167,10 +167,10 @@ def _folder(out: str) -> str:
     """
     if not is_remote(out) and Path(out).exists() and not Path(out).is_dir():
         raise TargetError(f"{out}: is a file; name a folder for the files of features")
-    names = folder_at(out).names()
+    names, place = folder_at(out).names(), shown(out) if is_remote(out) else Path(out)
     if strangers := [name for name in names if not _OWN.fullmatch(name) and name != INDEX]:
         what = f"holds {min(strangers)!r}, which is no file of features"
-        raise TargetError(f"{shown(out)}: {what}; name a folder of their own")
+        raise TargetError(f"{place}: {what}; name a folder of their own")
     return out.rstrip("/") if is_remote(out) else str(Path(out).resolve())
 
 

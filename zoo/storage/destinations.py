@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
-from zoo.storage.remote import WEB, bring, filesystem, scheme_of, shown, storage_errors
+from zoo.storage.remote import WEB, bring, filesystem, local_path, scheme_of, shown, storage_errors
 
 _ADVICE = "see that the mirror's folder can be written, and run the same again"
 
@@ -92,10 +92,8 @@ def destination(place: str, advice: str = _ADVICE) -> Destination:
         ArgumentError: Nothing that is installed can reach it, or nothing is written there.
         TargetError: There cannot be a folder: it is a file, or lies below one.
     """
-    if "://" not in place:
-        return Folder(_no_file(Path(place)), advice)
-    if scheme_of(place) == "file":
-        return Folder(_no_file(Path(unquote(urlsplit(place).path))), advice)
+    if "://" not in place or scheme_of(place) == "file":
+        return Folder(_no_file(local_path(place)), advice)
     return Bucket(writable(place))
 
 
@@ -212,7 +210,11 @@ class Bucket:
 
     def name(self, name: str) -> str:
         """Return the URL of an object, without what lets in whoever has it."""
-        return shown(f"{self.place}/{name}")
+        return shown(self.url(name))
+
+    def url(self, name: str) -> str:
+        """Return the URL of an object; on the web names are quoted."""
+        return f"{self.place}/{self._quoted(name)}"
 
     def size(self, name: str) -> int | None:
         """Return an object's size in bytes; ``None`` if there is no such object."""
@@ -285,7 +287,21 @@ class Bucket:
             DataError: There is no such object.
             CacheError: It cannot be read.
         """
-        bring(self._system, self._path(name), f"{self.place}/{name}", local)
+        bring(self._system, self._path(name), self.url(name), local)
+
+    def head(self, name: str, count: int) -> bytes:
+        """Return the first bytes of an object, and ask for no more where that can be."""
+        path = self._path(name)
+        with self._asking(name):
+            if scheme_of(self.place) in WEB:
+                with self._system.open(path, "rb", block_size=0) as stream:  # not all servers give a part
+                    return bytes(stream.read(count))
+            try:
+                return bytes(self._system.cat_file(path, start=0, end=count))
+            except OSError:  # of what is empty no part can be asked for
+                if self.size(name) != 0:
+                    raise
+                return b""
 
     @contextmanager
     def making(self, name: str) -> Iterator[Path]:
@@ -301,7 +317,10 @@ class Bucket:
             self._system.rm_file(self._path(name))
 
     def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
+        return f"{self._root}/{self._quoted(name)}"
+
+    def _quoted(self, name: str) -> str:
+        return quote(name) if scheme_of(self.place) in WEB else name
 
     @contextmanager
     def _placing(self, name: str) -> Iterator[str]:

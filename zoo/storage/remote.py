@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from zoo.errors import ArgumentError, CacheError, DataError
 from zoo.extras import how_to_install
@@ -31,6 +31,11 @@ _WORDS = ("ETag", "etag", "size", "LastModified", "last_modified", "mtime", "upd
 def is_remote(place: object) -> bool:
     """Tell whether a file or folder is named by a URL."""
     return isinstance(place, str) and "://" in place
+
+
+def local_path(place: str) -> Path:
+    """Return the path of what lies on this machine, by its path or by a ``file://`` URL."""
+    return Path(unquote(urlsplit(place).path)) if is_remote(place) else Path(place)
 
 
 def shown(text: str) -> str:
@@ -55,6 +60,8 @@ def scheme_of(place: str) -> str:
 
 def last_name(place: str) -> str:
     """Return what a file is called that is named by a URL: its last part, without a query."""
+    if not is_remote(place):
+        return Path(place).name
     path = without_query(place).partition("://")[2]
     return (unquote(path) if scheme_of(place) in WEB else path).rpartition("/")[2]
 
@@ -146,7 +153,22 @@ def bring(system: Any, path: str, place: str, local: Path) -> None:  # noqa: ANN
         raise DataError(f"{shown(place)}: is a folder, no file")
 
 
-def files_below(place: str, *, hidden: bool = False) -> Iterator[tuple[str, str, str]]:
+def files_below(place: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the visible files below a folder that is named by a URL, in the order of their names.
+
+    Yields:
+        The URL of each, its name within the folder, and what changes when it does: nothing where that is not
+        listed, as by ``https://``.
+
+    Raises:
+        DataError: There is no such folder.
+        CacheError: It cannot be listed.
+    """
+    for within, facts in facts_below(place, hidden=False):
+        yield f"{place.rstrip('/')}/{within}", spelt(place, within), state_of(facts)
+
+
+def facts_below(place: str, *, hidden: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the files below a folder that is named by a URL, folder by folder in the order of their names.
 
     Args:
@@ -154,8 +176,7 @@ def files_below(place: str, *, hidden: bool = False) -> Iterator[tuple[str, str,
         hidden: Whether files and folders count whose names begin with a dot.
 
     Yields:
-        The URL of each, its name within the folder, and what changes when it does: nothing where that is not
-        listed, as by ``https://``.
+        The path of each below the folder, and what fsspec tells of it.
 
     Raises:
         DataError: There is no such folder.
@@ -168,11 +189,10 @@ def files_below(place: str, *, hidden: bool = False) -> Iterator[tuple[str, str,
             _order(folders, hidden=hidden)
             inner = str(folder).removeprefix(root).strip("/")
             for name in sorted(name for name in files if _counts(name, hidden=hidden)):
-                within = f"{inner}/{name}" if inner else name
-                yield f"{place.rstrip('/')}/{within}", _spelt(place, within), state_of(files[name])
+                yield (f"{inner}/{name}" if inner else name), files[name]
 
 
-def _spelt(place: str, within: str) -> str:
+def spelt(place: str, within: str) -> str:
     """Return a file's name within a folder as people write it: on the web it is quoted."""
     return unquote(within) if scheme_of(place) in WEB else within
 

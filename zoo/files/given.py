@@ -1,0 +1,116 @@
+"""Files as a user gives them, by path or by a URL that fsspec reaches: at hand for as long as is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from converters.writing.places import Local
+from zoo.errors import ArgumentError, DataError, FileFormatError, ZooError
+from zoo.storage.remote import (
+    WEB,
+    asking,
+    brought,
+    filesystem,
+    is_remote,
+    local_path,
+    scheme_of,
+    shown,
+    without_query,
+)
+
+
+def is_folder(given: str | os.PathLike[str]) -> bool:
+    """Tell whether a folder is named: one that is there, or a URL that ends in a slash or has files below it.
+
+    Raises:
+        CacheError: It cannot be asked.
+        ArgumentError: Nothing that is installed can reach it.
+    """
+    place = os.fspath(given)
+    if not is_remote(place):
+        return Path(place).is_dir()
+    if without_query(place).endswith("/") or scheme_of(place) in WEB:
+        return without_query(place).endswith("/")
+    system, path = filesystem(place)
+    with asking(place):
+        return bool(system.isdir(path) and not system.isfile(path))
+
+
+@contextmanager
+def at_hand(given: str | os.PathLike[str]) -> Iterator[Local]:
+    """Give a file to read, for as long as it is needed.
+
+    Raises:
+        ArgumentError: Nothing that is installed can reach it.
+        FileFormatError: There is no such file, elsewhere; on this machine whoever opens it says so.
+        CacheError: It cannot be read.
+    """
+    place = os.fspath(given)
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(brought(place))
+        except DataError as error:
+            raise FileFormatError(str(error)) from error
+        folder = shown(without_query(place)).rpartition("/")[0] if is_remote(place) else None
+        yield Local(path=path, folder=folder)
+
+
+@contextmanager
+def to_be_made(given: str | os.PathLike[str] | None, *, force: bool) -> Iterator[Local | None]:
+    """Give where a new file is written; one for elsewhere is sent by ``send``.
+
+    Args:
+        given: Where it belongs; ``None`` if that is not said.
+        force: Whether one that is there may be replaced.
+
+    Raises:
+        ArgumentError: Nothing that is installed can reach it, or nothing is written there.
+        ConversionError: It is there already.
+        CacheError: It cannot be asked.
+    """
+    if given is None:
+        yield None
+        return
+    place = os.fspath(given)
+    if not is_remote(place) or scheme_of(place) == "file":
+        yield Local(path=local_path(place))
+        return
+    from zoo.files.places import Address  # which only who names an address needs
+    from zoo.storage.destinations import writable
+
+    folder, _, name = writable(place).rpartition("/")
+    if not name or folder.endswith(":/"):
+        raise ArgumentError(f"{shown(place)}: is a folder; give the name of a file")
+    with Address(folder).making_one(name, force=force) as local:
+        yield local
+
+
+@contextmanager
+def as_named(*files: Local | None) -> Iterator[None]:
+    """Let errors about files that stand for others elsewhere call these by their names.
+
+    Raises:
+        ZooError: Whatever was raised, with another text.
+    """
+    try:
+        yield
+    except ZooError as error:
+        error.args = tuple(named(one, *files) for one in error.args)
+        raise
+
+
+def named(value: Any, *files: Local | None) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Return plain values with files that stand for others elsewhere called by the names of these."""
+    if isinstance(value, Mapping):
+        return {key: named(one, *files) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(named(one, *files) for one in value)
+    if isinstance(value, str | Path):
+        value = str(value)
+        for file in filter(None, files):
+            value = file.told(value)
+    return value
