@@ -62,33 +62,46 @@ def _local(rest: str) -> Iterator[Executor]:
         yield executor
 
 
-def _dask(protocol: str) -> Callable[[str], AbstractContextManager[Executor]]:
+def _dask(scheme: str, protocol: str) -> Callable[[str], AbstractContextManager[Executor]]:
     @contextmanager
     def connected(rest: str) -> Iterator[Executor]:
-        with _client(f"{protocol}:{rest}") as client, client.get_executor(pure=False) as executor:
+        with (
+            _client(f"{scheme}:{rest}", f"{protocol}:{rest}") as client,
+            client.get_executor(pure=False) as executor,
+        ):
             yield executor
 
     return connected
 
 
-def _client(address: str) -> Any:  # noqa: ANN401 - of a library that need not be there
+def _client(cluster: str, address: str) -> Any:  # noqa: ANN401 - of a library that need not be there
+    """Return a connection to a scheduler.
+
+    Args:
+        cluster: What the user calls it.
+        address: What Dask does.
+
+    Raises:
+        ArgumentError: It does not answer, or Dask is not installed.
+    """
     try:
         from distributed import Client
     except ImportError as error:
-        missing = f"cluster {address!r}: Dask is missing; {how_to_install('dask')} brings it"
+        missing = f"cluster {cluster!r}: Dask is missing; {how_to_install('dask')} brings it"
         raise ArgumentError(missing) from error
     try:
         # The certificates for TLS are in Dask's own configuration.
         return Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, TypeError, ValueError) as error:
+        said = str(error).replace(address, cluster)
         raise ArgumentError(
-            f"cluster {address!r}: no Dask scheduler answers there ({error}); start one with `dask scheduler`"
+            f"cluster {cluster!r}: no Dask scheduler answers there ({said}); start one with `dask scheduler`"
         ) from error
 
 
 ENGINES: Mapping[str, Callable[[str], AbstractContextManager[Executor]]] = {
     "local": _local,
-    "dask": _dask("tcp"),
-    "tls": _dask("tls"),
+    "dask": _dask("dask", "tcp"),
+    "tls": _dask("tls", "tls"),
 }
 """By name: what makes an executor of the text behind the name's colon."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,13 +34,30 @@ def test_an_unknown_engine_is_refused(cluster):
     assert str(caught.value) == f"cluster {cluster!r}: {expected}"
 
 
-def test_dask_that_is_missing_is_named_with_what_brings_it(monkeypatch):
-    """As for any extra."""
-    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    with pytest.raises(ArgumentError) as caught, engine("dask://127.0.0.1:1"):
+@pytest.mark.parametrize("cluster", ["dask://127.0.0.1:1", "tls://127.0.0.1:1"])
+def test_dask_that_is_missing_is_named_with_what_brings_it(cluster, monkeypatch):
+    """As for any extra; the cluster by the name that it was given."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ArgumentError) as caught, engine(cluster):
         pass
     assert str(caught.value) == (
-        "cluster 'tcp://127.0.0.1:1': Dask is missing; pip install 'distributed>=2024.8' brings it"
+        f"cluster {cluster!r}: Dask is missing; pip install 'distributed>=2024.8' brings it"
+    )
+
+
+def test_a_scheduler_that_does_not_answer_is_called_what_the_user_calls_it(monkeypatch):
+    """In what Dask says of it, too."""
+
+    def refused(address, **_):
+        raise OSError(f"Timed out trying to connect to {address} after 30 s")
+
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=refused))
+    with pytest.raises(ArgumentError) as caught, engine("dask://host:8786"):
+        pass
+    said = "Timed out trying to connect to dask://host:8786 after 30 s"
+    assert str(caught.value) == (
+        f"cluster 'dask://host:8786': no Dask scheduler answers there ({said}); "
+        "start one with `dask scheduler`"
     )
 
 
