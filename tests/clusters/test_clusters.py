@@ -7,11 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
@@ -20,7 +18,8 @@ import pytest
 from PIL import Image
 
 from converters.trees import convert_tree, upgrade_tree
-from tests.support.paths import DIALECTS, ROOT
+from tests.support.clusters import dask_cluster, running, waited_for
+from tests.support.paths import DIALECTS
 from tests.support.weight_files import keras1, write_named
 from zoo.cli import main
 from zoo.errors import ArgumentError
@@ -32,39 +31,11 @@ from zoo.work.engines import engine
 NETWORK = {"weights": None, "input_size": 32}
 
 
-@contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command of Dask's, and end it."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", f"distributed.cli.{arguments[0]}", *arguments[1:]]
-    with subprocess.Popen(command, env=environment) as one:
-        try:
-            yield one
-        finally:
-            one.terminate()
-
-
-def waited_for(path: Path) -> None:
-    """Wait until a file is there."""
-    end = time.monotonic() + 60
-    while not (path.exists() and path.read_text("utf-8")):
-        assert time.monotonic() < end, f"{path} does not come"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a scheduler with two workers."""
-    folder = tmp_path_factory.mktemp("dask")
-    told, local = folder / "scheduler.json", str(folder / "scratch")
-    here = ("--host", "127.0.0.1", "--no-dashboard")
-    with ExitStack() as stack:
-        stack.enter_context(running("dask_scheduler", *here, "--port", "0", "--scheduler-file", str(told)))
-        waited_for(told)
-        for _ in range(2):
-            worker = ("dask_worker", *here, "--nthreads", "1", "--local-directory", local)
-            stack.enter_context(running(*worker, "--scheduler-file", str(told)))
-        yield json.loads(told.read_text("utf-8"))["address"].replace("tcp://", "dask://")
+    with dask_cluster(tmp_path_factory.mktemp("dask")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
