@@ -302,7 +302,8 @@ def verify_file(
         raise ChecksumError(f"{label}: has {found_size} bytes, the published file has {size}; {_ADVICE}")
     digests = tuple(digests)
     found = dict(known or {})
-    found |= hash_file(path, [digest.algorithm for digest in digests if digest.algorithm not in found])
+    missing = [digest.algorithm for digest in digests if digest.algorithm not in found]
+    found |= hash_file(path, missing) if missing else {}
     for digest in digests:
         _compare(digest, found[digest.algorithm], label)
 

@@ -217,6 +217,14 @@ def test_digests_computed_while_streaming_are_not_computed_again(file: Path) -> 
         verify_file(file, _ALL, known=known)
 
 
+def test_a_file_whose_digests_are_all_known_is_not_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even to hash nothing: that is a pass over the whole file after each download."""
+    monkeypatch.setattr("zoo.registry.digests.hash_file", None)
+    verify_file(file, _ALL, 9, known={digest.algorithm: digest.value for digest in _ALL})
+    with pytest.raises(TypeError):
+        verify_file(file, _ALL, 9)
+
+
 def test_a_label_stands_for_the_path(file: Path) -> None:
     """A temporary name means nothing to the reader of a message."""
     with pytest.raises(ChecksumError, match=r"^vgg16-th-gist: has 9 bytes, the published file has 8; "):
