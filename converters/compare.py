@@ -23,7 +23,7 @@ from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.foreign import ForeignSource
 from converters.formats.opening import open_untrusted
-from converters.hdf5.metadata import DatasetInfo
+from converters.hdf5.metadata import DatasetInfo, datasets_of
 from converters.hdf5.source import Source
 from converters.layers.model import plain_name
 from converters.layers.table import NATIVE
@@ -32,7 +32,7 @@ from converters.planning.flatten import Flatten
 from converters.planning.making import make_plan
 from converters.planning.plan import Plan
 from converters.planning.structures import Match, load_structure
-from converters.writing.copying import datasets_of, source_values
+from converters.writing.copying import source_values
 from converters.writing.files import scratch
 
 Status = Literal["equal", "permuted", "different"]

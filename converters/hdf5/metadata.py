@@ -162,3 +162,14 @@ class GroupInfo:
     path: str
     attributes: Mapping[str, AttributeInfo]
     children: Mapping[str, GroupInfo | DatasetInfo]
+
+
+def datasets_of(group: GroupInfo) -> dict[str, DatasetInfo]:
+    """Return all datasets below a group by their paths."""
+    found = {}
+    for child in group.children.values():
+        if isinstance(child, GroupInfo):
+            found.update(datasets_of(child))
+        else:
+            found[child.path] = child
+    return found

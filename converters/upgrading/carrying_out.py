@@ -11,10 +11,11 @@ from converters.formats import archive_writer
 from converters.formats.archive import open_archive
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, Proof
+from converters.hdf5.metadata import datasets_of
 from converters.limits import load_json
 from converters.upgrading.drawing import Placed
 from converters.upgrading.plan import Upgrade
-from converters.writing.copying import Task, datasets_of
+from converters.writing.copying import Task
 from converters.writing.execute import Progress, filled, is_verified, placed_tasks, threads
 from converters.writing.files import check_target, new_file, sha256_of
 from converters.writing.verify import verify_file

@@ -24,7 +24,7 @@ from converters.arrays.planned import Made
 from converters.errors import ConversionError
 from converters.formats.contents import Extent
 from converters.formats.record import PREFIX
-from converters.hdf5.metadata import DatasetInfo, GroupInfo
+from converters.hdf5.metadata import DatasetInfo, GroupInfo, datasets_of
 from converters.hdf5.source import Source
 from converters.hdf5.writer import create_dataset, write_attributes, write_text
 from converters.planning.plan import Plan
@@ -196,17 +196,6 @@ class _Room:
     def store(self, piece: Piece) -> None:
         """Carry out a piece whose target is a view of the map."""
         blocks.store(piece, self._handle, self._base)
-
-
-def datasets_of(group: GroupInfo) -> dict[str, DatasetInfo]:
-    """Return all datasets below a group by their paths."""
-    found = {}
-    for child in group.children.values():
-        if isinstance(child, GroupInfo):
-            found.update(datasets_of(child))
-        else:
-            found[child.path] = child
-    return found
 
 
 def source_values(

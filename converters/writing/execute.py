@@ -28,6 +28,7 @@ from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.formats.record import CONVERTER, ConversionRecord
 from converters.formats.table import FORMATS
+from converters.hdf5.metadata import datasets_of
 from converters.hdf5.source import Source
 from converters.hdf5.writer import write_text
 from converters.layers.rewriting import converted_config
@@ -35,7 +36,7 @@ from converters.layers.table import NATIVE
 from converters.planning.facts import kernels_of_backend
 from converters.planning.plan import Plan, Texts, plan_digest
 from converters.version import RULES_NUMBER
-from converters.writing.copying import Target, Task, TreeCopier, datasets_of, fill, source_values
+from converters.writing.copying import Target, Task, TreeCopier, fill, source_values
 from converters.writing.files import new_file, sha256_of, sync
 from converters.writing.verify import verify_file
 

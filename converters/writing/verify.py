@@ -16,9 +16,9 @@ from converters.arrays.moves import Values
 from converters.errors import ConversionError
 from converters.formats.opening import open_untrusted
 from converters.formats.record import Proof
-from converters.hdf5.metadata import DatasetInfo
+from converters.hdf5.metadata import DatasetInfo, datasets_of
 from converters.hdf5.source import Source
-from converters.writing.copying import Task, datasets_of, in_parts, source_values, values_of
+from converters.writing.copying import Task, in_parts, source_values, values_of
 from converters.writing.files import read_only_bytes
 
 

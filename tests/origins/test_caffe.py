@@ -18,7 +18,7 @@ import pytest
 import zoo
 from converters import convert_file
 from converters.formats.opening import open_untrusted
-from converters.writing.copying import datasets_of
+from converters.hdf5.metadata import datasets_of
 from tests.origins.prototxt import prototxt_of
 from tests.support import caffe_files
 from tests.support.caffe_files import Layer, published

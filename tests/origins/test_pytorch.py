@@ -20,7 +20,7 @@ import zoo
 from converters import convert_file
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
-from converters.writing.copying import datasets_of
+from converters.hdf5.metadata import datasets_of
 from tests.support import pytorch_files
 
 TYPES = (

@@ -24,7 +24,7 @@ from converters.errors import (
 )
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
-from converters.writing.copying import datasets_of
+from converters.hdf5.metadata import datasets_of
 from converters.writing.execute import arrays as planned_arrays
 from tests.support import caffe_files, foreign_mutants
 from tests.support.caffe_files import FACTOR, Layer, as_bytes, blob, block, group, network, number, published

@@ -16,8 +16,8 @@ from converters.compare import compare_files
 from converters.errors import ConversionWarning, FileFormatError, UnknownFlattenError, ZooError
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
+from converters.hdf5.metadata import datasets_of
 from converters.planning.structures import load_structure
-from converters.writing.copying import datasets_of
 from converters.writing.execute import arrays as planned_arrays
 from tests.support import foreign_mutants, pytorch_files
 from tests.support.hostile_pytorch import TECHNIQUES
