@@ -92,6 +92,7 @@ def fetch(
     progress: Progress | None = None,
     mirror: str | None = None,
     converts: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
     then: Callable[[], object] = lambda: None,
 ) -> tuple[bytes, Downloaded]:
     """Download a file, keeping partials in ``folder``; return its bytes and what is said of it.
@@ -99,7 +100,13 @@ def fetch(
     ``then`` is called while the file lies under its temporary name.
     """
     wanted = Wanted(
-        what="fetching it", stem="it", size=size, digests=digests, signature=signature, converts=converts
+        what="fetching it",
+        stem="it",
+        size=size,
+        digests=digests,
+        signature=signature,
+        converts=converts,
+        meanwhile=meanwhile,
     )
     setting = Setting(
         partials=folder,

@@ -7,7 +7,7 @@ of a file without one, its word is no better than that of whoever is asked first
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,7 +185,14 @@ class Sources:
         yield Source(url=url, size=entry.bytes, digests=(*item.digests, word), mirror=mirror.url)
 
     def download(
-        self, item: Item, source: Source, *, what: str, signature: bytes, converts: bool = False
+        self,
+        item: Item,
+        source: Source,
+        *,
+        what: str,
+        signature: bytes,
+        converts: bool = False,
+        meanwhile: Callable[[], object] = bool,
     ) -> AbstractContextManager[Downloaded]:
         """Fetch a file; arguments, result and errors are those of :func:`zoo.download.engine.download`."""
         wanted = Wanted(
@@ -195,6 +202,7 @@ class Sources:
             digests=source.digests,
             signature=signature,
             converts=converts,
+            meanwhile=meanwhile,
         )
         return download(source.url, wanted, self._setting)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ class Wanted:
         digests: Published digests; every one of them is checked.
         signature: What it begins with; empty where that is not known.
         converts: Whether a converted copy, about as large, will be written beside it.
+        meanwhile: Called in a thread of its own once the file begins to come: what takes a while and will be
+            needed when it is there.
     """
 
     what: str
@@ -60,6 +63,7 @@ class Wanted:
     digests: tuple[Digest, ...] = ()
     signature: bytes = b""
     converts: bool = False
+    meanwhile: Callable[[], object] = bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +144,7 @@ class Transfer:
         total = _expected_size(body, self.wanted.size, self.asking.limits.max_bytes)
         self._prepare(body, total)
         limit = self.asking.limits.max_bytes if total is None else total
+        threading.Thread(target=self.wanted.meanwhile, name="meanwhile").start()
         self.progress.start(total, self.wanted.what)
         try:
             with Hashing(self._algorithms(body), total) as hashing:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,6 +33,7 @@ from zoo.fetching.verification import (
     check_class_index,
     check_structure,
     check_whole,
+    get_ready,
     is_attested,
     without_top,
 )
@@ -590,8 +589,6 @@ class Fetcher:
         convert: bool = False,
     ) -> Fetched | None:
         """Try every source of some files in turn; the ones that failed are added to ``attempts``."""
-        # What will look into the file takes a while to be imported, and has time for that until it is there.
-        threading.Thread(target=import_module, args=("converters.formats.dialects",)).start()
         for file in files:
             item = Item.of_weights(network.name, file)
             attempts += [_moved(file, file.path)] if file.path else []
@@ -616,7 +613,12 @@ class Fetcher:
         item = Item.of_weights(network.name, file)
         signature = HDF5_SIGNATURE if file.is_hdf5 else b""
         with self._sources.download(
-            item, source, what=f"fetching {file.id}", signature=signature, converts=convert
+            item,
+            source,
+            what=f"fetching {file.id}",
+            signature=signature,
+            converts=convert,
+            meanwhile=get_ready,
         ) as got:
             found = self._keep(network, file, got.path, got.digests, source.url, mirror=source.mirror)
         return replace(found, notes=(*got.notes, *found.notes))

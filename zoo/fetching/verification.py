@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from converters.planning.structures import Match, Structure
 
 
+def get_ready() -> None:
+    """Import what looks into a file: it takes longer than the look itself, and a file takes time to come."""
+    import converters.formats.dialects
+    import converters.planning.structures  # noqa: F401 - both are used once the file is there
+
+
 class Opened(NamedTuple):
     """A file that was found to hold what its registry entry says, for whoever needs to know more of it.
 
@@ -199,7 +205,7 @@ def check_whole(network: Architecture, file: WeightsFile, path: Path, label: str
         RegistryError: The same, of a file that has every published digest.
     """
     from converters.formats.opening import open_untrusted
-    from converters.writing.copying import datasets_of
+    from converters.hdf5.metadata import datasets_of
 
     if not file.structure:
         check_whole_model(file, path, label)

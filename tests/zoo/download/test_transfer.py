@@ -6,6 +6,7 @@ import hashlib
 import socket
 from http import HTTPStatus
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -93,6 +94,18 @@ def test_cookies_of_a_page_come_back_with_its_link(served: Path) -> None:
 
     _, body, _ = fetch_from(served, DRIVE_URL, older)
     assert body == BODY
+
+
+def test_what_is_done_meanwhile_begins_once_the_file_comes(served: Path, folder: Path) -> None:
+    """Before that it would keep the request from being sent; where nothing comes there is no need for it."""
+    asked: SimpleQueue[int] = SimpleQueue()
+    with FaultyServer({PLAIN_URL: served}) as server:
+        url = server.local(PLAIN_URL)
+        fetch(url, folder, meanwhile=lambda: asked.put(len(server.requests)))
+        assert asked.get(timeout=60) == 1
+        with pytest.raises(SourceError, match="404"):
+            fetch(f"{url}.gone", folder, meanwhile=lambda: asked.put(0))
+    assert asked.empty()
 
 
 @pytest.mark.parametrize("fault", [hosts.unannounced, hosts.longer_than_stated])
