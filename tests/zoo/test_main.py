@@ -17,6 +17,7 @@ def test_the_process_ends_as_its_command_and_collects_no_garbage(
     """Whether the command was done, failed or was refused."""
     frozen: list[str] = []
     monkeypatch.setattr(gc, "freeze", lambda: frozen.append("frozen"))
+    monkeypatch.setattr(gc, "set_threshold", lambda count: frozen.append(str(count)))
     monkeypatch.setattr("sys.argv", ["zoo", "list", "vgg16"])
     assert process.main() == 0
     monkeypatch.setattr("sys.argv", ["zoo", "show", "vgg17"])
@@ -24,7 +25,7 @@ def test_the_process_ends_as_its_command_and_collects_no_garbage(
     monkeypatch.setattr("sys.argv", ["zoo", "lost"])
     with pytest.raises(SystemExit, match="2"):
         process.main()
-    assert frozen == ["frozen"] * 3
+    assert frozen == ["10000", "frozen"] * 3
     assert capsys.readouterr().out.count("vgg16") == 1
 
 
