@@ -25,6 +25,7 @@ OPERATORS: Mapping[str, str] = {
     "googleapis.com": "Google",
     "googleusercontent.com": "Google",
     "huggingface.co": "Hugging Face",
+    "pytorch.org": "PyTorch",
     "zenodo.org": "Zenodo",
 }
 """Who runs hosts, by the ends of their names: what one of them loses, all of them may lose at once."""

@@ -1,8 +1,8 @@
-"""The table of docs/origins.md, from the registry: `python -m tests.origins_page` writes it there."""
+"""The tables of docs/origins.md, from the registry: `python -m tests.origins_page` writes them there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.networks_page import operator
@@ -10,11 +10,12 @@ from tests.readme_table import table
 from tests.support.pages import with_part
 from zoo.registry import get_registry
 from zoo.registry.families import FAMILIES
-from zoo.registry.records import Architecture, WeightsFile
+from zoo.registry.records import NOT_STATED, Architecture, WeightsFile, WeightsSet
 
 PAGE = Path(__file__).parent.parent / "docs" / "origins.md"
 _HEADINGS = ("network", "Keras files on", "origin", "which is on", "its digests", "same values", "proven by")
 _NONE = "none that is read"
+_OF_SETS = ("network", "set", "files, and their digests", "on", "preprocessing", "scaled to", "error")
 
 
 def ported() -> list[Architecture]:
@@ -32,7 +33,7 @@ def hosts_of(files: Iterable[WeightsFile]) -> set[str]:
 def provenance(network: Architecture) -> tuple[str, ...]:
     """Return the row of a network."""
     keras = [file for file in network.weights if file.format is None]
-    origins = [file for file in network.weights if file.format is not None]
+    origins = [file for file in network.weights if network.about(file.set).same_values_as is not None]
     digests = [f"{digest.algorithm} {digest.grade}" for file in origins for digest in file.digests]
     claims = [
         f"{said.claim}: {said.stated_by}" for said in network.sets.values() if said.same_values_as is not None
@@ -49,10 +50,35 @@ def provenance(network: Architecture) -> tuple[str, ...]:
     )
 
 
+def own_sets() -> Iterator[tuple[str, ...]]:
+    """Yield a row for each weights set of other software that holds values of its own."""
+    for network in ported():
+        for name in network.weights_sets:
+            said, files = network.about(name), [file for file in network.weights if file.set == name]
+            if said.same_values_as is None and files[0].format is not None:
+                yield _set_row(network, said, files)
+
+
+def _set_row(network: Architecture, said: WeightsSet, files: Sequence[WeightsFile]) -> tuple[str, ...]:
+    digests = (", ".join(f"{one.algorithm} {one.grade}" for one in file.digests) or "none" for file in files)
+    recipe = said.preprocessing or network.recipe
+    return (
+        f"`{network.name}`",
+        f"`{said.name}`",
+        ", ".join(f"`{file.id}` ({stated})" for file, stated in zip(files, digests, strict=True)),
+        ", ".join(sorted(hosts_of(files))),
+        f"`{recipe.name}`",
+        f"{said.resize}, {said.interpolation}",
+        str(said.accuracy) if said.accuracy else NOT_STATED,
+    )
+
+
 def with_tables(text: str) -> str:
-    """Return the page with its table as it should be."""
+    """Return the page with its tables as they should be."""
     begin = "<!-- origins: written by tests/origins_page.py -->\n"
-    return with_part(text, begin, "<!-- /origins -->", table(_HEADINGS, map(provenance, ported())))
+    text = with_part(text, begin, "<!-- /origins -->", table(_HEADINGS, map(provenance, ported())))
+    begin = "<!-- sets: written by tests/origins_page.py -->\n"
+    return with_part(text, begin, "<!-- /sets -->", table(_OF_SETS, own_sets()))
 
 
 if __name__ == "__main__":

@@ -130,26 +130,3 @@ def test_torchvisions_networks(name, form, tmp_path):
             assert found[key].tobytes() == as_numpy(value).tobytes(), key
     kinds = {layer.kind for layer in describe(path).layers}
     assert kinds <= {"Conv2D", "BatchNormalization", "Dense"}
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["densenet121", "densenet161", "densenet169"])
-def test_torchvisions_densenets_compute_what_they_do_there(name, form, tmp_path):
-    """Converted and drawn: the logits of a drawn image, but for an epsilon of 1.1e-5 in the place of 1e-5."""
-    torch.manual_seed(0)
-    model = getattr(torchvision.models, name)(weights=None).eval()
-    for key, buffer in model.named_buffers():
-        if "running_var" in key:
-            buffer.uniform_(0.8, 1.2)
-        elif "running_mean" in key:
-            buffer.uniform_(-0.05, 0.05)
-    path = tmp_path / f"{name}.pth"
-    torch.save(model.state_dict(), path, _use_new_zipfile_serialization=FORMS[form])
-    image = torch.randn(1, 3, 224, 224)
-    with torch.no_grad():
-        expected = model(image).numpy()
-    new = convert_file(path, tmp_path / "new.weights.h5", to="keras3").target
-    drawn_model = zoo.load(name, weights=new, compile=False)
-    logits = keras.Model(drawn_model.input, drawn_model.layers[-2].output)
-    computed = keras.ops.convert_to_numpy(logits(image.numpy().transpose(0, 2, 3, 1)))
-    assert np.abs(computed - expected).max() < 3e-5 * np.abs(expected).max()
