@@ -13,7 +13,7 @@ from converters.arrays.form import Form
 from converters.formats.record import ConversionRecord
 from converters.hdf5.source import Stamp
 from converters.layers.model import Layer, Part
-from converters.layers.rules import Dialect
+from converters.layers.rules import FOREIGN, Dialect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,13 @@ class Description:
     def called(self) -> str:
         """Its name for people, which is the format of a container of plain arrays, or else its dialect."""
         return self.format or self.dialect
+
+    @property
+    def trained_in(self) -> str | None:
+        """The format of other software that its values come from, through whatever conversions, or None."""
+        if self.dialect == FOREIGN:
+            return self.format
+        return self.record.trained_in if self.record else None
 
     @cached_property
     def weighted(self) -> tuple[Layer, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from converters.boundary import guarded, paced
-from converters.errors import ArgumentError, FileFormatError
+from converters.errors import ArgumentError, FileFormatError, ZooError
 from converters.formats.description import Description
 from converters.formats.foreign import FORM, ForeignSource
 from converters.formats.keras3 import in_order, is_in_order, keras3_layers
@@ -86,6 +86,22 @@ def describe(
         else:
             description = _describe(source.root, Path(path), said, source.texts)
         return replace(description, stamp=source.stamp)
+
+
+def trained_in(path: str | os.PathLike[str]) -> str | None:
+    """Return the format of other software that a file is in or was converted from; None if it is neither.
+
+    Args:
+        path: The file. One that cannot be read is in none: what is wrong with it is for others to say.
+    """
+    try:
+        with open_untrusted(path) as source:
+            if isinstance(source, ForeignSource):
+                return source.format
+            record = read_record(source.root)
+            return record.trained_in if record else None
+    except ZooError:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from converters.boundary import guarded
 from converters.errors import FileFormatError
-from converters.formats.foreign import ForeignSource
 from converters.formats.table import FORMATS
 from converters.hdf5.reader import open_hdf5, open_regular
 from converters.hdf5.source import Source, Stamp
@@ -51,20 +50,6 @@ def open_untrusted(
     except BaseException:
         stream.close()
         raise
-
-
-def foreign_format(path: Path) -> str | None:
-    """Return the format of other software that a file is in; None if it is in none, or cannot be read."""
-    try:
-        with open_regular(path) as stream:
-            head = stream.read(HEAD)
-        others = [found.load() for found in FORMATS.values() if found.foreign or found.plain]
-        if not any(module.recognise(head) for module in others):
-            return None
-        with open_untrusted(path) as source:
-            return source.format if isinstance(source, ForeignSource) else None
-    except FileFormatError:
-        return None
 
 
 def is_plain(head: bytes) -> bool:

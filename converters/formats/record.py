@@ -9,6 +9,8 @@ All of it lies in attributes of the file's root, each of them text. Facts, which
 ``zoo_network``          JSON: what is known of the network in any form (see :mod:`converters.layers.network`)
 ``zoo_folded``           JSON: the batch normalisations that a ``Scale`` layer is folded into, each with its
                          name. Only there if a conversion folded any
+``zoo_trained_in``       the format of other software's file that the values come from, through whatever
+                         conversions: its network may be another one. Only there if they come from one
 ``zoo_scaled``           JSON: the recurrent layers whose gates were multiplied by 1.2, for Keras 3's hard
                          sigmoid. Only there if that was done
 ``zoo_backend_th``       the ``backend`` attribute that the network's files have with such kernels, and
@@ -105,6 +107,7 @@ class ConversionRecord:
         proof: What was compared.
         source_dialect: Who had written the source.
         licence: Of the weights, where it was told.
+        trained_in: The format of other software that the values come from, None if from none.
     """
 
     form: Form
@@ -122,6 +125,7 @@ class ConversionRecord:
     source_dialect: str | None = None
     cudnn: tuple[str, ...] = ()
     licence: str | None = None
+    trained_in: str | None = None
 
     def attributes(self) -> dict[str, str]:
         """Return the record as the attributes that hold it."""
@@ -144,6 +148,7 @@ class ConversionRecord:
             "zoo_scaled": json.dumps(self.scaled) if self.scaled else None,
             "zoo_cudnn": json.dumps(self.cudnn) if self.cudnn else None,
             "zoo_licence": self.licence,
+            "zoo_trained_in": self.trained_in,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -198,6 +203,7 @@ def _read_record(top: Node) -> ConversionRecord:
         proof=_proof(top.text("zoo_verified")),
         source_dialect=top.text("zoo_source_dialect"),
         licence=top.text("zoo_licence"),
+        trained_in=top.text("zoo_trained_in"),
     )
 
 

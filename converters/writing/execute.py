@@ -280,6 +280,7 @@ def _record(plan: Plan, texts: Texts, licence: str | None) -> ConversionRecord:
         cudnn=tuple(part.name for part in description.parts if part.kind in NATIVE and plan.to is not None),
         source_dialect=None if plan.to is None else description.called,
         licence=licence or told,
+        trained_in=description.trained_in,
         backends=texts.backends,
         configs=texts.configs,
     )

@@ -72,9 +72,10 @@ class _Graph:
         self._tops[id(layer.output)] = name
 
     def _zeropadding2d(self, layer, inputs):
-        (border, _), _ = layer.padding
+        (border, behind), _ = layer.padding
         self._tops[id(layer.output)] = self._names(inputs)[0]
-        self._borders[id(layer.output)] = border
+        # A border behind alone is what Caffe's rounding up reaches over.
+        self._borders[id(layer.output)] = border if border == behind else None
 
     def _cropping2d(self, layer, inputs):
         # GoogLeNet's: the first row and column of a border go, so that windows lie as Caffe's do.

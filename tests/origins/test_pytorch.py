@@ -10,14 +10,11 @@ import random
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-import keras
 import numpy as np
 import pytest
 import torch
 import torchvision
 
-import zoo
-from converters import convert_file
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import datasets_of

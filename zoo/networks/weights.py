@@ -22,8 +22,7 @@ from converters.arrays.planned import PlannedArray
 from converters.boundary import uncollected
 from converters.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.description import Description
-from converters.formats.dialects import describe
-from converters.formats.opening import foreign_format
+from converters.formats.dialects import describe, trained_in
 from converters.layers.model import plain_name
 from converters.planning.folding import FOLDED, folded_values, scale_pairs
 from converters.planning.making import make_plan
@@ -165,14 +164,14 @@ def choose_weights(
 def set_for(network: Architecture, weights: object) -> object:
     """Return the weights set that tells how a file at a path was trained; anything else as it is.
 
-    Other software draws a network in its own way and trains it on images of its own: a file in its format is
-    taken for one as the registry's first set of that format is, whatever its values.
+    Other software draws a network in its own way and trains it on images of its own: a file in its format, or
+    converted from one, is taken for one as the registry's first set of that format is, whatever its values.
     """
     if not isinstance(weights, str | os.PathLike) or not weights or not is_path(weights):
         return weights
     if all(file.format is None for file in network.weights):
         return weights
-    found = foreign_format(Path(weights))
+    found = trained_in(weights)
     sets = (file.set for file in network.weights if found is not None and file.format == found)
     return next(sets, weights)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from converters import convert_file
 from tests.support.long import long_but
 from tests.support.shares import NETWORKS
 from tests.zoo.networks.test_origins import in_cache
@@ -174,6 +175,17 @@ def test_a_file_at_a_path_is_taken_for_one_of_its_format(name, written):
     assert model.get_layer("res3a_branch2b").strides == (2, 2)
     assert recipe_for(model, "auto").name == "torch"
     assert zoo.load("resnet50", weights=None).get_layer("res3a_branch2a").strides == (2, 2)
+
+
+@pytest.mark.parametrize("to", ["keras1", "keras2", "keras3", "safetensors", "npz"])
+def test_a_converted_file_is_still_one_of_its_format(to, written, tmp_path):
+    """Also after a second conversion: the record that each leaves says where the values come from."""
+    network = NETWORKS["densenet121"]
+    path = convert_file(written("densenet121-torchvision"), tmp_path / "one", to=to).target
+    again = convert_file(path, tmp_path / "two.h5", to="keras1", to_layout="th", to_kernels="th").target
+    for at in (path, again):
+        assert as_trained(network, at).preprocessing.name == "torch"
+        assert graphs_of(network, at) == (network.graph_for("torchvision"),)
 
 
 def test_a_file_of_keras_is_taken_for_what_it_was(practice_file):
