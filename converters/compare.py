@@ -172,6 +172,11 @@ class Held:
     first: str | None = None
     heads: Collection[str] = ()
 
+    @property
+    def dropped(self) -> Mapping[str, str]:
+        """What is left out of the graph's layers, in words."""
+        return {self.names.get(name, name): words for name, words in self.match.dropped.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
@@ -291,7 +296,19 @@ def _compared_files(one: Plan, other: Plan, held: tuple[Held, Held] | None = Non
             _compare_layer(name, here, there, *sides, held=held[0] if held else None)
             for name, here, there in pairs
         )
+    if held:
+        compared = tuple(_with_dropped(layer, held) for layer in compared)
     return Comparison(first=one.path, second=other.path, layers=compared)
+
+
+def _with_dropped(layer: LayerComparison, held: tuple[Held, Held]) -> LayerComparison:
+    """Return a layer with what one of the files has of it and the graph no place for."""
+    found = [side.dropped[layer.name] for side in held if layer.name in side.dropped]
+    if not found:
+        return layer
+    detail = ", ".join([*found, *([layer.detail] if layer.detail else [])])
+    status = "permuted" if layer.status == "equal" else layer.status
+    return replace(layer, status=status, detail=detail, rules=tuple(dict.fromkeys((*found, *layer.rules))))
 
 
 def _both(value: Either) -> tuple[str | None, str | None]:

@@ -42,6 +42,7 @@ class Description:
         inputs: There, the channels of the map that may be in front of each layer, 0 where they are not known,
             and None where no map is; None where no inputs are told.
         notes: What the user should know of how it is read, one sentence each.
+        dropped: What is left out of layers, in words, by their names, where a published graph lacks it.
         stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.
     """
 
@@ -64,6 +65,7 @@ class Description:
     folds: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, int | None] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    dropped: Mapping[str, str] = field(default_factory=dict)
     stamp: Stamp | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from converters.arrays.form import Form, Shape
 from converters.errors import ArgumentError, FileFormatError
-from converters.formats.source import PlainArray, PlainSource, rows_of
+from converters.formats.source import PlainArray, PlainSource, dataset_of, rows_of
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.source import BLOCK, Values
 from converters.layers.model import Array, Layer, Part
@@ -202,15 +202,20 @@ class ForeignSource(PlainSource):
         Raises:
             FileFormatError: If two arrays have one name, or one of them breaks a rule.
         """
-        self._layers = tuple(layers)
+        self._layers, arrays = tuple(layers), tuple(arrays)
+        held = {array.name: array for array in arrays}
         listed = (*arrays, *spare_arrays(self._layers))
-        self._arrays = {array.name: array for array in listed}
-        if (twice := first_repeated(array.name for array in listed)) is not None:
+        parts = tuple(_behind_class_0(self._layers, held))
+        self._arrays = {array.name: array for array in (*listed, *parts)}
+        if (twice := first_repeated(array.name for array in (*listed, *parts))) is not None:
             raise FileFormatError(f"{path}: two arrays are called {clipped(twice)}")
         self.folds = folds
         self.inputs = inputs
         self.notes = tuple(notes)
         super().__init__(path, stream, limits, name=name, arrays=listed, texts={})
+        # Parts of arrays that are listed and checked: they take no room of their own.
+        children = {**self.tree.children, **{array.name: dataset_of(array) for array in parts}}
+        self.tree = replace(self.tree, children=children)
 
     @property
     def computed(self) -> Mapping[str, str]:
@@ -275,3 +280,28 @@ def spare_arrays(layers: Iterable[ForeignLayer]) -> Iterator[ForeignArray]:
                 yield ForeignArray(
                     name=spare.path, shape=spare.shape, dtype=spare.dtype, offset=None, made=value
                 )
+
+
+_BEHIND = "behind class 0"
+
+
+def behind_class_0(array: Array) -> Array:
+    """Return what a classifier's array holds of all classes but the first."""
+    path = f"{array.path} {_BEHIND}"
+    return replace(array, name=path, path=path, shape=(array.shape[0] - 1, *array.shape[1:]))
+
+
+def _behind_class_0(
+    layers: Iterable[ForeignLayer], held: Mapping[str, ForeignArray]
+) -> Iterator[ForeignArray]:
+    """Yield the same of the arrays of each layer that may be a classifier, as a file holds them."""
+    for layer in layers:
+        for array in layer.arrays if layer.kind == "Dense" else ():
+            outputs_first = array.turned or len(array.shape) == 1
+            known = held.get(array.path)
+            if known is None or known.offset is None or not outputs_first or array.shape[0] < 2:
+                continue
+            after = behind_class_0(array)
+            row = math.prod(known.shape[1:]) * known.stored.itemsize
+            start = known.offset + (known.steps[0] if known.steps else row)
+            yield replace(known, name=after.path, shape=after.shape, offset=start)

@@ -91,7 +91,7 @@ class PlainSource(Source):
         self.format = name
         super().__init__(path, stream, limits, texts={})
         listed = tuple(arrays)
-        children = {array.name: _dataset(array) for array in listed}
+        children = {array.name: dataset_of(array) for array in listed}
         _check(path, listed, os.fstat(stream.fileno()).st_size, limits)
         attributes = {
             key: _attribute(key, text)
@@ -134,7 +134,8 @@ def rows_of(dataset: DatasetInfo, nbytes: int) -> Iterator[tuple[int, int, Shape
         yield begin, end, (end - begin, *dataset.shape[1:])
 
 
-def _dataset(array: PlainArray) -> DatasetInfo:
+def dataset_of(array: PlainArray) -> DatasetInfo:
+    """Return an array as a tree lists it."""
     code = array.dtype.str
     return DatasetInfo(
         path=array.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from converters.arrays.form import Form, Kernels
 from converters.arrays.planned import PlannedArray
@@ -23,6 +23,7 @@ from converters.planning.facts import (
 )
 from converters.planning.request import Request, alike, holds_kernels
 from converters.planning.running_std import parts_with_deviations
+from converters.planning.structures import Match
 
 
 def all_notes(
@@ -50,9 +51,19 @@ def all_notes(
     if source.layout != request.target.layout:
         notes += _reshape_notes(description)
     if request.match is not None:
-        notes += folding.notes(request.match.structure, folded)
+        notes += [*folding.notes(request.match.structure, folded), *_dropped_notes(request.match)]
     notes += [*_deviation_notes(request, by_path), *_doubt_notes(request)]
     return (*description.notes, *notes, *_cudnn_notes(request), *_other_notes(description))
+
+
+def _dropped_notes(match: Match) -> Iterator[str]:
+    """Yield what is left out of layers, or which layers are, one sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for layer, words in match.dropped.items():
+        by_reason.setdefault(words, []).append(layer)
+    for words, layers in by_reason.items():
+        what = f"{len(layers)} layers ({layers[0]!r} first)" if len(layers) > 1 else f"{layers[0]!r}"
+        yield f"{what}: {words}, as {match.structure.name} has no place for it"
 
 
 _BIASES = {Biases.ADDED: ", its two biases added", Biases.TWO_ROWS: " with reset_after"}

@@ -3,18 +3,27 @@
 What Keras keeps in one layer may be two there, what it keeps in four arrays may be two, and a matrix may be
 a convolution that sees its whole map. Names are the same but for ``/`` and ``_``; or they are those by which
 a structure says that its layers are known; or, where a user says which network it is, order tells.
+
+What a graph has no place for may be left out where it changes nothing: a slope whose values are ones. Their
+values are read, which no other part of a plan does.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
+from converters.arrays.equating import CLASS_0
 from converters.arrays.form import Shape
+from converters.errors import StructureMismatchError
 from converters.formats.description import Description
-from converters.formats.foreign import SPARE, spare_array
+from converters.formats.foreign import SPARE, behind_class_0, spare_array
+from converters.formats.opening import open_untrusted
+from converters.hdf5.metadata import datasets_of
 from converters.layers.model import Array, Layer, Part, plain_name
 
 
@@ -38,6 +47,10 @@ class Graph(Protocol):
     """A published graph, as far as it is asked for."""
 
     @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
     def weighted(self) -> Sequence[Wanted]:
         """Its layers with arrays."""
 
@@ -48,6 +61,14 @@ class Graph(Protocol):
     @property
     def known_as(self) -> Mapping[str, Mapping[str, str]]:
         """What its layers are called elsewhere, by whose, by their own names."""
+
+    @property
+    def left_behind(self) -> Sequence[str]:
+        """What the names of layers begin with that files of other software have besides."""
+
+    @property
+    def background(self) -> bool:
+        """Whether such files may have a class before its first."""
 
 
 _Pairs = Sequence[tuple[Wanted, Layer]]
@@ -60,6 +81,9 @@ def as_published(description: Description, structure: Graph, *, named: bool) -> 
         description: A file of Caffe or PyTorch.
         structure: What it should hold.
         named: Whether names alone count.
+
+    Raises:
+        StructureMismatchError: It holds what the structure has no place for, and that changes its outputs.
     """
     pairs = _pairs(description, structure, named=named)
     if not pairs:
@@ -68,9 +92,81 @@ def as_published(description: Description, structure: Graph, *, named: bool) -> 
     # A slope and an offset are part of the layer before them where the graph has no layer for them.
     offsets = {norm: layer for layer in description.weighted if (norm := _norm_of(description, layer, used))}
     used |= {layer.name for layer in offsets.values()}
+    spares = [
+        _Spare(wanted=wanted, layer=layer.name, array=array)
+        for wanted, layer in pairs
+        for array in _spares(wanted, layer, offsets.get(layer.name))
+    ]
+    _check_spares(description, spares, structure)
     told = [_told(wanted, layer, offsets.get(layer.name)) for wanted, layer in pairs]
+    dropped = {spare.wanted.name: f"{spare.array.role} of {SPARE[spare.key]:g} left out" for spare in spares}
+    if structure.background and _has_class_more(pairs[-1][0], told[-1]):
+        told[-1] = _without_class_0(told[-1])
+        dropped[told[-1].name] = CLASS_0
     rest = [layer for layer in description.weighted if layer.name not in used]
-    return replace(description, layers=(*told, *rest))
+    behind = [layer for layer in rest if layer.name.startswith(tuple(structure.left_behind))]
+    dropped |= {layer.name: "left behind" for layer in behind}
+    kept = (layer for layer in rest if layer not in behind)
+    return replace(description, layers=(*told, *kept), dropped=dropped)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spare:
+    """An array that a graph has no place for, and that changes nothing if its values are right.
+
+    Attributes:
+        wanted: The graph's layer.
+        layer: The name of the file's.
+        array: The array.
+    """
+
+    wanted: Wanted
+    layer: str
+    array: Array
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is in :data:`SPARE`."""
+        return self.wanted.kind, str(self.array.role)
+
+
+def _spares(wanted: Wanted, layer: Layer, offset: Layer | None) -> Iterator[Array]:
+    for array in (*layer.arrays, *(offset.arrays if offset else ())):
+        if array.role not in wanted.arrays and (wanted.kind, str(array.role)) in SPARE:
+            yield array
+
+
+def _check_spares(description: Description, spares: Sequence[_Spare], structure: Graph) -> None:
+    """Check the values of arrays that are left out: of all that a plan goes by, these alone are read.
+
+    Raises:
+        StructureMismatchError: One of them has another value, so that it cannot be left out.
+    """
+    if not spares:
+        return
+    with open_untrusted(description.path, known=description.stamp) as source:
+        known = datasets_of(source.tree)
+        for spare in spares:
+            values, right = source.read(known[spare.array.path]).reshape(-1), SPARE[spare.key]
+            wrong = np.flatnonzero(values != right)
+            if wrong.size:
+                where = f"{description.path}: layer {spare.layer!r}"
+                text = (
+                    f"{spare.array.role} is {values[wrong[0]]:.9g} for output {wrong[0]}, and not {right:g}"
+                )
+                place = f"{spare.wanted.name!r} of {structure.name} has no {spare.array.role}"
+                raise StructureMismatchError(f"{where}: {text}; it cannot be left out, and {place}")
+
+
+def _has_class_more(wanted: Wanted, told: Layer) -> bool:
+    """Return whether a classifier has one output more than a graph's, in each of its arrays."""
+    classes = wanted.arrays["kernel"][-1] if wanted.kind == "Dense" else 0
+    return bool(classes) and all(array.shape[0] == classes + 1 for array in told.arrays)
+
+
+def _without_class_0(told: Layer) -> Layer:
+    arrays = tuple(map(behind_class_0, told.arrays))
+    return replace(told, arrays=arrays, parts=(replace(told.parts[0], arrays=arrays),))
 
 
 def has_layers_of(description: Description, structure: Graph, *, named: bool) -> bool:
@@ -162,4 +258,5 @@ def _arrays(wanted: Wanted, layer: Layer, offset: Layer | None) -> Iterator[Arra
             yield found
         elif (wanted.kind, role) in SPARE:
             yield spare_array(layer, role)
-    yield from (array for array in layer.arrays if array.role not in wanted.arrays)
+    spares = tuple(_spares(wanted, layer, offset))
+    yield from (array for array in layer.arrays if array.role not in wanted.arrays and array not in spares)

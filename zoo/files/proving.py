@@ -135,7 +135,7 @@ def prove(
         UnknownNameError: There is no such file.
         DownloadError: One of the files cannot be had.
         FileFormatError: One of the files cannot be read as weights.
-        StructureMismatchError: The two hold different networks.
+        StructureMismatchError: The two hold different networks, or different graphs of one.
     """
     reporter = chosen(progress)
     first = _side(file, from_kernels, reporter)
@@ -143,6 +143,8 @@ def prove(
     if first.network.name != other.network.name:
         text = f"holds {other.network.name}, and {first.path} holds {first.network.name}"
         raise StructureMismatchError(f"{other.path}: {text}: only files of one network can be compared")
+    if first.graph.name != other.graph.name:
+        other = _in_graph(other, first.graph)
     found = _proof(first, other)
     if save:
         cache = Cache.from_environment()
@@ -221,6 +223,22 @@ def _at_path(path: Path, kernels: str | None) -> _Given:
     form = Form(layout=layout.value, kernels=stored.value) if layout and stored else None
     held = _held(description, match, form, network, graph)
     return _Given(path=path, network=network, graph=graph, held=held, record=None, weights_set=DEFAULT_SET)
+
+
+def _in_graph(given: _Given, graph: Graph) -> _Given:
+    """Return a file as it fits another graph of its network, as other software's may fit several.
+
+    Raises:
+        StructureMismatchError: It does not.
+    """
+    from converters.planning.structures import load_structure, match, recognise
+
+    description = given.held.description
+    structures = [load_structure(name) for name in graph.structures]
+    found = recognise(description, structures)
+    matched = found[1] if found else match(description, structures[0])
+    held = _held(description, matched, given.held.form, given.network, graph)
+    return replace(given, graph=graph, held=held)
 
 
 def _owners() -> dict[str, tuple[Architecture, Graph]]:

@@ -160,7 +160,9 @@ class _Tensors:
     def _looks(self) -> Iterator[tuple[str, tuple[int, ...], str]]:
         for layer, elsewhere in self._names.items():
             for role in self._roles(layer):
-                shape = self._layers[layer].arrays[role]
+                shape = self._with_background(
+                    layer, self._layers[layer].arrays.get(role) or self._slope(layer)
+                )
                 yield f"{elsewhere}.{_ROLES[role]}", self._shape(layer, elsewhere, shape), "<f4"
             if self._counted(layer):
                 yield f"{elsewhere}.{_COUNT}", (), "<i8"
@@ -169,7 +171,17 @@ class _Tensors:
         # A batch normalisation follows each convolution of a ResNet, so these have no bias.
         found = self._layers[layer]
         bare = found.kind == "Conv2D" and bool(self._norms)
-        return [role for role in found.arrays if not (bare and role == "bias")]
+        kept = [role for role in found.arrays if not (bare and role == "bias")]
+        # PyTorch's normalisations have a slope where the network has none: ones.
+        return ["gamma", *kept] if layer in self._norms and "gamma" not in kept else kept
+
+    def _slope(self, layer: str) -> tuple[int, ...]:
+        return self._layers[layer].arrays["moving_mean"]
+
+    def _with_background(self, layer: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a shape in Keras' order, of the classifier with the class that the network lacks."""
+        is_classifier = self._structure.background and layer == self._structure.weighted[-1].name
+        return (*shape[:-1], shape[-1] + 1) if is_classifier else shape
 
     def _counted(self, layer: str) -> bool:
         return self._counts and layer in self._norms
@@ -190,12 +202,16 @@ class _Tensors:
         elif found.ndim == 2:
             found = found.T
         shape = self._made[f"{elsewhere}.{_ROLES[role]}"][0]
+        if shape[0] == len(found) + 1:  # the class that the network lacks comes first
+            found = np.concatenate([found[-1:] + 1, found])
         return np.ascontiguousarray(found, "<f4").reshape(shape)
 
     def _stored(self, layer: str, role: str) -> Array:
         def read(of: str, what: str) -> Array:
             return drawn.array(self._structure.name, self._layers[of], what)
 
+        if role not in self._layers[layer].arrays:
+            return np.ones(self._slope(layer), "f4")
         scale = self._scales.get(layer)
         if scale is None or role not in ("gamma", "beta"):
             return read(layer, role)
@@ -289,7 +305,7 @@ def _write_safetensors(path: Path, tensors: _Tensors) -> None:
             stream.write(value.tobytes())
 
 
-_OF_2017 = ("vgg16-397923af.pth", "vgg19-dcbb9e9d.pth")
+_OF_2017 = ("vgg16-397923af.pth", "vgg19-dcbb9e9d.pth", "inceptionv4-8e4777a0.pth")
 _TARS = ("resnet50-19c8e357.pth", "resnet152-b121ed2d.pth")
 _WHOSE = {True: ("timm", "torchvision"), False: ("torchvision, as published", "torchvision")}
 """Whose names a safetensors file has, and any other, first those that are looked for first."""
@@ -301,7 +317,7 @@ def _container(record: WeightsFile, structure: Structure) -> tuple[Any, Mapping[
     Files that were saved before 2018 count none: num_batches_tracked came with PyTorch 0.4.1.
     """
     plain = record.filename.endswith(".safetensors")
-    whose = (*_WHOSE[plain], "torchvision and timm")
+    whose = (*_WHOSE[plain], "torchvision and timm", "timm")
     names = next(structure.known_as[one] for one in whose if one in structure.known_as)
     if plain:
         return _write_safetensors, names, True

@@ -62,6 +62,8 @@ class Structure:
         in_order: Whether a file's layers are told by their order, where their names are others.
         inside: Layers that a file holds within another one, by the name of that.
         known_as: What layers with arrays are called in files of other software, by whose, by their own names.
+        left_behind: What the names of layers begin with that such files have besides: heads for training.
+        background: Whether such files may have a class before the first, which stands for none.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Structure:
     in_order: bool = False
     inside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     known_as: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    left_behind: tuple[str, ...] = ()
+    background: bool = False
 
     @cached_property
     def weighted(self) -> tuple[StructureLayer, ...]:
@@ -130,7 +134,7 @@ class Structure:
 
         layers = tuple(map(sized, self.layers))
         parameters = sum(math.prod(shape) for layer in layers for shape in layer.arrays.values())
-        return replace(self, layers=layers, parameters=parameters)
+        return replace(self, layers=layers, parameters=parameters, background=False)
 
     @cached_property
     def scales(self) -> tuple[StructureLayer, ...]:
@@ -178,12 +182,14 @@ class Match:
         layers: One entry for each weighted layer, in the structure's order.
         layout: What the shapes tell: ``th``, ``tf``, or None where they fit both.
         listed: All layers of the file, and the roles of their arrays, as the structure has them.
+        dropped: What is left out of layers, in words, by their names: nothing that changes an output.
     """
 
     structure: Structure
     layers: tuple[MatchedLayer, ...]
     layout: Layout | None
     listed: tuple[Layer, ...]
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
     def by_layer(self) -> dict[str, MatchedLayer]:
         """Return the pairs by the name of the file's layer."""
@@ -237,6 +243,8 @@ def _read_structure(path: Path) -> Structure:
             in_order=data.get("in_order", False),
             inside=data.get("inside", {}),
             known_as={whose: _names(layers, told) for whose, told in data.get("known_as", {}).items()},
+            left_behind=tuple(data.get("left_behind", ())),
+            background=data.get("background", False),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{path}: not a structure ({error!r})") from error
@@ -299,7 +307,13 @@ def match(description: Description, structure: Structure, *, named: bool = False
         pairs = [_paired_arrays(listed, structure, *pair) for pair in paired]
         layout = _layout(listed, structure, pairs)
         told = _as_told(listed.layers, pairs)
-        return Match(structure=structure, layers=tuple(pairs), layout=layout, listed=told)
+        return Match(
+            structure=structure,
+            layers=tuple(pairs),
+            layout=layout,
+            listed=told,
+            dropped=description.dropped,
+        )
 
 
 def _unpacked(description: Description, structure: Structure) -> Description:

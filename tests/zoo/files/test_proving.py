@@ -37,7 +37,9 @@ def origins(tmp_path_factory):
     def written(name):
         if name not in made:
             made[name] = folder / f"{name}.caffemodel"
-            caffe.write_twin(name, made[name])
+            network = NETWORKS[name]
+            record = next(file for file in network.weights if file.format == "caffemodel")
+            caffe.write_twin(record, network, made[name])
         return made[name]
 
     return written
