@@ -22,13 +22,20 @@ OF_KERAS = {
 NETWORKS = {name: network for name, network in EVERY_NETWORK.items() if name not in OF_KERAS}
 """Those that have builders of our own, and values that the original software computed."""
 
-ORIGINS = {
-    name: (said, network)
+STAND_INS = {
+    f"{name} {said.name}": (said, network)
     for name, network in NETWORKS.items()
     for said in network.sets.values()
     if said.same_values_as is not None
 }
-"""Those whose authors' own files are known: the weights set that has them, and the network."""
+"""What may stand in for Keras files: the weights set of their origin, and the network."""
+
+ORIGINS = {
+    network.name: (said, network)
+    for said, network in STAND_INS.values()
+    if any(file.format == "caffemodel" for file in network.weights if file.set == said.name)
+}
+"""Those of networks whose authors published files of Caffe, by the network's name."""
 
 SMALLEST_OF_FAMILY = {
     network.family: name

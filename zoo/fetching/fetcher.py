@@ -769,8 +769,7 @@ class Fetcher:
             target=Form(layout=backend, kernels=backend),
             registry_form=Form(layout=file.layout, kernels=file.kernels),
             match=matched,
-            # In the dialect in which the networks' own files state both layout and kernels.
-            to="keras1" if file.format else None,
+            to=_dialect_of_copies(network, file) if file.format else None,
         )
         done = 0
 
@@ -809,6 +808,17 @@ def _copy_form(file: WeightsFile, backend: Backend, top: bool) -> CopyForm:
     if file.top == top:
         return backend
     return "tf-notop" if backend == "tf" else "th-notop"
+
+
+def _dialect_of_copies(network: Architecture, file: WeightsFile) -> str:
+    """Return the dialect of copies of other software's file.
+
+    It is Keras 1, in which files state both layout and kernels, unless all files of Keras that have the same
+    graph are of Keras 2: its graph may have what Keras 1 lacks, normalisations without a slope.
+    """
+    structures = network.graph_of(file.structure).structures
+    dialects = {one.dialect for one in network.weights if one.structure in structures and not one.format}
+    return "keras2" if dialects == {"keras2"} else "keras1"
 
 
 def _leaves_top_out(form: CopyForm) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import keras
@@ -10,9 +11,14 @@ import pytest
 import yaml
 
 import zoo
+from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
+from converters.hdf5.metadata import datasets_of
+from tests.origins_page import hosts_of
 from tests.support.long import long_but
-from tests.support.shares import NETWORKS, ORIGINS
-from zoo.errors import RegistryError
+from tests.support.shares import NETWORKS, ORIGINS, STAND_INS
+from zoo.errors import ArgumentError, RegistryError, StructureMismatchError
+from zoo.fetching.verification import check_structure
 from zoo.networks.families.drawing import Pen
 from zoo.networks.families.resnet import _namer, _stem
 from zoo.networks.loading import Wish, draw
@@ -23,21 +29,46 @@ from zoo.registry.digests import hash_file
 from zoo.storage.cache import Cache, Item
 
 
-def test_nine_networks_have_an_origin():
-    """All but the Inceptions, whose authors published TensorFlow's own files."""
-    assert set(ORIGINS) == {name for name, one in NETWORKS.items() if not one.family.startswith("inception")}
+def test_every_network_has_an_origin():
+    """Files of Caffe, but for the Inceptions: their authors published TensorFlow's, which others ported."""
+    inceptions = {name for name, one in NETWORKS.items() if one.family.startswith("inception")}
+    assert set(ORIGINS) == set(NETWORKS) - inceptions
+    assert {network.name for _, network in STAND_INS.values()} == set(NETWORKS)
 
 
-@pytest.mark.parametrize("name", ORIGINS)
-def test_what_is_said_of_an_origin_names_a_set_and_somebody(name):
+@pytest.mark.parametrize("stand_in", STAND_INS)
+def test_what_is_said_of_an_origin_names_a_set_and_somebody(stand_in):
     """Its set is that of Keras files of the same graph, and it has files with a digest."""
-    said, network = ORIGINS[name]
+    said, network = STAND_INS[stand_in]
     assert said.same_values_as in network.weights_sets
+    assert network.graph_for(said.name).name == network.graph_for(said.same_values_as).name
     assert said.stated_by
     held = [file for file in network.weights if file.set == said.name]
     assert held
-    assert all(digest.algorithm in ("sha256", "sha384", "sha1") for file in held for digest in file.digests)
+    known = {"caffemodel": ("sha256", "sha384", "sha1"), "pytorch": ("sha256", "sha256-prefix8")}
+    assert all(digest.algorithm in known[file.format] for file in held for digest in file.digests)
     assert all(file.digests and len(file.urls) > 0 for file in held)
+
+
+ONE_HOST = {("inception_v3", "imagenet"), ("resnet50", "imagenet-0.1")}
+"""Weights sets on one host alone: the author of one trained it in Keras and published nothing else; the other
+was replaced after six days, and nobody states whether its values are those of what it was replaced by."""
+
+KERAS_SETS = [
+    (name, weights_set)
+    for name, network in NETWORKS.items()
+    for weights_set in network.weights_sets
+    if any(file.format is None and file.set == weights_set for file in network.weights)
+]
+
+
+@pytest.mark.parametrize(("name", "weights_set"), KERAS_SETS)
+def test_every_set_has_sources_on_two_independent_hosts(name, weights_set):
+    """What one of them loses is to be had from another, if only from the file that it was converted from."""
+    network = NETWORKS[name]
+    sets = {weights_set, *(said.name for said in network.origins_of(weights_set))}
+    hosts = hosts_of(file for file in network.weights if file.set in sets)
+    assert (len(hosts) < 2) == ((name, weights_set) in ONE_HOST), hosts
 
 
 @pytest.mark.parametrize("name", ORIGINS)
@@ -134,6 +165,79 @@ def test_a_set_that_stands_for_itself_is_a_mistake(tmp_path):
         with pytest.raises(RegistryError) as caught:
             load_registry([overlay])
         assert f"own.yaml:1: architectures.resnet50.{reason}" in str(caught.value)
+
+
+def offset_of(path, layer, role):
+    """Return where the values of an array lie in a file of PyTorch."""
+    layers = {one.name: one for one in describe(path).layers}
+    with open_untrusted(path) as source:
+        return datasets_of(source.tree)[layers[layer].array(role).path].offset
+
+
+INCEPTIONS = {name: one for name, one in STAND_INS.items() if one[1].family.startswith("inception")}
+
+SLOPES = "gamma of 1 left out"
+RULES = {
+    "imagenet-2017-pytorch": {SLOPES: 94, "dropped class 0": 1},
+    "imagenet-pytorch": {},
+    "imagenet-2.1-pytorch": {SLOPES: 149},
+}
+"""How many layers are equal after which rule, by the weights set of an Inception's origin."""
+
+
+@pytest.mark.parametrize(
+    "stand_in", long_but(["inception_v3 imagenet-2017-pytorch"], INCEPTIONS), ids=lambda name: name
+)
+def test_an_inception_s_origin_stands_in_and_proves_it(stand_in, tmp_path, monkeypatch):
+    """Without any host: the copy has the Keras file's values, in each form; a flipped bit is named."""
+    said, network = INCEPTIONS[stand_in]
+    record = next(file for file in network.weights if file.set == said.same_values_as and file.top)
+    keras_file = tmp_path / "keras.h5"
+    files.write(record, network, keras_file)
+    in_cache(tmp_path, monkeypatch, network, said.name)
+    origin = zoo.fetch(next(file.id for file in network.weights if file.set == said.name))
+    proof = zoo.prove(keras_file, origin=origin, from_kernels=record.kernels)
+    assert proof.proven
+    assert {rule: len(names) for rule, names in proof.rules.items()} == RULES[said.name]
+    for backend in ("th", "tf"):
+        copy = zoo.fetch(network.name, backend=backend, weights=said.same_values_as)
+        assert copy.parent == tmp_path / "home" / network.name
+        assert zoo.prove(copy, origin=keras_file).proven
+    damaged = tmp_path / "damaged.pth"
+    shutil.copy(origin, damaged)
+    name = next(layer.name for layer in describe(origin).layers if layer.kind == "Dense")
+    at = offset_of(damaged, name, "bias")
+    with damaged.open("r+b") as stream:
+        stream.seek(at + 4 * 7)
+        (lowest,) = stream.read(1)
+        stream.seek(at + 4 * 7)
+        stream.write(bytes([lowest ^ 1]))
+    proof = zoo.prove(keras_file, origin=damaged, from_kernels=record.kernels)
+    assert str(proof).startswith(f"not proven, 1 layer different ({network.default_graph.heads[0].layer}): ")
+
+
+@pytest.mark.parametrize("stand_in", ["inception_v3 imagenet-2017-pytorch"])
+def test_a_slope_that_is_not_one_is_refused(stand_in, tmp_path):
+    """It cannot be left out, and folding it would round: the layer is named, and its value."""
+    said, network = INCEPTIONS[stand_in]
+    record = next(file for file in network.weights if file.set == said.name)
+    files.write(record, network, tmp_path / "file.pth")
+    description = describe(tmp_path / "file.pth")
+    slope = next(
+        layer.array("gamma") for layer in description.layers if layer.name == "Mixed_5b.branch1x1.bn"
+    )
+    with open_untrusted(tmp_path / "file.pth") as source:
+        offset = datasets_of(source.tree)[slope.path].offset
+    with (tmp_path / "file.pth").open("r+b") as stream:
+        stream.seek(offset + 4 * 7)
+        stream.write(np.float32(1.25).tobytes())
+    with pytest.raises(StructureMismatchError) as caught:
+        check_structure(network, record, tmp_path / "file.pth", "file.pth")
+    reason = "gamma is 1.25 for output 7, and not 1; it cannot be left out"
+    place = "'batch_normalization_6' of inception_v3_2017 has no gamma"
+    assert str(caught.value) == f"file.pth: layer 'Mixed_5b.branch1x1.bn': {reason}, and {place}"
+    with pytest.raises(ArgumentError, match="holds no network that zoo knows"):
+        zoo.prove(tmp_path / "file.pth", origin=tmp_path / "file.pth")
 
 
 SHA256 = {
