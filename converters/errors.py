@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 
@@ -161,6 +163,23 @@ def warn_of(
         warn(told, stacklevel=stacklevel + 1, typed=f"{path}: {doubt}")
 
 
+@contextmanager
+def calling(named: Callable[[str], str]) -> Iterator[None]:
+    """Let warnings call files by other names, where these stand for files elsewhere.
+
+    Args:
+        named: Returns a text with those names.
+    """
+    token = _NAMED.set(named)
+    try:
+        yield
+    finally:
+        _NAMED.reset(token)
+
+
+_NAMED: ContextVar[Callable[[str], str]] = ContextVar("_NAMED", default=str)
+
+
 def warn(text: str, *, stacklevel: int = 1, typed: str | None = None) -> None:
     """Issue a :class:`converters.errors.ConversionWarning`.
 
@@ -172,7 +191,9 @@ def warn(text: str, *, stacklevel: int = 1, typed: str | None = None) -> None:
     Raises:
         ConversionWarning: If the user has made these warnings errors.
     """
-    warnings.warn(ConversionWarning(text, typed), stacklevel=_without_passed_over(stacklevel + 1))
+    named = _NAMED.get()
+    warning = ConversionWarning(named(text), None if typed is None else named(typed))
+    warnings.warn(warning, stacklevel=_without_passed_over(stacklevel + 1))
 
 
 def _without_passed_over(level: int) -> int:

@@ -12,6 +12,7 @@ from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
 from zoo.cli.keras_import import LEVEL, import_keras
+from zoo.cli.weights import with_weights
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import file_to_write, number_or_name, weights_named
 from zoo.registry import architecture
@@ -23,7 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the bottleneck features of images and print the path of the file, alone."""
     architecture(arguments.name)  # a misspelt name is told before Keras is imported
     if _is_folder(arguments):
-        return _write_shards(arguments)
+        return _write_shards(arguments)  # whose workers bring the weights themselves
+    return _write_file(arguments)
+
+
+@with_weights
+def _write_file(arguments: argparse.Namespace) -> int:
     path = file_to_write(Path(arguments.out), f"--out {Path(arguments.out)}")
     check_training(arguments)
     import_keras()

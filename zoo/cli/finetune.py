@@ -16,7 +16,9 @@ from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
 from zoo.cli.keras_import import import_keras
 from zoo.cli.silence import results_alone
+from zoo.cli.weights import with_weights
 from zoo.errors import ArgumentError
+from zoo.files.given import address_of
 from zoo.finetuning import hosts
 from zoo.finetuning.arguments import (
     PLAIN_AUGMENTATION,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from zoo.finetuning.job import Result
 
 
+@with_weights
 def run(arguments: argparse.Namespace) -> int:
     """Fine-tune a network on images and say where the run folder is."""
     # What can be told without Keras is told before it is imported.
@@ -247,7 +250,8 @@ def _options(arguments: argparse.Namespace, later: Collection[str] = ()) -> dict
 def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments for the record, but those that say where and how the run is shown."""
     hidden = {"command", "json", "module", "out", "quiet", "resume", "said", "verbose", *_WHERE}
-    return {name: value for name, value in vars(arguments).items() if name not in hidden}
+    found = {name: value for name, value in vars(arguments).items() if name not in hidden}
+    return {**found, "weights": address_of(arguments.weights) or arguments.weights}
 
 
 def _summary(result: Ended) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
 from zoo.cli.early import all_unreadable
 from zoo.cli.keras_import import import_keras
+from zoo.cli.weights import with_weights
 from zoo.networks.images import PictureError
 from zoo.networks.predictors import predictor
 from zoo.networks.weights import choose_weights
@@ -22,6 +23,7 @@ _WIDTH = 30
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
+@with_weights
 def run(arguments: argparse.Namespace) -> int:
     """Name what images show; fail if one of them could not be read."""
     told = {name: getattr(arguments, name) for name in ("classes", "preprocessing", "fit")}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from converters.errors import calling
 from converters.writing.places import Local
 from zoo.errors import ArgumentError, DataError, FileFormatError, ZooError
 from zoo.storage.remote import (
@@ -56,7 +59,18 @@ def at_hand(given: str | os.PathLike[str]) -> Iterator[Local]:
         except DataError as error:
             raise FileFormatError(str(error)) from error
         folder = shown(without_query(place)).rpartition("/")[0] if is_remote(place) else None
-        yield Local(path=path, folder=folder)
+        local = Local(path=path, folder=folder)
+        token = _AT_HAND.set((*_AT_HAND.get(), local))
+        stack.callback(_AT_HAND.reset, token)
+        yield local
+
+
+_AT_HAND: ContextVar[tuple[Local, ...]] = ContextVar("_AT_HAND", default=())
+
+
+def address_of(path: object) -> str | None:
+    """Return the URL, without what lets in whoever has it, of a file that is at hand at a path; else None."""
+    return next((one.told(str(path)) for one in _AT_HAND.get() if one.folder and one.path == path), None)
 
 
 @contextmanager
@@ -91,13 +105,14 @@ def to_be_made(given: str | os.PathLike[str] | None, *, force: bool) -> Iterator
 
 @contextmanager
 def as_named(*files: Local | None) -> Iterator[None]:
-    """Let errors about files that stand for others elsewhere call these by their names.
+    """Let errors and warnings about files that stand for others elsewhere call these by their names.
 
     Raises:
         ZooError: Whatever was raised, with another text.
     """
     try:
-        yield
+        with calling(lambda text: str(named(text, *files))):
+            yield
     except ZooError as error:
         error.args = tuple(named(one, *files) for one in error.args)
         raise
@@ -114,3 +129,23 @@ def named(value: Any, *files: Local | None) -> Any:  # noqa: ANN401 - whatever J
         for file in filter(None, files):
             value = file.told(value)
     return value
+
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def weights_at_hand(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Return a function that takes its ``weights=`` by URL as well: the file is brought while it runs."""
+
+    @functools.wraps(function)
+    def called(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        _passed_over = True
+        weights = kwargs.get("weights")
+        if not isinstance(weights, str) or not is_remote(weights):
+            return function(*args, **kwargs)
+        with at_hand(weights) as local, as_named(local):
+            kwargs["weights"] = local.path
+            return function(*args, **kwargs)
+
+    return called

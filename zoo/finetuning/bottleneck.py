@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zoo.calling import public
 from zoo.errors import ArgumentError
+from zoo.files.given import weights_at_hand
 from zoo.finetuning import runs
 from zoo.finetuning.arguments import file_to_write
 from zoo.finetuning.features import save_features
@@ -51,6 +52,7 @@ class Bottleneck:
 
 
 @public("*")
+@weights_at_hand
 def features(
     name: str,
     data: Data,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ArgumentError, FileFormatError, TargetError, UnknownNameError
+from zoo.files.given import address_of
 from zoo.finetuning.duplicates import KEEP
 from zoo.finetuning.options import OPTIONS, Settings, as_record, typed_as_they_are, without_names
 from zoo.finetuning.pictures import Pictures
@@ -243,7 +244,7 @@ def where_from(
             if one is not None and places[name] is None
         ],
         "validation_share": validation_share,
-        "weights": str(Path(str(weights)).resolve()) if is_file else weights,
+        "weights": address_of(weights) or (str(Path(str(weights)).resolve()) if is_file else weights),
         "devices": devices,
     }
 

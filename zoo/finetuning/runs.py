@@ -16,6 +16,7 @@ from converters import inspect_file
 from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, DownloadError
+from zoo.files.given import weights_at_hand
 from zoo.finetuning import devices as several
 from zoo.finetuning.backbone import check_recipe, check_told
 from zoo.finetuning.data import as_pictures
@@ -109,6 +110,7 @@ def _resumable(call: Callable[_Given, Result]) -> Callable[_Given, Result]:
 )
 @among_hosts
 @_resumable
+@weights_at_hand
 def finetune(
     name: str | None = None,
     data: Data = None,

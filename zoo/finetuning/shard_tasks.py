@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from zoo import __version__
 from zoo.errors import ArgumentError, DataError
+from zoo.files.given import as_named, at_hand
 from zoo.finetuning.batches import Preparation
 from zoo.finetuning.deadly import PROBLEM
 from zoo.finetuning.digests import digest_model
@@ -220,8 +221,8 @@ def _drawn(network: Network) -> tuple[keras.Model, Preparation]:
         model, trained = _classifier(network, None)
         _draw_weights(model)
     elif is_remote(network.weights):
-        with brought(network.weights) as local:
-            model, trained = _classifier(network, str(local))
+        with at_hand(network.weights) as local, as_named(local):
+            model, trained = _classifier(network, str(local.path))
     else:
         model, trained = _classifier(network, network.weights)
     body = dissect(model).body

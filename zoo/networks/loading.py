@@ -19,6 +19,7 @@ from converters.errors import Doubt, warn_of
 from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError
+from zoo.files.given import weights_at_hand
 from zoo.networks import heads, whole_entries
 from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
@@ -42,6 +43,7 @@ _ADVISED = {"from_kernels": "kernels"}
 
 
 @public("*")
+@weights_at_hand
 def load(
     name: str,
     *,
@@ -72,9 +74,9 @@ def load(
             each class by itself, so several labels at once, or one output for yes or no. ``None`` or
             ``linear``: logits, of published classifiers too.
         weights: Name of a weights set of this architecture, fetched and verified on first use; or the path of
-            a weights file in either layout, with either kernels, written by Keras 0.x, 1, 2 or 3 (a whole
-            model too), as safetensors or npz; or ``None`` for random weights. Below the classifiers nothing
-            is ever loaded in part.
+            a weights file, or its URL (``s3://``, ``gs://``, ``https://``), in either layout, with either
+            kernels, written by Keras 0.x, 1, 2 or 3 (a whole model too), as safetensors or npz; or ``None``
+            for random weights. Below the classifiers nothing is ever loaded in part.
         kernels: ``th`` or ``tf``: how the convolution kernels of the file at a path are stored, where that is
             known better than the file tells it.
         input_shape: (H, W, 3), or (3, H, W) for ``channels_first``, in pixels; ``None`` is the published

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from zoo.calling import public
 from zoo.fetching.fetcher import fetch_class_index
+from zoo.files.given import weights_at_hand
 from zoo.naming import hidden_note
 from zoo.networks.fitting import Frame
 from zoo.networks.given import Entry, common_scale, entries
@@ -122,6 +123,7 @@ class _Seer:
 
 
 @public("pictures", "top", "classes", "preprocessing", "fit")
+@weights_at_hand
 def predict(
     source: str | os.PathLike[str] | keras.Model,
     pictures: Images,

@@ -10,6 +10,7 @@ import keras
 
 from zoo.calling import public
 from zoo.errors import ArgumentError
+from zoo.files.given import weights_at_hand
 from zoo.networks.loading import load
 from zoo.numbers import is_whole
 from zoo.progress.asked import Asked
@@ -26,6 +27,7 @@ _MARGINS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D, keras.layers.In
 
 
 @public("*")
+@weights_at_hand
 def feature_maps(
     name: str,
     *,
