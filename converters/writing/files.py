@@ -112,12 +112,18 @@ def sweep(targets: Iterable[Path]) -> None:
             continue
         for path in folder.iterdir():
             found = _TEMPORARY.fullmatch(path.name)
-            if found and found["name"] in names and _is_left(path, int(found["process"]), found["where"]):
+            if found and found["name"] in names and is_left(path, int(found["process"]), found["where"]):
                 path.unlink(missing_ok=True)
 
 
-def _is_left(path: Path, process: int, where: str) -> bool:
-    """Tell whether nobody writes to a temporary file any more."""
+def is_left(path: Path, process: int, where: str) -> bool:
+    """Tell whether nobody writes to a temporary file or folder any more.
+
+    Args:
+        path: What it is.
+        process: The number of the process that made it.
+        where: What tells among which processes that number means one.
+    """
     if where == _where():
         return not _runs(process)
     try:
@@ -136,6 +142,11 @@ def _runs(process: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
+
+
+def whose() -> str:
+    """Return what names this process in the name of a temporary folder."""
+    return f"{os.getpid()}-{_where()}"
 
 
 @functools.cache

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from converters.writing.places import Entry, Folder, Local, Place
 from zoo.errors import ArgumentError, ConversionError, DataError
+from zoo.storage.aside import passing_folder
 from zoo.storage.destinations import Bucket, writable
 from zoo.storage.remote import facts_below, is_remote, local_path, scheme_of, shown, spelt, version_of
 
@@ -77,10 +76,10 @@ class Address:
     @contextmanager
     def bring(self, name: str, beside: str | None) -> Iterator[Local]:
         """Give a copy of a file, and beside it of another one."""
-        with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
+        with passing_folder() as folder:
             for one in filter(None, (name, beside)):
-                self._bucket.bring(one, Path(folder) / one.rpartition("/")[2])
-            yield Local(path=Path(folder) / name.rpartition("/")[2], folder=self._folder_of(name))
+                self._bucket.bring(one, folder / one.rpartition("/")[2])
+            yield Local(path=folder / name.rpartition("/")[2], folder=self._folder_of(name))
 
     @contextmanager
     def making(self, name: str) -> Iterator[Local]:
@@ -108,8 +107,8 @@ class Address:
 
     @contextmanager
     def _new(self, name: str, before: Mapping[str, Any] | None) -> Iterator[Local]:
-        with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
-            path = Path(folder) / name.rpartition("/")[2]
+        with passing_folder() as folder:
+            path = folder / name.rpartition("/")[2]
 
             def send() -> None:
                 self._refuse_changed(name, before)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from urllib.parse import quote
 from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
+from zoo.storage.aside import passing_folder
 from zoo.storage.remote import WEB, bring, filesystem, local_path, scheme_of, shown, storage_errors
 
 _ADVICE = "see that the mirror's folder can be written, and run the same again"
@@ -306,8 +306,8 @@ class Bucket:
     @contextmanager
     def making(self, name: str) -> Iterator[Path]:
         """Give a path on this machine; in the end the file is sent."""
-        with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
-            local = Path(folder) / name.rpartition("/")[2]
+        with passing_folder() as folder:
+            local = folder / name.rpartition("/")[2]
             yield local
             self.put(name, local)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from zoo.errors import ArgumentError, CacheError, DataError
 from zoo.extras import how_to_install
+from zoo.storage.aside import passing_folder
 
 WEB = ("http", "https")
 """What is read by single addresses, which may carry a query; in buckets a question mark is part of a name."""
@@ -82,7 +82,7 @@ def filesystem(place: str) -> tuple[Any, str]:
 
         system, path = url_to_fs(place)
     except (ImportError, ValueError) as error:
-        advice = f"{how_to_install('mirror')} brings s3://"
+        advice = f"{how_to_install('mirror')} brings s3:// and https://, and pip install gcsfs gs://"
         raise ArgumentError(f"{shown(place)}: cannot be reached: {shown(str(error))}; {advice}") from error
     return system, path
 
@@ -125,8 +125,8 @@ def brought(place: str) -> Iterator[Path]:
         yield Path(place)
         return
     system, path = filesystem(place)
-    with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
-        local = Path(folder) / (last_name(place) or "file")
+    with passing_folder() as folder:
+        local = folder / (last_name(place) or "file")
         bring(system, path, place, local)
         yield local
 

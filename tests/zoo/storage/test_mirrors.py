@@ -383,7 +383,10 @@ def test_a_place_that_nothing_can_reach_is_wrong_usage(place: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         destination(place)
     assert str(caught.value).startswith(f"{place}: cannot be reached: ")
-    assert str(caught.value).endswith("; pip install 'fsspec>=2024.6' 's3fs>=2024.6' brings s3://")
+    advice = (
+        "pip install 'fsspec>=2024.6' 's3fs>=2024.6' brings s3:// and https://, and pip install gcsfs gs://"
+    )
+    assert str(caught.value).endswith(f"; {advice}")
 
 
 def test_progress_is_told_of_every_byte(place: Destination, source: Source) -> None:
