@@ -399,13 +399,13 @@ def _add_convert(commands: _Commands) -> None:
     parser.add_argument(
         "source",
         metavar="OLD",
-        help="a Keras weights file, a folder of them, or a network's name to fetch it",
+        help="a Keras weights file or a folder of them, by path or URL, or a network's name to fetch it",
     )
     parser.add_argument(
         "target",
         nargs="?",
         metavar="NEW",
-        help="default: OLD_tf.h5 or OLD_th.h5, beside OLD; for a folder, a folder",
+        help="default: OLD_tf.h5 or OLD_th.h5, beside OLD; for a folder, a folder; by path or URL",
     )
     parser.add_argument(
         "--to", choices=targets(), help="who is to read the new file (default: who wrote the old one)"
@@ -479,7 +479,7 @@ def _add_upgrade(commands: _Commands) -> None:
         nargs="+",
         metavar="FILE",
         help="OLD.h5 [NEW.keras], OLD.json (.yaml) WEIGHTS.h5 [NEW.keras], or FOLDER NEWFOLDER; default:"
-        " OLD.keras, beside OLD",
+        " OLD.keras, beside OLD; each by path or URL",
     )
     parser.add_argument(
         "--check",
@@ -709,7 +709,10 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
         "--input-size", type=int, metavar="PIXELS", help="side of the images (default: as published)"
     )
     parser.add_argument(
-        "--weights", default="imagenet", metavar="SET|FILE", help="default: imagenet; none: random"
+        "--weights",
+        default="imagenet",
+        metavar="SET|FILE",
+        help="default: imagenet; none: random; a file by path or URL",
     )
     parser.add_argument("--devices", metavar="all|N", help="train on several (default: one)")
     FUSED.add_to(parser, "fused")
