@@ -21,7 +21,7 @@ from converters.planning.facts import Fact, learn_kernels, learn_layout
 from converters.planning.flatten import Flatten
 from converters.planning.making import make_plan
 from converters.planning.plan import Plan
-from converters.planning.structures import Match, find_structure, known_structures, recognise
+from converters.planning.structures import Match, find_structure, recognise
 from converters.writing.deviations import with_evidence
 from converters.writing.execute import Progress, planned_texts, write
 
@@ -158,7 +158,7 @@ def inspect_file(
         [('conv1', 'Conv2D'), ('fc', 'Dense')]
     """
     description = describe(path, keras_version=checked_version(keras_version), layers=layers)
-    found = recognise(description, known_structures())
+    found = recognise(description)
     layout = learn_layout(description, match=found[1] if found else None)
     return Inspection(
         description=description,
@@ -524,7 +524,7 @@ def match_of(description: Description, arch: str | None) -> Match | None:
     """
     if arch is not None:
         return find_structure(description, arch)[1]
-    found = recognise(description, known_structures())
+    found = recognise(description)
     return found[1] if found else None
 
 

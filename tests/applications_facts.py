@@ -17,7 +17,7 @@ import keras
 
 from converters.layers.names import kind_of_class
 from converters.planning.structure_files import OWN
-from converters.planning.structures import StructureLayer, load_structure
+from converters.planning.structures import NUMBERS, StructureLayer, load_structure, numbers_text
 from tests.support.outlines import without_values
 from tests.support.shares import OF_KERAS
 from zoo.networks.families.whole import roles_of
@@ -83,3 +83,5 @@ if __name__ == "__main__":
             target.write_text(text, "utf-8")
         print(f"{target.name}: {'written anew' if changed else 'as before'}", flush=True)  # noqa: T201
         keras.backend.clear_session()
+    # By their paths: what was read by name is remembered.
+    NUMBERS.write_text(numbers_text(map(load_structure, sorted(OWN.glob("*.json")))), "utf-8")

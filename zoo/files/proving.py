@@ -208,11 +208,11 @@ def _at_path(path: Path, kernels: str | None) -> _Given:
     from converters.arrays.form import Form, checked_axis
     from converters.formats.dialects import describe
     from converters.planning.facts import learn_kernels, learn_layout
-    from converters.planning.structures import known_structures, recognise
+    from converters.planning.structures import recognise
 
     description = describe(path)
     owners = _owners()
-    found = recognise(description, known_structures()) or recognise(description, _with_other_classes(owners))
+    found = recognise(description) or recognise(description, _with_other_classes(owners))
     if found is None or found[1].structure.name not in owners:
         raise ArgumentError(f"{path}: holds no network that zoo knows, so nothing can be proven of it")
     match = found[1]

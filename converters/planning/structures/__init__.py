@@ -29,7 +29,14 @@ from converters.layers.rules import FOREIGN, Rule
 from converters.layers.table import rules_of
 from converters.planning.elsewhere import RULES
 from converters.planning.published import as_published, has_layers_of
-from converters.planning.structure_files import structure_file, structure_files
+from converters.planning.structure_files import OWN, structure_file, structure_files
+
+Numbers = tuple[int, int]
+"""Of layers that have arrays, and of arrays."""
+
+NUMBERS = OWN.with_suffix(".json")
+"""Where the numbers of all structures of this distribution are noted: these take longer to read than most
+files. ``make applications`` writes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +103,11 @@ class Structure:
     def array_count(self) -> int:
         """The number of arrays of all layers."""
         return sum(len(layer.arrays) for layer in self.layers)
+
+    @property
+    def numbers(self) -> Numbers:
+        """The number of layers that have arrays, and of arrays."""
+        return len(self.weighted), self.array_count
 
     def without(self, names: Collection[str]) -> Structure:
         """Return the graph without some layers, as files without the classifier have it.
@@ -204,6 +216,40 @@ def structure_names() -> list[str]:
 def known_structures() -> Iterator[Structure]:
     """Yield all structures in alphabetical order, those of plug-ins too, each read when its turn comes."""
     yield from (_known_structure(path) for paths in structure_files().values() for path in paths)
+
+
+def _numbers(description: Description) -> tuple[Numbers, Numbers]:
+    """Return how many layers and arrays a file has, and the same with layers within others for themselves."""
+    held = description.weighted
+    arrays = sum(len(layer.arrays) for layer in held)
+    return (len(held), arrays), (sum(len(layer.parts) for layer in held), arrays)
+
+
+def _likely(description: Description, numbers: tuple[Numbers, Numbers]) -> Iterator[Structure]:
+    """Yield the structures that a file can be by its numbers, in alphabetical order; they alone are read."""
+    if description.dialect == FOREIGN:
+        yield from known_structures()
+        return
+    noted = _noted_numbers()
+    for name, paths in structure_files().items():
+        for path in paths:
+            own = noted.get(name) if path.parent == OWN else None
+            if own is None or not own.isdisjoint(numbers):
+                yield _known_structure(path)
+
+
+@cache
+def _noted_numbers() -> Mapping[str, frozenset[Numbers]]:
+    """Return the numbers of each structure that comes with this distribution, those of its variants."""
+    text = NUMBERS.read_text(encoding="utf-8")
+    return {name: frozenset(map(tuple, found)) for name, found in json.loads(text).items()}
+
+
+def numbers_text(structures: Iterable[Structure]) -> str:
+    """Return what :data:`NUMBERS` holds of some structures."""
+    found = {one.name: sorted({variant.numbers for variant in one.variants}) for one in structures}
+    lines = (f"{json.dumps(name)}: {json.dumps(own)}" for name, own in found.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def load_structure(source: str | os.PathLike[str]) -> Structure:
@@ -339,26 +385,26 @@ def _as_told(layers: Iterable[Layer], pairs: Iterable[MatchedLayer]) -> tuple[La
     return tuple(paired.get(layer.name, layer) for layer in layers)
 
 
-def recognise(description: Description, structures: Iterable[Structure]) -> tuple[Structure, Match] | None:
+def recognise(
+    description: Description, structures: Iterable[Structure] | None = None
+) -> tuple[Structure, Match] | None:
     """Return the first structure that a file holds, whole or without its dense or its Scale layers.
 
     Args:
         description: The file.
-        structures: The candidates, for instance :func:`known_structures`.
+        structures: The candidates; by default :func:`known_structures`, of which those alone are read that
+            have as many layers and arrays.
 
     Returns:
         The structure (without those layers that the file lacks) and the pairs, or None.
     """
-    held = description.weighted
-    layers, parts = len(held), sum(len(layer.parts) for layer in held)
-    arrays = sum(len(layer.arrays) for layer in held)
-    for structure in structures:
+    numbers = _numbers(description)
+    for structure in _likely(description, numbers) if structures is None else structures:
         for candidate in structure.variants:
-            counted = parts if candidate.inside else layers
             if description.dialect == FOREIGN:
                 fits = has_layers_of(description, candidate, named=True)
             else:
-                fits = (counted, arrays) == (len(candidate.weighted), candidate.array_count)
+                fits = candidate.numbers == numbers[bool(candidate.inside)]
             if not fits:
                 continue
             try:

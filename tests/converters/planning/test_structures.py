@@ -12,11 +12,15 @@ import pytest
 from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
 from converters.formats.dialects import describe
 from converters.layers.names import automatic_stem
+from converters.planning import structures
+from converters.planning.structure_files import OWN
 from converters.planning.structures import (
+    NUMBERS,
     find_structure,
     known_structures,
     load_structure,
     match,
+    numbers_text,
     plain_name,
     recognise,
     structure_names,
@@ -63,7 +67,7 @@ def test_a_file_of_a_structure_is_recognised(name, style, tmp_path):
     for layout in ("tf",) if style == "keras2" else ("th", "tf"):
         stored = "tf" if style == "keras2" else layout
         path = write_empty(tmp_path / f"{layout}.h5", structure, layout=stored, style=style)
-        found, pairs = recognise(describe(path), known_structures())
+        found, pairs = recognise(describe(path))
         assert found == structure
         assert pairs.layout == (None if style == "keras2" else layout)
         assert [pair.expected for pair in pairs.layers] == list(structure.weighted)
@@ -194,7 +198,7 @@ def test_a_file_that_is_not_quite_the_structure_is_refused(what, message, tmp_pa
     with pytest.raises(StructureMismatchError) as refused:
         match(description, structure)
     assert str(refused.value) == f"{path}: not the layers of resnet50: {message}"
-    assert recognise(description, known_structures()) is None
+    assert recognise(description) is None
 
 
 def test_layers_that_match_in_order_are_named_too(tmp_path):
@@ -281,6 +285,21 @@ def test_no_two_structures_are_the_same_in_a_file():
     assert [held for held in holders.values() if len(held) > 1] == []
 
 
+def test_the_numbers_of_all_structures_are_noted():
+    """By them it is known which to read: after a change of one, ``make applications`` notes them anew."""
+    assert NUMBERS.read_text("utf-8") == numbers_text(map(load_structure, sorted(OWN.glob("*.json"))))
+
+
+def test_only_structures_with_as_many_arrays_are_read(tmp_path, monkeypatch):
+    """Of a small network's file neither is that of a large one."""
+    vgg = load_structure("vgg16")
+    read = []
+    monkeypatch.setattr(structures, "_known_structure", lambda path: read.append(path.stem) or vgg)
+    file = describe(write_empty(tmp_path / "weights.h5", vgg))
+    assert recognise(file) == (vgg, match(file, vgg))
+    assert read == ["vgg16"]
+
+
 def test_names_of_another_run_are_matched_in_order(tmp_path):
     """Layers of two files of Keras' own networks go together by their order, whatever they are called."""
     structure = load_structure("mobilenet_0.25")
@@ -292,8 +311,8 @@ def test_names_of_another_run_are_matched_in_order(tmp_path):
     pairs = [match(one, structure).layers for one in (first, second)]
     assert [pair.expected for pair in pairs[0]] == [pair.expected for pair in pairs[1]]
     assert [other[pair.layer.name] for pair in pairs[0]] == [pair.layer.name for pair in pairs[1]]
-    assert recognise(first, known_structures())[0] == structure
-    assert recognise(second, known_structures()) is None
+    assert recognise(first)[0] == structure
+    assert recognise(second) is None
 
 
 def test_a_file_of_another_run_in_another_order_is_refused(tmp_path):
