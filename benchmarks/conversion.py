@@ -21,7 +21,7 @@ from benchmarks.timing import Comparison, Peak, Run, alternate_calls, comparison
 from converters.formats.opening import open_untrusted
 from zoo.practice.files import write_published
 
-_ROUNDS = 7
+_ROUNDS = 5
 _MEGABYTES = 150.0
 # Without the program's own start: what somebody pays who converts from Python.
 _IN_PROCESS = """
@@ -142,7 +142,7 @@ def _metadata(dense: Path) -> Comparison:
 def _sizes(vgg: Path, folder: Path) -> Iterator[Comparison | Peak]:
     new = folder / "new.h5"
     sizes = {size: _made(folder / f"made{size}.h5", size) for size in (30, 4000)}
-    runs = {size: [_in_process(path, new) for _ in range(4)][1:] for size, path in sizes.items()}
+    runs = {size: [_in_process(path, new) for _ in range(3)][1:] for size, path in sizes.items()}
     per_byte = {
         size: [Run(seconds=one.seconds / sizes[size].stat().st_size * 1e9, peak_bytes=0) for one in found]
         for size, found in runs.items()
@@ -150,7 +150,7 @@ def _sizes(vgg: Path, folder: Path) -> Iterator[Comparison | Peak]:
     yield comparison("a GB of a file of 4 GB / a GB of one of 30 MB", per_byte[4000], per_byte[30], 1.5)
     for claim, path in {"VGG-16": vgg, "a file of 4 GB": sizes[4000]}.items():
         arguments = _zoo(path, new).split()
-        most = max(private_peak([*arguments, "--verify"], new) for _ in range(2))
+        most = private_peak([*arguments, "--verify"], new)
         yield Peak(claim=f"private memory, zoo convert {claim}", megabytes=most / 1e6, at_most=_MEGABYTES)
 
 
