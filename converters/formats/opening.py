@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from converters.boundary import guarded
-from converters.errors import FileFormatError
 from converters.formats.table import FORMATS
 from converters.hdf5.reader import open_hdf5, open_regular
 from converters.hdf5.source import Source, Stamp
