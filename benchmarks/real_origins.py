@@ -19,7 +19,7 @@ import numpy as np
 
 from converters.errors import FileFormatError
 from converters.formats.opening import open_untrusted
-from converters.writing.copying import datasets_of
+from converters.hdf5.metadata import datasets_of
 
 TABLE = Path(__file__).with_name("real_origins.csv")
 Values = np.ndarray[Any, np.dtype[Any]]
