@@ -9,11 +9,15 @@ from tests.networks_page import operator
 from tests.readme_table import table
 from tests.support.pages import with_part
 from zoo.registry import get_registry
+from zoo.registry.digests import any_strong
 from zoo.registry.families import FAMILIES
 from zoo.registry.records import NOT_STATED, Architecture, WeightsFile, WeightsSet
 
 PAGE = Path(__file__).parent.parent / "docs" / "origins.md"
-_HEADINGS = ("network", "Keras files on", "origin", "which is on", "its digests", "same values", "proven by")
+_HEADINGS = (
+    *("network", "Keras files on", "origin", "which is on", "hosts in all", "its digests", "same values"),
+    *("proven by", "not known"),
+)
 _NONE = "none that is read"
 _OF_SETS = ("network", "set", "files, and their digests", "on", "preprocessing", "scaled to", "error")
 
@@ -38,16 +42,34 @@ def provenance(network: Architecture) -> tuple[str, ...]:
     claims = [
         f"{said.claim}: {said.stated_by}" for said in network.sets.values() if said.same_values_as is not None
     ]
+    proofs = [f"`{file.id}`: {proof}" for file in network.weights for proof in file.proofs]
     return (
         f"`{network.name}`",
         ", ".join(sorted(hosts_of(keras))),
         ", ".join(f"`{file.id}`" for file in origins) or _NONE,
         ", ".join(sorted(hosts_of(origins))) or "-",
-        ", ".join(digests) or "-",
-        "; ".join(claims) or "-",
-        "; ".join(f"`{file.id}`: {proof}" for file in network.weights for proof in file.proofs)
-        or "nothing yet",
+        str(len(hosts_of([*keras, *origins]))),
+        ", ".join(dict.fromkeys(digests)) or "-",
+        "; ".join(dict.fromkeys(claims)) or "-",
+        "; ".join(proofs) or "nothing yet",
+        "; ".join(_not_known(network, keras, origins)) or "-",
     )
+
+
+def _not_known(
+    network: Architecture, keras: Sequence[WeightsFile], origins: Sequence[WeightsFile]
+) -> Iterator[str]:
+    """Yield what nobody has stated of a network's files."""
+    bare = [file for file in keras if not any_strong(file.digests)]
+    if bare:
+        yield f"a cryptographic digest of {len(bare)} of {len(keras)} Keras files"
+    short = [file for file in origins if not any_strong(file.digests)]
+    if short:
+        yield f"a whole digest of {', '.join(f'`{file.id}`' for file in short)}"
+    sets = dict.fromkeys(file.set for file in keras)
+    lost = [name for name in sets if not network.origins_of(name)]
+    if lost:
+        yield f"an origin of the set {', '.join(f'`{name}`' for name in lost)}"
 
 
 def own_sets() -> Iterator[tuple[str, ...]]:
