@@ -124,6 +124,7 @@ _SETS: Mapping[str, Callable[[Row], str]] = {
     "top-1 error>": lambda row: percent(row["top1_error_percent"]),
     "top-5 error>": lambda row: percent(row["top5_error_percent"]),
     "input>": lambda row: "x".join(map(str, row["input"][:2])),
+    "preprocessing": lambda row: row["preprocessing"] or NOT_KNOWN,
     "size>": lambda row: output.megabytes(row["bytes"]),
     "licence": lambda row: "; ".join(row["licences"]),
     "origin": lambda row: row["origin"] or "see its files",
@@ -133,10 +134,12 @@ _SETS: Mapping[str, Callable[[Row], str]] = {
 
 
 def _print_sets(network: Architecture) -> None:
-    """Print a table of the weights sets, without the columns in which none states anything."""
+    """Print a table of the weights sets, without the columns in which none states anything of its own."""
     rows = [listed_set(network, name) for name in network.weights_sets]
     table = {heading: [text(row) for row in rows] for heading, text in _SETS.items()}
     told = {heading: cells for heading, cells in table.items() if set(cells) != {NOT_STATED}}
+    if len(set(told["preprocessing"])) == 1:  # that of the network, which stands above
+        del told["preprocessing"]
     output.print_table(told, zip(*told.values(), strict=True), whole=("weights set",))
 
 
@@ -244,10 +247,11 @@ _FILE: tuple[_Line, ...] = (
 def _facts(network: Architecture) -> dict[str, str]:
     (first, name, _), *others = _NETWORK
     told = {first: name(network)}
-    if found := network.differs_from:
-        told["is not"] = "\n".join(f"{other}: {what}" for other, what in found.items())
+    for label, found in {"is not": network.differs_from, "left out": network.left_out}.items():
+        if found:
+            told[label] = "\n".join(f"{other}: {what}" for other, what in found.items())
     told |= {label: text(network) for label, text, _ in others}
-    return told | _further(network, [*_told(_NETWORK), "weights", "sets", "differs_from"], "")
+    return told | _further(network, [*_told(_NETWORK), "weights", "sets", "differs_from", "left_out"], "")
 
 
 def _file_facts(file: WeightsFile) -> dict[str, str]:

@@ -73,6 +73,7 @@ def listed_set(network: Architecture, name: str) -> Row:
     """
     said, files = network.about(name), [file for file in network.weights if file.set == name]
     size, origins = network.input_of(name), list(dict.fromkeys(file.source for file in files))
+    recipe = said.preprocessing or network.preprocessing
     stated = [file.bytes for file in files if file.bytes and file.top]
     return {
         "name": name,
@@ -80,6 +81,9 @@ def listed_set(network: Architecture, name: str) -> Row:
         "top5_error_percent": said.accuracy.top5_error_percent if said.accuracy else None,
         "error_source": said.accuracy.source if said.accuracy else None,
         "input": [size.height, size.width, size.channels],
+        "preprocessing": recipe.name if recipe else None,
+        "resize": said.resize,
+        "interpolation": said.interpolation,
         "bytes": stated[0] if stated else None,
         "files": [file.id for file in files],
         "recipe": said.recipe,

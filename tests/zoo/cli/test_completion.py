@@ -212,7 +212,8 @@ def test_bash_completes(tmp_path: Path) -> None:
     assert run.stdout.splitlines() == [
         "complete -o bashdefault -o default -F _zoo zoo",
         "fetch|",
-        "densenet161|densenet161-th-flyyufelix|densenet161-tf-flyyufelix|densenet161-caffe|",
+        "densenet161|densenet161-th-flyyufelix|densenet161-tf-flyyufelix|densenet161-caffe|"
+        "densenet161-torchvision|densenet161-timm|",
         "imagenet-0.1|imagenet-caffe|",
         "vgg1 mine.h5|vgg16|vgg19|",
         "two words.h5|",

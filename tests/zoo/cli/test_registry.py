@@ -103,7 +103,11 @@ def test_weights_sets_are_told_apart(zoo: Command, monkeypatch: pytest.MonkeyPat
     """In a table; a column in which none states anything is left out; what files differ in is theirs."""
     table = zoo("show", "vgg16")[1].split("\n\n")[1].splitlines()
     licence = "CC-BY-4.0 (ported from the Oxford VGG models)"
-    assert [re.split("  +", line.strip()) for line in table] == [
+    rows = [re.split("  +", line.strip()) for line in table]
+    (heading,) = (place for place, text in enumerate(rows[0]) if text == "preprocessing")
+    recipes = {row[0]: row.pop(heading) for row in rows}
+    assert list(recipes.values()) == ["preprocessing", "caffe", "caffe", "torch", "torch_x255", "caffe"]
+    assert [row for row in rows if not row[0].startswith("torchvision")] == [
         ["weights set", "top-1 error", "top-5 error", "input", "size", "licence", "origin", "recipe"],
         [
             "imagenet",
@@ -129,6 +133,8 @@ def test_weights_sets_are_told_apart(zoo: Command, monkeypatch: pytest.MonkeyPat
     ]
     table = zoo("show", "densenet161")[1].split("\n\n")[1].splitlines()
     assert "recipe" not in table[0]
+    table = zoo("show", "googlenet")[1].split("\n\n")[1].splitlines()
+    assert "preprocessing" not in table[0]
     practice_width(monkeypatch, 60)
     out = zoo("show", "vgg16")[1]
     assert [line.split() for line in out.splitlines() if line.startswith(("weights set", "size"))][-2:] == [
@@ -140,12 +146,15 @@ def test_weights_sets_are_told_apart(zoo: Command, monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("overlay")
 def test_weights_sets_in_json(zoo: Command) -> None:
     """Each with its files and sources; null is what nobody states."""
-    assert json.loads(zoo("show", "vgg16", "--json")[1])["weights_sets"][2] == {
+    assert json.loads(zoo("show", "vgg16", "--json")[1])["weights_sets"][-1] == {
         "name": "mine",
         "top1_error_percent": 30.5,
         "top5_error_percent": None,
         "error_source": "us",
         "input": [160, 128, 3],
+        "preprocessing": "caffe",
+        "resize": None,
+        "interpolation": None,
         "bytes": 1_500_000,
         "files": ["vgg16-mine"],
         "recipe": None,
@@ -180,8 +189,8 @@ def test_a_weights_set_that_was_nearly_typed_is_named(zoo: Command, typed: list[
     code, out, err = zoo(*typed)
     assert (code, out) == (2, "")
     assert err == (
-        "zoo: vgg16 has no weights set 'imagenet-kera'; it has: imagenet, imagenet-caffe;"
-        " did you mean imagenet?\n"
+        "zoo: vgg16 has no weights set 'imagenet-kera'; it has: imagenet, imagenet-caffe,"
+        " torchvision, torchvision-features; did you mean imagenet?\n"
     )
 
 
@@ -222,8 +231,8 @@ def test_a_list_tells_parameters_input_sizes_and_what_is_cached(zoo: Command) ->
     assert [line.rstrip() for line in zoo("list", "net", "--layout", "th")[1].splitlines()[:4]] == [
         "name         network       parameters    input  top-5 error  files            size  cached",
         "googlenet    GoogLeNet         13.4 M  224x224       11.1 %  3 th, 0 tf   ~53.5 MB  tf, th",
-        "resnet50     ResNet-50         25.6 M  224x224        7.8 %  5 th, 4 tf   102.9 MB  -",
-        "resnet101    ResNet-101        44.8 M  224x224        7.1 %  2 th, 1 tf  ~179.0 MB  -",
+        "resnet50     ResNet-50         25.6 M  224x224        7.8 %  9 th, 4 tf   102.9 MB  -",
+        "resnet101    ResNet-101        44.8 M  224x224        7.1 %  5 th, 1 tf  ~179.0 MB  -",
     ]
 
 

@@ -20,6 +20,7 @@ from zoo.storage.cache import Cache
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 ITEM = everything()[THEANO].item
 TENSORFLOW = "densenet161-tf-flyyufelix"
+OTHERS = "densenet161-caffe, densenet161-torchvision, densenet161-timm"
 PUBLISHED = "190946f7fb4e45e4c78c2e320cbb8f6b10f145b09aca98ab06f34f8b20ec8746"
 
 
@@ -126,9 +127,9 @@ def test_forgetting_lets_the_next_file_be_the_first(zoo: Command, cache: Cache) 
     [
         (
             ["densenet161", "--accept", "0" * 64],
-            f"say for which file: {THEANO}, {TENSORFLOW}, densenet161-caffe",
+            f"say for which file: {THEANO}, {TENSORFLOW}, {OTHERS}",
         ),
-        (["densenet161", "--forget"], f"say for which file: {THEANO}, {TENSORFLOW}, densenet161-caffe"),
+        (["densenet161", "--forget"], f"say for which file: {THEANO}, {TENSORFLOW}, {OTHERS}"),
         ([THEANO, "--accept", "abc"], "'abc' is no SHA-256: it must be 64 hexadecimal digits"),
         (
             [TENSORFLOW, "--accept", "0" * 64],

@@ -287,8 +287,8 @@ def test_what_is_neither_path_nor_name(weights):
 def test_a_weights_set_that_is_none():
     """The sets there are, and the nearest one."""
     assert message(UnknownNameError, "resnet50", weights="imagnet") == (
-        "weights='imagnet': resnet50 has the weights sets imagenet, imagenet-0.1, imagenet-caffe, or"
-        " None for random weights; did you mean imagenet?"
+        "weights='imagnet': resnet50 has the weights sets imagenet, imagenet-0.1, imagenet-caffe,"
+        " torchvision, torchvision-v2, or None for random weights; did you mean imagenet?"
     )
 
 

@@ -314,7 +314,7 @@ def test_a_record_that_is_none(tmp_path):
         zoo.predict(run, file)
     assert str(caught.value) == (
         f"{run / 'run.json'}: no preprocessing is called 'cafe'; there is caffe, caffe_x0.017, inception,"
-        " inside, torch, included"
+        " inside, torch, torch_x255, included"
     )
     (run / "run.json").write_text("{}", "utf-8")
     with pytest.raises(FileFormatError) as caught:
