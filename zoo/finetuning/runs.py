@@ -66,7 +66,7 @@ from zoo.progress.asked import Asked
 from zoo.progress.protocol import Progress, shown
 from zoo.registry import architecture
 from zoo.registry.digests import hash_file
-from zoo.registry.records import Architecture
+from zoo.registry.records import Architecture, Preprocessing
 from zoo.surgery.tensors import DataFormat
 from zoo.variables import default_home
 
@@ -183,10 +183,8 @@ def finetune(
     settings = with_fit(Settings(**options), data, train, valid)
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
-    is_own = network.preprocessing not in (None, _network(name).preprocessing)
-    if (is_own or not network.graphs) and settings.preprocessing == "auto":
-        # The model in its file may go by another network's name, and weights have images of their own.
-        options["preprocessing"] = network.recipe.name
+    if settings.preprocessing == "auto" and (recipe := own_recipe(network)) is not None:
+        options["preprocessing"] = recipe.name
         settings = with_fit(Settings(**options), data, train, valid)
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
     _passed_over = True  # what is warned of is about the line that calls this
@@ -222,6 +220,19 @@ def finetune(
         chosen = {**options, **({"fresh_head": True} if taken.fresh_head else {}), **given, **told}
         result: Result = resolve_name(taken.function)(model, learned, held_out, **chosen)
         return result
+
+
+def own_recipe(network: Architecture) -> Preprocessing | None:
+    """Return the recipe that a network's model does not tell by its name, or None.
+
+    A whole model may go by another network's name, and a weights set may have images of its own.
+
+    Args:
+        network: With the images of its weights.
+    """
+    if not network.graphs:
+        return network.recipe
+    return None if network.preprocessing == _network(network.name).preprocessing else network.preprocessing
 
 
 def _network(name: str | None) -> Architecture:

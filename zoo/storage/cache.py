@@ -81,7 +81,7 @@ class Item:
             key=file.id,
             folder=architecture,
             stem=file.id,
-            ending=".h5" if file.is_hdf5 else f".{file.format or 'keras'}",
+            ending=".h5" if file.is_hdf5 else Path(file.filename).suffix,
             bytes=file.bytes,
             digests=file.digests,
             facts=f"{file.structure}, layout {file.layout}, kernels {file.kernels}",

@@ -16,6 +16,8 @@ from tests.zoo.networks.test_origins import in_cache
 from zoo.errors import UnknownNameError
 from zoo.fetching.fetcher import resolve
 from zoo.finetuning.backbone import recipe_for
+from zoo.finetuning.runs import own_recipe
+from zoo.networks import predicting
 from zoo.networks.loading import Wish, draw
 from zoo.networks.predicting import centre
 from zoo.networks.weights import as_trained, graphs_of
@@ -217,6 +219,21 @@ def test_images_are_made_ready_as_for_the_set(name):
     wanted = [(value - mean) / std for value, mean, std in zip((1, 0, 0), means, scales, strict=True)]
     assert found == pytest.approx(wanted, rel=1e-6)
     assert zoo.preprocess_input(network.name, red)[0, 0, 0] != pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_prediction_and_training_take_the_images_of_the_set(name, monkeypatch):
+    """Before a file is read: what is done to pictures, how large they are made, and what a run is told."""
+    network, weights = SETS[name]
+    said, trained = network.about(weights), as_trained(network, weights)
+    monkeypatch.setattr(predicting, "load", lambda *_, **__: None)
+    seer = predicting._from_network(network, 5, weights, None)
+    assert seer.recipe == said.preprocessing
+    rows = np.arange(said.resize, dtype=np.uint8)[:, None, None].repeat(300, axis=1).repeat(3, axis=2)
+    begin = (said.resize - 224) // 2
+    assert seer.fit(rows)[:, 0, 0].tolist() == list(range(begin, begin + 224))
+    assert own_recipe(trained) == said.preprocessing
+    assert own_recipe(as_trained(network, "imagenet")) is None
 
 
 def test_no_recipe_is_made_up_for_a_set_that_is_not_there():
