@@ -494,7 +494,8 @@ def _one(work: _Work, job: _Job) -> _Done:
     except OSError as error:
         return told(status="failed", detail=f"cannot be read or written ({error})"), None
     except ZooError as error:
-        return told(status="failed", detail=str(error)), None
+        alone = str(error).removeprefix(f"{work.start.path(job.source.name)}: ")
+        return told(status="failed", detail=alone), None
     made = work.end.path(job.target) if status in _MADE else None
     return told(status=status, target=made, detail=detail, notes=notes), note
 

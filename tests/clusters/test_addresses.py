@@ -126,6 +126,18 @@ def test_features_in_a_bucket_are_those_of_one_machine(format, cluster, weights,
     assert rows(f"{place}/out", found.files) == alone
 
 
+def test_the_command_gives_the_same_by_processes_of_this_machine(weights, alone, capsys):
+    """The path that it prints is the URL."""
+    place = "s3://cluster-command"
+    photos = fill(f"{place}/photos", PHOTOS)
+    fill(f"{place}/weights", {weights.name: weights.read_bytes()})
+    command = ["features", NETWORK, photos, "--out", f"{place}/out/", "--cluster", "local:2"]
+    assert main([*command, "--weights", f"{place}/weights/{weights.name}", "--input-size", "32"]) == 0
+    assert capsys.readouterr().out == f"{place}/out\n"
+    names = tuple(sorted(name for name in objects(f"{place}/out") if name != INDEX))
+    assert rows(f"{place}/out", names) == alone
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of weights files; one of them is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -296,6 +297,80 @@ def test_what_somebody_else_has_written_meanwhile_stays(tree, bucket, monkeypatc
     assert str(caught.value) == f"{bucket}/new/a.h5: {text}"
     assert objects(f"{bucket}/new") == {"a.h5": b"theirs"}
     assert old.head("a.h5", 4) == b"\x89HDF"
+
+
+def test_the_new_tree_may_lie_in_the_old_one(tree, bucket):
+    """Its files, and its journal, are not taken for old ones."""
+    old = uploaded(tree, f"{bucket}/old")
+    for status in ("converted", "done before"):
+        report = convert_tree(place_at(old), place_at(f"{old}/new/", new=True), jobs=2, **TO_TF)
+        assert (report.count(status), len(report.files)) == (3, 6)
+
+
+def refusing(monkeypatch, *methods):
+    """Let the storage refuse what is asked by some methods, as it does those who may not."""
+    import s3fs
+
+    call = s3fs.S3FileSystem._call_s3
+
+    async def refused(self, method, *rest, **options):
+        if method in methods:
+            raise PermissionError("Access Denied")
+        return await call(self, method, *rest, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", refused)
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        ("get_object", "cannot be read: Access Denied"),
+        ("put_object", "{place}/new/a.h5: the bucket refuses: Access Denied"),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_told(method, text, tree, bucket, monkeypatch):
+    """File by file; nothing is there in the end that was not before."""
+    old, new = place_at(uploaded(tree, f"{bucket}/old")), place_at(f"{bucket}/new", new=True)
+    with monkeypatch.context() as patch:
+        refusing(patch, method)
+        report = convert_tree(old, new, jobs=2, **TO_TF)
+    details = {one.source: one.detail for one in report.files if one.status == "failed"}
+    assert details[f"{bucket}/old/a.h5"] == text.format(place=bucket)
+    assert report.count("converted") == 0
+    assert objects(f"{bucket}/new") == {}
+
+
+def test_a_place_that_may_not_be_asked_is_told(tree, bucket, monkeypatch):
+    """Before anything is converted."""
+    old, new = place_at(uploaded(tree, f"{bucket}/old")), place_at(f"{bucket}/new", new=True)
+    refusing(monkeypatch, "head_object")
+    with pytest.raises(CacheError) as caught:
+        convert_tree(old, new, jobs=2, **TO_TF)
+    assert str(caught.value) == f"{bucket}/new/{NAME}: the bucket refuses: Access Denied"
+
+
+def test_the_extra_that_is_missing_is_named(tree, monkeypatch, capsys):
+    """With what brings it, by every command."""
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    advice = (
+        "pip install 'fsspec>=2024.6' 's3fs>=2024.6' brings s3:// and https://, and pip install gcsfs gs://"
+    )
+    for command in (
+        ["convert", "s3://b/a.h5", "a.h5", "--th-to-tf"],
+        ["convert", str(tree), "s3://b/new/", "--th-to-tf"],
+        ["convert", str(tree / "a.h5"), "s3://b/a.h5", "--th-to-tf"],
+        ["upgrade", "s3://b/a.h5", "a.keras"],
+        ["features", "resnet50", "s3://b/photos/", "--out", "x/"],
+        ["features", "resnet50", str(tree), "--out", "s3://b/x/"],
+        ["predict", "resnet50", "a.png", "--weights", "s3://b/a.h5"],
+    ):
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("zoo: s3://b")
+        assert said.endswith(
+            f": cannot be reached: import of fsspec.core halted; None in sys.modules; {advice}\n"
+        )
 
 
 def test_arguments_are_checked(tree, bucket, capsys):

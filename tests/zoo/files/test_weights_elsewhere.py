@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 
@@ -62,23 +63,19 @@ def test_a_network_is_loaded_with_them(here, there):
 
 
 def test_features_and_runs_are_those_of_the_file(here, there, photos, tmp_path, capsys):
-    """By the commands; the record of a run tells the file by its digest."""
-    runs = []
-    for number, weights in enumerate((str(here), there)):
-        common = (str(photos), "--weights", weights, "--input-size", "32")
-        assert main(["features", NAME, *common, "--out", str(tmp_path / f"{number}.npz")]) == 0
-        command = ["finetune", NAME, *common, "--strategy", "head", "--epochs", "1"]
-        assert main([*command, "--out", str(tmp_path / str(number))]) == 0
-        runs.append(json.loads((tmp_path / str(number) / "run.json").read_text("utf-8")))
-    assert runs[0]["weights"] == runs[1]["weights"]
-    assert runs[0]["weights"]["id"] == here.name
-    assert [run["sources"]["weights"] for run in runs] == [str(here), there]
-    assert main(["finetune", "--resume", str(tmp_path / "1"), "--epochs", "2"]) == 0
-    first, second = (np.load(tmp_path / f"{number}.npz") for number in (0, 1))
-    assert np.array_equal(first["features"], second["features"])
-    assert np.array_equal(
-        zoo.features(NAME, photos, weights=there, input_size=32).features, first["features"]
-    )
+    """By the commands; the record of a run tells the file by digest and URL, and it can go on by that."""
+    common = (NAME, str(photos), "--input-size", "32", "--weights")
+    for out, weights in (("here", str(here)), ("there", there)):
+        assert main(["features", *common, weights, "--out", str(tmp_path / f"{out}.npz")]) == 0
+    one, other = (np.load(tmp_path / f"{out}.npz")["features"] for out in ("here", "there"))
+    assert np.array_equal(one, other)
+    assert np.array_equal(zoo.features(NAME, photos, weights=there, input_size=32).features, one)
+    run = tmp_path / "run"
+    assert main(["finetune", *common, there, "--strategy", "head", "--epochs", "1", "--out", str(run)]) == 0
+    told = json.loads((run / "run.json").read_text("utf-8"))
+    assert told["weights"] == {"id": here.name, "sha256": hashlib.sha256(here.read_bytes()).hexdigest()}
+    assert (told["sources"]["weights"], told["arguments"]["weights"]) == (there, there)
+    assert main(["finetune", "--resume", str(run), "--epochs", "2"]) == 0
     capsys.readouterr()
 
 
