@@ -18,7 +18,7 @@ import numpy as np
 
 from converters.arrays.form import Form, Shape
 from converters.errors import ArgumentError, FileFormatError
-from converters.formats.source import PlainArray, PlainSource, dataset_of, rows_of
+from converters.formats.source import PlainArray, PlainSource, dataset_of, rows_of, widened
 from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.source import BLOCK, Values
 from converters.layers.model import Array, Layer, Part
@@ -39,27 +39,24 @@ class ForeignArray(PlainArray):
         dtype: The type that its values have when they are read.
         held: The type that they have in the file, if they are to be computed in another one.
         steps: Bytes from one value to the next along each axis; None if they lie side by side.
-        widened: Whether the file holds bfloat16, which NumPy lacks: the upper half of a float32, to which its
-            values are widened.
         times: What every value is multiplied by, in its own type.
         made: The value of an array of which the file holds none: each is this number.
     """
 
     held: np.dtype[Any] | None = None
     steps: Shape | None = None
-    widened: bool = False
     times: float | None = None
     made: float | None = None
 
     @property
     def stored(self) -> np.dtype[Any]:
         """The type of what lies in the file."""
-        return np.dtype("<u2") if self.widened else self.held or self.dtype
+        return super().stored if self.bfloat16 else self.held or self.dtype
 
     @property
     def direct(self) -> bool:
         """Whether its values are a view of the file."""
-        return self.offset is not None and not self.widened and self.times is None
+        return self.offset is not None and not self.bfloat16 and self.times is None
 
     @property
     def place(self) -> int | None:
@@ -83,9 +80,8 @@ class ForeignArray(PlainArray):
 
     def of(self, values: Values) -> Values:
         """Return values as they are read, of those that the file holds."""
-        if self.widened:
-            widened: Values = (values.astype("<u4") << 16).view("<f4")
-            return widened
+        if self.bfloat16:
+            return widened(values)
         if self.times is not None:
             multiplied: Values = values.astype(self.dtype) * self.dtype.type(self.times)
             return multiplied

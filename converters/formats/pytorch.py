@@ -195,7 +195,7 @@ class _Reading:
             dtype=np.dtype("<f4" if wide else storage.stored),
             offset=storage.offset + tensor.offset * size,
             steps=None if whole else tuple(stride * size for stride in tensor.strides),
-            widened=wide,
+            bfloat16=wide,
         )
 
 

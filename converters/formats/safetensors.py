@@ -22,7 +22,15 @@ from converters.formats.contents import Contents, Extents, make_room, one_after_
 from converters.formats.foreign import ForeignArray
 from converters.formats.plain import described_text
 from converters.formats.pytorch import is_state_dict, source_of
-from converters.formats.safetensors_header import DTYPES, METADATA, SafetensorsHeader, header_of
+from converters.formats.safetensors_header import (
+    BFLOAT16,
+    DTYPES,
+    METADATA,
+    READ_AS,
+    SafetensorsHeader,
+    TensorInfo,
+    header_of,
+)
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource
 from converters.hdf5.source import Stamp
 from converters.limits import Limits
@@ -54,22 +62,22 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
     header = header_of(path, stream, limits)
     if DESCRIPTION not in header.metadata and is_state_dict(header.tensors):
         return source_of(path, stream, limits, _state_dict(header), ())
-    arrays = (
-        PlainArray(
-            name=tensor.name, shape=tensor.shape, dtype=np.dtype(DTYPES[tensor.dtype]), offset=tensor.offset
-        )
-        for tensor in header.tensors.values()
-    )
+    arrays = (PlainArray(**_told(tensor)) for tensor in header.tensors.values())
     return PlainSource(path, stream, limits, name="safetensors", arrays=arrays, texts=header.metadata)
 
 
 def _state_dict(header: SafetensorsHeader) -> dict[str, ForeignArray]:
     """Return where the tensors of a file of PyTorch's lie, by name."""
+    return {name: ForeignArray(**_told(tensor)) for name, tensor in header.tensors.items()}
+
+
+def _told(tensor: TensorInfo) -> dict[str, Any]:
     return {
-        name: ForeignArray(
-            name=name, shape=tensor.shape, dtype=np.dtype(DTYPES[tensor.dtype]), offset=tensor.offset
-        )
-        for name, tensor in header.tensors.items()
+        "name": tensor.name,
+        "shape": tensor.shape,
+        "dtype": np.dtype(READ_AS.get(tensor.dtype) or DTYPES[tensor.dtype]),
+        "offset": tensor.offset,
+        "bfloat16": tensor.dtype == BFLOAT16,
     }
 
 

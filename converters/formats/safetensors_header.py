@@ -32,6 +32,10 @@ DTYPES = {
     "U16": "<u2",
     "U8": "<u1",
 }
+BFLOAT16 = "BF16"
+READ_AS = {BFLOAT16: "<f4", "BOOL": "<u1"}
+"""Types that NumPy lacks or keeps otherwise, with those that hold the same values; they are never written."""
+_SIZES = {**{name: int(code[2]) for name, code in DTYPES.items()}, BFLOAT16: 2, "BOOL": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +122,11 @@ def _tensor(path: Path, name: str, entry: object, start: int, limits: Limits) ->
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise FileFormatError(f"{what} must have dtype, shape and data_offsets, and nothing else")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise FileFormatError(f"{what} is of type {clipped(str(dtype))}; {', '.join(DTYPES)} are read")
+    if not isinstance(dtype, str) or dtype not in _SIZES:
+        raise FileFormatError(f"{what} is of type {clipped(str(dtype))}; {', '.join(_SIZES)} are read")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(shape) > 32 or len(offsets) != 2:
         raise FileFormatError(f"{what} has a damaged shape or damaged data_offsets")
-    nbytes = math.prod(shape) * int(DTYPES[dtype][2])
+    nbytes = math.prod(shape) * _SIZES[dtype]
     if offsets[1] - offsets[0] != nbytes:
         raise FileFormatError(f"{what} declares {nbytes} bytes and stores {offsets[1] - offsets[0]}")
     return TensorInfo(name=name, dtype=dtype, shape=tuple(shape), offset=start + offsets[0], nbytes=nbytes)

@@ -33,24 +33,37 @@ class PlainArray:
     Attributes:
         name: Its name.
         shape: Its shape.
-        dtype: Its type.
+        dtype: The type that its values have when they are read.
         offset: Where its values begin in the file; None if they are compressed.
+        bfloat16: Whether the file holds bfloat16, which NumPy lacks: read are float32 of the same values.
     """
 
     name: str
     shape: Shape
     dtype: np.dtype[Any]
     offset: int | None
+    bfloat16: bool = False
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """The type of what lies in the file."""
+        return np.dtype("<u2") if self.bfloat16 else self.dtype
 
     @property
     def place(self) -> int | None:
         """Where its values lie in the file as they are read; None if they are computed, or there are none."""
-        return self.offset if math.prod(self.shape) else None
+        return self.offset if math.prod(self.shape) and not self.bfloat16 else None
 
     @property
     def end(self) -> int:
         """Where its values end in the file; 0 for those that do not lie in it as they are."""
-        return 0 if self.offset is None else self.offset + math.prod(self.shape) * self.dtype.itemsize
+        return 0 if self.offset is None else self.offset + math.prod(self.shape) * self.stored.itemsize
+
+
+def widened(values: Values) -> Values:
+    """Return bfloat16, given as integers of two bytes, as float32: its upper half, the lower one is zeros."""
+    wide: Values = (values.astype("<u4") << 16).view("<f4")
+    return wide
 
 
 class PlainSource(Source):
@@ -91,6 +104,7 @@ class PlainSource(Source):
         self.format = name
         super().__init__(path, stream, limits, texts={})
         listed = tuple(arrays)
+        self._narrow = {array.name: array.offset for array in listed if array.bfloat16}
         children = {array.name: dataset_of(array) for array in listed}
         _check(path, listed, os.fstat(stream.fileno()).st_size, limits)
         attributes = {
@@ -107,10 +121,13 @@ class PlainSource(Source):
 
     def blocks(self, dataset: DatasetInfo, nbytes: int = BLOCK) -> Iterator[tuple[int, Values]]:
         """Yield an array in blocks of rows; arguments and errors are those of :meth:`Source.blocks`."""
+        narrow = dataset.path in self._narrow
+        offset = (self._narrow[dataset.path] if narrow else dataset.offset) or 0
+        row = row_bytes(dataset) // 2 if narrow else row_bytes(dataset)
         for begin, end, shape in rows_of(dataset, nbytes):
-            start, stop = ((dataset.offset or 0) + at * row_bytes(dataset) for at in (begin, end))
-            data = read_between(self.path, self._stream, start, stop)
-            yield begin, np.frombuffer(data, dtype=dataset.dtype).reshape(shape)
+            data = read_between(self.path, self._stream, offset + begin * row, offset + end * row)
+            values = widened(np.frombuffer(data, "<u2")) if narrow else np.frombuffer(data, dataset.dtype)
+            yield begin, values.reshape(shape)
 
 
 def row_bytes(dataset: DatasetInfo) -> int:
@@ -148,7 +165,7 @@ def dataset_of(array: PlainArray) -> DatasetInfo:
             order=">" if code[0] == ">" else "<",
             signed=code[1] != "u",
         ),
-        layout="chunked" if array.offset is None else "contiguous",
+        layout="chunked" if array.offset is None or array.bfloat16 else "contiguous",
         offset=array.place,
     )
 

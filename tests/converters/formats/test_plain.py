@@ -7,14 +7,19 @@ import os
 import struct
 import zlib
 
+import ml_dtypes
 import numpy as np
 import pytest
+from hypothesis import given, strategies
+from hypothesis.extra import numpy as hypothesis_numpy
+from safetensors.numpy import save_file
 
 from converters import convert_file, inspect_file, plan_file
 from converters.compare import compare_files
 from converters.errors import ConversionError, FileFormatError, ZooError
 from converters.formats.opening import open_untrusted
 from converters.formats.table import FORMATS, targets
+from converters.hdf5.metadata import datasets_of
 from converters.limits import Limits
 from converters.trees import convert_tree
 from converters.writing import execute
@@ -110,8 +115,6 @@ def test_many_layers_leave_room_for_their_record(tmp_path):
 def plain_file(path, values, description=None):
     """Write a container as its own package does, with nothing but a description at most."""
     if path.suffix == ".safetensors":
-        from safetensors.numpy import save_file
-
         save_file(values, path, None if description is None else {"description": json.dumps(description)})
     else:
         text = {} if description is None else {"zoo": np.array(json.dumps({"description": description}))}
@@ -371,3 +374,45 @@ def test_a_tree_gives_what_it_makes_of_containers_the_name_of_hdf5(tmp_path):
     write_named(tmp_path / "old" / "m.h5", {"d": {"d_W": counted(4, 2)}})
     report = convert_tree(tmp_path / "old", tmp_path / "new", to="keras2", jobs=1)
     assert [found.target.name for found in report.files if found.target] == ["m.h5", "m.safetensors.h5"]
+
+
+NAMES = {"plain": ("d/kernel", "d/bias"), "of a state dict": ("d.weight", "d.bias")}
+
+
+@pytest.mark.parametrize("names", NAMES)
+@given(
+    words=hypothesis_numpy.arrays("u2", hypothesis_numpy.array_shapes(min_dims=2, max_dims=2)),
+    truth=strategies.lists(strategies.booleans(), min_size=1),
+)
+def test_bfloat16_and_truth_values_are_read_as_types_that_hold_them(names, words, truth, tmp_path_factory):
+    """Whatever the bits: NaN with what it carries, infinities, numbers below the normal ones."""
+    path = tmp_path_factory.mktemp("bf16") / "weights.safetensors"
+    kernel, bias = NAMES[names]
+    save_file({kernel: words.view(ml_dtypes.bfloat16), bias: np.array(truth)}, path)
+    expected = {kernel: (words.astype("u4") << 16).view("f4"), bias: np.array(truth, "u1")}
+    with np.errstate(invalid="ignore"):
+        numbers = words.view(ml_dtypes.bfloat16).astype("f4")
+    np.testing.assert_array_equal(numbers, expected[kernel])
+    with open_untrusted(path) as source:
+        found = datasets_of(source.tree)
+        for name, dataset in ((name, found[name]) for name in expected):
+            blocks = [values for _, values in source.blocks(dataset, nbytes=8)]
+            assert np.concatenate(blocks).tobytes() == expected[name].tobytes()
+            assert (
+                source.mapped(dataset).tobytes() == source.read(dataset).tobytes() == expected[name].tobytes()
+            )
+
+
+def test_bfloat16_goes_on_as_float32(tmp_path):
+    """What becomes of it is what becomes of the same numbers; both files compare as equal."""
+    values = {"d/kernel": counted(4, 3).astype(ml_dtypes.bfloat16), "d/bias": counted(3)}
+    half = plain_file(tmp_path / "half.safetensors", values)
+    whole = plain_file(tmp_path / "whole.safetensors", {**values, "d/kernel": counted(4, 3)})
+    said = {"to": "keras3", "from_layout": "tf", "flatten": {"d": None}}
+    new, other = (
+        convert_file(path, tmp_path / f"{path.stem}.new.h5", **said).target for path in (half, whole)
+    )
+    assert {name: array.tobytes() for name, array in arrays(new).items()} == {
+        name: array.tobytes() for name, array in arrays(other).items()
+    }
+    assert compare_files(half, whole, from_layout="tf", flatten={"d": None}).equal
