@@ -51,13 +51,19 @@ def draw_preprocessing(
 
 
 def note_recipe(model: keras.Model, recipe: Preprocessing) -> None:
-    """Note on a model which recipe its weights were trained with, until it is saved or copied."""
-    model._zoo_recipe = recipe.name
+    """Note which recipe a model's weights were trained with, until it is saved or copied.
+
+    It is noted on the input, which models made of this one have as well: with another head, or without one.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            layer._zoo_recipe = recipe.name
 
 
 def noted_recipe(model: keras.Model) -> str | None:
     """Return the name of the recipe that was noted on a model, if any was."""
-    return getattr(model, "_zoo_recipe", None)
+    noted = (getattr(layer, "_zoo_recipe", None) for layer in model.layers)
+    return next((name for name in noted if name is not None), None)
 
 
 def _scale_and_offset(recipe: Preprocessing) -> tuple[list[float], list[float]]:

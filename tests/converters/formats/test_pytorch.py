@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -11,14 +12,23 @@ import numpy as np
 import pytest
 
 from converters import convert_file, inspect_file, plan_file
+from converters.arrays.form import Form
 from converters.boundary import BROKEN
 from converters.compare import compare_files
-from converters.errors import ConversionWarning, FileFormatError, UnknownFlattenError, ZooError
+from converters.errors import (
+    ConversionWarning,
+    FileFormatError,
+    StructureMismatchError,
+    UnknownFlattenError,
+    ZooError,
+)
 from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import datasets_of
-from converters.planning.structures import load_structure
+from converters.planning.making import make_plan
+from converters.planning.structures import load_structure, match
 from converters.writing.execute import arrays as planned_arrays
+from converters.writing.execute import reader
 from tests.support import foreign_mutants, pytorch_files
 from tests.support.hostile_pytorch import TECHNIQUES
 from tests.support.pytorch_files import Storage, Tensor, dict_of, number, tensor, text
@@ -177,7 +187,12 @@ def test_conversion_moves_axes_and_rows(form, made, tmp_path):
     ("name", "whose"),
     [
         ("vgg16", "torchvision"),
+        ("vgg16", "timm"),
         ("vgg19", "torchvision"),
+        ("vgg19", "timm"),
+        ("resnet50", "torchvision and timm"),
+        ("resnet101", "torchvision and timm"),
+        ("resnet152", "torchvision and timm"),
         ("densenet121", "torchvision"),
         ("densenet121", "torchvision, as published"),
         ("densenet161", "torchvision"),
@@ -185,9 +200,9 @@ def test_conversion_moves_axes_and_rows(form, made, tmp_path):
     ],
 )
 def test_a_known_network_is_told_by_its_names(name, whose, made, monkeypatch):
-    """Networks as torchvision calls them; a storage gives no more than so many times what it holds."""
+    """Whatever their order is; a storage gives no more than so many times what it holds."""
     one = Storage(np.zeros(1, "f4"))
-    arrays = called_by_torch(name, whose)
+    arrays = reversed(list(called_by_torch(name, whose)))
     path = made({key: Tensor(one, shape, (0,) * len(shape)) for key, shape in arrays})
     with pytest.raises(FileFormatError, match=r"takes \d+ bytes; more than 4128 are not read"):
         inspect_file(path)
@@ -205,11 +220,109 @@ def called_by_torch(name, whose):
     roles = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
     roles |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
     structure = load_structure(name).folded()
+    norms = any(layer.kind == "BatchNormalization" for layer in structure.weighted)
     for layer in structure.weighted:
         called = structure.known_as[whose][layer.name]
         for role, shape in layer.arrays.items():
+            if norms and layer.kind == "Conv2D" and role == "bias":
+                continue
             first = (shape[-1], shape[-2], *shape[:-2]) if len(shape) > 1 else shape
+            if called.startswith("pre_logits.") and len(shape) == 2:
+                first = (shape[-1], *(layer.flatten or (shape[0], 1, 1)))
             yield f"{called}.{roles.get(role, role)}", first
+
+
+SMALL = {
+    "name": "small",
+    "parameters": 0,
+    "known_as": {"theirs": ["features.0", "pre_logits.fc", "head"]},
+    "layers": [
+        {"name": "conv", "kind": "Conv2D", "arrays": {"kernel": [1, 1, 3, 2], "bias": [2]}},
+        {"name": "fc", "kind": "Dense", "arrays": {"kernel": [12, 5], "bias": [5]}, "flatten": [2, 3, 2]},
+        {"name": "top", "kind": "Dense", "arrays": {"kernel": [5, 4], "bias": [4]}},
+    ],
+}
+
+
+@pytest.mark.parametrize("layout", ["tf", "th"])
+def test_a_convolution_that_sees_its_map_becomes_the_matrix_of_a_graph(layout, made, tmp_path):
+    """Its rows lie as the new layout flattens the map; one that does not see all of it is none."""
+    (tmp_path / "small.json").write_text(json.dumps(SMALL))
+    structure = load_structure(tmp_path / "small.json")
+    shapes = {"head": (4, 5), "pre_logits.fc": (5, 2, 3, 2), "features.0": (2, 3, 1, 1)}
+    arrays = {f"{name}.weight": drawn(*shape) for name, shape in shapes.items()}
+    arrays |= {f"{name}.bias": drawn(shape[0]) for name, shape in shapes.items()}
+    path = made({name: tensor(array) for name, array in arrays.items()})
+    description = describe(path)
+    plan = make_plan(
+        description,
+        target=Form(layout=layout, kernels="tf"),
+        match=match(description, structure),
+        to="keras1",
+    )
+    with reader(plan) as read:
+        found = {(one.structure_layer, one.role): np.array(read(one)) for one in plan.arrays}
+    kernel = arrays["pre_logits.fc.weight"].transpose((2, 3, 1, 0) if layout == "tf" else (1, 2, 3, 0))
+    assert found["fc", "kernel"].tobytes() == np.ascontiguousarray(kernel.reshape(12, 5)).tobytes()
+    assert found["top", "kernel"].tobytes() == np.ascontiguousarray(arrays["head.weight"].T).tobytes()
+    arrays["pre_logits.fc.weight"] = drawn(5, 2, 3, 1)
+    other = describe(made({name: tensor(array) for name, array in arrays.items()}))
+    with pytest.raises(StructureMismatchError, match="layer 'fc' is missing"):
+        match(other, structure)
+
+
+def safetensors(path, arrays, **metadata):
+    """Write a safetensors file as others do: no description of layers, names in the order of the alphabet."""
+    entries, at = {"__metadata__": metadata} if metadata else {}, 0
+    kinds = {"f4": "F32", "f2": "F16", "i8": "I64"}
+    for name in sorted(arrays):
+        array = arrays[name]
+        entries[name] = {
+            "dtype": kinds[array.dtype.str[1:]],
+            "shape": list(array.shape),
+            "data_offsets": [at, at + array.nbytes],
+        }
+        at += array.nbytes
+    header = json.dumps(entries).encode()
+    data = b"".join(arrays[name].tobytes() for name in sorted(arrays))
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    return path
+
+
+@pytest.mark.parametrize("metadata", [{"format": "pt"}, {}], ids=["told", "untold"])
+def test_a_state_dict_in_a_safetensors_file_is_one(metadata, made, tmp_path):
+    """The same layers, values and rules as in PyTorch's own containers."""
+    arrays = {
+        "module.layer1.0.conv1.weight": drawn(4, 3, 1, 1),
+        "module.layer1.0.bn1.weight": drawn(4),
+        "module.layer1.0.bn1.bias": drawn(4),
+        "module.layer1.0.bn1.running_mean": drawn(4),
+        "module.layer1.0.bn1.running_var": drawn(4) ** 2,
+        "module.layer1.0.bn1.num_batches_tracked": np.array(3, "i8"),
+        "module.fc.weight": drawn(2, 4, dtype="f2"),
+        "module.fc.bias": drawn(2, dtype="f2"),
+    }
+    path = safetensors(tmp_path / "model.safetensors", arrays, **metadata)
+    other = made({name: tensor(array) for name, array in arrays.items()})
+    assert layers_of(path) == layers_of(other)
+    assert (describe(path).format, describe(path).notes) == ("pytorch", describe(other).notes)
+    mine, theirs = values_of(path), values_of(other)
+    assert mine.keys() == theirs.keys()
+    assert all(mine[name].tobytes() == theirs[name].tobytes() for name in mine)
+    new = convert_file(path, tmp_path / "new.npz").target
+    with np.load(new) as found:
+        assert found["fc/kernel"].tobytes() == np.ascontiguousarray(drawn(2, 4, dtype="f2").T).tobytes()
+
+
+def test_our_own_safetensors_files_are_no_state_dicts(tmp_path, made):
+    """A description of layers counts, whatever their names are; so do names with a slash."""
+    path = made({"a.weight": tensor(drawn(2, 3)), "a.bias": tensor(drawn(2))})
+    ours = convert_file(path, tmp_path / "ours.safetensors").target
+    assert describe(ours).format == "safetensors"
+    assert (
+        describe(safetensors(tmp_path / "keras.safetensors", {"a/kernel": drawn(2, 3)})).format
+        == "safetensors"
+    )
 
 
 def test_a_checkpoint_and_names_of_parallel_modules(made):

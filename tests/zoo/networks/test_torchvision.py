@@ -132,7 +132,8 @@ def test_a_set_is_loaded_by_its_name(name, tmp_path, monkeypatch, practice_file)
         return
     headed = zoo.load(network.name, weights=weights, num_classes=10)
     assert headed.output_shape == (None, 10)
-    assert recipe_for(headed, "auto") == network.about(weights).preprocessing
+    for one in (headed, zoo.replace_head(headed, 3)):
+        assert recipe_for(one, "auto") == network.about(weights).preprocessing
     inside = zoo.load(network.name, weights=weights, num_classes=10, include_preprocessing=True)
     scale = inside.get_layer("preprocessing").scale
     assert np.ravel(scale).tolist() == list(network.about(weights).preprocessing.scale)
