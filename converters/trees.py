@@ -31,7 +31,7 @@ from converters.errors import (
 )
 from converters.formats.opening import HEAD, is_plain
 from converters.formats.table import format_of, weights_suffixes
-from converters.writing.files import remove_leftovers, sweep
+from converters.writing.files import remove_leftovers
 from converters.writing.journal import NAME, Journal, Note, asked_digest
 from converters.writing.places import Entry, Folder, Place
 
@@ -358,8 +358,7 @@ def _jobs(work: _Work, journal: Journal | None) -> list[_Job]:
     for name, target in targets.items():
         if looks[name].weights:
             rivals.setdefault(place(target), []).append(name)
-    if isinstance(end, Folder):
-        sweep(end.path(target) for target in targets.values())
+    end.sweep(targets.values())
     sources = {str(start.path(name)) for name in found}
     return [
         _Job(

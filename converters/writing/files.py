@@ -14,7 +14,7 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,32 +104,55 @@ def sweep(targets: Iterable[Path]) -> None:
     Args:
         targets: The new files.
     """
-    folders: dict[Path, set[str]] = {}
-    for target in targets:
-        folders.setdefault(target.parent, set()).add(target.name)
-    for folder, names in folders.items():
-        if not folder.is_dir():
-            continue
-        for path in folder.iterdir():
-            found = _TEMPORARY.fullmatch(path.name)
-            if found and found["name"] in names and is_left(path, int(found["process"]), found["where"]):
+    for folder, names in by_folder(str(target) for target in targets).items():
+        for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
+            if is_left(path.name, names, functools.partial(age_of, path)):
                 path.unlink(missing_ok=True)
 
 
-def is_left(path: Path, process: int, where: str) -> bool:
-    """Tell whether nobody writes to a temporary file or folder any more.
+def by_folder(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Return the names of files by the folders that they are in."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        folder, _, name = path.replace(os.sep, "/").rpartition("/")
+        found.setdefault(folder, set()).add(name)
+    return found
+
+
+def is_left(name: str, of: Collection[str], age: Callable[[], float]) -> bool:
+    """Tell whether a file is a temporary one of one of some new files, to which nobody writes any more.
 
     Args:
-        path: What it is.
-        process: The number of the process that made it.
-        where: What tells among which processes that number means one.
+        name: Its name.
+        of: The names of the new files.
+        age: Returns how many seconds ago it was written to; only asked where that decides.
     """
-    if where == _where():
-        return not _runs(process)
+    found = _TEMPORARY.fullmatch(name)
+    return bool(found and found["name"] in of and is_over(int(found["process"]), found["where"], age))
+
+
+def is_over(process: int, where: str, age: Callable[[], float]) -> bool:
+    """Tell whether a process is no more that has made something for the time being.
+
+    Args:
+        process: Its number.
+        where: What tells among which processes that number means one.
+        age: Returns how many seconds ago it did anything with that; asked of a process of another machine.
+    """
+    return not _runs(process) if where == _where() else age() > _ABANDONED
+
+
+def age_of(path: Path) -> float:
+    """Return how many seconds ago a file or a folder was written to; 0 if it is gone."""
     try:
-        return time.time() - path.stat().st_mtime > _ABANDONED
+        return time.time() - path.stat().st_mtime
     except FileNotFoundError:
-        return False
+        return 0.0
+
+
+def temporary_name(name: str) -> str:
+    """Return under what name this process writes a new file; nobody else does."""
+    return f".{name}.{whose()}-{os.urandom(4).hex()}{_SUFFIX}"
 
 
 def _runs(process: int) -> bool:
@@ -145,7 +168,7 @@ def _runs(process: int) -> bool:
 
 
 def whose() -> str:
-    """Return what names this process in the name of a temporary folder."""
+    """Return what names this process in the name of what it makes for the time being."""
     return f"{os.getpid()}-{_where()}"
 
 
@@ -235,7 +258,7 @@ def _flushing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    path = target.with_name(f"{_start(target, os.getpid())}{_where()}-{os.urandom(4).hex()}{_SUFFIX}")
+    path = target.with_name(temporary_name(target.name))
     try:
         path.touch(exist_ok=False)
     except OSError as error:

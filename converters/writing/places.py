@@ -7,14 +7,14 @@ to be read, and what is made of it here is sent when it is whole.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from converters.errors import ArgumentError, Doubt
-from converters.writing.files import new_file, sha256_of
+from converters.writing.files import new_file, sha256_of, sweep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,10 @@ class Place(Protocol):
         """Give where a new file is to be written; what it may replace lies there."""
         ...
 
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove what processes that were killed have left of new files."""
+        ...
+
     def read(self, name: str) -> bytes | None:
         """Return what a small file holds, if there is one."""
         ...
@@ -169,6 +173,10 @@ class Folder:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         yield Local(path=path)
+
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove what processes that were killed have left of new files."""
+        sweep(map(self.path, names))
 
     def read(self, name: str) -> bytes | None:
         """Return what a small file holds, if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -115,6 +115,10 @@ class Address:
                 self._bucket.put(name, path)
 
             yield Local(path=path, folder=self._folder_of(name), send=send)
+
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove what processes that were killed have left of new files."""
+        self._bucket.sweep(names)
 
     def read(self, name: str) -> bytes | None:
         """Return what a small file holds, if there is one."""

@@ -42,7 +42,10 @@ ROWS = 512
 INDEX = "features.json"
 """What tells of a folder of features what they are of, and which files hold them."""
 
-_OWN = re.compile(r"\.?(shard-\d+-[0-9a-f]{16}\.(npz|parquet)|features\.json)(-[0-9a-f]{16}\.part)?")
+_OWN = re.compile(
+    r"\.?(shard-\d+-[0-9a-f]{16}\.(npz|parquet)|features\.json)"
+    r"(-[0-9a-f]{16}\.part|\.\d+-[0-9a-f]{8}-[0-9a-f]{8}\.part)?"
+)
 """What files of such a folder are called, those among them that a worker who was killed has left."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from converters.writing.files import is_left, whose
+from converters.writing.files import age_of, is_over, whose
 
 _FOLDER = re.compile(r"zoo-(?P<process>[1-9][0-9]{0,8})-(?P<where>[0-9a-f]{8})-.+")
 
@@ -28,5 +28,7 @@ def sweep(folder: str) -> None:
     """Remove what processes that were killed have left of such folders; once in a process."""
     for path in Path(folder).iterdir():
         found = _FOLDER.fullmatch(path.name)
-        if found and path.is_dir() and is_left(path, int(found["process"]), found["where"]):
+        if found is None or not path.is_dir():
+            continue
+        if is_over(int(found["process"]), found["where"], functools.partial(age_of, path)):
             shutil.rmtree(path, ignore_errors=True)  # another process is at it, or it is somebody else's

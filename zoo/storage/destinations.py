@@ -7,14 +7,17 @@ parts. Whatever else fsspec reaches gets a file under a temporary name first, wh
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from converters.writing.files import by_folder, is_left, temporary_name
 from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
@@ -316,6 +319,17 @@ class Bucket:
         with self._asking(name), suppress(FileNotFoundError):
             self._system.rm_file(self._path(name))
 
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove what processes that were killed have left of files, where these have other names first."""
+        if scheme_of(self.place) in OBJECT_STORES:
+            return
+        for folder, those in by_folder(map(self._path, names)).items():
+            with self._asking(""), suppress(FileNotFoundError):
+                for facts in self._system.ls(folder, detail=True):
+                    path = str(facts["name"])
+                    if is_left(path.rpartition("/")[2], those, partial(_age, facts)):
+                        self._system.rm_file(path)
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{self._quoted(name)}"
 
@@ -332,7 +346,7 @@ class Bucket:
                 return
             folder, _, last = path.rpartition("/")
             self._system.makedirs(folder, exist_ok=True)
-            temporary = f"{folder}/.{last}-{os.urandom(8).hex()}.part"
+            temporary = f"{folder}/{temporary_name(last)}"
             try:
                 yield temporary
                 self._system.mv(temporary, path)
@@ -377,6 +391,12 @@ class Bucket:
         except storage_errors() as error:
             told = shown(str(error)) or type(error).__name__
             raise CacheError(f"{self.name(name)}: the bucket refuses: {told}") from error
+
+
+def _age(facts: Mapping[str, Any]) -> float:
+    """Return how many seconds ago a file was written, by what fsspec tells of it; 0 if it does not."""
+    when = facts.get("mtime") or facts.get("created") or time.time()
+    return time.time() - float(when.timestamp() if isinstance(when, datetime) else when)
 
 
 def _below(path: str, root: str) -> str:

@@ -81,20 +81,23 @@ def counted(monkeypatch):
     return names
 
 
-@pytest.mark.parametrize(("source", "target"), [("s3", "s3"), ("s3", "disk"), ("disk", "s3")])
+@pytest.mark.parametrize(
+    ("source", "target"), [("s3", "s3"), ("s3", "disk"), ("disk", "s3"), ("disk", "memory")]
+)
 def test_a_tree_between_addresses_is_that_of_the_disk(  # noqa: PLR0917 - as many as there are fixtures
     source, target, tree, bucket, tmp_path, monkeypatch
 ):
     """To the byte, with the same report; the next run brings no byte of what is done."""
     here = told(convert_tree(tree, tmp_path / "here", jobs=2, **TO_TF), tree, tmp_path / "here")
     old = uploaded(tree, f"{bucket}/old") if source == "s3" else tree
-    new = f"{bucket}/new" if target == "s3" else tmp_path / "new"
+    new = {"s3": f"{bucket}/new", "memory": "memory://new", "disk": tmp_path / "new"}[target]
     places = place_at(f"{old}/"), place_at(f"{new}/", new=True)
     with pytest.warns(zoo.ConversionWarning, match=rf"^{old}/a\.h5: "):
         there = convert_tree(*places, jobs=2, **TO_TF)
     assert told(there, old, new) == here
     assert here["counts"] == {"converted": 3, "done before": 0, "skipped": 2, "failed": 1}
-    written = objects(str(new)) if target == "s3" else files(new)
+    read = functools.partial(files, new) if target == "disk" else functools.partial(objects, str(new))
+    written = read()
     assert without_journal(written) == files(tmp_path / "here")
     brought = counted(monkeypatch)
     for _ in range(2):
@@ -104,7 +107,7 @@ def test_a_tree_between_addresses_is_that_of_the_disk(  # noqa: PLR0917 - as man
         convert_tree(tree, tmp_path / "here", jobs=2, **TO_TF), tree, tmp_path / "here"
     )
     assert set(brought) <= {"bad.h5"}
-    assert (objects(str(new)) if target == "s3" else files(new)) == written
+    assert read() == written
 
 
 def test_what_is_not_remembered_is_looked_at(tree, bucket, monkeypatch):

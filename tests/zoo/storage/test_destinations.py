@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 
+from converters.writing.files import temporary_name
 from tests.support.buckets import bucket_server, fill, objects
 from zoo.errors import ArgumentError, CacheError
 from zoo.storage import destinations
@@ -60,6 +64,17 @@ def test_what_was_there_stays_when_the_next_cannot_be_made(place):
         path.write_bytes(b"half")
         raise RuntimeError
     assert (there.names(), there.read("a.h5")) == (["a.h5"], b"before")
+
+
+def test_what_a_killed_process_left_is_swept(memory):
+    """Of the files that are named; what is written now stays, and what only looks like it."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    left = temporary_name("a.h5").replace(f".{os.getpid()}-", f".{process.pid}-")
+    stay = [temporary_name("a.h5"), left.replace("a.h5", "b.h5"), "a.h5", left.replace(".part", "")]
+    fill(memory, {f"deep/{name}": b"half" for name in (left, *stay)})
+    Bucket(memory).sweep(["deep/a.h5", "gone/a.h5"])
+    assert sorted(objects(memory)) == sorted(f"deep/{name}" for name in stay)
 
 
 @pytest.mark.parametrize("method", ["put_file", "mv"])
