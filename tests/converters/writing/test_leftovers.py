@@ -74,6 +74,25 @@ def test_what_only_looks_like_one_stays(name, tmp_path):
     assert (tmp_path / name).exists()
 
 
+def test_what_a_killed_process_was_writing_is_removed_by_the_next_run(tmp_path):
+    """Killed in the middle; the file is made by the run that sweeps."""
+    (tmp_path / "old").mkdir()
+    write_named(tmp_path / "old" / "a.h5", keras1(conv=(6, 3, 3, 5)))
+    (tmp_path / "new").mkdir()
+    text = (
+        "import pathlib, sys; from converters.writing.files import new_file\n"
+        "with new_file(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])): print(1, flush=True); input()"
+    )
+    command = [sys.executable, "-c", text, str(tmp_path / "old" / "a.h5"), str(tmp_path / "new" / "a.h5")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.read(1) == b"1"
+        convert_tree(tmp_path / "old", tmp_path / "new", direction="th-to-tf", jobs=1, force=True)
+        assert len(list((tmp_path / "new").iterdir())) == 2
+        process.kill()
+    convert_tree(tmp_path / "old", tmp_path / "new", direction="th-to-tf", jobs=1)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.h5"]
+
+
 def test_the_next_run_over_a_tree_sweeps(dead, tmp_path):
     """What is done is not done again, and what was left of it is gone."""
     (tmp_path / "old" / "deep").mkdir(parents=True)
