@@ -13,6 +13,7 @@ from converters.errors import warn_of
 from converters.upgrading.carrying_out import carry_out
 from converters.upgrading.upgrade import plan_upgrade
 from zoo.calling import public
+from zoo.files.given import as_named, at_hand, weights_at_hand
 from zoo.networks import proving
 from zoo.networks.own import CustomObjects, opened, own_of
 from zoo.networks.yaml_configs import is_yaml, json_of
@@ -21,6 +22,7 @@ from zoo.progress.protocol import BytesDone
 
 
 @public()
+@weights_at_hand
 def upgrade(
     path: str | os.PathLike[str],
     *,
@@ -38,7 +40,8 @@ def upgrade(
 
     Args:
         path: A file of ``model.save``, HDF5 or an archive of tf.keras, or the ``.json`` of ``model.to_json``
-            or the ``.yaml`` of ``model.to_yaml``; it is not touched.
+            or the ``.yaml`` of ``model.to_yaml``, by path or by a URL that fsspec knows (``s3://``); it is
+            not touched.
         weights: The weights' file, if the path is that of a ``.json`` or a ``.yaml``.
         data_format: None: what comes in and goes out is as it was; ``"channels_last"``: maps that were
             channels first, (N, C, H, W), become (N, H, W, C) there too.
@@ -79,23 +82,24 @@ def upgrade(
         (None, 5)
     """
     own = dict(custom_objects or {})
-    plan = plan_upgrade(
-        path,
-        weights=weights,
-        data_format=data_format,
-        keras_version=keras_version,
-        backend=backend,
-        custom=own_of(own),
-        lambdas=lambdas,
-        text=json_of(path) if is_yaml(path) else None,
-    )
-    plan.check()
-    warn_of(plan.path, plan.notes, stacklevel=2)
-    with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
-        target = Path(folder) / "model.keras"
-        with BytesDone(chosen(progress), f"upgrading {Path(path).name}") as advance:
-            carry_out(plan, target, progress=advance)
-        model = opened(plan, target, own, compile=compile)
-    if prove:
-        proving.prove(plan, model)
+    with at_hand(path) as old, as_named(old):
+        plan = plan_upgrade(
+            old.path,
+            weights=weights,
+            data_format=data_format,
+            keras_version=keras_version,
+            backend=backend,
+            custom=own_of(own),
+            lambdas=lambdas,
+            text=json_of(old.path) if is_yaml(old.path) else None,
+        )
+        plan.check()
+        warn_of(plan.path, plan.notes, stacklevel=2)
+        with tempfile.TemporaryDirectory(prefix="zoo-upgrade-") as folder:
+            target = Path(folder) / "model.keras"
+            with BytesDone(chosen(progress), f"upgrading {old.path.name}") as advance:
+                carry_out(plan, target, progress=advance)
+            model = opened(plan, target, own, compile=compile)
+        if prove:
+            proving.prove(plan, model)
     return model

@@ -13,7 +13,9 @@ from PIL import Image
 
 import zoo
 from tests.support.buckets import bucket_server, fill
+from tests.support.paths import DIALECTS
 from zoo.cli import main
+from zoo.errors import ArgumentError
 from zoo.finetuning.runs import load_classifier
 
 NAME = "mobilenet_0.25"
@@ -114,6 +116,20 @@ def test_what_is_wrong_is_told_by_the_url(  # noqa: PLR0917 - as many as there a
     assert f"zoo: {expected}" in said
     assert "secret" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_is_upgraded_where_it_lies():
+    """Configuration and weights by URL; what is wrong is told by that."""
+    names = ("gru_consume_cpu.json", "gru_consume_cpu.weights.h5")
+    samples = DIALECTS / "keras122_theano_th"
+    place = fill("s3://models", {name: (samples / name).read_bytes() for name in names})
+    one = zoo.upgrade(samples / names[0], weights=samples / names[1])
+    other = zoo.upgrade(f"{place}/{names[0]}", weights=f"{place}/{names[1]}")
+    for mine, theirs in zip(one.weights, other.weights, strict=True):
+        assert np.array_equal(mine, theirs)
+    with pytest.raises(ArgumentError) as caught:
+        zoo.upgrade(f"{place}/{names[0]}")
+    assert str(caught.value) == f"{place}/{names[0]}: is a configuration alone; give the weights' file too"
 
 
 def test_what_they_leave_open_is_warned_of_by_the_url(tmp_path):
