@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -618,7 +618,7 @@ class Fetcher:
             what=f"fetching {file.id}",
             signature=signature,
             converts=convert,
-            meanwhile=get_ready,
+            meanwhile=partial(get_ready, converts=convert),
         ) as got:
             found = self._keep(network, file, got.path, got.digests, source.url, mirror=source.mirror)
         return replace(found, notes=(*got.notes, *found.notes))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
     from converters.planning.structures import Match, Structure
 
 
-def get_ready() -> None:
-    """Import what looks into a file: it takes longer than the look itself, and a file takes time to come."""
-    import converters.formats.dialects
-    import converters.planning.structures  # noqa: F401 - both are used once the file is there
+def get_ready(*, converts: bool) -> None:
+    """Import what looks into a file: it takes longer than the look itself, and a file takes time to come.
+
+    Args:
+        converts: Whether a file of another form will be converted, by what is then imported too.
+    """
+    import_module("converters.formats.dialects")
+    import_module("converters.planning.structures")
+    if converts:
+        import_module("converters.planning.making")
+        import_module("converters.writing.execute")
 
 
 class Opened(NamedTuple):
