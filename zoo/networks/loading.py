@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.arrays.blocks import ALIGNMENT, aligned_empty
 from converters.boundary import uncollected
 from converters.errors import Doubt, warn_of
 from converters.planning.structures import load_structure
@@ -25,6 +24,7 @@ from zoo.networks.families import builder
 from zoo.networks.families.drawing import DEFAULTS, Drawing, Initial, Pen, default
 from zoo.networks.families.names import keras_name
 from zoo.networks.families.whole import cut, fill, roles_of
+from zoo.networks.made_variables import named_alike, tensor_of
 from zoo.networks.own_head import OwnHead
 from zoo.networks.rates import check_dropout
 from zoo.networks.sides import Sides, checked_sides, ordered
@@ -426,6 +426,7 @@ def _check_activation(wish: Wish) -> None:
 
 
 @uncollected()
+@named_alike()
 def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = default) -> keras.Model:
     """Draw a network with its heads.
 
@@ -637,7 +638,7 @@ class _Given:
             values = self._read(layer, role)
             if values.shape != tuple(shape):
                 values = self._fitted(layer, role, values, tuple(shape))
-            return _tensor(values, dtype)
+            return tensor_of(values, dtype)
 
         return initializer
 
@@ -651,20 +652,6 @@ class _Given:
             return np.zeros(shape, np.float32)
         self.adapted.append(layer)
         return fitting
-
-
-def _tensor(values: NDArray[np.float32], dtype: Any) -> Tensor:  # noqa: ANN401 - Keras' own type of types
-    """Return an array that nobody else holds as the backend's tensor."""
-    if keras.backend.backend() != "tensorflow" or keras.backend.standardize_dtype(dtype) != "float32":
-        return keras.ops.convert_to_tensor(values, dtype)
-    import tensorflow as tf
-
-    if values.ctypes.data % ALIGNMENT or not values.flags.c_contiguous:
-        aligned = aligned_empty(values.shape, values.dtype)
-        aligned[...] = values
-        values = aligned
-    # TensorFlow would copy the array twice; this is the array itself.
-    return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
 
 
 def _check_held(source: Weights, drawn: set[str]) -> None:

@@ -25,7 +25,7 @@ from tests.support.weight_files import BY_NAMES_IN_PYTHON, write_empty, write_em
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from zoo.networks.heads import compile_for_finetuning
-from zoo.networks.loading import _tensor
+from zoo.networks.made_variables import tensor_of
 from zoo.practice.files import write
 from zoo.practice.server import not_found
 from zoo.registry import load_registry
@@ -496,7 +496,7 @@ def test_values_live_as_long_as_the_model_and_no_longer():
     values = aligned_empty((64, 1000), np.dtype(np.float32))
     values[...] = expected = np.random.default_rng(1).normal(size=values.shape).astype(np.float32)
     watched = weakref.ref(values)
-    variable = keras.Variable(_tensor(values, "float32"))
+    variable = keras.Variable(tensor_of(values, "float32"))
     del values
     gc.collect()
     assert watched() is not None
@@ -513,7 +513,7 @@ def test_values_that_lie_anywhere_are_taken_too():
     values = aligned_empty((7, 5), np.dtype(np.float32)).reshape(-1)[1:31].reshape(6, 5)
     values[...] = expected = np.arange(30, dtype=np.float32).reshape(6, 5)
     assert values.ctypes.data % 64
-    tensor = _tensor(values, "float32")
+    tensor = tensor_of(values, "float32")
     values[...] = -1
     assert np.array_equal(tensor, expected)
 
@@ -535,6 +535,8 @@ def test_models_of_one_file_share_nothing(practice_file):
     assert any(not np.array_equal(one, kept) for one, kept in zip(trained.weights, expected, strict=True))
     assert all(np.array_equal(one, kept) for one, kept in zip(before, expected, strict=True))
     assert hashlib.sha256(path.read_bytes()).digest() == digest
+    # TensorFlow's names, of which all have the same, are nobody's: paths tell variables apart.
+    assert len({one.path for one in other.weights}) == len(other.weights)
 
 
 # Weights sets, from a server.
