@@ -11,6 +11,7 @@ deviation are folded into its weights in the end.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -69,14 +70,17 @@ def check_svm(intended: Intended) -> None:
 
 
 def check_last_layers(intended: Intended) -> None:
-    """Check that the network has the layers.
+    """Check that the network has the layers; those of a whole model are known when its file is there.
 
     Raises:
         ZooError: It has not.
     """
-    weights, network = intended.weights, intended.network
+    weights, network, last = intended.weights, intended.network, intended.own.get("last")
+    if not network.graphs:
+        _check_last(last)
+        return
     graph = network.default_graph if weights is None else choose_weights(network, weights)[0]
-    published_first_layers(graph, intended.own.get("last"))
+    published_first_layers(graph, last)
 
 
 _STATISTICS = 2_000  # images that mean and deviation of the features are taken from
@@ -362,8 +366,18 @@ def _first_of(names: Sequence[str], last: int | str | None) -> Callable[[str], b
             raise UnknownNameError(f"last={last!r}: there is no such layer{did_you_mean(last, names)}")
         lower = names[: names.index(last)]
     else:
-        if not is_whole(last) or not 1 <= last <= len(names):
-            allowed = f"a number of layers from 1 to {len(names)}, a layer's name or None"
-            raise ArgumentError(f"last={last!r}: must be {allowed}")
+        _check_last(last, most=len(names))
         lower = names[: len(names) - last]
     return lambda name: name in lower
+
+
+def _check_last(last: object, *, most: float = math.inf) -> None:
+    """Check what layers to train, in a network of so many.
+
+    Raises:
+        ArgumentError: It is neither a name nor a number of them.
+    """
+    if last is None or isinstance(last, str) or (is_whole(last) and 1 <= last <= most):
+        return
+    to = "" if most == math.inf else f" to {most}"
+    raise ArgumentError(f"last={last!r}: must be a number of layers from 1{to}, a layer's name or None")
