@@ -750,7 +750,8 @@ def _(path, canary):
 
 @technique(
     "tensor of an unknown type",
-    "tensor 'a' is of type 'pickle'; F64, F32, F16, I64, I32, I16, I8, U64, U32, U16, U8, BF16, BOOL are read",
+    "tensor 'a' is of type 'pickle'; "
+    "F64, F32, F16, I64, I32, I16, I8, U64, U32, U16, U8, BF16, BOOL are read",
     ".safetensors",
 )
 def _(path, canary):
