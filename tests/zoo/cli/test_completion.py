@@ -45,7 +45,10 @@ COMMANDS = next(one for one in build_parser()._actions if isinstance(one, argpar
         ("finetune vgg1", ["vgg16", "vgg19"]),
         ("show class_ind", ["class_indexes/imagenet"]),
         ("fetch resnet50 --weights ", ["imagenet", "imagenet-0.1"]),
-        ("fetch --weights imagenet-2", ["imagenet-2017", "imagenet-2.1"]),
+        (
+            "fetch --weights imagenet-2",
+            ["imagenet-2017", "imagenet-2017-pytorch", "imagenet-2.1", "imagenet-2.1-pytorch"],
+        ),
         ("fetch resnet50 --weights=imagenet-", ["--weights=imagenet-0.1"]),
         ("fetch --backend ", ["th", "tf"]),
         ("fetch --back", ["--backend"]),

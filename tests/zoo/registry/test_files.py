@@ -144,6 +144,10 @@ def test_every_file_is_told_by_its_own_facts(network: Architecture, file: Weight
     if file.format == "caffemodel":
         assert (file.id, file.set) == (f"{network.name}-caffe", "imagenet-caffe")
         assert (file.layout, file.kernels) == ("th", "tf")
+    elif file.format == "pytorch" and file.set.endswith("-pytorch"):
+        assert re.fullmatch(rf"{network.name}-(timm|cadene)(-2\.1)?", file.id)
+        assert network.about(file.set).same_values_as == file.set.removesuffix("-pytorch")
+        assert (file.layout, file.kernels) == ("th", "tf")
     elif file.format == "pytorch":
         plain = file.filename.endswith(".safetensors")
         assert file.id.startswith(f"{network.name}-timm" if plain else f"{network.name}-{file.set}")
@@ -190,7 +194,8 @@ def test_one_name_may_hide_two_networks() -> None:
     """Inception-V3 of 2017 and Inception-V4 release 2.1 are graphs and weights sets of their own."""
     for name, other in (("inception_v3", "imagenet-2017"), ("inception_v4", "imagenet-2.1")):
         network = architecture(name)
-        assert network.weights_sets == ("imagenet", other)
+        of_keras = [file.set for file in network.weights if file.format is None]
+        assert list(dict.fromkeys(of_keras)) == ["imagenet", other]
         first, second = network.graphs.values()
         assert network.default_graph is first
         assert all(network.graph_of(file.structure) is first for file in weights_files(network))
@@ -618,8 +623,8 @@ def test_an_unknown_weights_set_is_answered_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError) as caught:
         weights_files(architecture("inception_v3"), "imagenet21k")
     assert str(caught.value) == (
-        "inception_v3 has no weights set 'imagenet21k'; it has: imagenet, imagenet-2017;"
-        " did you mean imagenet?"
+        "inception_v3 has no weights set 'imagenet21k'; it has: imagenet, imagenet-2017,"
+        " imagenet-2017-pytorch; did you mean imagenet?"
     )
 
 
