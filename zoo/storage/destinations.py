@@ -382,7 +382,8 @@ class Bucket:
         with suppress(*storage_errors()):  # who may not list them may still write
             for one in listed(bucket):
                 if one["Key"] == key:
-                    self._system.abort_mpu(bucket, key, one["UploadId"])
+                    asked = {"Bucket": bucket, "Key": key, "UploadId": one["UploadId"]}
+                    self._system.call_s3("abort_multipart_upload", **asked)
 
     @contextmanager
     def _asking(self, name: str) -> Iterator[None]:

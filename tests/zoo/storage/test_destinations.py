@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import subprocess
@@ -135,7 +136,7 @@ def test_what_is_sent_in_parts_is_known_by_its_parts(bucket, monkeypatch):
 
     system, there = s3fs.S3FileSystem(), Bucket(bucket)
     part, content = 5 << 20, b"0123456789abcdef" * (11 << 16)
-    monkeypatch.setattr("s3fs.core.calculate_chunksize", lambda *_, **__: part)
+    monkeypatch.setattr(system, "put_file", functools.partial(system.put_file, chunksize=part))
     monkeypatch.setattr(destinations, "_PART", part)
     monkeypatch.setattr(Bucket, "sha256", None)
     for key in ("large.h5", "other.h5"):

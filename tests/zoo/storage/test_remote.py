@@ -155,7 +155,7 @@ def test_what_a_folder_is_not_let_be_listed_is_told(bucket, monkeypatch):
     async def refused(*_, **__):
         raise PermissionError("Access Denied")
 
-    monkeypatch.setattr(s3fs.S3FileSystem, "_ls", refused)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_lsdir", refused)
     with pytest.raises(CacheError) as caught:
         list(files_below(bucket))
     assert str(caught.value) == f"{bucket}: cannot be read: Access Denied"
