@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 # Many tests start processes, each of which would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-clusters test-origins test-hosts test-gpu test-chains torture torture-files lint docs digests table applications schema bench bench-origins wheel clean
+.PHONY: demo test test-all test-nginx test-shells test-browser test-pages test-backends test-tf-keras tf-keras-table test-oldest-keras test-oldest test-export test-clusters test-origins test-hosts test-hosts-briefly test-gpu test-chains torture torture-files lint docs digests table applications schema bench bench-origins wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/zoo demo
@@ -82,6 +82,10 @@ test-export: $(EXPORT)/ready
 # Two processes that train together, with JAX and without TensorFlow.
 test-hosts: $(VENV)/ready $(HOSTS)/ready
 	ZOO_TENSORFLOW=$(abspath $(BIN))/python KERAS_BACKEND=jax $(HOSTS)/bin/python -m pytest tests/hosts
+
+# Those of them that are marked `brief`, for .ci/run: a minute, after half a minute of installing.
+test-hosts-briefly: $(HOSTS)/ready
+	KERAS_BACKEND=jax $(HOSTS)/bin/python -m pytest -m brief tests/hosts
 
 # All networks on a GPU that Keras sees; without one it says so, runs nothing and fails. With TensorFlow for one:
 # `pip install 'tensorflow[and-cuda]'` in $(VENV).

@@ -1,4 +1,4 @@
-"""Every strategy on a small network, alone or as one of several processes; prints what came of each as JSON.
+"""Strategies on a small network, alone or as one of several processes; prints what came of each as JSON.
 
 As many images as neither batches nor processes divide, batch normalisation that learns, images changed at
 random; dropout is left out, as is what starts at random.
@@ -40,9 +40,12 @@ def main() -> None:
     parser.add_argument("--coordinator")
     parser.add_argument("--process", type=int)
     parser.add_argument("--processes", type=int)
-    group = hosts.asked(**vars(parser.parse_args()))
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, required=True)
+    given = vars(parser.parse_args())
+    strategies = given.pop("strategies")
+    group = hosts.asked(**given)
     with nullcontext() if group is None else hosts.joined(group):
-        found = {name: came_of(name) for name in STRATEGIES}
+        found = {name: came_of(name) for name in strategies}
     sys.stdout.write(f"\n{json.dumps(found)}\n")
 
 

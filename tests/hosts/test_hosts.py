@@ -101,10 +101,16 @@ def test_there_is_no_tensorflow():
     assert importlib.util.find_spec("tensorflow") is None
 
 
+BRIEF = ("svm", "head", "all")
+"""A strategy of each way to learn: computed at once, from features, from images."""
+
+
 @pytest.fixture(scope="session")
-def learned() -> tuple[dict, list[dict]]:
-    """Return what one process learns by all strategies, and what each of two does."""
-    command = ["-m", "tests.hosts.learning"]
+def learned(request: pytest.FixtureRequest) -> tuple[dict, list[dict]]:
+    """Return what one process learns by the strategies that are asked for, and what each of two does."""
+    calls = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    asked = dict.fromkeys(call["strategy"] for call in calls if "strategy" in call)
+    command = ["-m", "tests.hosts.learning", "--strategies", *asked]
     alone, *both = run([command]) + run(together(command))
     return last_line(alone), list(map(last_line, both))
 
@@ -114,7 +120,10 @@ def test_every_strategy_is_among_them():
     assert WAYS.keys() == STRATEGIES.keys()
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy",
+    [pytest.param(name, marks=pytest.mark.brief if name in BRIEF else ()) for name in STRATEGIES],
+)
 def test_two_processes_learn_what_one_does(learned, strategy):
     """Losses, accuracies and predictions, on both; the model is there for each alone."""
     alone, both = learned[0][strategy], [one[strategy] for one in learned[1]]
@@ -173,21 +182,35 @@ def test_the_model_opens_on_tensorflow(runs, photos):
         assert one["probability"] == pytest.approx(float(row[one["name"]]), abs=1e-5)
 
 
-@pytest.mark.parametrize("lost", [0, 1])
-def test_a_process_that_dies_ends_the_run_which_goes_on_later(lost, runs, photos, tmp_path):
-    """The other says so and ends; started again, the two come to what they would have come to."""
-    _, whole, _ = runs
-    out = tmp_path / "run"
+@pytest.fixture(scope="session")
+def died(
+    request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int, Path, Ended]:
+    """Return which of two processes was killed, the folder of their run, and what came of the other."""
+    lost: int = request.param
+    out = tmp_path_factory.mktemp("died") / "run"
     with started(together(finetuning(photos, out, "--epochs", "10000"))) as running:
         wait_for_an_epoch(out, running)
         running[lost].send_signal(signal.SIGKILL)
-        other = ended(running[1 - lost])
+        return lost, out, ended(running[1 - lost])
+
+
+@pytest.mark.parametrize("died", [0, pytest.param(1, marks=pytest.mark.brief)], indirect=True)
+def test_a_process_that_dies_ends_the_run(died):
+    """The other says so and ends."""
+    lost, _, other = died
     assert other.code == 1, other.err
     assert (
         f"zoo: process {1 - lost} of 2: another process has ended, so that this one cannot go on; its own "
         "message says why. Start all of them again with --resume RUN (resume=RUN) to go on from the last "
         "whole epoch\n"
     ) in other.err
+
+
+@pytest.mark.parametrize("died", [0, 1], indirect=True)
+def test_such_a_run_goes_on_later(died, runs):
+    """Started again, the two come to what they would have come to."""
+    (_, out, _), (_, whole, _) = died, runs
     done = json.loads((out / "checkpoint" / "all" / "state.json").read_text())["epochs"]
     more = str(len(done) + 1)
     both = run(together(zoo(out, "--resume", out, "--epochs", more)))
