@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.timing import Comparison, alternate, last_number
 
-ROUNDS = 5
+ROUNDS = 3
 CLAIMS = {
     "vgg16": ("VGG16", 0.5),
     "resnet101": ("ResNet101", 0.45),

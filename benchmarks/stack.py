@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.loading import CLAIMS, cached
 
-ROUNDS = 5
+ROUNDS = 3
 PARTS = {
     "imports": "importing `zoo`",
     "recognised": "metadata read and checked, conversion planned",

@@ -133,15 +133,19 @@ def last_number(command: Sequence[str]) -> float:
     return run(command, told=True).seconds
 
 
-def take_turns(commands: Mapping[str, Callable[[], Run]], *, rounds: int) -> dict[str, tuple[Run, ...]]:
+def take_turns(
+    commands: Mapping[str, Callable[[], Run]], *, rounds: int, uncounted: int = 1
+) -> dict[str, tuple[Run, ...]]:
     """Run several commands in turn, once uncounted and then ``rounds`` times.
 
     Args:
         commands: What to run, by name.
         rounds: How often.
+        uncounted: How often before; 0 where a run takes so long that what it finds in the page cache is
+            nothing beside it.
     """
-    turns = [{name: command() for name, command in commands.items()} for _ in range(rounds + 1)][1:]
-    return {name: tuple(turn[name] for turn in turns) for name in commands}
+    turns = [{name: command() for name, command in commands.items()} for _ in range(uncounted + rounds)]
+    return {name: tuple(turn[name] for turn in turns[uncounted:]) for name in commands}
 
 
 def comparison(

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.timing import Comparison, alternate_calls
 
-ROUNDS = 7
+ROUNDS = 5
 STEPS = {"resnet101": "ResNet101", "densenet121": "DenseNet121"}
 FEATURES = {
     "resnet50": ("ResNet50", 1 / 1.1),

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.timing import Comparison, Run, comparison, run, take_turns
 
-ROUNDS = 5
+ROUNDS = 3
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """VGG-16: the filters of each block and its number of convolutions."""
 _OPENING = """
