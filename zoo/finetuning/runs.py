@@ -180,24 +180,16 @@ def finetune(
     network = as_trained(_network(name), weights)
     size = size_of(network, input_size)
     own = _own(options, last=last, pretrain_epochs=pretrain_epochs, finetune_epochs=finetune_epochs)
-    settings = with_fit(Settings(**options), data, train, valid)
+    settings = _settings(network, options, data, train, valid)
     if strategy != "auto":
         check_callbacks(settings.callbacks, strategy)
-    if settings.preprocessing == "auto" and (recipe := own_recipe(network)) is not None:
-        options["preprocessing"] = recipe.name
-        settings = with_fit(Settings(**options), data, train, valid)
     _check_before_reading(network, settings, size, weights=weights, dropout=dropout, data_format=data_format)
     _passed_over = True  # what is warned of is about the line that calls this
     context = several.scope(devices)
     order = data_format or keras.config.image_data_format()
     drawn: dict[str, Any] = {"dropout": float(dropout), "data_format": order}
-    asked = {
-        "network": network.name,
-        "input_size": list(size),
-        **drawn,
-        **own,
-        **without_names(as_record(settings)),
-    }
+    facts = {"network": network.name, "input_size": list(size)}
+    asked = {**facts, **drawn, **own, **without_names(as_record(settings))}
     wish = _Wish(network=network, size=size, weights=weights, share=validation_share, settings=settings)
     finished = _finished(settings, wish, strategy, asked, (data, train, valid))
     if finished is not None:
@@ -239,6 +231,16 @@ def _network(name: str | None) -> Architecture:
     if name is None:
         raise ArgumentError("name=None: must be the name of a network, or left out with resume=RUN")
     return architecture(name)
+
+
+def _settings(network: Architecture, options: Options, *sources: Data) -> Settings:
+    """Return the options as they are checked; a recipe of the network's own goes in among them."""
+    settings = with_fit(Settings(**options), *sources)
+    recipe = own_recipe(network) if settings.preprocessing == "auto" else None
+    if recipe is None:
+        return settings
+    options["preprocessing"] = recipe.name
+    return with_fit(Settings(**options), *sources)
 
 
 def _say_what_was_chosen(settings: Settings, choice: Choice) -> None:

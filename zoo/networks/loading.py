@@ -180,14 +180,15 @@ def prepared(
             freeze=freeze,
             include_preprocessing=include_preprocessing,
             compile=compile,
-            fixed={
-                "weights": (weights, network.set_of(str(weights)) in network.weights_sets),
-                "kernels": (kernels, kernels is None),
-                "input_shape": (input_shape, input_shape is None),
-                "pooling": (pooling, pooling is None),
-                "dropout": (dropout, dropout == 0),
-                "data_format": (data_format, data_format in (None, _order_of(network))),
-            },
+            fixed=_fixed(
+                network,
+                weights=weights,
+                kernels=kernels,
+                input_shape=input_shape,
+                pooling=pooling,
+                dropout=dropout,
+                data_format=data_format,
+            ),
         )
     network = as_trained(network, weights)
     wish = replace(
@@ -201,6 +202,40 @@ def prepared(
     )
     _check_heads(wish)
     _check_flags(origin=origin, compile=compile)
+    is_compiled = compile and wish.classes != 0
+    return _prepared_drawing(
+        network, weights, kernels, wish, freeze=freeze, is_compiled=is_compiled, origin=origin
+    )
+
+
+def _fixed(network: Architecture, **given: Any) -> dict[str, tuple[object, bool]]:  # noqa: ANN401 - as given
+    """Return what of the arguments of :func:`load` a whole model has settled, and if they change nothing."""
+    usual = {
+        "weights": network.set_of(str(given["weights"])) in network.weights_sets,
+        "kernels": given["kernels"] is None,
+        "input_shape": given["input_shape"] is None,
+        "pooling": given["pooling"] is None,
+        "dropout": given["dropout"] == 0,
+        "data_format": given["data_format"] in (None, _order_of(network)),
+    }
+    return {name: (given[name], is_usual) for name, is_usual in usual.items()}
+
+
+def _prepared_drawing(
+    network: Architecture,
+    weights: str | os.PathLike[str] | None,
+    kernels: Kernels | None,
+    wish: Wish,
+    *,
+    freeze: int | str | None,
+    is_compiled: bool,
+    origin: bool,
+) -> Callable[[], keras.Model]:
+    """Check what weights and graph of a network say to a wish, and return what draws and fills it.
+
+    Raises:
+        ZooError: As :func:`prepared`.
+    """
     graph, opened = _chosen(network, weights, kernels, wish, origin=origin)
     # All that can be wrong with the arguments comes to light before anything is fetched.
     by_name = network.own_heads and not (weights and is_path(weights))
@@ -210,13 +245,7 @@ def prepared(
     is_frozen = heads.frozen_layers(freeze, graph, [load_structure(name) for name in graph.structures])
     _check_flattened(network, graph, wish)
     return _maker(
-        network,
-        graph,
-        opened,
-        wish,
-        head_notes=head_notes,
-        is_frozen=is_frozen,
-        is_compiled=compile and wish.classes != 0,
+        network, graph, opened, wish, head_notes=head_notes, is_frozen=is_frozen, is_compiled=is_compiled
     )
 
 
