@@ -76,7 +76,8 @@ def test_a_finished_run_is_not_done_again(arguments, capsys):
     assert "this run is finished; nothing is left to do" in again.err
     assert main(["finetune", *arguments, "--strategy", "svm", "--resume"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"zoo: {arguments[-1]}: holds a finished run with strategy='head', not 'svm'"
+        f"zoo: --strategy svm: the run was made with head ({arguments[-1]}); leave it out, or name another "
+        "folder for a run of its own"
     )
     assert main(["finetune", *arguments, "--strategy", "head"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
