@@ -56,7 +56,8 @@ class Run:
 
     Attributes:
         seconds: Wall time, or the time that the process itself told.
-        peak_bytes: The most memory that it, or a process that it started, held at once.
+        peak_bytes: The most memory that it, a process that it started, or the one that started it held at once;
+            see :func:`peak_of`.
     """
 
     seconds: float
@@ -186,6 +187,27 @@ def run(command: Sequence[str], *, told: bool = False) -> Run:
             sys.stderr.write(errors.read().decode())
             raise subprocess.CalledProcessError(process.returncode, list(command))
     return Run(seconds=float(printed.split()[-1]) if told else seconds, peak_bytes=usage.ru_maxrss * 1024)
+
+
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
+
+
+def peak_of(command: Sequence[str]) -> Run:
+    """Run a command below a small process, and return the most memory that it held.
+
+    A process begins with the memory of whoever started it, as its peak counts: of one that this process, with
+    all its libraries, starts by itself, that would be this process's.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    start = time.perf_counter()
+    printed = subprocess.run([sys.executable, "-c", _PEAK, *command], check=True, capture_output=True)
+    return Run(seconds=time.perf_counter() - start, peak_bytes=int(printed.stdout))
 
 
 def _seconds_of(call: Callable[[], object]) -> float:
