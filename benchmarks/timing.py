@@ -56,8 +56,8 @@ class Run:
 
     Attributes:
         seconds: Wall time, or the time that the process itself told.
-        peak_bytes: The most memory that it, a process that it started, or the one that started it held at once;
-            see :func:`peak_of`.
+        peak_bytes: The most memory that it held at once, or one that it started, or who started it; see
+            :func:`peak_of`.
     """
 
     seconds: float
