@@ -35,10 +35,8 @@ from zoo.storage.disk import sync_folder
 from zoo.storage.partials import About, Partial
 from zoo.storage.space import check_space, writing_partial
 
-BUFFER_BYTES: Final = 4 << 20
-"""Bytes that are handed to the threads at a time: many, for each time costs the same."""
-
-BUFFERS: Final = 4
+BUFFER_BYTES: Final = 1 << 20
+BUFFERS: Final = 8
 
 HANDED_ON_S: Final = 0.5
 """Seconds after which bytes are written even if they do not fill a buffer."""

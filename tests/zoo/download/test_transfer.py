@@ -384,14 +384,14 @@ def test_progress_ends_when_the_connection_does(served: Path, folder: Path) -> N
 
 
 def test_a_large_file_comes_in_pieces(served: Path, folder: Path) -> None:
-    """Memory does not grow with the file: no piece is larger than a buffer."""
-    content = BODY + bytes(transfer.BUFFER_BYTES)
+    """Memory does not grow with the file: no piece is larger than a mebibyte."""
+    content = BODY + bytes(3 << 20)
     served.write_bytes(content)
     recorder = Recorder()
     with FaultyServer({RELEASE_URL: served}) as server:
         body, _ = fetch(server.local(RELEASE_URL), folder, size=None, digests=(), progress=recorder)
     assert body == content
-    assert max(event[1] for event in recorder.events if event[0] == "advance") == transfer.BUFFER_BYTES
+    assert max(event[1] for event in recorder.events if event[0] == "advance") == 1 << 20
 
 
 def test_the_disk_writes_while_the_rest_comes(
