@@ -25,7 +25,7 @@ from tests.support.weight_files import BY_NAMES_IN_PYTHON, write_empty, write_em
 from zoo import practice
 from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from zoo.networks.heads import compile_for_finetuning
-from zoo.networks.made_variables import tensor_of
+from zoo.networks.made_variables import named_alike, tensor_of
 from zoo.practice.files import write
 from zoo.practice.server import not_found
 from zoo.registry import load_registry
@@ -516,6 +516,23 @@ def test_values_that_lie_anywhere_are_taken_too():
     tensor = tensor_of(values, "float32")
     values[...] = -1
     assert np.array_equal(tensor, expected)
+
+
+def test_variables_are_named_alike_for_tensorflow_alone():
+    """Their own names and paths stay, and afterwards all is as it was."""
+
+    def made() -> keras.Variable:
+        with keras.name_scope("layer"):
+            return keras.Variable([1.0, 2.0], name="kernel")
+
+    with named_alike():
+        inside, other = made(), made()
+    after = made()
+    assert inside.value.name == other.value.name == "variable:0"
+    assert after.value.name == "layer/kernel:0"
+    assert {one.path for one in (inside, other, after)} == {"layer/kernel"}
+    other.assign([3.0, 4.0])
+    assert inside.numpy().tolist() == [1.0, 2.0]
 
 
 def test_models_of_one_file_share_nothing(practice_file):
