@@ -10,6 +10,9 @@ from contextlib import suppress
 _REFUSED = (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY)
 """How file systems that know nothing of it, networked ones among them, answer ``F_FULLFSYNC``."""
 _PIECE = 1 << 20
+UNFINISHED = r"\.(?P<process>[1-9][0-9]{0,8})(?:-(?P<where>[0-9a-f]{8}))?-[0-9a-f]{8}\.part"
+"""How the name of a file ends that is being written: the process, where that number means one, and chance; in
+0.1.0 it was not said where."""
 
 
 def wait_for_disk(handle: int) -> None:

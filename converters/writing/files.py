@@ -23,14 +23,12 @@ import numpy as np
 from converters.arrays.mapped import stretches
 from converters.arrays.moves import Values
 from converters.errors import ConversionError
-from converters.writing.disk import reserve, wait_for_disk
+from converters.writing.disk import UNFINISHED, reserve, wait_for_disk
 
 _IN_MEMORY = 1 << 24
 """Bytes up to which a scratch array lies in memory rather than in a file."""
 _SUFFIX = ".part"
-_TEMPORARY = re.compile(
-    r"\.(?P<name>.+)\.(?P<process>[1-9][0-9]{0,8})-(?P<where>[0-9a-f]{8})-[0-9a-f]{8}\.part"
-)
+_TEMPORARY = re.compile(rf"\.(?P<name>.+){UNFINISHED}")
 _ABANDONED = 24 * 60 * 60
 """Seconds after which a file is no longer written to; those that are made grow all the time."""
 _PAUSE = 0.25
@@ -131,12 +129,12 @@ def is_left(name: str, of: Collection[str], age: Callable[[], float]) -> bool:
     return bool(found and found["name"] in of and is_over(int(found["process"]), found["where"], age))
 
 
-def is_over(process: int, where: str, age: Callable[[], float]) -> bool:
+def is_over(process: int, where: str | None, age: Callable[[], float]) -> bool:
     """Tell whether a process is no more that has made something for the time being.
 
     Args:
         process: Its number.
-        where: What tells among which processes that number means one.
+        where: What tells among which processes that number means one; None if nothing does.
         age: Returns how many seconds ago it did anything with that; asked of a process of another machine.
     """
     return not _runs(process) if where == _where() else age() > _ABANDONED

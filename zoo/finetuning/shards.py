@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from converters.writing.disk import UNFINISHED
 from zoo.calling import public
 from zoo.errors import DataError, TargetError, ZooError
 from zoo.finetuning.deadly import MOST, deadly_among
@@ -43,8 +44,7 @@ INDEX = "features.json"
 """What tells of a folder of features what they are of, and which files hold them."""
 
 _OWN = re.compile(
-    r"\.?(shard-\d+-[0-9a-f]{16}\.(npz|parquet)|features\.json)"
-    r"(-[0-9a-f]{16}\.part|\.\d+-[0-9a-f]{8}-[0-9a-f]{8}\.part)?"
+    rf"\.?(shard-\d+-[0-9a-f]{{16}}\.(npz|parquet)|features\.json)(-[0-9a-f]{{16}}\.part|{UNFINISHED})?"
 )
 """What files of such a folder are called, those among them that a worker who was killed has left."""
 

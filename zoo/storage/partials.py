@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from converters.version import newer_fault
-from converters.writing.disk import wait_for_disk
+from converters.writing.disk import UNFINISHED, wait_for_disk
 from zoo.errors import ChecksumError, FileFormatError, RegistryError, StructureMismatchError
 from zoo.storage.disk import make_folder, writing
 
@@ -50,7 +50,7 @@ _OWNER: Final = re.compile(r"(?P<place>[0-9a-f]+)-(?P<pid>[0-9]+)-(?P<start>[0-9
 _NAME: Final = re.compile(
     rf"(?P<key>[^~]+)~(?P<owner>{FREE}|[0-9a-f]+-[0-9]+-[0-9]+)~(?P<nonce>[0-9a-f]+)(?P<scratch>~scratch)?"
 )
-_FILE: Final = re.compile(r"data|about\.json(?:\.new)?|\.data\.[0-9]+-[0-9a-f]{8}\.part")
+_FILE: Final = re.compile(rf"data|about\.json(?:\.new)?|\.data{UNFINISHED}")
 """All that a partial can hold, what the converter writes in it counted: a folder with more is the user's."""
 
 

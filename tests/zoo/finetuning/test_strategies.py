@@ -361,13 +361,13 @@ def test_a_last_layer_that_is_not_there():
             {"preprocessing": "cafe"},
             ArgumentError,
             "preprocessing='cafe': must be auto, none or one of caffe, caffe_x0.017, inception, inside,"
-            " torch",
+            " torch, torch_x255",
         ),
         (
             {"preprocessing": "auto"},
             ArgumentError,
             "model 'small' is not in the registry: say which preprocessing it was trained with, "
-            "preprocessing='none' or one of caffe, caffe_x0.017, inception, inside, torch",
+            "preprocessing='none' or one of caffe, caffe_x0.017, inception, inside, torch, torch_x255",
         ),
     ],
 )

@@ -28,7 +28,7 @@ SETS = {
     f"{name} {weights}": (network, weights)
     for name, network in NETWORKS.items()
     for weights in network.weights_sets
-    if any(file.set == weights and file.format == "pytorch" for file in network.weights)
+    if weights.startswith("torchvision")
 }
 HELD = {
     file.id: (network, file)
