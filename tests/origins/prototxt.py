@@ -7,7 +7,7 @@ import re
 _LRN = re.compile(r"(.*)__(norm\d)(?:__.*)?")
 
 
-def prototxt_of(model):
+def prototxt_of(model, names=()):
     """Return a graph as Caffe's text, and the names of its outputs, which are tops of the same name.
 
     Batch normalisations become two layers, borders the padding of what follows them, and the layers that
@@ -15,15 +15,17 @@ def prototxt_of(model):
 
     Args:
         model: A network of this package's families, channels last.
+        names: What layers are called in the file of weights, which may have ``/`` where Keras has ``_``.
     """
-    return _Graph(model).text()
+    return _Graph(model, names).text()
 
 
 class _Graph:
     """A graph on its way to Caffe's text: which blob each tensor is, and which border it still lacks."""
 
-    def __init__(self, model):
+    def __init__(self, model, names):
         self._model = model
+        self._called = {name.replace("/", "_"): name for name in names}
         self._lines = []
         self._tops = {}
         self._borders = {}
@@ -50,7 +52,8 @@ class _Graph:
     def _layer(self, name, kind, bottoms, settings="", top=None):
         top = top or name
         ends = " ".join(f'bottom: "{bottom}"' for bottom in bottoms)
-        self._lines.append(f'layer {{ name: "{name}" type: "{kind}" {ends} top: "{top}" {settings} }}')
+        called = self._called.get(name, name)
+        self._lines.append(f'layer {{ name: "{called}" type: "{kind}" {ends} top: "{top}" {settings} }}')
         return top
 
     def _through(self, layer, inputs, top):

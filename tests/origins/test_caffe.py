@@ -132,14 +132,15 @@ def test_blobs_are_those_that_opencv_reads(tmp_path):
 @pytest.mark.parametrize("name", ["googlenet", "resnet50", "densenet121"])
 def test_whole_networks_compute_what_opencv_computes(name, tmp_path):
     """A published network from Caffe's file, converted and drawn, beside OpenCV on that file."""
-    path = caffe_files.write(tmp_path / "net.caffemodel", published(name))
+    layers = list(published(name))
+    path = caffe_files.write(tmp_path / "net.caffemodel", layers)
     new = convert_file(path, tmp_path / "new.weights.h5", to="keras3").target
     model = zoo.load(name, weights=new, compile=False)
     image = first_image(name, "channels_last")
     given = model(image)
     outputs = given if isinstance(given, list | tuple) else [given]
     computed = [keras.ops.convert_to_numpy(one) for one in outputs]
-    text, ends = prototxt_of(model)
+    text, ends = prototxt_of(model, [layer.name for layer in layers])
     net = opened(tmp_path, text, path.read_bytes())
     net.setInput(np.ascontiguousarray(image.transpose(0, 3, 1, 2)), "data")
     for end, found in zip(ends, computed, strict=True):
