@@ -23,6 +23,7 @@ from tests.origins.prototxt import prototxt_of
 from tests.support import caffe_files
 from tests.support.caffe_files import Layer, published
 from tests.support.goldens import first_image
+from tests.support.shares import ORIGINS
 
 CLOSE = 3e-5
 
@@ -129,7 +130,7 @@ def test_blobs_are_those_that_opencv_reads(tmp_path):
             assert found[f"{layer.name}/kernel"].tobytes() == np.ascontiguousarray(kernel).tobytes()
 
 
-@pytest.mark.parametrize("name", ["googlenet", "resnet50", "densenet121"])
+@pytest.mark.parametrize("name", ORIGINS)
 def test_whole_networks_compute_what_opencv_computes(name, tmp_path):
     """A published network from Caffe's file, converted and drawn, beside OpenCV on that file."""
     layers = list(published(name))
