@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
+from tests.support.buckets import bucket_server
 from tests.support.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, sha256
 from zoo.errors import ArgumentError, CacheError, DownloadError
 from zoo.registry.records import Digest
@@ -59,26 +59,14 @@ def source(tmp_path: Path) -> Source:
 
 
 @pytest.fixture(scope="module")
-def bucket_server() -> Iterator[str]:
-    """Return the address of an S3 server on loopback, which nothing remembers another one in place of."""
-    s3fs.S3FileSystem.clear_instance_cache()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def _server() -> Iterator[None]:
+    with bucket_server():
+        yield
 
 
 @pytest.fixture
-def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+def bucket(_server: None, request: pytest.FixtureRequest) -> str:
     """Return the URL of an empty bucket that the environment leads to."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": bucket_server,
-    }.items():
-        monkeypatch.setenv(name, value)
     name = f"zoo-{abs(hash(request.node.nodeid))}"
     s3fs.S3FileSystem().mkdir(name)
     return f"s3://{name}/mirror"
