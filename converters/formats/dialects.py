@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from converters.formats.opening import open_untrusted
 from converters.formats.plain import plain_layers, read_told
 from converters.formats.record import read_record
 from converters.formats.source import PlainSource
-from converters.hdf5.source import Node
+from converters.hdf5.source import Node, identity_by
 from converters.layers.config import order_of_config
 from converters.layers.config_form import read_config
 from converters.layers.model import (
@@ -94,6 +95,17 @@ def trained_in(path: str | os.PathLike[str]) -> str | None:
     Args:
         path: The file. One that cannot be read is in none: what is wrong with it is for others to say.
     """
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return None
+    # All who draw, fill and feed a network ask this of one file, and each answer means to read its metadata.
+    return _trained_in(Path(path), identity_by(facts))
+
+
+@lru_cache(4)
+def _trained_in(path: Path, identity: tuple[int, ...]) -> str | None:
+    """Return the same of a file as it was, which the identity tells."""
     try:
         with open_untrusted(path) as source:
             if isinstance(source, ForeignSource):

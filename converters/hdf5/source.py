@@ -295,6 +295,10 @@ def read_between_handle(path: Path, handle: int, begin: int, end: int) -> bytes:
 
 
 def identity_of(stream: IO[bytes]) -> tuple[int, ...]:
-    """Return which file is open, and as of when: device, number, size, times in ns."""
-    facts = os.fstat(stream.fileno())
+    """Return which file is open, and as of when."""
+    return identity_by(os.fstat(stream.fileno()))
+
+
+def identity_by(facts: os.stat_result) -> tuple[int, ...]:
+    """Return which file is meant, and as of when: device, number, size, times in ns."""
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from converters.errors import FileFormatError
+from converters.formats import dialects
 from converters.formats.dialects import describe
+from converters.formats.opening import open_untrusted
 from converters.layers.names import naming_of
+from tests.support import caffe_files
+from tests.support.caffe_files import Layer
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import counted, fill_named, keras1, names, write_named, write_numbered
 
@@ -222,3 +226,22 @@ def test_a_damaged_configuration_or_record_is_refused(tmp_path):
         FileFormatError, match=r"the record of an earlier conversion is damaged \(zoo_layout is 'xy'\)$"
     ):
         describe(path)
+
+
+def test_what_a_file_was_trained_in_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    """Whoever draws, fills and feeds a network asks; the file's metadata are read for the first of them."""
+    read = []
+
+    def opened(path):
+        read.append(path)
+        return open_untrusted(path)
+
+    monkeypatch.setattr(dialects, "open_untrusted", opened)
+    path = tmp_path / "net.caffemodel"
+    assert dialects.trained_in(path) is None
+    path.write_bytes(caffe_files.network([Layer("fc", "InnerProduct", [np.ones((2, 3), "f4")])]))
+    assert [dialects.trained_in(path) for _ in range(3)] == ["caffemodel"] * 3
+    assert read == [path]
+    path.write_bytes(b"no weights")
+    assert dialects.trained_in(path) is None
+    assert read == [path, path]
