@@ -205,7 +205,8 @@ class Batches:
         )
         raw = tf.data.Dataset.from_generator(self._generate, output_signature=signature)
         counted = raw.apply(tf.data.experimental.assert_cardinality(len(self)))
-        return counted.map(tf.autograph.experimental.do_not_convert(prepare)).prefetch(2)
+        prepared = counted.map(tf.autograph.experimental.do_not_convert(prepare)).prefetch(2)
+        return prepared.with_options(_untuned())
 
     def _generate(self) -> Iterator[tuple[NDArray[Any], ...]]:
         order = self.order
@@ -353,6 +354,20 @@ def balanced_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.floa
     weights = np.zeros(classes, np.float32)
     weights[present] = len(labels) / (present.sum() * counts[present])
     return weights
+
+
+def _untuned() -> tf.data.Options:
+    """Return what keeps TensorFlow from tuning a dataset of which nothing is left to be tuned.
+
+    Its tuner sleeps between its rounds, each time twice as long, up to a minute
+    (``kOptimizationPeriodMaxMs`` in tensorflow/core/framework/model.h). Now and then it misses that a pass
+    has ended, and what holds the pass waits until it wakes.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def runs_on_tensorflow() -> bool:

@@ -40,6 +40,13 @@ def test_rows_keep_their_order_without_a_seed():
     assert len(batches) == batches.dataset().cardinality() == 3
 
 
+def test_tensorflow_tunes_nothing():
+    """Its tuner sleeps for up to a minute, and what ends a pass may wait until it wakes."""
+    batches = FeatureBatches(ROWS, LABELS, batch_size=3)
+    for dataset in (batches.dataset(), batches.inputs()):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_each_epoch_has_an_order_of_its_own_that_comes_back():
     """The order depends on the seed and the epoch, not on what was read before."""
     batches = FeatureBatches(ROWS, LABELS, batch_size=3, seed=1)
