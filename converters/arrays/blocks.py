@@ -25,11 +25,15 @@ PART = 1 << 25
 ALIGNMENT = 64
 """Bytes: the longest vector registers of processors, and so where TensorFlow's own tensors start."""
 _RUN = 128
-"""Values that should lie side by side in a block, on either side of a copy: fewer waste what each line of the
-cache and each page of memory brings along, more need more lines than the innermost cache has."""
+"""Values of the target that should lie side by side in a block: fewer waste what each line of the cache and
+each page of memory brings along, more need more lines than the innermost cache has."""
+_READ = 384
+"""Values of the source that should: it may be a map of a file, where a processor reads ahead within a run."""
+_LINE = 64
+"""Bytes of a line of the cache."""
 _GATHERED = 1 << 14
 """Bytes of a block that is worth another copy where axes change places."""
-_WRITTEN = 1 << 15
+_WRITTEN = 1 << 17
 """Bytes that should be written to a file at a time."""
 
 
@@ -132,30 +136,44 @@ def _copy_at_once(piece: Piece) -> None:
         piece.compute(piece.target)
         return
     target, source = bits(piece.target), bits(piece.source)
-    if target.nbytes >= _GATHERED and _by_stride(target)[0] != _by_stride(source)[0]:
-        source = _gathered(source)
-    np.copyto(target, source)
+    np.copyto(target, _at_hand(target, source))
 
 
-def _gathered(source: Values) -> Values:
-    """Return the same values from memory where they lie side by side, in the order in which they lay apart.
+def _at_hand(target: Values, source: Values) -> Values:
+    """Return a block's source, from memory where it can be read in the target's order, if that is another.
 
     Rows of a large matrix are many bytes apart, often a power of two, and those then share the same few lines
     of a processor's caches: read across them, each value costs three times what two copies along them do.
     """
-    near = _by_stride(source)
+    across, near = _by_stride(target)[0], _by_stride(source)
+    if target.nbytes < _GATHERED or across == near[0]:
+        return source
     order = [*(axis for axis in range(source.ndim) if axis not in near), *near[::-1]]
-    back = np.empty(source.ndim, int)
-    back[order] = range(source.ndim)
-    return np.ascontiguousarray(source.transpose(order)).transpose(back)
+    lying, row = source.transpose(order), order.index(across) + 1
+    gathered = _apart(lying.shape[:row], lying.shape[row:], source.dtype)
+    np.copyto(gathered, lying)
+    return gathered.transpose(np.argsort(order))
+
+
+def _apart(outer: Shape, row: Shape, dtype: np.dtype[Any]) -> Values:
+    """Return an uninitialised array with room between its rows, so that no power of two parts them.
+
+    Args:
+        outer: How many rows it has, along each axis.
+        row: The shape of a row, which lies side by side.
+        dtype: Its type.
+    """
+    count, room = math.prod(row), -(-_LINE // dtype.itemsize)
+    return np.empty((*outer, count + room), dtype)[..., :count].reshape(*outer, *row)
 
 
 def _differing_at_once(piece: Piece) -> int:
-    wanted = piece.source
-    if piece.function is not None:
-        wanted = np.empty(piece.target.shape, piece.target.dtype)
-        piece.compute(wanted)
-    return int(np.count_nonzero(bits(piece.target) != bits(wanted)))
+    target = bits(piece.target)
+    if piece.function is None:
+        return int(np.count_nonzero(target != _at_hand(target, bits(piece.source))))
+    wanted = np.empty(piece.target.shape, piece.target.dtype)
+    piece.compute(wanted)
+    return int(np.count_nonzero(target != bits(wanted)))
 
 
 def _write_all(handle: int, values: Values, offset: int) -> None:
@@ -200,7 +218,7 @@ def _block_shape(piece: Piece, run: int) -> Shape:
     shape, inner = piece.target.shape, _by_stride(piece.target)
     sizes = [1] * len(shape)
     _grow(sizes, shape, inner, run)
-    _grow(sizes, shape, _by_stride(piece.source), _RUN)
+    _grow(sizes, shape, _by_stride(piece.source), _READ)
     room = BLOCK // (piece.target.dtype.itemsize * math.prod(sizes))
     for axis in inner:
         times = max(min(-(-shape[axis] // sizes[axis]), room), 1)

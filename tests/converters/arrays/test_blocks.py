@@ -29,13 +29,24 @@ def pieces(draw):
     return Piece(target=np.zeros(moved.shape, dtype), source=moved)
 
 
+def cutting(**more):
+    """Draw how arrays are cut, in bytes and values, for arrays of a few hundred of them."""
+    limits = {"BLOCK": (16, 600), "_RUN": (1, 40), "_READ": (1, 40), "_GATHERED": (1, 200), **more}
+    return st.fixed_dictionaries({name: st.integers(*limit) for name, limit in limits.items()})
+
+
+def cut(patch, limits):
+    """Cut as it was drawn."""
+    for name, value in limits.items():
+        patch.setattr(blocks, name, value)
+
+
 @settings(max_examples=150)
-@given(piece=pieces(), block=st.integers(16, 600), run=st.integers(1, 40))
-def test_blocks_copy_every_bit_once(piece, block, run):
+@given(piece=pieces(), limits=cutting())
+def test_blocks_copy_every_bit_once(piece, limits):
     """Blocks of any size make the same array as NumPy does at once, NaNs with their payloads included."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", block)
-        patch.setattr(blocks, "_RUN", run)
+        cut(patch, limits)
         blocks.copy(piece)
         assert blocks.differing(piece) == blocks.differing(piece.reversed()) == 0
     assert piece.target.tobytes() == piece.source.tobytes()
@@ -59,19 +70,12 @@ def test_parts_are_the_whole(piece, limit, data):
 
 
 @settings(max_examples=150)
-@given(
-    piece=pieces(),
-    block=st.integers(16, 600),
-    run=st.integers(1, 40),
-    written=st.integers(16, 600),
-    beside=st.sampled_from([(0, 0), (2, 1)]),
-)
-def test_blocks_are_stored_where_they_belong(piece, block, run, written, beside):
+@given(piece=pieces(), limits=cutting(_WRITTEN=(16, 600)), beside=st.sampled_from([(0, 0), (2, 1)]))
+def test_blocks_are_stored_where_they_belong(piece, limits, beside):
     """A file gets what a copy in memory would have put there, and nothing beside it is touched."""
     shape, dtype = piece.target.shape, piece.target.dtype
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
-        for name, value in (("BLOCK", block), ("_RUN", run), ("_WRITTEN", written)):
-            patch.setattr(blocks, name, value)
+        cut(patch, limits)
         # The target is a slice of a larger array, or all of one, that begins somewhere in the file.
         whole = (*shape[:-1], shape[-1] + sum(beside))
         start, count = 7, int(np.prod(whole)) * dtype.itemsize
