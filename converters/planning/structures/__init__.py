@@ -227,15 +227,19 @@ def _numbers(description: Description) -> tuple[Numbers, Numbers]:
 
 def _likely(description: Description, numbers: tuple[Numbers, Numbers]) -> Iterator[Structure]:
     """Yield the structures that a file can be by its numbers, in alphabetical order; they alone are read."""
-    if description.dialect == FOREIGN:
-        yield from known_structures()
-        return
     noted = _noted_numbers()
     for name, paths in structure_files().items():
         for path in paths:
             own = noted.get(name) if path.parent == OWN else None
-            if own is None or not own.isdisjoint(numbers):
+            if own is None or _may_be(description, numbers, own):
                 yield _known_structure(path)
+
+
+def _may_be(description: Description, numbers: tuple[Numbers, Numbers], own: frozenset[Numbers]) -> bool:
+    """Tell whether a file can be a structure by the numbers of its variants."""
+    if description.dialect == FOREIGN:  # such files may have more: heads for training, what counts batches
+        return min(own)[0] <= numbers[0][0]
+    return not own.isdisjoint(numbers)
 
 
 @cache
