@@ -737,7 +737,7 @@ class Fetcher:
         with self._alone(item, f"converting {file.id}", form):
             path = self._cache.find(item, form) or self._convert_and_keep(network, found, form)
         was = f"layout {file.layout} and kernels {file.kernels}"
-        was = f"{was}, as a {file.format}" if file.format else was
+        was = f"{was}, in the format {file.format}" if file.format else was
         lacks = " without the classifier" if _leaves_top_out(form) else ""
         note = f"{file.id} was published with {was}: this is a converted copy{lacks}"
         return Fetched(file=file, path=path, converted=True, notes=(*found.notes, note))
