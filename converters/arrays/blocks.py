@@ -145,8 +145,10 @@ def _at_hand(target: Values, source: Values) -> Values:
     Rows of a large matrix are many bytes apart, often a power of two, and those then share the same few lines
     of a processor's caches: read across them, each value costs three times what two copies along them do.
     """
+    if target.nbytes < _GATHERED:  # one value without axes too, which lies in no order
+        return source
     across, near = _by_stride(target)[0], _by_stride(source)
-    if target.nbytes < _GATHERED or across == near[0]:
+    if across == near[0]:
         return source
     order = [*(axis for axis in range(source.ndim) if axis not in near), *near[::-1]]
     lying, row = source.transpose(order), order.index(across) + 1

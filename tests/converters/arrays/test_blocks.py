@@ -93,6 +93,19 @@ def test_blocks_are_stored_where_they_belong(piece, limits, beside):
         assert room.tobytes() == around.tobytes()
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (0,), (3, 0, 2)], ids=str)
+@pytest.mark.parametrize("dtype", ["<f4", "V3", "<f16"])
+def test_an_array_of_one_value_or_of_none_lies_in_no_order(shape, dtype):
+    """What has no axis along which values lie, a scalar above all, is copied as all others are."""
+    source = np.frombuffer(bytes(range(1, 17)), "u1")[: np.dtype(dtype).itemsize].view(dtype)
+    source = np.broadcast_to(source.reshape(()), shape)
+    piece = Piece(target=np.zeros(shape, dtype), source=source)
+    for part in blocks.parts(piece):
+        blocks.copy(part)
+    assert piece.target.tobytes() == source.tobytes()
+    assert blocks.differing(piece) == 0
+
+
 def test_arithmetic_is_done_block_by_block(monkeypatch):
     """A function of the values is applied on the way, and compared by doing it again."""
     monkeypatch.setattr(blocks, "BLOCK", 64)
