@@ -203,9 +203,13 @@ def _describe_plain(source: PlainSource, said: _Said) -> Description:
 
 def _describe_foreign(source: ForeignSource, said: _Said) -> Description:
     """Describe a file of Caffe or PyTorch, whose layers its reader tells."""
-    layers = source.layers(said.layers)
-    if said.order is not None:
+    layers, ordered = source.layers(said.layers), source.ordered
+    if said.order is not None and ordered:
         raise ArgumentError(f"{source.path}: tells the order of its layers itself; leave order out")
+    if said.order is not None:
+        held = {layer.name: layer for layer in layers}
+        raw = [Raw(name=layer.name, arrays=layer.arrays) for layer in layers]
+        layers, ordered = tuple(held[one.name] for one in _in_said_order(source.path, raw, said.order)), True
     if said.version is not None:
         raise ArgumentError(f"{source.path}: no version of Keras wrote it; leave keras_version out")
     return Description(
@@ -223,6 +227,7 @@ def _describe_foreign(source: ForeignSource, said: _Said) -> Description:
         nbytes=source.path.stat().st_size,
         format=source.format,
         form=FORM,
+        ordered=ordered,
         folds=source.folds,
         inputs=source.inputs,
         notes=source.notes,

@@ -23,12 +23,17 @@ from converters.hdf5.metadata import DatasetInfo
 from converters.hdf5.source import BLOCK, Values
 from converters.layers.model import Array, Layer, Part
 from converters.layers.names import split_kind
-from converters.layers.rules import Rule
 from converters.layers.table import KINDS, OTHER
 from converters.limits import Limits, clipped, first_repeated
 
 FORM = Form(layout="th", kernels="tf")
 """What all such files are."""
+_ELSEWHERE = frozenset(
+    {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv2D"}
+)
+_ELSEWHERE |= {"Dense", "Embedding", "PReLU"}
+_ELSEWHERE |= {"BatchNormalization", "LayerNormalization", "LayerScale", "Scale"}
+"""The kinds of layers that Caffe and PyTorch have too. Recurrent layers have other gates and biases there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,17 +145,24 @@ def _as_said(path: Path, layer: ForeignLayer, text: str) -> ForeignLayer:
     kind, inside = split_kind(text, layer.name)
     if kind == OTHER:
         return as_other(layer, inside)
+    if kind == layer.kind and inside is None:
+        # The file tells which array is which, and it may lack those that come first.
+        return replace(layer, inferred=False)
+    if kind in KINDS and kind not in _ELSEWHERE:
+        advice = f"say --layer {layer.name}={OTHER} to carry its arrays as they are"
+        text = f"cannot be of kind {text}: no rule says how Caffe or PyTorch keeps one; {advice}"
+        raise ArgumentError(f"{path}: layer {layer.name!r} {text}")
     roles = KINDS[kind].arrays if kind in KINDS else {}
     if len(layer.arrays) > len(roles):
         arrays = ", ".join(f"{array.name} {array.shape}" for array in layer.arrays)
         raise ArgumentError(f"{path}: layer {layer.name!r} cannot be of kind {text}: it has {arrays}")
-    pairs = zip(roles.items(), layer.arrays, strict=False)
+    pairs = zip(roles, layer.arrays, strict=False)
     return ForeignLayer(
         name=layer.name,
         kind=kind,
         arrays=tuple(
-            replace(array, role=role, turned=found.rule is Rule.ROWS and len(array.shape) == 2)
-            for (role, found), array in pairs
+            replace(array, role=role, turned=kind == "Dense" and len(array.shape) == 2)
+            for role, array in pairs
         ),
     )
 
@@ -173,11 +185,13 @@ class ForeignSource(PlainSource):
         folds: Layers that are a slope and an offset behind a batch normalisation, with the name of that.
         inputs: Of layers, the channels of the map that may be in front of each, 0 where they are not known,
             and None where no map is; None for a file that does not tell whose outputs a layer takes.
+        ordered: Whether it lists its layers in the network's order.
         notes: What the user should know of how the file is read, one sentence each.
     """
 
     folds: Mapping[str, str]
     inputs: Mapping[str, int | None] | None
+    ordered: bool
     notes: tuple[str, ...]
 
     def __init__(
@@ -192,6 +206,7 @@ class ForeignSource(PlainSource):
         notes: Iterable[str],
         folds: Mapping[str, str] = MappingProxyType({}),
         inputs: Mapping[str, int | None] | None = None,
+        ordered: bool = True,
     ) -> None:
         """Take an open file; see :class:`converters.formats.source.PlainSource`.
 
@@ -207,6 +222,7 @@ class ForeignSource(PlainSource):
             raise FileFormatError(f"{path}: two arrays are called {clipped(twice)}")
         self.folds = folds
         self.inputs = inputs
+        self.ordered = ordered
         self.notes = tuple(notes)
         super().__init__(path, stream, limits, name=name, arrays=listed, texts={})
         # Parts of arrays that are listed and checked: they take no room of their own.

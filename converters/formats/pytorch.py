@@ -71,11 +71,17 @@ def read(path: Path, stream: IO[bytes], limits: Limits, known: Stamp | None) -> 
     """
     held = read_held(path, stream, limits, stream.read(4096))
     reading = _Reading(path, held, limits)
-    return source_of(path, stream, limits, reading.arrays, reading.notes)
+    return source_of(path, stream, limits, reading.arrays, reading.notes, ordered=True)
 
 
 def source_of(
-    path: Path, stream: IO[bytes], limits: Limits, arrays: Mapping[str, ForeignArray], notes: Iterable[str]
+    path: Path,
+    stream: IO[bytes],
+    limits: Limits,
+    arrays: Mapping[str, ForeignArray],
+    notes: Iterable[str],
+    *,
+    ordered: bool,
 ) -> ForeignSource:
     """Return a state dict as a source, whatever container it lies in.
 
@@ -85,6 +91,7 @@ def source_of(
         limits: Caps.
         arrays: Where its tensors lie, by their names; those that count batches may be among them.
         notes: What was left out, one sentence each.
+        ordered: Whether they come in the network's order.
 
     Raises:
         FileFormatError: If a tensor breaks a rule.
@@ -105,6 +112,7 @@ def source_of(
         arrays=listed.values(),
         layers=list(_layers(listed)),
         notes=(*behind, *notes),
+        ordered=ordered,
     )
 
 
@@ -220,10 +228,11 @@ def _reach(sizes: Shape, strides: Shape) -> int:
 def _layers(arrays: Mapping[str, ForeignArray]) -> Iterator[ForeignLayer]:
     """Yield the layers that the names of arrays tell, in the order in which their first arrays come."""
     listed: dict[str, dict[str, ForeignArray]] = {}
+    taken = any(name.rpartition(".")[0] == _ALONE for name in arrays)
     for name, array in arrays.items():
         owner, dot, role = name.rpartition(".")
         if not dot:
-            owner, role = (_ALONE, name) if name in _NORM else (name, name)
+            owner, role = (_ALONE, name) if name in _NORM and not taken else (name, name)
         listed.setdefault(owner, {})[role] = array
     for owner, held in listed.items():
         yield _layer(owner, held)
@@ -233,10 +242,12 @@ def _layer(name: str, held: Mapping[str, ForeignArray]) -> ForeignLayer:
     """Return a layer, as far as the names and the shapes of its arrays tell what it is."""
     kind, roles, doubtful = _kind(held)
     if kind is None:
+        # A user may say what it is, and then their order counts: it must not be that of the container.
+        known = [role for role in _NORM if role in held]
         return ForeignLayer(
             name=name,
             kind=OTHER,
-            arrays=tuple(_told(name, role, array) for role, array in held.items()),
+            arrays=tuple(_told(name, role, held[role]) for role in dict.fromkeys((*known, *held))),
         )
     arrays = [_told(name, roles[role], held[role]) for role in roles if role in held]
     if kind == "Dense":

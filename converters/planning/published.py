@@ -225,7 +225,7 @@ def _pairs(description: Description, structure: Graph, *, named: bool) -> _Pairs
     listed = [
         layer for layer in description.weighted if structure.scales or layer.name not in description.folds
     ]
-    if not named and len(listed) == len(wanted):
+    if not named and description.ordered and len(listed) == len(wanted):
         return list(zip(wanted, listed, strict=True))
     return []
 

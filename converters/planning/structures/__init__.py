@@ -353,7 +353,8 @@ def match(description: Description, structure: Structure, *, named: bool = False
         if description.dialect == FOREIGN:
             description = as_published(description, structure, named=named)
         listed = _unpacked(description, structure)
-        paired = paced(_paired_layers(listed, structure, in_order=structure.in_order and not named))
+        in_order = structure.in_order and not named and (listed.ordered or listed.dialect != FOREIGN)
+        paired = paced(_paired_layers(listed, structure, in_order=in_order))
         pairs = [_paired_arrays(listed, structure, *pair) for pair in paired]
         layout = _layout(listed, structure, pairs)
         told = _as_told(listed.layers, pairs)

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from converters.arrays.form import Form
 from converters.boundary import BROKEN
 from converters.compare import compare_files
 from converters.errors import (
+    ArgumentError,
+    ConversionError,
     ConversionWarning,
     FileFormatError,
     StructureMismatchError,
@@ -26,6 +29,7 @@ from converters.formats.dialects import describe
 from converters.formats.opening import open_untrusted
 from converters.hdf5.metadata import datasets_of
 from converters.planning.making import make_plan
+from converters.planning.published import has_layers_of
 from converters.planning.structures import load_structure, match
 from converters.writing.execute import arrays as planned_arrays
 from converters.writing.execute import reader
@@ -309,9 +313,82 @@ def test_a_state_dict_in_a_safetensors_file_is_one(metadata, made, tmp_path):
     mine, theirs = values_of(path), values_of(other)
     assert mine.keys() == theirs.keys()
     assert all(mine[name].tobytes() == theirs[name].tobytes() for name in mine)
-    new = convert_file(path, tmp_path / "new.npz").target
+    new = convert_file(path, tmp_path / "new.npz", flatten={"fc": None}).target
     with np.load(new) as found:
         assert found["fc/kernel"].tobytes() == np.ascontiguousarray(drawn(2, 4, dtype="f2").T).tobytes()
+
+
+def test_a_safetensors_file_does_not_tell_the_order_of_its_layers(made, tmp_path):
+    """A classifier comes before its features there: it is asked what is in front of it, and for the order."""
+    arrays = {
+        "features.0.weight": drawn(8, 3, 3, 3),
+        "features.0.bias": drawn(8),
+        "classifier.1.weight": drawn(4, 32),
+        "classifier.1.bias": drawn(4),
+    }
+    path = safetensors(tmp_path / "model.safetensors", arrays)
+    other = made({name: tensor(array) for name, array in arrays.items()})
+    with pytest.raises(UnknownFlattenError, match=r"classifier\.1 \(32 rows\)"):
+        plan_file(path, to="npz")
+    flatten, order = {"classifier.1": (8, 2, 2)}, ["features.0", "classifier.1"]
+    with pytest.raises(ConversionError, match="does not tell the order of its layers"):
+        plan_file(path, to="keras2", flatten=flatten)
+    with pytest.raises(ArgumentError, match="tells the order of its layers itself"):
+        plan_file(other, to="keras2", flatten=flatten, order=order)
+    one = convert_file(path, tmp_path / "one.h5", to="keras2", flatten=flatten, order=order).target
+    two = convert_file(other, tmp_path / "two.h5", to="keras2", flatten=flatten).target
+    assert [layer.name for layer in describe(one).layers] == [layer.name for layer in describe(two).layers]
+    mine, theirs = values_of(one), values_of(two)
+    assert mine.keys() == theirs.keys()
+    assert all(mine[name].tobytes() == theirs[name].tobytes() for name in mine)
+
+
+def test_layers_in_no_order_are_not_paired_with_those_of_a_network(made):
+    """Where a user says the network, order tells which layer is which: only where the file has one."""
+    structure = load_structure("vgg16")
+    names = [f"l{index}.weight" for index, _ in enumerate(structure.weighted)]
+    description = describe(made({name: tensor(drawn(2, 3)) for name in names}))
+    assert has_layers_of(description, structure, named=False)
+    assert not has_layers_of(replace(description, ordered=False), structure, named=False)
+
+
+SLOPE_AND_OFFSET = {"gamma": ("weight", drawn(5)), "beta": ("bias", drawn(5) + 1)}
+STATISTICS = {
+    "moving_mean": ("running_mean", drawn(5)),
+    "moving_variance": ("running_var", drawn(5) ** 2),
+}
+SAID = [
+    ("LayerNormalization", SLOPE_AND_OFFSET),
+    ("Scale", SLOPE_AND_OFFSET),
+    ("BatchNormalization", STATISTICS),
+]
+
+
+@pytest.mark.parametrize(("kind", "held"), SAID)
+@pytest.mark.parametrize("container", ["pth", "safetensors"])
+def test_what_is_said_of_a_layer_does_not_change_which_array_is_which(container, kind, held, made, tmp_path):
+    """Neither the order of a container nor what a layer lacks does."""
+    arrays = {f"norm.{name}": array for name, array in held.values()} | {"fc.weight": drawn(2, 3)}
+    if container == "pth":
+        path = made({name: tensor(array) for name, array in arrays.items()})
+    else:
+        path = safetensors(tmp_path / "model.safetensors", arrays)
+    new = convert_file(path, tmp_path / "new.npz", layers={"norm": kind, "fc": "Dense"}).target
+    with np.load(new) as found:
+        assert {f"norm/{role}" for role in held} == {name for name in found.files if name.startswith("norm/")}
+        assert all(found[f"norm/{role}"].tobytes() == array.tobytes() for role, (_, array) in held.items())
+
+
+@pytest.mark.parametrize(
+    "kind", ["SimpleRNN", "LSTM", "GRU", "Highway", "TimeDistributedDense", "MaxoutDense"]
+)
+def test_a_kind_that_no_rule_brings_over_cannot_be_said(kind, made):
+    """Their arrays would be carried as they lie, which is another order than Keras'."""
+    path = made({"rnn.weight_ih_l0": tensor(drawn(4, 4)), "rnn.weight_hh_l0": tensor(drawn(4, 4) + 1)})
+    text = f"layer 'rnn' cannot be of kind {kind}: no rule says how Caffe or PyTorch keeps one; "
+    with pytest.raises(ArgumentError) as raised:
+        plan_file(path, to="npz", layers={"rnn": kind})
+    assert str(raised.value) == f"{path}: {text}say --layer rnn=Other to carry its arrays as they are"
 
 
 def test_our_own_safetensors_files_are_no_state_dicts(tmp_path, made):
@@ -350,6 +427,8 @@ def test_a_module_without_layers_and_arrays_of_no_layer(made):
         {"weight": tensor(drawn(2, 3)), "bias": tensor(drawn(2)), "cls_token": tensor(drawn(1, 1, 2))}
     )
     assert layers_of(path) == {"module": ("Dense", ["kernel", "bias"]), "cls_token": ("Other", ["cls_token"])}
+    path = made({"weight": tensor(drawn(2)), "module.weight": tensor(drawn(2, 3))})
+    assert layers_of(path) == {"weight": ("Other", ["weight"]), "module": ("Dense", ["kernel"])}
 
 
 def test_what_python_2_wrote_is_read(made):
