@@ -134,8 +134,10 @@ class _File:
     @property
     def folded(self) -> bool:
         """Whether it holds a network with its ``Scale`` layers folded: then so is the other one."""
-        structure = self.match.structure if self.match else None
-        return structure is not None and not structure.scales and bool(load_structure(structure.name).scales)
+        if self.match is None:
+            return self.description.record is not None and bool(self.description.record.folded)
+        structure = self.match.structure
+        return not structure.scales and bool(load_structure(structure.name).scales)
 
     def plan(self, target: Form, to: str | None, flatten: Flatten, *, fold: bool) -> Plan:
         """Return how it comes into the form in which the two are compared."""

@@ -38,9 +38,10 @@ class Description:
         format: The name of its format, if it is a container of plain arrays or no file of Keras', else None.
         form: What such a container's description says that it is, or None; of a file of Caffe or PyTorch what
             all of them are.
-        folds: In such a file, the layers that are slope and offset of a batch normalisation, with its name.
-        inputs: There, the channels of the map that may be in front of each layer, 0 where they are not known,
-            and None where no map is; None where no inputs are told.
+        folds: In a file of Caffe or one made of it, the layers that are slope and offset of a batch
+            normalisation, with its name.
+        inputs: In a file of Caffe, the channels of the map that may be in front of each layer, 0 where they
+            are not known, and None where no map is; None where no inputs are told.
         notes: What the user should know of how it is read, one sentence each.
         dropped: What is left out of layers, in words, by their names, where a published graph lacks it.
         stamp: The file's metadata as it was read, so that carrying out a plan need not read it again.

@@ -31,6 +31,7 @@ from converters.layers.config import order_of_config
 from converters.layers.config_form import read_config
 from converters.layers.model import (
     Array,
+    Layer,
     LayerKinds,
     Raw,
     layer_of,
@@ -165,7 +166,15 @@ def _describe(top: Node, path: Path, said: _Said, beside: Mapping[str, str]) -> 
         nbytes=path.stat().st_size,
         version_said=own_version is None and version is not None,
         ordered=ordered,
+        folds=_folds(network, layers),
     )
+
+
+def _folds(network: Network | None, layers: Sequence[Layer]) -> dict[str, str]:
+    """Return the layers that a record says are slope and offset of a batch normalisation, with its name."""
+    held = {plain_name(layer.name): layer.name for layer in layers}
+    pairs = [tuple(map(plain_name, pair)) for pair in network.folds.items()] if network else []
+    return {held[name]: held[norm] for name, norm in pairs if {name, norm} <= held.keys()}
 
 
 def _describe_plain(source: PlainSource, said: _Said) -> Description:
@@ -198,6 +207,7 @@ def _describe_plain(source: PlainSource, said: _Said) -> Description:
         ordered=ordered,
         format=source.format,
         form=told.form if told else None,
+        folds=_folds(network, layers),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from converters.arrays.rows import Flattened, parse_flattened
@@ -69,6 +69,7 @@ class Network:
         running_std: What the arrays of that name in Keras 1 hold, one of :data:`RUNNING_STD`; None if there
             are none.
         old_1d: Whether Keras 1 keeps its 1-D kernels as it did up to 1.0.8.
+        folds: The layers that are slope and offset of a batch normalisation, with its name.
     """
 
     layers: tuple[LayerFacts, ...]
@@ -76,6 +77,7 @@ class Network:
     keras_version: str | None = None
     running_std: str | None = None
     old_1d: bool = False
+    folds: Mapping[str, str] = field(default_factory=dict)
 
     def by_name(self) -> dict[str, LayerFacts]:
         """Return the layers by their names."""
@@ -89,6 +91,7 @@ class Network:
             "keras_version": self.keras_version,
             "running_std": self.running_std,
             "old_1d": self.old_1d or None,
+            "folds": dict(self.folds) or None,
             "layers": [_layer_dict(layer) for layer in self.layers],
         }
         return json.dumps(_told(facts), separators=(",", ":"))
@@ -144,7 +147,15 @@ def parse_network(text: str) -> Network:
         keras_version=_text(facts, "keras_version"),
         running_std=running,
         old_1d=facts.get("old_1d") is True,
+        folds=_folds(facts),
     )
+
+
+def _folds(facts: Mapping[str, Any]) -> dict[str, str]:
+    found = facts.get("folds", {})
+    if not isinstance(found, dict):
+        raise FileFormatError(f"{ATTRIBUTE}: folds is {shown(found)}, not names by names")
+    return {name: norm for name in found if (norm := _text(found, name)) is not None}
 
 
 def _layer(entry: Any) -> LayerFacts:  # noqa: ANN401 - whatever JSON may hold

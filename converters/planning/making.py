@@ -99,8 +99,9 @@ def make_plan(
     if match is not None and not description.ordered:
         layers = tuple(pair.layer for pair in match.layers)
         description = replace(description, layers=layers, ordered=True)
+    joined: dict[str, str] = {}
     if match is None and fold:
-        description = with_offsets(description)
+        description, joined = with_offsets(description)
     lenient = compared or (to is not None and FORMATS[to].plain)
     request = Request(
         description=description,
@@ -112,6 +113,7 @@ def make_plan(
         lenient=lenient,
         scale=hard_sigmoid == "scale",
         published=registry_form is not None,
+        joined=joined,
     )
     with guarded(description.path):
         _check_order(request)
@@ -194,7 +196,7 @@ def _plan(request: Request, layout: Fact, kernel: Fact) -> Plan:
         network=_network(request, ends, known, folded),
         to=request.to,
         outputs=outputs,
-        folded=folded or (description.record.folded if description.record else None),
+        folded=folded or request.joined or (description.record.folded if description.record else None),
         typed_notes=(
             *all_notes(request, source, kernel, by_path, folded),
             *hard_sigmoid_notes(hard, scale=request.scale),
@@ -307,6 +309,7 @@ def _network(
         keras_version=description.keras_version if description.version_said and request.to is None else None,
         running_std=running_std(description, ends),
         old_1d=description.dialect != "keras0" and has_old_1d(description, ends),
+        folds=description.folds if request.match is None else {},
     )
 
 

@@ -174,25 +174,29 @@ def has_layers_of(description: Description, structure: Graph, *, named: bool) ->
     return bool(_pairs(description, structure, named=named))
 
 
-def with_offsets(description: Description) -> Description:
+def with_offsets(description: Description) -> tuple[Description, dict[str, str]]:
     """Return a file whose normalisations have the slope and the offset behind them, as Keras' own have.
 
     Args:
-        description: A file of Caffe, of a network that is in no structure.
+        description: A file of Caffe or one that was converted from it, of a network that is in no structure.
+
+    Returns:
+        It, and the normalisations, each with the name of the layer that became part of it.
     """
     layers = {layer.name: layer for layer in description.weighted}
     pairs = {
         norm: layers[name] for name, norm in description.folds.items() if _fits(layers[name], layers[norm])
     }
     if not pairs:
-        return description
+        return description, {}
     gone = {layer.name for layer in pairs.values()}
     norm, first = next(iter(pairs.items()))
     text = f"{len(pairs)} Scale layers become slope and offset of the batch normalisation before them"
     note = f"{text} ({first.name!r} of {norm!r} first); as_published=True (--as-published) leaves them apart"
     kept = (layer for layer in description.layers if layer.name not in gone)
     told = tuple(_with_offset(layer, pairs[layer.name]) if layer.name in pairs else layer for layer in kept)
-    return replace(description, layers=told, notes=(*description.notes, note))
+    described = replace(description, layers=told, folds={}, notes=(*description.notes, note))
+    return described, {norm: layer.name for norm, layer in pairs.items()}
 
 
 def _fits(offset: Layer, norm: Layer) -> bool:

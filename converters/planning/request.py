@@ -33,6 +33,7 @@ class Request:
     lenient: bool
     scale: bool
     published: bool
+    joined: Mapping[str, str]
 
 
 def kind_by_rules(part: Part, pair: MatchedLayer | None) -> str:

@@ -5,6 +5,7 @@ Whole networks come out as Keras' practice files of them.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 
@@ -372,6 +373,30 @@ def test_slope_and_offset_are_the_normalisations_own_in_keras_3(made, tmp_path):
         assert found["layers/batch_normalization_2/vars/0"][()].tolist() == [1.0] * 8
     apart = plan_file(path, to="keras3", as_published=True)
     assert {output.layer for output in apart.outputs} == {one.name for one in layers}
+
+
+@pytest.mark.parametrize("between", ["npz", "safetensors", "keras2"])
+def test_what_becomes_one_layer_in_keras_3_does_so_on_every_way_there(between, made, tmp_path):
+    """A file between keeps both layers and which belong together; one of Keras 3 does not give them back."""
+    layers = [
+        Layer("a/bn", "BatchNorm", [drawn(8), drawn(8), np.array([2], "f4")], top="x"),
+        Layer("a/scale", "Scale", [drawn(8, seed=2), drawn(8, seed=1)], bottom="x", top="x"),
+        Layer("own", "Scale", [drawn(8, seed=3), drawn(8, seed=4)], bottom="x"),
+    ]
+    path = made(layers)
+    direct = convert_file(path, tmp_path / "direct.weights.h5").target
+    first = convert_file(path, to=between).target
+    second = convert_file(first, tmp_path / "second.weights.h5").target
+    assert values_of(direct).keys() == values_of(second).keys()
+    assert all(
+        values_of(second)[name].tobytes() == held.tobytes() for name, held in values_of(direct).items()
+    )
+    apart = convert_file(first, tmp_path / "apart.weights.h5", as_published=True).target
+    assert len(values_of(apart)) == 6
+    for one, other in itertools.permutations((path, first, direct, apart), 2):
+        assert compare_files(one, other).equal
+    with pytest.raises(ConversionError, match="1 Scale layers are folded into its batch normalisation and"):
+        plan_file(second, to=between)
 
 
 def test_a_user_says_what_a_layer_is(made):
