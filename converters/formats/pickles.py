@@ -292,6 +292,11 @@ class Pickle:
         fits = isinstance(storage, Persistent) and _are_numbers((offset,)) and _are_numbers(sizes)
         if not fits or not _are_numbers(strides) or len(sizes) != len(strides):
             raise self._misuse("torch._utils._rebuild_tensor_v2", arguments)
+        if told := [str(name) for name, value in _view_of(arguments).items() if value is not False]:
+            text = (
+                f"a tensor that is a view with {clipped(told[0])} set: its values are not those that it holds"
+            )
+            raise self.refusal(f"{text}; save what clone() makes of it")
         return Tensor(storage, offset, tuple(sizes), tuple(strides))
 
     def _parameter(self, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a tensor of either form
@@ -323,6 +328,12 @@ def _are_numbers(values: Any) -> bool:  # noqa: ANN401 - whatever a pickle holds
     return type(values) in (tuple, list) and all(
         type(value) is int and 0 <= value < _LARGEST for value in values
     )
+
+
+def _view_of(arguments: tuple[Any, ...]) -> Mapping[Any, Any]:
+    """Return what is told of a tensor besides, behind its hooks: whether its values are negated."""
+    told = arguments[6] if len(arguments) > 6 else None
+    return told if isinstance(told, Mapping) else {} if told is None else {called(told): told}
 
 
 _NAMES = {operation.code: operation.name for operation in pickletools.opcodes}

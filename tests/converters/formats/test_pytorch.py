@@ -35,7 +35,20 @@ from converters.writing.execute import arrays as planned_arrays
 from converters.writing.execute import reader
 from tests.support import foreign_mutants, pytorch_files
 from tests.support.hostile_pytorch import TECHNIQUES
-from tests.support.pytorch_files import Storage, Tensor, dict_of, number, tensor, text
+from tests.support.pytorch_files import (
+    ORDERED,
+    REBUILD,
+    Storage,
+    Tensor,
+    call,
+    dict_of,
+    number,
+    persistent,
+    tensor,
+    text,
+    tuple_of,
+    zip_bytes,
+)
 
 COUNT = int(os.environ.get("ZOO_MUTATIONS", "100"))
 FIRST = int(os.environ.get("ZOO_MUTATION", "0"))
@@ -429,6 +442,30 @@ def test_a_module_without_layers_and_arrays_of_no_layer(made):
     assert layers_of(path) == {"module": ("Dense", ["kernel", "bias"]), "cls_token": ("Other", ["cls_token"])}
     path = made({"weight": tensor(drawn(2)), "module.weight": tensor(drawn(2, 3))})
     assert layers_of(path) == {"weight": ("Other", ["weight"]), "module": ("Dense", ["kernel"])}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (b"N", None),
+        (b"}", None),
+        (b"}" + text("neg") + b"\x89s", None),
+        (b"}" + text("neg") + b"\x88s", "'neg'"),
+    ],
+    ids=["nothing", "no word", "not negated", "negated"],
+)
+def test_a_view_that_negates_its_values_is_refused(told, said, tmp_path):
+    """What a storage holds is not what torch.load gives of it."""
+    held = persistent("Float", "0", 2)
+    shape, steps = tuple_of(number(2)), tuple_of(number(1))
+    body = dict_of([("x.weight", call(REBUILD, held, number(0), shape, steps, b"\x89", ORDERED, told))])
+    path = tmp_path / "net.pth"
+    path.write_bytes(zip_bytes(body, {"0": Storage(drawn(2))}))
+    if said is None:
+        assert values_of(path)["x.weight"].tobytes() == drawn(2).tobytes()
+        return
+    with pytest.raises(FileFormatError, match=f"a tensor that is a view with {said} set: its values are not"):
+        describe(path)
 
 
 def test_what_python_2_wrote_is_read(made):
