@@ -440,11 +440,17 @@ def _folds(messages: Sequence[_Message]) -> dict[str, str]:
         taken = [makers.get(bottom) for bottom in message.bottoms] or [before]
         norms = [maker.name for maker in taken if maker and maker.type == "BatchNorm"]
         takers.update(norms)
-        if message.type in ("Scale", "Bias") and message.blobs and len(norms) == 1:
+        if message.type in ("Scale", "Bias") and message.blobs and len(taken) == len(norms) == 1:
             found[message.name] = norms[0]
         makers |= dict.fromkeys(message.tops, message)
         before = message
     return {name: norm for name, norm in found.items() if takers[norm] == 1}
+
+
+_GROUPED = (
+    (False, "convolutions", "the layers of Keras must have them too (groups=)"),
+    (True, "transposed convolutions", "no layer of Keras has them: yours has to take the kernel apart"),
+)
 
 
 def _notes(messages: Iterable[_Message], factors: Mapping[str, float]) -> Iterator[str]:
@@ -453,10 +459,10 @@ def _notes(messages: Iterable[_Message], factors: Mapping[str, float]) -> Iterat
         text = f"{len(factors)} batch normalisations keep sums ({name!r} first, factor {factor:g})"
         yield f"{text}: mean and variance are divided by their factors, as Caffe does"
     grouped = [message for message in messages if message.groups > 1 and message.blobs]
-    if grouped:
-        first = grouped[0]
-        text = f"{len(grouped)} convolutions have groups ({first.name!r} first, {first.groups})"
-        yield f"{text}: the layers of Keras must have them too (groups=)"
+    for transposed, what, advice in _GROUPED:
+        if found := [message for message in grouped if (message.type == "Deconvolution") is transposed]:
+            text = f"{len(found)} {what} have groups ({found[0].name!r} first, {found[0].groups})"
+            yield f"{text}: {advice}"
 
 
 class _Reading:
@@ -536,6 +542,8 @@ class _Reading:
         """Return a slope for each channel, and an offset."""
         vectors = _vectors(message.blobs)
         if vectors is None or len(vectors) > 2 or len(set(vectors)) > 1:
+            return None
+        if len(message.bottoms) > 1:  # the second input is the slope, and the one blob is the offset
             return None
         pairs = zip(("gamma", "beta"), message.blobs, strict=False)
         return self._layer(message, "Scale", {role: (blob, vectors[0]) for role, blob in pairs})

@@ -439,6 +439,28 @@ def test_groups_are_told(made):
     )
 
 
+def test_transposed_convolutions_with_groups_are_told_apart(made):
+    """No layer of Keras has groups there: it is not advised to say them."""
+    up = Layer("up", "Deconvolution", [drawn(4, 1, 4, 4)], groups=4)
+    assert plan_file(made([up]), to="npz").notes == (
+        "1 transposed convolutions have groups ('up' first, 4): "
+        "no layer of Keras has them: yours has to take the kernel apart",
+    )
+
+
+def test_the_blob_of_a_scale_of_two_inputs_is_no_slope(made, tmp_path):
+    """The second input is the slope there, and the blob is the offset (scale_layer.cpp): no rule has that."""
+    layers = [
+        Layer("bn", "BatchNorm", [drawn(8), drawn(8), np.array([1], "f4")], top="x"),
+        Layer("gate", "Scale", [drawn(8, seed=1)], bottom="x", more=block(3, "sigmoid")),
+    ]
+    path = made(layers)
+    assert shapes_of(path)["gate"] == ("Other", [("blob_0", (8,))])
+    assert describe(path).folds == {}
+    new = convert_file(path, tmp_path / "new.weights.h5", layers={"gate": "Other"}).target
+    assert drawn(8, seed=1).tobytes() in [held.tobytes() for held in values_of(new).values()]
+
+
 @pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda technique: technique.name)
 def test_each_technique_is_refused_by_name(technique, tmp_path):
     """The message names the byte and the rule."""
