@@ -219,15 +219,29 @@ class Archive(Closing):
 def _fault(info: zipfile.ZipInfo, limits: Limits) -> str | None:
     """Return the rule that a member breaks, or None."""
     parts = info.filename.removesuffix("/").split("/")
-    if fault := next(filter(None, (name_fault(part, limits) for part in parts)), None):
-        return f"has a name, a part of which {fault}"
-    if "\\" in info.orig_filename or ":" in parts[0] or "\0" in info.orig_filename:
-        return "has a name that leads elsewhere on some systems"
-    if len(parts) > limits.depth:
-        return f"lies more than {limits.depth} folders deep (limit depth)"
+    if fault := member_fault(info.filename, info.orig_filename, limits):
+        return fault
     if parts[-1].lower().endswith((".zip", ".keras")):
         return "is an archive within the archive"
     return _kind_fault(info) or _size_fault(info, limits)
+
+
+def member_fault(name: str, original: str, limits: Limits) -> str | None:
+    """Return the rule that the name of a member breaks, or None.
+
+    Args:
+        name: The name.
+        original: The same, before it was brought into the form of this system.
+        limits: Caps.
+    """
+    parts = name.removesuffix("/").split("/")
+    if fault := next(filter(None, (name_fault(part, limits) for part in parts)), None):
+        return f"has a name, a part of which {fault}"
+    if "\\" in original or ":" in parts[0] or "\0" in original:
+        return "has a name that leads elsewhere on some systems"
+    if len(parts) > limits.depth:
+        return f"lies more than {limits.depth} folders deep (limit depth)"
+    return None
 
 
 def _kind_fault(info: zipfile.ZipInfo) -> str | None:

@@ -28,8 +28,8 @@ from typing import IO, Any
 import numpy as np
 
 from converters.arrays.moves import Values
-from converters.errors import FileFormatError
-from converters.formats.archive import Archive, first_member
+from converters.errors import ConversionError, FileFormatError
+from converters.formats.archive import Archive, first_member, member_fault
 from converters.formats.contents import Contents, Extent, Extents, padded
 from converters.formats.plain import described_text
 from converters.formats.source import DESCRIPTION, PlainArray, PlainSource, row_bytes, rows_of
@@ -226,8 +226,16 @@ def create(contents: Contents, path: Path, texts: Mapping[str, str]) -> Extents:
 
     Returns:
         Where each array lies, by its name.
+
+    Raises:
+        ConversionError: If an array has a name that no archive's member may have.
     """
     extents = {}
+    limits = Limits.from_environment()
+    for output in contents.outputs:
+        if fault := member_fault(output.name, output.name, limits):
+            text = f"array {clipped(output.name)} {fault}, so no npz file may hold it"
+            raise ConversionError(f"{contents.path}: {text}; --to safetensors (to=) may")
     with path.open("wb") as stream:
         for output, member, start in _layout(contents):
             stream.seek(member.header)

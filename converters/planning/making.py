@@ -13,7 +13,7 @@ from converters.boundary import guarded, paced
 from converters.errors import ConversionError, UnknownFlattenError
 from converters.formats.description import Description
 from converters.formats.table import FORMATS
-from converters.layers.model import Layer, Part
+from converters.layers.model import Layer, Part, plain_name
 from converters.layers.network import LayerFacts, Network, PartFacts
 from converters.layers.rules import FOREIGN
 from converters.layers.table import (
@@ -117,6 +117,7 @@ def make_plan(
     )
     with guarded(description.path):
         _check_order(request)
+        _check_names(request)
         layout = learn_layout(
             description, user=from_layout, registry_form=registry_form, expected=expected, match=match
         )
@@ -140,6 +141,22 @@ def _check_order(request: Request) -> None:
         if description.format is not None:
             what, advice = f"this {description.format} file", "say --order LAYER,LAYER,... (order=)"
         raise ConversionError(f"{description.path}: {what} {text}; {advice}")
+
+
+def _check_names(request: Request) -> None:
+    """Raise for two layers whose names are one where ``__`` stands for ``/``: later they are not told apart.
+
+    Raises:
+        ConversionError: With both names.
+    """
+    names: dict[str, str] = {}
+    for layer in request.description.weighted if request.to is not None else ():
+        known = names.setdefault(plain_name(layer.name), layer.name)
+        if known != layer.name:
+            text = f"layers {known!r} and {layer.name!r} have one name where __ stands for /"
+            raise ConversionError(
+                f"{request.description.path}: {text}, as in files of Keras; rename one of them"
+            )
 
 
 def _without_layout(request: Request, kernel: Fact | None) -> Plan:

@@ -444,6 +444,21 @@ def test_a_module_without_layers_and_arrays_of_no_layer(made):
     assert layers_of(path) == {"weight": ("Other", ["weight"]), "module": ("Dense", ["kernel"])}
 
 
+def test_names_that_cannot_be_read_again_are_refused(made, tmp_path):
+    """Neither a layer that another one hides nor an archive that is not opened is written."""
+    path = made({f"{name}.weight": tensor(drawn(2, 3)) for name in ("a/b", "a__b")})
+    with pytest.raises(ConversionError, match="layers 'a/b' and 'a__b' have one name where __ stands for /"):
+        plan_file(path, to="safetensors")
+    path = made({"c:0.weight": tensor(drawn(2, 3))}, name="other.pth")
+    with pytest.raises(
+        ConversionError, match="array 'c:0/kernel' has a name that leads elsewhere on some sys"
+    ):
+        convert_file(path, tmp_path / "new.npz")
+    assert not (tmp_path / "new.npz").exists()
+    new = convert_file(path, tmp_path / "new.safetensors").target
+    assert values_of(new)["c:0/kernel"].tobytes() == np.ascontiguousarray(drawn(2, 3).T).tobytes()
+
+
 @pytest.mark.parametrize(
     ("told", "said"),
     [
