@@ -30,7 +30,7 @@ from converters.errors import (
     warn_of,
 )
 from converters.formats.opening import HEAD, is_plain
-from converters.formats.table import format_of, weights_suffixes
+from converters.formats.table import FOREIGN_SUFFIXES, format_of, said_by, weights_suffixes
 from converters.writing.files import remove_leftovers
 from converters.writing.journal import NAME, Journal, Note, asked_digest
 from converters.writing.places import Entry, Folder, Place
@@ -258,6 +258,7 @@ class _Way:
         beside: Returns what the file is called that may lie beside one and belong to it; ``None``: no file
             does.
         do: Does it.
+        foreign: Whether it can be done with files of other software, if what they become is said.
     """
 
     verb: str
@@ -265,6 +266,7 @@ class _Way:
     target: Callable[[PurePosixPath, bool, bool, str | None], PurePosixPath]
     beside: Callable[[PurePosixPath], PurePosixPath] | None
     do: Callable[[Path, Path, dict[str, Any]], _Outcome]
+    foreign: bool
 
 
 _Do = Callable[[_Way, Path, Path, dict[str, Any]], _Outcome]
@@ -290,6 +292,17 @@ class _Work:
     options: Mapping[str, Any]
     do: _Do
     asked: str | None
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What the files are called that it is done with."""
+        return SUFFIXES + (FOREIGN_SUFFIXES if self.way.foreign and self.options.get("to") else ())
+
+    def lacks(self, name: str) -> str:
+        """Return why nothing is done with a file of another name."""
+        if self.way.foreign and _is_called_so(name, FOREIGN_SUFFIXES):
+            return "a weights file of other software: --to (to=) says what it is to become"
+        return f"not a {self.way.what}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,7 +363,7 @@ def _jobs(work: _Work, journal: Journal | None) -> list[_Job]:
     """Return what is to be done, file by file; no two files have one target, and no target is a source."""
     start, end = work.start, work.end
     found = {entry.name: entry for entry in start.files(end) if entry.name != NAME}
-    looks = dict(zip(found, _looks(start, found.values()), strict=True))
+    looks = dict(zip(found, _looks(start, found.values(), work.suffixes), strict=True))
     beside = {name: _beside(work.way, name, found) for name in found}
     targets = {name: _target_of(work, name, beside[name] is not None, looks[name]) for name in found}
     place = _places(targets.values(), end)
@@ -392,9 +405,9 @@ class _Look:
     plain: bool
 
 
-def _looks(start: Place, files: Collection[Entry]) -> list[_Look]:
+def _looks(start: Place, files: Collection[Entry], suffixes: Collection[str]) -> list[_Look]:
     """Return what files are; those elsewhere are asked many at a time."""
-    look = functools.partial(_look, start)
+    look = functools.partial(_look, start, suffixes)
     if isinstance(start, Folder):
         return list(map(look, files))
     with ThreadPoolExecutor(_ASKED) as pool:
@@ -405,20 +418,21 @@ _ASKED = 16
 """How many files elsewhere are asked at a time how they begin."""
 
 
-def _look(start: Place, file: Entry) -> _Look:
+def _look(start: Place, suffixes: Collection[str], file: Entry) -> _Look:
+    called = _is_called_so(file.name, suffixes)
     try:
         head = start.head(file.name, HEAD)
     except (OSError, ZooError):
-        return _Look(weights=_is_called_so(file.name), plain=False)
-    return _Look(weights=_is_called_so(file.name) or head.startswith(_SIGNATURE), plain=is_plain(head))
+        return _Look(weights=called, plain=False)
+    return _Look(weights=called or head.startswith(_SIGNATURE), plain=is_plain(head))
 
 
-def _is_weights(start: Place, name: str) -> bool:
-    return _is_called_so(name) or start.head(name, len(_SIGNATURE)) == _SIGNATURE
+def _is_weights(work: _Work, name: str) -> bool:
+    return _is_called_so(name, work.suffixes) or work.start.head(name, len(_SIGNATURE)) == _SIGNATURE
 
 
-def _is_called_so(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+def _is_called_so(name: str, suffixes: Collection[str]) -> bool:
+    return PurePosixPath(name).suffix.lower() in suffixes
 
 
 def _beside(way: _Way, name: str, found: Collection[str]) -> str | None:
@@ -474,7 +488,9 @@ def _target(source: PurePosixPath, has_beside: bool, is_plain: bool, to: str | N
     found = format_of(to)
     if found is not None and found.ending:
         return source.with_name(default_target(Path(source.name), TF, to).name)
-    return source.with_name(f"{source.name}.h5") if is_plain else source
+    said = format_of(said_by(source.name))
+    others = _is_called_so(source.name, FOREIGN_SUFFIXES) or (said is not None and not said.writes)
+    return source.with_name(f"{source.name}.h5") if is_plain or others else source
 
 
 def _one(work: _Work, job: _Job) -> _Done:
@@ -483,8 +499,8 @@ def _one(work: _Work, job: _Job) -> _Done:
     try:
         source = work.start.facts(job.source, state=work.asked is not None)
         told = functools.partial(told, bytes=source.bytes or 0)
-        if not _is_weights(work.start, source.name):
-            return told(status="skipped", detail=f"not a {work.way.what}"), None
+        if not _is_weights(work, source.name):
+            return told(status="skipped", detail=work.lacks(source.name)), None
         if job.problem:
             return told(status="failed", detail=job.problem), None
         if (notes := _before(work, job, source)) is not None:
@@ -616,5 +632,9 @@ def _upgraded(source: PurePosixPath, has_beside: bool, is_plain: bool, _: str | 
     return source.with_name(f"{_stem(source) if has_beside else source.stem}.keras")
 
 
-_CONVERTING = _Way(verb="convert", what="weights file", target=_target, beside=None, do=_convert)
-_UPGRADING = _Way(verb="upgrade", what="model", target=_upgraded, beside=_config_of, do=_upgrade)
+_CONVERTING = _Way(
+    verb="convert", what="weights file", target=_target, beside=None, do=_convert, foreign=True
+)
+_UPGRADING = _Way(
+    verb="upgrade", what="model", target=_upgraded, beside=_config_of, do=_upgrade, foreign=False
+)

@@ -103,7 +103,9 @@ def format_of(name: str | None) -> Format | None:
 
 
 _OTHERS = (".onnx", ".pb", ".tflite", ".npy", ".json", ".yaml", ".yml", ".txt")
-OTHERS = (*_OTHERS, *(suffix for found in FORMATS.values() if found.foreign for suffix in found.suffixes))
+FOREIGN_SUFFIXES = tuple(suffix for found in FORMATS.values() if found.foreign for suffix in found.suffixes)
+"""What weights files of other software are called, in lower case."""
+OTHERS = (*_OTHERS, *FOREIGN_SUFFIXES)
 """Endings by which a name says that the file is one of those that nothing here writes."""
 
 

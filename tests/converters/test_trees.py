@@ -10,14 +10,16 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import h5py
+import numpy as np
 import pytest
 
 from converters import convert_file, trees
 from converters.arrays.form import TF
 from converters.errors import ArgumentError, ConversionError, ConversionWarning
 from converters.formats.dialects import describe
-from converters.formats.table import targets
+from converters.formats.table import FOREIGN_SUFFIXES, targets
 from converters.trees import convert_tree, upgrade_tree
+from tests.support import pytorch_files
 from tests.support.paths import DIALECTS
 from tests.support.upgrading import chain, layer, write_model
 from tests.support.weight_files import BY_NAMES, BY_NAMES_IN_PYTHON, keras1, write_named
@@ -188,6 +190,25 @@ def test_every_dialect_remembers_what_was_done(tree, to):
     assert convert_tree(tree, tree.parent / "new", **options).count("failed") == 1
 
 
+@pytest.mark.parametrize(
+    ("to", "made"),
+    [("keras2", ("a.pth.h5", "b.keras.h5")), ("npz", ("a.pth.npz", "b.keras.npz")), (None, ())],
+)
+def test_files_of_other_software_are_converted_where_it_is_said_to_what(to, made, tmp_path):
+    """What is written is called by what it holds, whatever the old one was; no model is upgraded from one."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    pytorch_files.write(old / "a.pth", {"fc.weight": pytorch_files.tensor(np.ones((2, 3), "f4"))}, "zip")
+    if to is not None:
+        write_named(old / "b.keras", keras1(conv=(6, 3, 3, 5)))
+    report = convert_tree(old, new, to=to, direction=None if to else "th-to-tf", jobs=1)
+    if to is None:
+        said = "a weights file of other software: --to (to=) says what it is to become"
+        assert fates(report, old) == {"a.pth": ("skipped", said)}
+    assert sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file()) == list(made)
+    assert fates(upgrade_tree(old, tmp_path / "up", jobs=1), old)["a.pth"] == ("skipped", "not a model")
+
+
 SUFFIXES = ("", ".h5", ".H5", ".hdf5", ".weights", ".weights.h5", ".weights.hdf5", ".keras", ".safetensors")
 
 
@@ -196,7 +217,8 @@ def test_no_two_files_are_written_to_one_place(to, tmp_path, monkeypatch):
     """Over all pairs of names that a weights file may have: each has its own target, or both are named."""
     monkeypatch.setattr(trees, "_in_process", lambda *_: ("converted", "", ()))
     sharing = set()
-    for number, pair in enumerate(itertools.combinations(SUFFIXES, 2)):
+    suffixes = SUFFIXES if to is None else (*SUFFIXES, *FOREIGN_SUFFIXES)
+    for number, pair in enumerate(itertools.combinations(suffixes, 2)):
         folder = tmp_path / str(number)
         folder.mkdir()
         for suffix in pair:
