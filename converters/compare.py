@@ -575,17 +575,19 @@ def _filled(array: _Planned, values: Mapping[str, Values], folder: Path) -> Valu
 def _difference(one: Values, other: Values, *, bitwise: bool = False) -> _Found:
     """Return how many values differ, by how much at most, and the largest of the first array."""
     count, most, scale = 0, 0.0, 0.0
+    wide: np.dtype[np.floating[Any]] = np.dtype(np.longdouble if one.dtype.kind in "iu" else np.float64)
     bits = f"u{one.itemsize}" if bitwise and one.dtype == other.dtype else None
     for part in blocks.parts(Piece(target=one.reshape(-1), source=other.reshape(-1)), blocks.BLOCK):
         if not part.target.size:
             continue
-        a, b = part.target.astype("f8"), part.source.astype("f8")
+        a, b = part.target.astype(wide), part.source.astype(wide)
         if bits:
             unequal = np.ascontiguousarray(part.target).view(bits) != np.ascontiguousarray(part.source).view(
                 bits
             )
         else:
-            unequal = (a != b) & ~(np.isnan(a) & np.isnan(b))
+            # As they are: whole numbers of 64 bits may be one as floating point has them.
+            unequal = (part.target != part.source) & ~(np.isnan(a) & np.isnan(b))
         scale = max(scale, float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))))
         if unequal.any():
             count += int(np.count_nonzero(unequal))

@@ -13,6 +13,7 @@ from converters import convert_file
 from converters.compare import compare_files
 from converters.errors import ArgumentError, StructureMismatchError, UnknownFlattenError
 from converters.planning.structures import load_structure
+from tests.support import pytorch_files
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import counted, keras1, without_record, write_empty, write_named
 
@@ -99,6 +100,24 @@ def test_differences_are_measured(source, tmp_path):
         "relative": 2.0 / 34,
         "detail": "",
     }
+
+
+def test_whole_numbers_are_compared_as_they_are(tmp_path):
+    """Those of 64 bits that are one number in floating point are not equal."""
+    first, second = (
+        pytorch_files.write(
+            tmp_path / f"{last}.pth",
+            {"ids.x": pytorch_files.tensor(np.array([5, 2**62 + last])), "fc.weight": ONE_MATRIX},
+        )
+        for last in (0, 1)
+    )
+    found = compare_files(first, second)
+    ids = next(layer for layer in found.layers if layer.name == "ids")
+    assert (found.equal, ids.status, ids.differing, ids.values) == (False, "different", 1, 2)
+    assert compare_files(first, first).equal
+
+
+ONE_MATRIX = pytorch_files.tensor(np.ones((2, 3), "f4"))
 
 
 def test_a_layer_less_or_misshapen_is_told(source, tmp_path):
