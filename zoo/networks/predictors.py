@@ -33,6 +33,7 @@ Names = str | os.PathLike[str] | Sequence[str]
 
 _NONE = "none"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,8 +226,14 @@ def _check_opens(path: Path) -> None:
         FileFormatError: It cannot; the message says how it can be made to.
     """
     with path.open("rb") as file:
-        if file.read(len(_HDF5)) != _HDF5:
-            return  # an archive, of which Keras says what is wrong
+        start = file.read(len(_HDF5))
+    if start.startswith(_ZIP):
+        return  # of which Keras says what is wrong
+    if start != _HDF5:
+        raise FileFormatError(
+            f"{path}: is no whole model, neither a .keras archive nor an HDF5 file; the network, the run's "
+            "folder or the model goes first, the images behind it"
+        )
     found = inspect_file(path).description
     if not found.whole_model:
         raise FileFormatError(

@@ -12,6 +12,7 @@ from zoo.networks.predictors import WholeModel
 from zoo.registry import get_registry
 from zoo.registry.families import FAMILIES
 from zoo.registry.records import Preprocessing
+from zoo.surgery.graph import wiring
 from zoo.surgery.prefix import PREPROCESSING_LAYER
 from zoo.surgery.tensors import DataFormat
 
@@ -101,8 +102,17 @@ def recipe_of(model: keras.Model, asked: WholeModel) -> Preprocessing | None:
 
 
 def _own_layers(model: keras.Model) -> list[str]:
-    """Return the layers of a model that can only be there to preprocess images."""
+    """Return the layers of a model that can only be there to preprocess images.
+
+    They stand before all other layers with weights: behind a convolution, a rescaling is part of the network,
+    as in a local response normalisation.
+    """
     kinds = (keras.layers.Normalization, keras.layers.Rescaling)
-    return [
-        layer.name for layer in model.layers if layer.name == PREPROCESSING_LAYER or isinstance(layer, kinds)
-    ]
+    found: list[str] = []
+    for step in wiring(model).steps:
+        layer = step.operation
+        if layer.name == PREPROCESSING_LAYER or isinstance(layer, kinds):
+            found.append(layer.name)
+        elif getattr(layer, "weights", ()):
+            break
+    return found

@@ -141,6 +141,26 @@ def test_a_model_that_prepares_images_itself_is_said_to(folder, caplog):
     assert caplog.records[0].message.startswith(f"{folder}/inside.keras: its layer 'rescaling")
 
 
+def test_a_rescaling_behind_a_convolution_prepares_no_images(folder, caplog):
+    """It is part of the network, as in a local response normalisation."""
+    images = keras.Input((SIDE, SIDE, 3))
+    inner = keras.layers.Rescaling(2.0)(keras.layers.Conv2D(2, 1)(images))
+    model = keras.Model(images, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inner)), name="m")
+    predict(model, folder / "red.png", classes=["a", "b"])
+    assert caplog.records[0].message.startswith("the model 'm': its preprocessing is not known: ")
+
+
+@pytest.mark.parametrize("name", ["red.png", "classes.txt"])
+def test_what_is_no_model_is_told_so(name, folder):
+    """Whoever named the image first, or the record of a run, is told what goes where."""
+    with pytest.raises(FileFormatError) as caught:
+        predictor(folder / name, top=1)
+    assert str(caught.value) == (
+        f"{folder}/{name}: is no whole model, neither a .keras archive nor an HDF5 file; the network, the "
+        "run's folder or the model goes first, the images behind it"
+    )
+
+
 CLASSES = {
     "lines.txt": "red\n other \n\n",
     "list.json": '["red", "other"]',
