@@ -73,6 +73,9 @@ def address_of(path: object) -> str | None:
     return next((one.told(str(path)) for one in _AT_HAND.get() if one.folder and one.path == path), None)
 
 
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+
+
 @contextmanager
 def to_be_made(given: str | os.PathLike[str] | None, *, force: bool) -> Iterator[Local | None]:
     """Give where a new file is written; one for elsewhere is sent by ``send``.
@@ -82,7 +85,8 @@ def to_be_made(given: str | os.PathLike[str] | None, *, force: bool) -> Iterator
         force: Whether one that is there may be replaced.
 
     Raises:
-        ArgumentError: Nothing that is installed can reach it, or nothing is written there.
+        ArgumentError: Nothing that is installed can reach it, nothing is written there, or it is written as a
+            folder.
         ConversionError: It is there already.
         CacheError: It cannot be asked.
     """
@@ -91,6 +95,8 @@ def to_be_made(given: str | os.PathLike[str] | None, *, force: bool) -> Iterator
         return
     place = os.fspath(given)
     if not is_remote(place) or scheme_of(place) == "file":
+        if place.endswith(_SEPARATORS):
+            raise ArgumentError(f"{place}: is a folder; give the name of a file")
         yield Local(path=local_path(place))
         return
     from zoo.files.places import Address  # which only who names an address needs

@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from tests.support.weight_files import keras1, write_named
+from zoo.cli import main
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
 from zoo.fetching import fetcher
 
@@ -35,6 +36,19 @@ def test_a_file(source, tmp_path):
     assert found.equal
     assert str(found) == "equal: of 3 layers 1 equal, 2 permuted, 0 different"
     assert zoo.inspect(done.target).layout.value == "tf"
+
+
+def test_what_is_written_as_a_folder_is_none_of_a_file(source, tmp_path, capsys):
+    """A slash at the end is no part of a name, whether the folder is there or not."""
+    target = f"{tmp_path}/new/"
+    message = f"{target}: is a folder; give the name of a file"
+    with pytest.raises(ArgumentError) as caught:
+        zoo.convert(source, target, direction="th-to-tf", **KNOWN)
+    assert str(caught.value) == message
+    for command in (["convert", "--th-to-tf"], ["upgrade"]):
+        assert main([*command, str(source), target]) == 2
+        assert capsys.readouterr().err == f"zoo: {message}\n"
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_warning_shows_the_caller_s_line(source):
