@@ -54,8 +54,12 @@ def file_to_write(path: Path, said: str) -> Path:
         said: How the user named it: ``--out features.npz``.
 
     Raises:
-        TargetError: No file can be written there, or one is there that holds something else than features.
+        TargetError: No file can be written there, its name is that of another format, or one is there that
+            holds something else than features.
     """
+    if path.suffix.lower() in _OTHERS:
+        other = path.with_suffix(".npz")
+        raise TargetError(f"{said}: an .npz file is written; name one, {other} for example")
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that is not there"
         raise TargetError(f"{said}: {what}; name a file to write, features.npz for example")
@@ -63,6 +67,9 @@ def file_to_write(path: Path, said: str) -> Path:
         raise TargetError(f"{said}: is there already and holds no features; name another file, or delete it")
     return path
 
+
+_OTHERS = (".csv", ".h5", ".hdf5", ".json", ".npy", ".parquet", ".pickle", ".pkl", ".tsv", ".txt")
+"""Endings that promise another format; any other name may be that of an ``.npz`` file."""
 
 FEATURES = frozenset({"features", "labels", "files", "classes"})
 """The arrays of a file of features."""

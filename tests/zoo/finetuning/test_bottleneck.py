@@ -35,6 +35,8 @@ def test_what_is_returned_is_what_is_written(tmp_path):
     ("out", "message"),
     [
         (".", "out='.': is a folder; name a file to write, features.npz for example"),
+        ("f.csv", "out='f.csv': an .npz file is written; name one, f.npz for example"),
+        ("a/f.H5", "out='a/f.H5': an .npz file is written; name one, a/f.npz for example"),
         (
             "no/such/x.npz",
             "out='no/such/x.npz': lies in a folder that is not there; name a file to write, features.npz for"
