@@ -56,10 +56,21 @@ def new_file(source: Path, target: Path, *, force: bool = False) -> Iterator[Pat
                 yield temporary
             sync(temporary)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise ConversionError(f"{target}: cannot be written ({error})") from error
+            raise ConversionError(f"{target}: cannot be written ({reason_of(error)})") from error
         check_target(source, target, force=force)
         temporary.replace(target)
         sync(target.parent)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file could not be written, in one line.
+
+    HDF5 tells what the system said with its own file, time and addresses, over several lines.
+    """
+    text, number = str(error), getattr(error, "errno", None)
+    if "\n" not in text:
+        return text
+    return f"[Errno {number}] {os.strerror(number)}" if number else text.partition("\n")[0]
 
 
 def check_target(source: Path, target: Path, *, force: bool) -> None:

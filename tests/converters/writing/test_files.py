@@ -32,6 +32,22 @@ def test_a_disk_that_fails_once_is_heard(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EFBIG, "Unable to extend file\n, filename = 'x.part'"), "[Errno 27] File too large"),
+        (RuntimeError("Can't close\n, address = 1"), "Can't close"),
+    ],
+    ids=["a full disk", "no number"],
+)
+def test_what_hdf5_says_is_told_in_one_line(error, told, tmp_path):
+    """It says it over several, with its own file's name."""
+    target = tmp_path / "new.h5"
+    with pytest.raises(ConversionError) as refused, files.new_file(tmp_path / "old.h5", target):
+        raise error
+    assert str(refused.value) == f"{target}: cannot be written ({told})"
+
+
 def test_a_file_is_flushed_while_it_is_made(tmp_path, monkeypatch):
     """And no thread is left when it is done, nor when it failed."""
     monkeypatch.setattr(files, "_PAUSE", 0.001)
