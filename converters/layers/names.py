@@ -155,7 +155,7 @@ def split_kind(text: str, layer: str) -> tuple[str, str | None]:
     Raises:
         ArgumentError: If there is no such kind.
     """
-    found = _SAID.fullmatch(text)
+    found = _SAID.fullmatch(text) if isinstance(text, str) else None
     if found and found.group(1) == OTHER:
         return OTHER, found.group(2)
     kinds = tuple(kind_of_class(part) for part in found.groups() if part) if found else ()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import cast
 
 from converters.arrays.form import Layout, Rows, Shape
@@ -72,9 +73,9 @@ def _said(layer: str, value: Shape | Rows | str | None) -> Flattened:
     if not any(isinstance(segment, tuple | list) for segment in segments):
         segments = (segments,)
     sizes = [size for segment in segments if isinstance(segment, tuple | list) for size in segment or (0,)]
-    if len(sizes) < len(segments) or not all(isinstance(size, int) and size > 0 for size in sizes):
+    if len(sizes) < len(segments) or not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
         raise ArgumentError(f"flatten of {layer!r} must be (channels, height, width) or None, not {value!r}")
-    rows = cast(Rows, tuple(map(tuple, cast(Rows, segments))))
+    rows = cast(Rows, tuple(tuple(map(int, segment)) for segment in cast(Rows, segments)))
     return Flattened(rows=rows, source="user")
 
 

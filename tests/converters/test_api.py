@@ -120,6 +120,10 @@ def test_the_way_back_has_its_name_too(convolution):
             {"direction": "th-to-tf", "flatten": {"fc": ()}},
             "flatten of 'fc' must be (channels, height, width) or None, not ()",
         ),
+        (
+            {"direction": "th-to-tf", "flatten": {"fc": (6.0, 2, 1)}},
+            "flatten of 'fc' must be (channels, height, width) or None, not (6.0, 2, 1)",
+        ),
     ],
 )
 def test_arguments_are_checked(arguments, message, convolution):

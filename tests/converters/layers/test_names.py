@@ -69,7 +69,7 @@ def test_a_user_says_a_kind_in_any_version_s_words(text, kinds):
     assert split_kind(text, "a") == kinds
 
 
-@pytest.mark.parametrize("text", ["Conv4D", "Dense(Conv2D)", "TimeDistributed(Lambda)", "a b"])
+@pytest.mark.parametrize("text", [3, "Conv4D", "Dense(Conv2D)", "TimeDistributed(Lambda)", "a b"])
 def test_an_unknown_kind_is_refused(text):
     """What is known is listed."""
     with pytest.raises(ArgumentError) as refused:

@@ -451,6 +451,15 @@ def test_the_source_is_never_the_target(kind, tmp_path):
     assert source.read_bytes() == before
 
 
+def test_a_map_may_be_of_numpy_integers(tmp_path):
+    """As they come out of a shape that was computed."""
+    source = small(tmp_path / "th.h5")
+    plain = convert_file(source, tmp_path / "a.h5", direction="th-to-tf", flatten=MAP).target
+    numbers = {name: tuple(map(np.int64, shape)) for name, shape in MAP.items()}
+    other = convert_file(source, tmp_path / "b.h5", direction="th-to-tf", flatten=numbers).target
+    assert plain.read_bytes() == other.read_bytes()
+
+
 def test_a_target_needs_a_folder(tmp_path):
     """And must not be one."""
     source = small(tmp_path / "th.h5")
