@@ -143,7 +143,19 @@ def architecture(name: str) -> Architecture:
     if name not in known and name in registry.files:
         owner = registry.files[name][0].name
         raise UnknownNameError(f"no architecture is called {name!r}: it is a weights file of {owner}")
+    if name not in known and name and (path := Path(name)).exists():
+        raise UnknownNameError(f"no architecture is called {name!r}, which is a {_advice(path)}")
     return _complete(_look_up(name, known, "architecture", "`zoo list` shows all."))
+
+
+def _advice(path: Path) -> str:
+    """Return what to do with what lies here, given where a network's name goes."""
+    if path.is_dir():
+        return "folder here: a network's name goes there, images and runs elsewhere; `zoo list` shows all"
+    return (
+        "file here: a network's name goes there; --weights (weights=) takes a file of weights, and "
+        "keras.saving.load_model opens a whole model"
+    )
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -583,6 +583,27 @@ def test_an_unknown_network_is_answered_with_the_nearest(name: str, nearest: str
     assert str(caught.value) == f"no architecture is called {name!r}{nearest}. `zoo list` shows all."
 
 
+def test_a_file_or_folder_in_place_of_a_network_s_name_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With where it goes instead."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "mine.keras").touch()
+    with pytest.raises(UnknownNameError) as caught:
+        architecture("photos")
+    assert str(caught.value) == (
+        "no architecture is called 'photos', which is a folder here: a network's name goes there, images and "
+        "runs elsewhere; `zoo list` shows all"
+    )
+    with pytest.raises(UnknownNameError) as caught:
+        architecture("mine.keras")
+    assert str(caught.value) == (
+        "no architecture is called 'mine.keras', which is a file here: a network's name goes there; "
+        "--weights (weights=) takes a file of weights, and keras.saving.load_model opens a whole model"
+    )
+
+
 def test_a_file_s_id_in_place_of_a_network_s_name_is_answered_with_the_network() -> None:
     """It is a name, but none of a network."""
     with pytest.raises(UnknownNameError) as caught:
