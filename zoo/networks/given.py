@@ -62,7 +62,7 @@ def entries(given: Any, name: str = "pictures") -> list[Entry]:  # noqa: ANN401 
     """
     if _is_one(given):
         found = list(_entries(given, name))
-    elif isinstance(given, Iterable):
+    elif isinstance(given, Iterable) and not isinstance(given, bytes):
         found = [entry for place, one in enumerate(given) for entry in _entries(one, f"{name}[{place}]")]
     else:
         raise ArgumentError(f"{name}={given!r}: must be {EXPECTED}, or several of these")
@@ -96,6 +96,8 @@ def _entries(given: Any, name: str) -> Iterator[Entry]:  # noqa: ANN401 - whatev
     if isinstance(given, Entry):
         yield given
     elif isinstance(given, str | os.PathLike):
+        if not os.fspath(given):
+            raise ArgumentError(f"{name}={given!r}: must be {EXPECTED}")
         yield from _files(Path(given))
     elif _is_image(given):
         yield Entry(name=name, see=partial(see_image, given, name), depth=partial(depth_of, given, name))

@@ -48,6 +48,17 @@ def test_every_kind_comes_to_the_same_pixels(file):
         assert len(seen(list(kinds))) == len(kinds)
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("", "pictures=''"), (["a.png", ""], "pictures[1]=''"), (b"a.png", "pictures=b'a.png'")],
+)
+def test_what_names_no_path_is_refused(given, name):
+    """An empty text is what a variable of the shell gives that is not set, not the working folder."""
+    with pytest.raises(ArgumentError) as caught:
+        entries(given)
+    assert str(caught.value).startswith(f"{name}: must be {EXPECTED}")
+
+
 def test_each_says_where_it_is_from(file):
     """A path is its own name; what is in memory is called by its place."""
     mixture = [file, PIXELS, np.stack([PIXELS] * 2), Image.fromarray(PIXELS)]
