@@ -7,7 +7,10 @@ import re
 from converters.errors import ArgumentError
 from zoo.cli.parser import flags
 
-_ARGUMENT = re.compile(r"(?P<name>[a-z][a-z0-9_]*)=(?P<value>.*?): (?=must |there is )", re.DOTALL)
+_ARGUMENT = re.compile(
+    r"(?P<name>[a-z][a-z0-9_]*)=(?P<value>.*?): (?=must |there is |the network |the run of |\S+ takes )",
+    re.DOTALL,
+)
 """How the library begins what it says of an argument: ``epochs=0: must be ...``."""
 
 

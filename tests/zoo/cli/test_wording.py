@@ -21,6 +21,12 @@ WRONG = {
         "--learning-rate",
         "-1",
     ],
+    "--input-size 10: vgg16 takes images from 32 pixels upwards": [
+        *("features", "vgg16", "photos", "--out", "f.npz", "--input-size", "10"),
+    ],
+    "--fit pad: the network vgg16 has its own; this is for a whole model in a file": [
+        *("predict", "vgg16", "a.png", "--fit", "pad"),
+    ],
     "--keras-version one: must be a version such as 1.0.6": ["inspect", "a.h5", "--keras-version", "one"],
 }
 
