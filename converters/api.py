@@ -71,12 +71,14 @@ class Inspection:
         layout: Its layout and who tells it, or None if nothing does.
         kernels: How its kernels are stored and who tells it, or None if nothing does.
         structure: The name of the known structure that the file holds, or None.
+        address: Where the file lies if it was brought here to be read, or None.
     """
 
     description: Description
     layout: Fact | None
     kernels: Fact | None
     structure: str | None
+    address: str | None = None
 
     @property
     def arrays(self) -> int:
@@ -93,13 +95,13 @@ class Inspection:
         what = f"{description.called}, {self.structure or 'no known network'}"
         form = f"layout {self.layout or 'unknown'}, kernels {self.kernels or 'unknown'}"
         counts = f"{self.arrays:,} arrays, {description.parameters:,} parameters"
-        return f"{description.path}: {what}; {form}; {counts}"
+        return f"{self.address or description.path}: {what}; {form}; {counts}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the inspection as plain values that JSON can hold."""
         description = self.description
         return {
-            "path": str(description.path),
+            "path": self.address or str(description.path),
             "bytes": description.nbytes,
             "dialect": description.called,
             "keras_version": description.keras_version,

@@ -81,10 +81,16 @@ class LayerComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How two weights files compare, layer by layer."""
+    """How two weights files compare, layer by layer.
 
-    first: Path
-    second: Path
+    Attributes:
+        first: A file: its path, or its address.
+        second: Another one.
+        layers: How each layer compares.
+    """
+
+    first: Path | str
+    second: Path | str
     layers: tuple[LayerComparison, ...]
 
     @property

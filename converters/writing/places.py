@@ -50,6 +50,11 @@ class Local:
     folder: str | None = None
     send: Callable[[], None] = _nothing
 
+    @property
+    def called(self) -> Path | str:
+        """What the file itself is called: its path, or its address."""
+        return self.path if self.folder is None else self.told(str(self.path))
+
     def told(self, text: str) -> str:
         """Return a text about this file, and others beside it, with the names that these have elsewhere."""
         if self.folder is None:

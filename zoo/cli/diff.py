@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from converters import parse_flatten, parse_layers
-from converters.compare import Comparison, LayerComparison, compare_files
+from converters.compare import Comparison, LayerComparison
 from zoo.cli import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, output
+from zoo.files.comparing import diff
 
 EXIT_ON_ERROR = EXIT_USAGE
 """A script must not take a file that is missing or cannot be read for one that differs."""
@@ -14,18 +15,12 @@ EXIT_ON_ERROR = EXIT_USAGE
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare two weights files as if they were in one form; fail if they differ."""
-    arch = _of_each(arguments, "arch")
-    if any(arch):
-        from zoo.registry import architecture
-
-        for name in filter(None, arch):
-            architecture(name)
-    comparison = compare_files(
+    comparison = diff(
         arguments.first,
         arguments.second,
         from_layout=_of_each(arguments, "from_layout"),
         from_kernels=_of_each(arguments, "from_kernels"),
-        arch=arch,
+        arch=_of_each(arguments, "arch"),
         flatten=parse_flatten(arguments.flatten),
         layers=parse_layers(arguments.layers),
         keras_version=_of_each(arguments, "keras_version"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from converters import Inspection, inspect_file, parse_layers
+from converters import Inspection, parse_layers
 from zoo.cli import output
+from zoo.files.inspecting import inspect
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Say what a weights file is and what it holds."""
-    inspection = inspect_file(
+    inspection = inspect(
         arguments.file, keras_version=arguments.keras_version, layers=parse_layers(arguments.layers)
     )
     if arguments.json:

@@ -12,7 +12,7 @@ from zoo.cli.early import all_unreadable
 from zoo.cli.keras_import import import_keras
 from zoo.cli.weights import with_weights
 from zoo.networks.images import PictureError
-from zoo.networks.predictors import predictor
+from zoo.networks.predictors import Source, predictor, source_at_hand
 from zoo.networks.weights import choose_weights
 from zoo.registry.records import Architecture
 
@@ -26,9 +26,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @with_weights
 def run(arguments: argparse.Namespace) -> int:
     """Name what images show; fail if one of them could not be read."""
+    with source_at_hand(arguments.source, arguments.classes) as source:
+        return _predict(arguments, source)
+
+
+def _predict(arguments: argparse.Namespace, source: Source) -> int:
     told = {name: getattr(arguments, name) for name in ("classes", "preprocessing", "fit")}
     # What is wrong is told before Keras is imported.
-    asked = predictor(arguments.source, top=arguments.top, **told)
+    asked = predictor(source, top=arguments.top, **told)
     if isinstance(asked, Architecture) and asked.graphs:
         choose_weights(asked, arguments.weights)
     unreadable = all_unreadable(arguments.pictures)
@@ -43,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     found = []
     for one in predict_each(
-        arguments.source,
+        source,
         arguments.pictures,
         top=arguments.top,
         weights=arguments.weights,

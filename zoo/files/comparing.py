@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from converters.compare import Comparison, Either, compare_files
 from converters.planning.flatten import Flatten
 from zoo.calling import public
-from zoo.registry import architecture
+from zoo.files.given import as_named, at_hand
 
 
 @public()
@@ -26,7 +27,7 @@ def diff(
     """Compare two weights files as if they were in one form, as ``zoo diff`` does.
 
     Args:
-        first: A file.
+        first: A file, by path or by a URL that fsspec knows (``s3://``, ``https://``).
         second: Another one.
         from_layout: ``"th"`` or ``"tf"``: the layout of both, where the files do not tell it; or a pair, what
             is said of the first and of the second. So too with the other pairs.
@@ -44,6 +45,7 @@ def diff(
         UnknownNameError: There is no such network.
         FileFormatError: One of them cannot be read as weights.
         ConversionError: They cannot be brought into one form.
+        CacheError: A URL cannot be read.
 
     Warns:
         ConversionWarning: What had to be taken for granted, where anything is permuted.
@@ -54,16 +56,29 @@ def diff(
         equal: of 2 layers 2 equal, 0 permuted, 0 different
     """
     _passed_over = True
-    for name in arch if isinstance(arch, tuple | list) else (arch,):
-        if name is not None:
+    _check_networks(arch)
+    with at_hand(first) as one, at_hand(second) as other, as_named(one, other):
+        found = compare_files(
+            one.path,
+            other.path,
+            from_layout=from_layout,
+            from_kernels=from_kernels,
+            arch=arch,
+            flatten=flatten,
+            layers=layers,
+            keras_version=keras_version,
+        )
+    return replace(found, first=one.called, second=other.called)
+
+
+def _check_networks(arch: Either) -> None:
+    """Check that networks that are named are there; the registry is read for these alone, as it takes long.
+
+    Raises:
+        UnknownNameError: There is no such network.
+    """
+    if names := [name for name in (arch if isinstance(arch, tuple | list) else (arch,)) if name is not None]:
+        from zoo.registry import architecture
+
+        for name in names:
             architecture(name)
-    return compare_files(
-        first,
-        second,
-        from_layout=from_layout,
-        from_kernels=from_kernels,
-        arch=arch,
-        flatten=flatten,
-        layers=layers,
-        keras_version=keras_version,
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -13,9 +13,11 @@ from typing import Any, ParamSpec, TypeVar
 from converters.errors import calling
 from converters.writing.places import Local
 from zoo.errors import ArgumentError, DataError, FileFormatError, ZooError
+from zoo.storage.aside import passing_folder
 from zoo.storage.remote import (
     WEB,
     asking,
+    bring,
     brought,
     filesystem,
     is_remote,
@@ -63,6 +65,35 @@ def at_hand(given: str | os.PathLike[str]) -> Iterator[Local]:
         token = _AT_HAND.set((*_AT_HAND.get(), local))
         stack.callback(_AT_HAND.reset, token)
         yield local
+
+
+@contextmanager
+def some_at_hand(place: str, names: Iterable[str]) -> Iterator[Local]:
+    """Give a folder elsewhere with those files of some names that are there, for as long as it is needed.
+
+    Raises:
+        ArgumentError: Nothing that is installed can reach it.
+        CacheError: It cannot be read.
+    """
+    folder, _, name = place.rstrip("/").rpartition("/")
+    with passing_folder() as passing:
+        local = Local(path=passing / name, folder=shown(folder))
+        local.path.mkdir()
+        for one in names:
+            bring_if_there(f"{folder}/{name}/{one}", local.path / one)
+        yield local
+
+
+def bring_if_there(place: str, path: Path) -> None:
+    """Copy a file from elsewhere, unless there is none.
+
+    Raises:
+        ArgumentError: Nothing that is installed can reach it.
+        CacheError: It cannot be read.
+    """
+    system, there = filesystem(place)
+    with suppress(DataError):
+        bring(system, there, place, path)
 
 
 _AT_HAND: ContextVar[tuple[Local, ...]] = ContextVar("_AT_HAND", default=())

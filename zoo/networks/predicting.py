@@ -30,7 +30,7 @@ from zoo.networks.images import (
     resize,
 )
 from zoo.networks.loading import load
-from zoo.networks.predictors import Names, Run, Source, WholeModel, predictor
+from zoo.networks.predictors import Names, Run, Source, WholeModel, predictor, source_at_hand
 from zoo.networks.preprocessing import apply_recipe, decode_predictions
 from zoo.networks.weights import as_trained, choose_weights, set_for
 from zoo.networks.whole_models import images_of, opened, recipe_of
@@ -144,7 +144,7 @@ def predict(
 
     Args:
         source: Name of an architecture; the folder of a fine-tuning run, or the model in it; or any whole
-            model, in a file or in memory.
+            model, in a file or in memory. A folder or a file by path, or by a URL that fsspec knows.
         pictures: An image file, or a folder of them (all below it); an array of RGB images (H, W, 3) or
             (N, H, W, 3), uint8 or floats, with values from 0 to 255; a Pillow image; or several of these, of
             any kinds.
@@ -165,20 +165,22 @@ def predict(
         ArgumentError: ``top`` is no count, there are no images, or an array is none of images.
         FileFormatError: The folder is not that of a finished run.
         DownloadError: The weights, or the names of the classes, cannot be had.
+        CacheError: A URL cannot be read.
     """
     given = entries(pictures)
     told: dict[str, Any] = {"classes": classes, "preprocessing": preprocessing, "fit": fit}
-    each = predict_each(source, given, top=top, weights=weights, **told)
     found: list[Predicted] = []
-    for one in each:
-        found.append(one)
-        if one.problem is None:  # by then the model is there, and what was fetched has been shown
-            break
-    if left := len(given) - len(found):
-        with step(Count(left, "images"), "looking at images") as advance:
-            for one in each:
-                found.append(one)
-                advance(1)
+    with source_at_hand(source, classes) as asked:
+        each = predict_each(asked, given, top=top, weights=weights, **told)
+        for one in each:
+            found.append(one)
+            if one.problem is None:  # by then the model is there, and what was fetched has been shown
+                break
+        if left := len(given) - len(found):
+            with step(Count(left, "images"), "looking at images") as advance:
+                for one in each:
+                    found.append(one)
+                    advance(1)
     return found
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from converters import inspect_file
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
+from zoo.files.given import address_of, as_named, at_hand, bring_if_there, is_folder, some_at_hand
 from zoo.naming import is_name, is_written_as_path
 from zoo.networks.fitting import DEFAULT_FIT, FIT_BEFORE, Fit, check_fit
 from zoo.networks.images import Depth
@@ -21,6 +23,7 @@ from zoo.networks.run_record import INCLUDED, read_run
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
+from zoo.storage.remote import is_remote
 
 if TYPE_CHECKING:
     import keras
@@ -94,7 +97,35 @@ Source = Union[str, os.PathLike[str], "keras.Model"]
 
 
 def _called(source: Path | keras.Model) -> str:
-    return str(source) if isinstance(source, Path) else f"the model {source.name!r}"
+    if isinstance(source, Path):
+        return address_of(source) or str(source)
+    return f"the model {source.name!r}"
+
+
+@contextmanager
+def source_at_hand(source: Source, classes: Names | None) -> Iterator[Source]:
+    """Give who is asked: of a run or a whole model by URL the files, for as long as they are needed.
+
+    Args:
+        source: As for :func:`predictor`, or the URL of a run's folder, its ``model.keras`` or a whole model.
+        classes: As there; where they are said, no record is looked for beside a model.
+
+    Raises:
+        ArgumentError: Nothing that is installed can reach it.
+        FileFormatError: There is no such file.
+        CacheError: It cannot be read.
+    """
+    if not isinstance(source, str) or not is_remote(source):
+        yield source
+    elif is_folder(source):
+        with some_at_hand(source, (MODEL, RECORD)) as local, as_named(local):
+            yield local.path
+    else:
+        with at_hand(source) as local, as_named(local):
+            folder, _, name = source.rpartition("/")
+            if name == MODEL and classes is None:
+                bring_if_there(f"{folder}/{RECORD}", local.path.parent / RECORD)
+            yield local.path
 
 
 def predictor(
@@ -242,9 +273,12 @@ def _check_opens(path: Path) -> None:
         )
     version = found.keras_version or "1"
     if int(version.split(".")[0] or 1) < _TODAY:
+        new = path.with_suffix(".keras")
+        told = (
+            f"{path}` writes {new}" if address_of(path) is None else f"{path} {new.name}` writes {new.name}"
+        )
         raise FileFormatError(
-            f"{path}: a whole model that Keras {version} wrote; `zoo upgrade {path}` writes "
-            f"{path.with_suffix('.keras')}, which can be asked"
+            f"{path}: a whole model that Keras {version} wrote; `zoo upgrade {told}, which can be asked"
         )
 
 

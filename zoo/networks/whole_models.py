@@ -81,7 +81,7 @@ def images_of(model: keras.Model, asked: WholeModel) -> tuple[DataFormat, int, i
     order: DataFormat = "channels_last" if shape[3] == 3 else "channels_first"
     sides = shape[1:3] if shape[3] == 3 else shape[2:4]
     if None in sides:
-        _LOG.warning("%s: takes images of any size; these are brought to %d pixels", asked, _SIDE)
+        _LOG.warning("%s: takes images of any size; these are brought to %d pixels", str(asked), _SIDE)
     height, width = (_SIDE if side is None else int(side) for side in sides)
     return order, height, width
 
@@ -97,7 +97,7 @@ def recipe_of(model: keras.Model, asked: WholeModel) -> Preprocessing | None:
         if inside
         else f"its preprocessing is not known: it gets values from 0 to 255; {option} says another"
     )
-    _LOG.warning("%s: %s; images of another shape: %s", asked, what, asked.fit)
+    _LOG.warning("%s: %s; images of another shape: %s", str(asked), what, asked.fit)
     return None
 
 
