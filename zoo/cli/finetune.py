@@ -63,9 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         result = error.result
     except KeyboardInterrupt:
-        folder = asked.get("out") or asked["resume"]
-        command = shlex.join(["zoo", "finetune", "--resume", str(folder)])
-        output.note(f"zoo: `{command}` continues from the last whole epoch")
+        folder = RunFolder(path=Path(asked.get("out") or asked["resume"]))
+        if folder.record.is_file():  # before that is written there is nothing to go on from
+            command = shlex.join(["zoo", "finetune", "--resume", str(folder.path)])
+            output.note(f"zoo: `{command}` continues from the last whole epoch")
         raise
     return _told(result, arguments, is_first=own.is_first)
 
