@@ -10,20 +10,21 @@ from importlib import import_module
 from zoo.cli import output
 from zoo.cli.silence import held, held_whole
 
-LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+LEVEL, QUIETEST = "TF_CPP_MIN_LOG_LEVEL", "3"
+"""The variable for how much TensorFlow shall say, and its value for the least, at which some still comes."""
 
 
 def import_keras() -> None:
-    """Import Keras and its backend, quietly unless the user has set how much TensorFlow shall say.
+    """Import Keras and its backend, quietly unless the user has set that TensorFlow shall say more.
 
     What is written to the standard streams during the import is put aside, and what is written to the
     standard error by libraries as long as the command runs. It is shown if the import fails, and if the
     command ends in a way that nobody foresaw.
     """
-    if "keras" in sys.modules or LEVEL in os.environ:
+    if "keras" in sys.modules or os.environ.get(LEVEL, QUIETEST) != QUIETEST:
         import_module("keras")
         return
-    os.environ[LEVEL] = "3"
+    os.environ[LEVEL] = QUIETEST
     start = time.monotonic()
     with output.until_the_end(held()) as show:
         try:

@@ -105,20 +105,22 @@ def test_a_system_error_is_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("photos")
-def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
-    """Exit code 130, as for every command."""
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_an_interrupted_run_says_how_to_go_on(has_begun, monkeypatch, capsys):
+    """Exit code 130, as for every command; where nothing can be resumed yet, it does not say so."""
 
     def interrupt(*_):
+        if has_begun:
+            Path("run1").mkdir()
+            Path("run1/run.json").touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(finetune, "check_training", lambda _: None)
     monkeypatch.setattr(finetune, "import_keras", lambda: None)
     monkeypatch.setattr(finetune, "_finetuned", interrupt)
     assert main(["finetune", "resnet50", "photos", "--out", "run1"]) == 130
-    assert capsys.readouterr().err.splitlines() == [
-        "zoo: `zoo finetune --resume run1` continues from the last whole epoch",
-        "zoo: interrupted",
-    ]
+    advice = ["zoo: `zoo finetune --resume run1` continues from the last whole epoch"]
+    assert capsys.readouterr().err.splitlines() == [*(advice if has_begun else []), "zoo: interrupted"]
 
 
 def test_neither_a_network_nor_a_run_can_be_asked(tmp_path, monkeypatch, capsys):
@@ -161,8 +163,9 @@ def noisy_keras(tmp_path):
 
 
 def test_what_was_written_is_shown_where_it_matters(noisy_keras):
-    """If the import fails, or the user has said how much TensorFlow shall tell."""
+    """If the import fails, or the user has said that TensorFlow shall tell more than the least."""
     assert imported(noisy_keras) == ("", 0)
+    assert imported(noisy_keras, TF_CPP_MIN_LOG_LEVEL="3") == ("", 0)
     assert imported(noisy_keras, TF_CPP_MIN_LOG_LEVEL="0") == ("noise\n", 0)
     told, code = imported(noisy_keras, FAIL="1")
     assert code == 1
