@@ -154,11 +154,19 @@ def create(path: Path, data: bytes) -> bool:
 
 @contextmanager
 def _aside(path: Path, temporary: Path | None = None) -> Iterator[Path]:
-    """Give a name beside a file's, under which nothing is left in the end."""
+    """Give a name beside a file's, under which nothing is left in the end.
+
+    Raises:
+        OSError: Whatever was raised; with the file's name where it told none, as of a disk that is full.
+    """
     make_folder(path.parent)
     temporary = temporary or path.with_name(f".{path.name}-{os.urandom(8).hex()}.part")
     try:
         yield temporary
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

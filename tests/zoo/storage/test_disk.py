@@ -71,6 +71,14 @@ def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(
     assert path.read_bytes() == b"whole"
 
 
+@pytest.mark.parametrize("filename", [None, "other"])
+def test_what_could_not_be_written_is_named(path: Path, filename: str | None) -> None:
+    """A disk that is full tells no name; what tells one keeps it."""
+    with pytest.raises(OSError, match="No space") as caught, disk.replacing(path):
+        raise OSError(28, "No space left on device", filename)
+    assert caught.value.filename == (filename or str(path))
+
+
 def test_a_copy_is_told_piece_by_piece(tmp_path: Path) -> None:
     """All bytes, in order; over a file that is there nothing is copied."""
     source, target = tmp_path / "source", tmp_path / "target"
