@@ -144,6 +144,17 @@ def test_mirror_takes_the_folder(zoo: Command, here: Path) -> None:
     assert err.splitlines()[0] == "zoo: vgg16: taken for a folder; a network's name goes after it"
 
 
+def test_mirror_of_a_network_alone_lacks_the_folder(zoo: Command, here: Path) -> None:
+    """All networks would be fetched into a folder of its name."""
+    code, _, err = zoo("mirror", "vgg16")
+    assert (code, err) == (
+        2,
+        "zoo: vgg16: is a network, and the mirror's folder goes before it: zoo mirror DIR vgg16; for a "
+        "folder of that name with all networks, write ./vgg16\n",
+    )
+    assert list(here.iterdir()) == []
+
+
 @MAKE
 @pytest.mark.parametrize("argv", [["fetch", "vgg16"], ["cache", "remove", "vgg16"], ["trust", "vgg16"]])
 def test_what_takes_names_alone_is_not_led_astray(

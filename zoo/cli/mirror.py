@@ -28,11 +28,26 @@ def run(arguments: argparse.Namespace) -> int:
         cache, registry = noted_cache(), get_registry()
         items = _items(registry, arguments.names)
         if is_name(arguments.place, lambda: registry.architectures):
+            _check_meant(arguments)
             output.note(f"zoo: {arguments.place}: taken for a folder; a network's name goes after it")
         return _report(mirror(place, items, _Obtain(cache, registry), cache, progress()), arguments.json)
     if arguments.names:
         raise ArgumentError("--check hashes the whole mirror: leave the names out")
     return _report(check(place, progress()), arguments.json)
+
+
+def _check_meant(arguments: argparse.Namespace) -> None:
+    """Check that somebody who names a network alone wants a folder of that name with all of the registry.
+
+    Raises:
+        ArgumentError: That is unlikely: the folder has been left out.
+    """
+    if not arguments.names:
+        name = arguments.place
+        raise ArgumentError(
+            f"{name}: is a network, and the mirror's folder goes before it: zoo mirror DIR {name}; for a "
+            f"folder of that name with all networks, write ./{name}"
+        )
 
 
 def _items(registry: Registry, names: Iterable[str]) -> list[Item]:
