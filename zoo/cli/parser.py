@@ -76,6 +76,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     argv = _common_behind(argv)
     command = argv[0] if argv and argv[0] in _COMMANDS else None
     parser, commands = _build(command, only_names=command is None)
+    if argv and argv[0].startswith("--") and not any(one.startswith(argv[0]) for one in _BEFORE):
+        parser.error(f"{argv[0]}: an option of a command stands behind it: zoo COMMAND {argv[0]}")
     own = commands.choices[command] if command is not None else None
     if own is None or own.get_default("command") is None:  # it has commands within it
         return parser.parse_args(argv)
@@ -127,6 +129,9 @@ def _common_behind(argv: Sequence[str]) -> Sequence[str]:
 
 COMMON = ("--json", "-q", "--quiet", "-v", "--verbose")
 """The options of every command."""
+
+_BEFORE = (*COMMON, "--help", "--version")
+"""What may stand before a command."""
 
 _SAID = frozenset({"finetune"})
 """Commands to which it matters what was typed, and not only what holds."""

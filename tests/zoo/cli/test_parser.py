@@ -54,6 +54,11 @@ def test_options_and_names_stand_in_any_order(command):
         (["convert", "--th-to-tf"], "zoo convert [-h]", "the following arguments are required: OLD"),
         (["diff", "a.h5"], "zoo diff [-h]", "the following arguments are required: B"),
         (["mirror"], "zoo mirror [-h]", "the following arguments are required: DIR"),
+        (
+            ["--backend", "tf", "fetch", "a"],
+            "zoo [-h]",
+            "--backend: an option of a command stands behind it: zoo COMMAND --backend",
+        ),
         (["cache", "remove"], "zoo cache remove [-h]", "the following arguments are required: NAME"),
         (["fetch", "a", "--jobs", "x"], "zoo fetch [-h]", "argument --jobs: invalid int value: 'x'"),
     ],
