@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def fixed_cache(home: Path, shared: Path | None = None) -> Cache:
 def everything() -> dict[str, Known]:
     """Return what the shipped registry describes."""
     return describe(get_registry())
+
+
+def one_of_each_ending() -> list[Item]:
+    """Return an item of each ending that the registry has, and that of a whole model."""
+    items = {known.item.ending: known.item for known in everything().values()}
+    whole = replace(items[".h5"], key="whole", stem="whole", ending=".keras")
+    return [replace(item, bytes=None, digests=()) for item in (*items.values(), whole)]
 
 
 def sha256(body: bytes) -> str:

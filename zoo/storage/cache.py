@@ -46,6 +46,9 @@ FEATURES = "_features"
 MACHINERY = frozenset({PARTIAL, FEATURES, PROOFS, REGISTRIES, FOLDER})
 """Folders of a cache that hold no published files; no architecture can have these names."""
 
+ENDING = r"(?:\.[A-Za-z0-9_]+)?"
+"""What names of files end in, as a pattern: it tells formats apart and holds nothing that leads elsewhere."""
+
 _NAME_DIGITS = 16
 _NO_PLAN = "0" * 64
 _MISSING = "there is no such folder"
@@ -81,7 +84,7 @@ class Item:
             key=file.id,
             folder=architecture,
             stem=file.id,
-            ending=".h5" if file.is_hdf5 else Path(file.filename).suffix,
+            ending=_ending_of(file),
             bytes=file.bytes,
             digests=file.digests,
             facts=f"{file.structure}, layout {file.layout}, kernels {file.kernels}",
@@ -110,6 +113,12 @@ class Item:
         # What was converted is HDF5, whatever it was before.
         ending = ".h5" if form else self.ending
         return f"{self.folder}/{self.stem}-{sha256[:_NAME_DIGITS]}{suffix}{ending}"
+
+
+def _ending_of(file: WeightsFile) -> str:
+    """Return what names of a file end in; where its own ending cannot be used, nothing."""
+    ending = ".h5" if file.is_hdf5 else Path(file.filename).suffix
+    return ending if re.fullmatch(ENDING, ending) else ""
 
 
 def is_offline() -> bool:
@@ -365,8 +374,17 @@ class Cache:
         with disk.writing(temporary):
             sha256 = hash_file(temporary, ["sha256"])["sha256"]
         made = Converted(rules=RULES_NUMBER, plan=plan, source=item.facts, sha256=sha256)
-        self.memory.convert(item.name(source.sha256, form), made)
+        name = item.name(source.sha256, form)
+        self._discard_outdated(name, sha256)
+        self.memory.convert(name, made)
         return self._place(temporary, item, form, source=source.sha256, sha256=sha256)
+
+    def _discard_outdated(self, name: str, sha256: str) -> None:
+        """Remove an earlier copy: nobody shall find it under the records of the one that takes its place."""
+        known = self.memory.verified(name)
+        if known is not None and known.sha256 != sha256:
+            with disk.writing(self.home / name):
+                (self.home / name).unlink(missing_ok=True)
 
     def moment(self) -> str:
         """Return the time of day as it is written down, for example ``2026-11-20T08:30:05Z``."""
@@ -414,7 +432,7 @@ def is_name_of(name: str, record: Verified) -> bool:
     """Say whether a path below a cache's home is the one that :meth:`Item.name` gives to a recorded file."""
     stem = re.escape(record.key.rpartition("/")[2])
     form = f"-{record.form}" if record.form else ""
-    return re.fullmatch(rf"[^/]+/{stem}-{record.source[:_NAME_DIGITS]}{form}\.(?:h5|json)", name) is not None
+    return re.fullmatch(rf"[^/]+/{stem}-{record.source[:_NAME_DIGITS]}{form}{ENDING}", name) is not None
 
 
 def is_unchanged(path: Path, known: Verified) -> bool:
@@ -455,6 +473,12 @@ class _Shelf:
 
     def find(self, item: Item, form: CopyForm | None) -> Path | None:
         """Return an item's verified file; see :meth:`Cache.find`."""
+        try:
+            return self._find(item, form)
+        except FileNotFoundError:
+            return None  # somebody has removed it since it was looked for
+
+    def _find(self, item: Item, form: CopyForm | None) -> Path | None:
         seen = self._memory.seen(item.key)
         if seen is None:
             return None

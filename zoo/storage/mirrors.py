@@ -1,7 +1,7 @@
 """A mirror: published files as a static tree that any web server or bucket can serve as it is.
 
     index.json                                          which files there are, by the registry's ids
-    files/SHA256.h5, files/SHA256.json                  the files, named by their content
+    files/SHA256.h5, files/SHA256.caffemodel, ...       the files, named by their content
     checked.json                                        in a bucket: in which states files were right
 
 A file appears under its name only when it is whole, and in the index only when it is there; so a mirror that
@@ -25,7 +25,7 @@ from zoo.errors import CacheError, ChecksumError, DownloadError, ZooError
 from zoo.progress.protocol import Progress, Silence
 from zoo.registry.digests import any_strong, hash_file
 from zoo.registry.fields import Anything, Choice, Mistake, Record, Text, Whole
-from zoo.storage.cache import Cache, Item
+from zoo.storage.cache import ENDING, Cache, Item
 from zoo.storage.destinations import Destination
 
 SCHEMA = 1
@@ -79,9 +79,7 @@ _HELD = Record(
         "sha256": (Text(pattern="[0-9a-f]{64}", must="be 64 hexadecimal digits in lower case"), "Digest"),
         "bytes": (Whole(0), "Size"),
         "path": (
-            Text(
-                pattern=r"files/[0-9a-f]{64}\.(?:h5|keras|json)", must="be files/SHA256.h5, .keras or .json"
-            ),
+            Text(pattern=rf"files/[0-9a-f]{{64}}{ENDING}", must="be files/SHA256 and an ending"),
             "Place",
         ),
     },

@@ -9,11 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, keep_converted, sha256
+from tests.support.shelf import (
+    GOOGLENET,
+    THEANO,
+    everything,
+    fixed_cache,
+    keep,
+    keep_converted,
+    one_of_each_ending,
+    sha256,
+)
 from zoo.errors import CacheError, UnknownNameError
 from zoo.registry import architecture
 from zoo.registry.records import Digest
-from zoo.storage.cache import Cache
+from zoo.storage.cache import Cache, Item
 from zoo.storage.cleanup import Removed, entries, keys_of, prune, remove, strangers, undescribed, verify
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
@@ -56,6 +65,17 @@ def test_every_file_is_listed_with_what_it_is(cache: Cache) -> None:
         stray: (None, "unknown", None, 5),
     }
     assert (listed[copy].sha256, listed[copy].source) == (sha256(b"converted"), sha256(BODY))
+
+
+@pytest.mark.parametrize("item", one_of_each_ending(), ids=lambda item: item.ending)
+def test_what_this_program_made_is_known_as_its_own(cache: Cache, item: Item) -> None:
+    """Whatever its name ends in: with its digest, and where the registry has it no longer, too."""
+    path = keep(cache, item, BODY)
+    (entry,) = entries(cache, {})
+    assert (entry.path, entry.key, entry.sha256, entry.is_ours) == (path, item.key, sha256(BODY), True)
+    assert (strangers(cache, {}), undescribed(cache, {})) == ([], [path])
+    assert prune(cache, {}, now=0.0) == []
+    assert [one.path for one in prune(cache, {}, now=0.0, unknown=True)] == [path]
 
 
 def test_an_empty_cache_lists_nothing(cache: Cache) -> None:

@@ -11,15 +11,15 @@ import pytest
 
 from tests.support.shelf import THEANO, everything, fixed_cache, keep, keep_converted
 from zoo.storage.cache import Cache
-from zoo.storage.cleanup import entries, prune
-from zoo.storage.pins import Memory
+from zoo.storage.cleanup import entries, prune, remove
+from zoo.storage.pins import CopyForm, Memory
 
 KNOWN = everything()
 ITEM = KNOWN[THEANO].item
 BODY, COPY = b"\x89HDF\r\n\x1a\nweights", b"converted"
 LOOKS = [(os, "walk")]
 LOOKS += [(Memory, name) for name in ("all_verified", "all_seen", "seen", "verified", "verify", "drop")]
-LOOKS += [(Path, name) for name in ("exists", "lstat", "replace")]
+LOOKS += [(Path, name) for name in ("exists", "lstat", "stat", "replace")]
 """What looks at a cache, or changes it; somebody else may come before each of them."""
 
 
@@ -130,6 +130,51 @@ def test_who_prunes_while_somebody_fetches_removes_nothing_of_it(
             meeting = Interruption(patch, number, lambda: prune(cache, KNOWN, now=0.0))
             found = fetched(cache)
         check(cache, found)
+        return meeting.happened
+
+    at_every_look(tmp_path, meet)
+
+
+@pytest.mark.parametrize("form", [None, "tf"])
+def test_who_looks_for_a_file_while_somebody_removes_it_has_it_or_has_not(
+    tmp_path: Path, form: CopyForm | None
+) -> None:
+    """Whenever it happens, and whether or not the file must be hashed again."""
+
+    def meet(cache: Cache, number: int) -> bool:
+        path = fetched(cache)[1 if form else 0]
+        os.utime(path, ns=(0, 0))
+        with pytest.MonkeyPatch.context() as patch:
+            meeting = Interruption(patch, number, lambda: without_files_of(cache))
+            found = cache.find(ITEM, form)
+        assert found in (None, path)
+        assert meeting.happened is not path.exists()
+        return meeting.happened
+
+    at_every_look(tmp_path, meet)
+
+
+def without_files_of(cache: Cache) -> None:
+    """Remove all files of the item."""
+    remove(cache, [THEANO], KNOWN)
+
+
+def test_who_looks_for_a_copy_while_it_is_made_anew_has_the_new_one_or_none(
+    tmp_path: Path,
+) -> None:
+    """Never the old one for the new; a process that is killed there leaves nothing that is in the way."""
+
+    def meet(cache: Cache, number: int) -> bool:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("zoo.storage.cache.RULES_NUMBER", 1)
+            path = fetched(cache)[1]
+        found: list[Path | None] = []
+        with pytest.MonkeyPatch.context() as patch:
+            meeting = Interruption(patch, number, lambda: found.append(cache.find(ITEM, "tf")))
+            keep_converted(cache, ITEM, b"by new rules")
+        assert found in ([], [None], [path])
+        assert cache.find(ITEM, "tf") == path
+        assert path.read_bytes() == b"by new rules"
         return meeting.happened
 
     at_every_look(tmp_path, meet)

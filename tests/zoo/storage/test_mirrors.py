@@ -14,7 +14,7 @@ import pytest
 import s3fs
 
 from tests.support.buckets import bucket_server
-from tests.support.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, sha256
+from tests.support.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, one_of_each_ending, sha256
 from zoo.errors import ArgumentError, CacheError, DownloadError
 from zoo.registry.records import Digest
 from zoo.storage.cache import Cache, Item
@@ -291,6 +291,18 @@ def test_an_index_is_not_trusted(index: object, reason: str) -> None:
         parse_index(data.encode(), "https://mirror.example.org/index.json")
     start = "https://mirror.example.org/index.json: is no index of a mirror: "
     assert str(caught.value).startswith(start + reason)
+
+
+@pytest.mark.parametrize("item", one_of_each_ending(), ids=lambda item: item.ending)
+def test_whatever_the_cache_can_hold_a_mirror_can(item: Item, tmp_path: Path, source: Source) -> None:
+    """Files of other software too: the index is understood, and so the mirror goes on being one."""
+    place, source.cache = Folder(tmp_path / "mirror"), fixed_cache(tmp_path / "home")
+    keep(source.cache, item, BODY)
+    assert [one.state for one in build(place, source, [item])] == ["added"]
+    held = parse_index(place.read(INDEX) or b"", "it")[item.key]
+    assert (held.path, place.read(held.path)) == (f"files/{sha256(BODY)}{item.ending}", BODY)
+    assert [one.state for one in build(place, source, [item])] == ["there"]
+    assert [one.state for one in check(place)] == ["right"]
 
 
 def test_what_is_no_index_is_not_overwritten(place: Destination, source: Source) -> None:
