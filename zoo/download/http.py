@@ -26,14 +26,17 @@ from zoo.download.failures import DEAD_PROXY, UNSAFE, SourceError, Unreached
 from zoo.download.pages import is_sign_in, read_page, way_on
 from zoo.download.proxies import Proxy, proxy_for
 from zoo.download.reach import Hosts
-from zoo.registry.urls import is_trusted, origin
+from zoo.registry.urls import is_address, is_trusted, origin
 from zoo.storage.clock import Clock
 
 PAGE_BYTES: Final = 1 << 20
 """How much of a body is looked at to tell what it is."""
 
 _ENOUGH: Final = 1024  # bytes by which a page, a text or an XML error is told from a file
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+NUMBER: Final = r"[0-9]{1,18}"
+"""A number of bytes, as a pattern: no file has more, and Python refuses to read thousands of digits."""
+
+_CONTENT_RANGE = re.compile(rf"bytes ({NUMBER})-({NUMBER})/({NUMBER})")
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +47,17 @@ _HEADERS = {
 }
 
 
+class Session(requests.Session):
+    """Keeps connections and cookies, and leaves where an answer leads to whoever asked.
+
+    To have the next request at hand, requests reads the whole body of a redirect and the address that it
+    names, even where it is told to follow none: a body without end would fill the memory.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none."""
+
+
 class HttpBody(Body):
     """The body of an answer."""
 
@@ -51,7 +65,7 @@ class HttpBody(Body):
         self._response = response
         super().__init__(
             address,
-            length=self._announced(),
+            length=announced(response),
             etag=self._strong_etag(),
             modified=self.header("Last-Modified") or None,
             stated=_stated(self.header("X-Goog-Hash")),
@@ -65,10 +79,6 @@ class HttpBody(Body):
     def status(self) -> int:
         """The status of the answer."""
         return self._response.status_code
-
-    def _announced(self) -> int | None:
-        announced = self.header("Content-Length")
-        return int(announced) if announced.isascii() and announced.isdigit() else None
 
     def _strong_etag(self) -> str | None:
         value = self.header("ETag")
@@ -130,6 +140,12 @@ class HttpBody(Body):
         return len(piece)
 
 
+def announced(response: requests.Response) -> int | None:
+    """Return how many bytes the body of an answer has, if that is said."""
+    stated = response.headers.get("Content-Length", "")
+    return int(stated) if re.fullmatch(NUMBER, stated) else None
+
+
 @contextmanager
 def find_body(
     url: str, asking: Asking, *, signature: bytes = b"", beginning: Beginning | None = None
@@ -151,7 +167,7 @@ def find_body(
     """
     check_address(url, asking.plain)
     address = url
-    with requests.Session() as session:
+    with Session() as session:
         for _ in range(asking.limits.max_redirects + 1):
             with closing(ask(session, address, asking, _rest(beginning))) as response:
                 onward = redirect_of(response)
@@ -350,7 +366,8 @@ def _check_continued(body: HttpBody, beginning: Beginning | None) -> None:
     rest = (beginning.bytes, beginning.total - 1, beginning.total)
     if body.status != HTTPStatus.PARTIAL_CONTENT or not found or tuple(map(int, found.groups())) != rest:
         raise NotContinuedError
-    if body.etag and beginning.validator.startswith('"') and body.etag != beginning.validator:
+    validator = body.etag if beginning.validator.startswith('"') else body.modified
+    if validator not in (None, beginning.validator):
         raise NotContinuedError
     if body.length not in (None, beginning.total - beginning.bytes):
         raise NotContinuedError
@@ -365,7 +382,7 @@ def _retry_after(value: str, clock: Clock) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -435,6 +452,8 @@ def next_address(current: str, location: str, plain: str | None = None) -> str:
 
 def _is_accepted(url: str, plain: str | None) -> bool:
     # A password in an address is refused everywhere: it would end in messages and in the cache's memory.
+    if not is_address(url):
+        return False
     return is_trusted(url) or (plain is not None and origin(url) == plain and "@" not in urlsplit(url).netloc)
 
 

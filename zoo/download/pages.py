@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http import HTTPStatus
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urlsplit
 
 from zoo.download import failures
 from zoo.download.failures import SourceError
@@ -138,20 +138,28 @@ def way_on(page: Page) -> str | None:
     A form is submitted as a browser would submit a GET form, with the query that its action may already have.
     The forms of 2023, which were posted, carried everything in their action, so the same is right for them.
     """
-    if page.form_action is not None:
-        parts = urlsplit(page.form_action)
+    if page.form_action is not None and (parts := _parted(page.form_action)):
         query = urlencode({**dict(parse_qsl(parts.query, keep_blank_values=True)), **page.form_fields})
         return parts._replace(query=query, fragment="").geturl()
     for link in page.links:
-        parts = urlsplit(link)
-        if parts.path.endswith("/uc") and dict(parse_qsl(parts.query)).get("export") == "download":
+        parts = _parted(link)
+        if parts and parts.path.endswith("/uc") and dict(parse_qsl(parts.query)).get("export") == "download":
             return link
     return page.json_url
 
 
 def is_sign_in(address: str) -> bool:
     """Say whether an address is a page where one signs in, by its path."""
-    return bool(_SIGN_IN_PATH.search(urlsplit(address).path))
+    parts = _parted(address)
+    return parts is not None and bool(_SIGN_IN_PATH.search(parts.path))
+
+
+def _parted(address: str) -> SplitResult | None:
+    """Return the parts of an address that anybody may have written; ``None`` where it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def plain_text(text: str, limit: int = 300) -> str:

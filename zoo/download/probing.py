@@ -21,12 +21,22 @@ import requests
 from zoo.download import failures, pages
 from zoo.download.asking import Asking
 from zoo.download.failures import SourceError
-from zoo.download.http import PAGE_BYTES, HttpBody, ask, check_address, next_address, redirect_of
+from zoo.download.http import (
+    NUMBER,
+    PAGE_BYTES,
+    HttpBody,
+    Session,
+    announced,
+    ask,
+    check_address,
+    next_address,
+    redirect_of,
+)
 from zoo.download.transports import PROBES, open_body
 
 _PERMANENT: Final = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT)
 _FIRST_BYTE: Final = {"Range": "bytes=0-0"}
-_TOTAL = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
+_TOTAL = re.compile(rf"bytes (?:\d+-\d+|\*)/({NUMBER})")
 
 
 class BrowserError(SourceError):
@@ -72,7 +82,7 @@ def probe_http(url: str, asking: Asking) -> Probe:
     """
     check_address(url, asking.plain)
     address, moved_to, permanent = url, None, True
-    with requests.Session() as session:
+    with Session() as session:
         for _ in range(asking.limits.max_redirects + 1):
             found, onward, forever = _step(session, url, address, asking)
             if onward is None:
@@ -160,8 +170,7 @@ def _is_page(response: requests.Response) -> bool:
 
 def _facts(response: requests.Response) -> _Facts:
     total = _TOTAL.fullmatch(response.headers.get("Content-Range", "").strip())
-    length = response.headers.get("Content-Length", "")
-    size = int(total[1]) if total else int(length) if length.isascii() and length.isdigit() else None
+    size = int(total[1]) if total else announced(response)
     if response.status_code == HTTPStatus.PARTIAL_CONTENT and not total:
         size = None
     return size, _digests(response.headers)

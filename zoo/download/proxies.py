@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
@@ -42,5 +42,5 @@ def _variables(url: str) -> list[str]:
 
 
 def _without_password(address: str) -> str:
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    scheme, slashes, rest = address.rpartition("://")  # many write no scheme
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"

@@ -23,7 +23,7 @@ from zoo.download.transports import TRANSPORTS
 from zoo.errors import ArgumentError, DownloadError, ZooError
 from zoo.progress.protocol import Progress
 from zoo.registry.records import Digest
-from zoo.registry.urls import origin
+from zoo.registry.urls import is_address, origin
 from zoo.storage.cache import Item
 from zoo.storage.clock import Clock, SystemClock
 
@@ -61,7 +61,7 @@ class Mirror:
         Raises:
             ArgumentError: It is no address that can be fetched, or has a password in it.
         """
-        parts = urlsplit(url)
+        parts = urlsplit(url if is_address(url) else "")
         if parts.scheme not in TRANSPORTS or not parts.hostname or parts.query or parts.fragment:
             schemes = " or ".join(f"{scheme}://" for scheme in TRANSPORTS)
             raise ArgumentError(f"{VARIABLE}={url!r}: must be the {schemes} address of a mirror{_hint(url)}")

@@ -31,6 +31,16 @@ def is_trusted(url: str) -> bool:
     return re.fullmatch(URL_PATTERN, url, re.IGNORECASE) is not None
 
 
+def is_address(url: str) -> bool:
+    """Tell whether a URL has parts, a host that can be somebody's name, and a port that there is."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        return parts.port != 0
+    except ValueError:  # a UnicodeError is one
+        return False
+
+
 def origin(url: str) -> str:
     """Return scheme, host and port of a URL: signed paths and queries do not belong in messages."""
     parts = urlsplit(url)

@@ -298,3 +298,65 @@ def test_the_usual_limits() -> None:
     limits = TransferLimits()
     assert (limits.stall_bytes_s, limits.stall_s) == (1000, 30)
     assert (limits.max_redirects, limits.max_bytes) == (10, 4 * 2**30)
+
+
+def leads_to(location: str, body: bytes = b"") -> Script:
+    """Return a script that sends on to an address."""
+    return status("302 Found", body, Location=location)
+
+
+def page(text: str) -> Script:
+    """Return a script that sends a page."""
+    return status("200 OK", f"<html><title>it</title>{text}</html>".encode(), Content_Type="text/html")
+
+
+NO_ADDRESS = "a redirect to something that is no web address was refused"
+NO_HTTPS = "a redirect to something that is no https address was refused"
+LIES: list[tuple[str, Script, str]] = [
+    ("a bracket that is not closed", leads_to("http://[bad"), NO_ADDRESS),
+    ("an endless label", leads_to(f"https://{'a' * 64}.org/x"), NO_HTTPS),
+    ("an empty label", leads_to("https://a..org/x"), NO_HTTPS),
+    ("no such port", leads_to("https://a.example:65536/x"), NO_HTTPS),
+    (
+        "a link to nowhere",
+        page('<a href="http://[bad">x</a>'),
+        "an HTML page titled 'it' came instead of the file",
+    ),
+    (
+        "a form to nowhere",
+        page('<form id="download-form" action="http://[bad/signin">'),
+        "an HTML page titled 'it' came instead of the file",
+    ),
+    (
+        "a date that no calendar has",
+        status("503 Service Unavailable", Retry_After="Mon, 01 Jan 99999999999 00:00:00 GMT"),
+        "503 Service Unavailable: the host has a fault",
+    ),
+]
+"""Answers that are no answers: what the host sends, and what is said of it."""
+
+
+@pytest.mark.parametrize(("lie", "reason"), [case[1:] for case in LIES], ids=[case[0] for case in LIES])
+def test_what_makes_no_sense_is_told_in_one_line(folder: Path, lie: Script, reason: str) -> None:
+    """Whatever a host sends; nothing is left of it."""
+    with RawHost(lie) as host, pytest.raises(SourceError) as caught:
+        fetch(host.url, folder, limits=ONCE)
+    assert str(caught.value) == reason
+    assert left_in(folder) == []
+
+
+def test_a_length_of_thousands_of_digits_is_none(folder: Path) -> None:
+    """The published size tells how much there is."""
+    with RawHost(lambda call: call.send(head(Content_Length="9" * 5000), BODY)) as host:
+        assert fetch(host.url, folder, limits=ONCE)[0] == BODY
+
+
+def test_the_body_of_a_redirect_is_not_read(folder: Path) -> None:
+    """It could be without end."""
+
+    def endless(call: Call) -> None:
+        call.send(head("302 Found", Location="/other", Content_Length=1 << 40), b"x" * 4096)
+        call.wait_for_the_end()
+
+    with RawHost(endless, honest) as host:
+        assert fetch(host.url, folder, limits=ONCE)[0] == BODY

@@ -254,6 +254,13 @@ def test_a_proxy_that_has_answered_is_known_to_be_alive(monkeypatch: pytest.Monk
     assert hosts.has_answered("http://lab.example")
 
 
+@pytest.mark.parametrize("scheme", ["", "http://", "socks5h://"])
+def test_the_password_of_a_proxy_is_never_told(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Nor the name before it, also where no scheme is written."""
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}me:sec@ret@proxy.example:3128")
+    assert str(proxy_for("https://a.example/x")) == f"the proxy {scheme}proxy.example:3128 (HTTPS_PROXY)"
+
+
 def test_who_is_exempt_from_a_proxy_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """As NO_PROXY says it."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,18 @@ def test_a_file_that_changed_between_tries_is_never_mixed(folder: Path) -> None:
             fetch(host.url, folder, digests=())
         body, _ = fetch(host.url, folder, digests=())
     assert body == new
+
+
+def test_a_part_of_another_day_is_not_gone_on_with(folder: Path) -> None:
+    """A host without an ETag that heeds no ``If-Range`` tells by its date that the file has changed."""
+    day = formatdate(1_600_000_000, usegmt=True)
+    with RawHost(
+        lambda call: call.send(head(ETag=None), BODY[:HALF]), answer_206(ETag=None, Last_Modified=day), whole
+    ) as host:
+        begin(folder, host)
+        body, got = fetch(host.url, folder, digests=())
+        assert [call.get("range") for call in host.calls] == [None, f"bytes={HALF}-", None]
+    assert (body, got.resumed_at) == (BODY, 0)
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,8 @@ FOLDER_HINT = "; a folder that this machine can read is named by ZOO_SHARED, if 
         ("ftp://m.example", ""),
         ("mirror.example/zoo", "; write https://mirror.example/zoo"),
         ("https://", ""),
+        ("http://[::1", ""),
+        ("http://lab.example:99999", ""),
         ("https://m.example/?q=1", ""),
         ("file:///srv/zoo", FOLDER_HINT),
         ("/srv/zoo", FOLDER_HINT),
