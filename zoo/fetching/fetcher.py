@@ -349,7 +349,7 @@ class Fetcher:
             copies = others if convert else []
             found = (
                 self._cached(network, exact, copies, backend, top=top)
-                or self._origin_cached(network, origins, backend if convert else None, top=top)
+                or self._instead(network, others, origins, backend if convert else None, top=top)
                 or self._obtain(network, exact, others, origins, asked=asked, convert=convert)
             )
         _LOG.info("%s: taken from %s: %s", network.name, found.file.id, found.path)
@@ -506,6 +506,23 @@ class Fetcher:
             return None
         return self._adopt(network, [file], Path(file.path))
 
+    def _first_at_hand(self, network: Architecture, files: Iterable[WeightsFile]) -> Fetched | None:
+        """Return the first of some files that needs no network, as it was published."""
+        return next(filter(None, (self._at_hand(network, file) for file in files)), None)
+
+    def _instead(
+        self,
+        network: Architecture,
+        others: Iterable[WeightsFile],
+        origins: Origins,
+        backend: Backend | None,
+        *,
+        top: bool,
+    ) -> Fetched | None:
+        """Return an origin that the cache has, or if it has a file of the set in another form that one."""
+        found = self._origin_cached(network, origins, backend, top=top)
+        return found and (self._first_at_hand(network, others) or found)
+
     def _origin_cached(
         self, network: Architecture, origins: Origins, backend: Backend | None = None, *, top: bool
     ) -> Fetched | None:
@@ -567,9 +584,8 @@ class Fetcher:
         """
         attempts: list[Attempt] = []
         found = None if is_offline() else self._first_downloaded(network, exact, attempts)
-        for file in others if found is None else ():
-            if held := self._at_hand(network, file):
-                return replace(held, notes=notes_on(attempts))
+        if found is None and (held := self._first_at_hand(network, others)):
+            return replace(held, notes=notes_on(attempts))
         if found is None:
             self._check_online(network.name, [file.id for file in (*exact, *others, *origins)])
             found = self._first_downloaded(network, others, attempts, convert=convert)

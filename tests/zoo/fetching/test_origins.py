@@ -126,6 +126,24 @@ def test_what_is_in_the_cache_counts_also_when_a_source_is_back(world, monkeypat
     assert world.resolve(*world.files()).path == own.path
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_keras_file_at_hand_comes_before_an_origin(offline, world, monkeypatch):
+    """Also one of another form, which is converted: it needs no network, and nobody's word."""
+    world.server.fault = only_origin
+    assert world.resolve(*world.files()).file.id == "tiny-caffe"
+    world.server.fault = None
+    network = world.network(*world.files())
+    world.fetcher().published(network, network.weights[1])
+    world.server.fault = only_origin
+    world.asked()
+    if offline:
+        monkeypatch.setenv("ZOO_OFFLINE", "1")
+    found = world.resolve(*world.files())
+    assert (found.file.id, found.converted, world.asked()) == ("tiny-th", True, [])
+    assert_equal(read_h5(found.path), world.arrays)
+    assert all("proven" not in note for note in found.notes)
+
+
 def test_a_source_that_answers_comes_before_the_origin(world):
     """Also one of another form, which is converted."""
     found = world.resolve(*world.files()[1:])
