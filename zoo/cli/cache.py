@@ -58,7 +58,8 @@ def _list(cache: Cache, arguments: argparse.Namespace) -> int:
         columns = ("file", "size>", "what it is", "path")
         output.print_table(columns, [_row(entry) for entry in found], whole=("path",))
     if not arguments.json:
-        output.note(f"zoo: {_count(len(found))}, {output.megabytes(_bytes(found))} in {cache.home}")
+        once = {entry.stamp: entry for entry in found}.values()  # one file may lie there under two ids
+        output.note(f"zoo: {_count(len(found))}, {output.megabytes(_bytes(list(once)))} in {cache.home}")
     return EXIT_DONE
 
 

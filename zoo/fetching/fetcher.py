@@ -502,9 +502,24 @@ class Fetcher:
         path = self._cache.find(Item.of_weights(network.name, file))
         if path is not None:
             return Fetched(file=file, path=path)
+        if found := self._under_another_id(network, file):
+            return found
         if file.path is None or not Path(file.path).is_file():
             return None
         return self._adopt(network, [file], Path(file.path))
+
+    def _under_another_id(self, network: Architecture, file: WeightsFile) -> Fetched | None:
+        """Keep what the cache has as a file of another weights set, where both sets are of the same file."""
+        from zoo.storage.partials import scratch
+
+        for twin in (one for one in network.entries_of(file) if one.id != file.id):
+            item = Item.of_weights(network.name, twin)
+            path, seen = self._cache.find(item), self._cache.remembered(item)
+            if path is not None and seen is not None:
+                with scratch(self._cache.partials, file.id, self._clock.time()) as temporary:
+                    disk.link(path, temporary)
+                    return self._keep(network, file, temporary, seen.digests, seen.url)
+        return None
 
     def _first_at_hand(self, network: Architecture, files: Iterable[WeightsFile]) -> Fetched | None:
         """Return the first of some files that needs no network, as it was published."""

@@ -123,9 +123,14 @@ def _of_files(key: str) -> Callable[[Row], str]:
     return lambda row: "; ".join(dict.fromkeys(str(file[key]) for file in row["files"])) or "-"
 
 
+def _layouts_of_files(row: Row) -> list[str]:
+    """Return the layout of each published file; one that stands in several weights sets counts once."""
+    return [file["layout"] for file in row["files"] if file["same_file_as"] is None]
+
+
 def _counts(row: Row) -> str:
-    found = (f"{sum(file['layout'] == layout for file in row['files'])} {layout}" for layout in _LAYOUTS)
-    return ", ".join(found)
+    layouts = _layouts_of_files(row)
+    return ", ".join(f"{layouts.count(layout)} {layout}" for layout in _LAYOUTS)
 
 
 def _size(row: Row) -> str:
@@ -198,7 +203,7 @@ FACTS: Mapping[str, Fact] = {
     "files": Fact(
         heading="files",
         meaning="published files in each layout; sorted by their number",
-        value=lambda row: len(row["files"]),
+        value=lambda row: len(_layouts_of_files(row)),
         text=_counts,
         filters={
             "layout": Filter(

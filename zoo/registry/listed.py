@@ -45,14 +45,16 @@ def listed(network: Architecture) -> Row:
         "top5_error_percent": accuracy.top5_error_percent if accuracy else None,
         "weights_sets": list(network.weights_sets),
         "weights": [file.id for file in network.weights],
-        "files": [_file(file) for file in network.weights],
+        "files": [_file(file, network.entries_of(file)[0].id) for file in network.weights],
         "cached": [],
     }
 
 
-def _file(file: WeightsFile) -> Row:
+def _file(file: WeightsFile, first: str) -> Row:
+    """Return what is said of a file, and the first entry of the same one where this is another."""
     return {
         "id": file.id,
+        "same_file_as": first if first != file.id else None,
         "set": file.set,
         "top": file.top,
         "layout": file.layout,

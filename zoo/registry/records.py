@@ -326,6 +326,11 @@ class WeightsFile:
         return self.format is None and not self.is_archive
 
     @property
+    def published_as(self) -> tuple[object, ...]:
+        """What two entries have in common that are of the same published file, in two weights sets."""
+        return (self.urls, self.digests, self.bytes, self.filename) if self.urls else (self.id,)
+
+    @property
     def written_by(self) -> str:
         """What tells how it is laid out, the generation of Keras that wrote it or the format."""
         return self.format or self.dialect
@@ -572,6 +577,10 @@ class Architecture:
         """
         if self.class_index is None and not self.class_names:
             raise ArgumentError(_unsaid(self.name, "classes' names are", "--classes FILE", "class_names"))
+
+    def entries_of(self, file: WeightsFile) -> list[WeightsFile]:
+        """Return all entries of the published file that one is of, in the registry's order."""
+        return [one for one in self.weights if one.published_as == file.published_as]
 
     @property
     def weights_sets(self) -> tuple[str, ...]:

@@ -171,6 +171,21 @@ def _aside(path: Path, temporary: Path | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def link(source: Path, target: Path) -> None:
+    """Give a file another name, or where file systems have no second names, copy it.
+
+    Raises:
+        CacheError: One of the two cannot be read or written.
+    """
+    with writing(target):
+        try:
+            target.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in (*_NO_LINKS, errno.EXDEV):
+                raise
+            copy(source, target, lambda piece: None)
+
+
 def copy(source: Path, target: Path, note: Callable[[bytes], object]) -> None:
     """Copy a file to a name that nothing has, and wait until the disk has it.
 

@@ -56,6 +56,18 @@ def test_a_wrong_shared_folder_is_told(
     assert zoo(*argv, "--json")[2].splitlines().count(f"zoo: {problem}") == 1
 
 
+def test_what_lies_there_under_two_ids_takes_its_room_once(
+    zoo: Command, filled: tuple[Cache, Path, Path]
+) -> None:
+    """Each id is listed; the disk has the file once."""
+    cache, path, _ = filled
+    link = cache.home / "_second"
+    link.hardlink_to(path)
+    cache.keep(link, everything()[GOOGLENET].item, digests={"sha256": sha256(BODY)}, url="there")
+    path.write_bytes(BODY + bytes(10**6))
+    assert zoo("cache", "list")[2].endswith(f"zoo: 3 files, 1.0 MB in {cache.home}\n")
+
+
 def test_an_empty_cache_is_said_to_be_empty(zoo: Command, home: Path) -> None:
     """On standard error; standard output has no table, and JSON an empty array."""
     assert zoo("cache", "list") == (0, "", f"zoo: 0 files, 0.0 MB in {home}\n")

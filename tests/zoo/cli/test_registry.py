@@ -236,6 +236,14 @@ def test_a_list_tells_parameters_input_sizes_and_what_is_cached(zoo: Command) ->
     ]
 
 
+def test_a_file_of_two_weights_sets_counts_once(zoo: Command) -> None:
+    """It has an entry in each, and JSON says of the second that it is the first again."""
+    assert "2 th, 3 tf" in zoo("list", "inception_v4", "--columns", "files")[1]
+    (told,) = json.loads(zoo("list", "inception_v4", "--json")[1])
+    again = {one["id"]: one["same_file_as"] for one in told["files"] if one["same_file_as"]}
+    assert again == {"inception_v4-cadene-2.1": "inception_v4-cadene"}
+
+
 def test_the_json_of_a_list_has_all_of_it(zoo: Command) -> None:
     """Each file with its size in bytes, if it is stated, and how it lies in the cache."""
     keep(Cache.from_environment(), everything()[GOOGLENET].item, b"published")
@@ -244,6 +252,7 @@ def test_the_json_of_a_list_has_all_of_it(zoo: Command) -> None:
     first = next(one for one in told["files"] if one["id"] == GOOGLENET)
     assert first == {
         "id": GOOGLENET,
+        "same_file_as": None,
         "set": "imagenet",
         "top": True,
         "layout": "th",

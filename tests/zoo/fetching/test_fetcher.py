@@ -94,7 +94,7 @@ def test_the_form_asked_for_comes_first_in_the_order_of_the_registry(world: Worl
 
 def test_one_in_the_cache_comes_before_an_earlier_one_that_is_not(world: World) -> None:
     """What is here already is preferred among files of the form asked for."""
-    first, second = world.published("tf", RELEASE), world.published("tf", RELEASE, id="second")
+    first, second = world.published("tf", RELEASE, DRIVE), world.published("tf", RELEASE, id="second")
     world.resolve(second)
     world.asked()
     assert world.resolve(first, second).file.id == "second"

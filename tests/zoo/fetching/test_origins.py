@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,43 @@ def test_what_is_in_the_cache_counts_also_when_a_source_is_back(world, monkeypat
     own = world.resolve(*world.files(), origin=False)
     assert own.file.id == "tiny-tf"
     assert world.resolve(*world.files()).path == own.path
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_of_two_weights_sets_is_fetched_once(has_links, world, monkeypatch):
+    """It lies in the cache under both ids, and on the disk once where that has links."""
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+    *keras, origin = world.files()
+    network = world.network(*keras, origin, replace(origin, id="tiny-caffe-2", set="imagenet-caffe-2"))
+    first = world.fetcher().published(network, network.weights[-2])
+    world.asked()
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    second = world.fetcher().published(network, network.weights[-1])
+    assert (second.file.id, world.asked()) == ("tiny-caffe-2", [])
+    assert second.path.read_bytes() == world.origin.read_bytes()
+    assert second.path.name == f"tiny-caffe-2-{sha256_of(world.origin)[:16]}.caffemodel"
+    assert (second.path.stat().st_ino == first.path.stat().st_ino) is has_links
+    assert world.fetcher().published(network, network.weights[-1]).path == second.path
+    first.path.unlink()
+    assert world.fetcher().published(network, network.weights[-2]).path == first.path
+
+
+def test_no_file_is_taken_for_another_of_the_same_name(world):
+    """Another source or another digest is another file."""
+    *keras, origin = world.files()
+    others = [
+        replace(origin, id="tiny-other", urls=("https://elsewhere.example/tiny.caffemodel",)),
+        replace(origin, id="tiny-unknown", digests=()),
+    ]
+    network = world.network(*keras, origin, *others, replace(origin, id="tiny-same"))
+    assert [one.id for one in network.entries_of(origin)] == ["tiny-caffe", "tiny-same"]
+    assert [one.id for one in network.entries_of(others[0])] == ["tiny-other"]
+
+
+def no_links(self, target):
+    """Refuse a second name, as some file systems do."""
+    raise OSError(errno.EPERM, "Operation not permitted")
 
 
 @pytest.mark.parametrize("offline", [False, True])
