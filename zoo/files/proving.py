@@ -66,6 +66,8 @@ class Proof:
 
     def __str__(self) -> str:
         """Return the verdict in one line."""
+        if self.proven and self.sha256 == self.origin_sha256:
+            return f"proven: {self._names[0]} and {self._names[1]} are the same file (sha256 {self.sha256})"
         layers = self.comparison.layers
         counts = Counter(layer.status for layer in layers)
         found = f"{counts['equal']} equal bit for bit, {counts['permuted']} after a rule"
@@ -75,9 +77,12 @@ class Proof:
         verdict = "proven"
         if not self.proven:
             verdict = f"not proven, {counted(len(different), 'layer')} different ({_listed(different)})"
-        first, origin = (str(path) for path in (self.comparison.first, self.comparison.second))
-        sides = f"{self.id or first} (sha256 {self.sha256}) and {self.origin or origin}"
+        sides = f"{self._names[0]} (sha256 {self.sha256}) and {self._names[1]}"
         return f"{verdict}: {sides} (sha256 {self.origin_sha256}): of {len(layers)} layers {found}"
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self.id or str(self.comparison.first), self.origin or str(self.comparison.second)
 
     @property
     def rules(self) -> dict[str, tuple[str, ...]]:
@@ -131,7 +136,8 @@ def prove(
         progress: As for :func:`zoo.fetch`.
 
     Raises:
-        ArgumentError: Nothing says what the authors' file is, or what network the file holds.
+        ArgumentError: Nothing says what the authors' file is, or what network the file holds; or it is said
+            how a published file's kernels are stored.
         UnknownNameError: There is no such file.
         DownloadError: One of the files cannot be had.
         FileFormatError: One of the files cannot be read as weights.
@@ -182,6 +188,8 @@ def _side(given: str | os.PathLike[str], kernels: str | None, progress: Progress
     if is_written_as_path(given) or Path(given).is_file():
         return _at_path(Path(given), kernels)
     known = look_up(str(given))
+    if kernels is not None:
+        raise ArgumentError(f"from_kernels={kernels!r}: must be left out: the registry says it of {given}")
     if isinstance(known, Architecture):
         ids = ", ".join(file.id for file in known.weights)
         raise UnknownNameError(f"{given}: is a network: name one of its files, {ids}")

@@ -252,6 +252,21 @@ def test_the_command_says_by_its_exit_code_whether_it_is_so(in_cache, origins, c
     assert saved_proofs(in_cache.home) == ()
 
 
+def test_one_file_on_both_sides_is_called_one(in_cache, origins, tmp_path):
+    """By whatever names: a user's copy is the authors' own then."""
+    digest = sha256(origins("googlenet"))
+    copy = shutil.copy(origins("googlenet"), tmp_path / "copy.caffemodel")
+    proof = zoo.prove(copy, origin="googlenet-caffe")
+    assert str(proof) == f"proven: {copy} and googlenet-caffe are the same file (sha256 {digest})"
+
+
+def test_of_a_published_file_the_registry_says_how_kernels_lie(in_cache, capsys):
+    """Nobody is let to think that something else was compared."""
+    assert command(["prove", "googlenet-th", "--from-kernels", "tf"]) == 2
+    reason = "must be left out: the registry says it of googlenet-th"
+    assert capsys.readouterr().err == f"zoo: --from-kernels tf: {reason}\n"
+
+
 def test_what_cannot_be_told_is_said_before_anything_is_compared(in_cache, origins):
     """A network instead of a file; a set of which nobody says where it comes from; two networks."""
     with pytest.raises(
