@@ -14,7 +14,7 @@ from zoo.cli.noted import noted_cache
 from zoo.errors import ArgumentError
 from zoo.fetching.verification import check_whole
 from zoo.registry import get_registry, weights_file
-from zoo.registry.digests import hash_file
+from zoo.registry.digests import contradicts, hash_file
 from zoo.storage.cache import Cache
 from zoo.storage.cleanup import Known, describe, keys_of
 
@@ -42,9 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _accept(cache: Cache, key: str, sha256: str, known: Mapping[str, Known]) -> str:
     """Hold to a file from now on, and return what to say of it."""
     digests = known[key].item.digests if key in known else ()
-    published = [digest.value for digest in digests if digest.algorithm == "sha256"]
-    if published and sha256 not in published:
-        raise ArgumentError(f"{key}: its published sha256 is {published[0]}; no other file can be accepted")
+    for digest in digests:
+        if contradicts(digest, sha256):
+            said = f"its published {digest.algorithm} is {digest.value}"
+            raise ArgumentError(f"{key}: {said}; no other file can be accepted")
     _check_at_hand(cache, key, sha256, known)
     before = cache.memory.seen(key)
     cache.accept(key, sha256)

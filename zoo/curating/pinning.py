@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ def pin(
         # One whose size is not known was accepted by its digest, and has not come yet.
         if known is None or known.bytes is None or file.id not in wanted:
             continue
-        found = _proofs(network, file, known, proofs)
+        found = _proofs(network, file, seen, proofs)
         entry = {**_digests(file, known, found), **(_stated(file, found, by) if by and found else {})}
         if entry:
             networks.setdefault(network.name, {"weights": {}})["weights"][file.id] = entry
@@ -87,11 +87,21 @@ def _files(registry: Registry) -> Iterable[tuple[Architecture, WeightsFile]]:
     return ((one, file) for one in registry.architectures.values() for file in one.weights)
 
 
-def _proofs(network: Architecture, file: WeightsFile, seen: Seen, proofs: Iterable[Proven]) -> list[Proven]:
-    """Return what was found of a file by its authors' own: one that equals any other file is not proven."""
+def _proofs(
+    network: Architecture, file: WeightsFile, seen: Mapping[str, Seen], proofs: Iterable[Proven]
+) -> list[Proven]:
+    """Return what was found of a file by its authors' own: one that equals any other file is not proven.
+
+    Nor is one by what was held to as the authors' before another file was accepted.
+    """
     sets = {said.name for said in network.origins_of(file.set)}
-    authors = {one.id for one in network.weights if one.set in sets}
-    return [one for one in proofs if one.sha256 == seen.sha256 and one.origin in authors]
+    authors = {one.id: seen.get(one.id) for one in network.weights if one.set in sets}
+    return [one for one in proofs if one.sha256 == seen[file.id].sha256 and _is_by(authors, one)]
+
+
+def _is_by(authors: Mapping[str, Seen | None], proof: Proven) -> bool:
+    held = authors.get(proof.origin or "")
+    return proof.origin in authors and (held is None or held.sha256 == proof.origin_sha256)
 
 
 def _digests(file: WeightsFile, seen: Seen, proofs: Sequence[Proven]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from zoo.download.transfer import Downloaded, Wanted
 from zoo.download.transports import TRANSPORTS
 from zoo.errors import ArgumentError, DownloadError, ZooError
 from zoo.progress.protocol import Progress
+from zoo.registry.digests import contradicts
 from zoo.registry.records import Digest
 from zoo.registry.urls import is_address, origin
 from zoo.storage.cache import Item
@@ -232,7 +233,11 @@ def _lacking(mirror: Mirror, item: Item) -> Attempt:
 
 def _conflict(item: Item, held: Held) -> SourceError | None:
     """Return why what a mirror has cannot be the published file, from what is said of both."""
-    facts = [("sha256", held.sha256, digest.value) for digest in item.digests if digest.algorithm == "sha256"]
+    facts = [
+        (digest.algorithm, held.sha256[: len(digest.value)], digest.value)
+        for digest in item.digests
+        if contradicts(digest, held.sha256)
+    ]
     if item.bytes is not None:
         facts.append(("size in bytes", str(held.bytes), str(item.bytes)))
     for what, there, published in facts:

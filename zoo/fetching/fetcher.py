@@ -687,15 +687,22 @@ class Fetcher:
         self, network: Architecture, files: Sequence[WeightsFile], origins: Origins, source: Path
     ) -> Fetched:
         """Return the user's copy of a file that will do; where none of a set will, of one that stands in."""
-        found = self._adopt(network, files or list(origins), source)
+        from converters.hdf5.reader import is_hdf5, open_regular
+
+        with open_regular(source) as stream:
+            foreign = not is_hdf5(stream.read(4096))
+        stands_in = [file for file in origins if foreign and not file.is_hdf5]
+        fitting = [file for file in files if not (stands_in and file.is_hdf5)]
+        found = self._adopt(network, [*fitting, *stands_in] or list(origins), source)
         said = origins.get(found.file)
         return self._from_origin(network, found, said) if said else found
 
     def _adopt(self, network: Architecture, files: Sequence[WeightsFile], source: Path) -> Fetched:
         """Copy the user's file into the cache, once it is clear which of some published files it is."""
-        from converters.hdf5.reader import check_signature
+        from converters.hdf5.reader import check_signature, open_regular
         from zoo.storage.partials import scratch
 
+        open_regular(source).close()  # no pipe is waited for
         if all(file.is_hdf5 for file in files):
             check_signature(source)
         algorithms = {"sha256", *(digest.algorithm for file in files for digest in file.digests)}

@@ -212,6 +212,11 @@ def _hashed(name: str) -> str:
     return ALGORITHMS[name].begins or name
 
 
+def contradicts(digest: Published, sha256: str) -> bool:
+    """Say whether a file with this SHA-256 cannot be the one that a digest was published of."""
+    return _hashed(digest.algorithm) == "sha256" and not sha256.startswith(digest.value)
+
+
 def any_strong(digests: Iterable[Published]) -> bool:
     """Say whether there is a digest that nobody can forge, or have by accident."""
     return any(ALGORITHMS[digest.algorithm].strong for digest in digests)

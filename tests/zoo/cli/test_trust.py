@@ -135,6 +135,10 @@ def test_forgetting_lets_the_next_file_be_the_first(zoo: Command, cache: Cache) 
             [TENSORFLOW, "--accept", "0" * 64],
             f"{TENSORFLOW}: its published sha256 is {PUBLISHED}; no other file can be accepted",
         ),
+        (
+            ["inception_v4-cadene", "--accept", "0" * 64],
+            "inception_v4-cadene: its published sha256-prefix8 is 8e4777a0; no other file can be accepted",
+        ),
     ],
 )
 def test_wrong_usage_is_told(zoo: Command, cache: Cache, argv: list[str], message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.hosts import FaultyServer
 from tests.support.world import RELEASE, RELEASE_TH, World, read_h5, sha256_of, th_arrays
-from zoo.errors import CacheError, DownloadError
+from zoo.errors import CacheError, DownloadError, FileFormatError
 from zoo.practice import caffe
 from zoo.practice.server import not_found
 from zoo.registry.digests import hash_file
@@ -304,6 +305,26 @@ def test_the_origin_by_hand_where_it_alone_has_a_digest(world):
     assert (found.file.id, found.converted, NOTE in found.notes) == ("tiny-caffe", True, True)
     with pytest.raises(DownloadError, match="is no weights file of tiny"):
         world.resolve(*files, require_checksum=True, from_file=world.served[RELEASE])
+
+
+@pytest.mark.parametrize("backend", ["tf", "th"])
+def test_the_origin_by_hand_stands_in_as_one_that_was_fetched(backend, world):
+    """By its digest, with the same line; where it is forbidden it is no file of the set."""
+    found = world.resolve(*world.files(), backend=backend, from_file=world.origin)
+    assert (found.file.id, found.converted, found.notes[0]) == ("tiny-caffe", True, NOTE)
+    assert_equal(read_h5(found.path), world.arrays if backend == "tf" else th_arrays(world.arrays))
+    with pytest.raises(FileFormatError, match=r"tiny\.caffemodel: not an HDF5 file but"):
+        world.resolve(*world.files(), from_file=world.origin, origin=False)
+    assert world.resolve(*world.files(), from_file=world.served[RELEASE]).file.id == "tiny-tf"
+
+
+def test_a_pipe_is_not_waited_for(world, tmp_path):
+    """Whatever kind of file is wanted."""
+    os.mkfifo(tmp_path / "pipe")
+    network = world.network(*world.files())
+    for file in network.weights:
+        with pytest.raises(FileFormatError, match="pipe: not a regular file"):
+            world.fetcher().published(network, file, from_file=tmp_path / "pipe")
 
 
 def test_a_file_that_is_named_is_refused_and_its_origin_named(world):

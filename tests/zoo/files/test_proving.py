@@ -227,6 +227,20 @@ def test_only_the_authors_file_proves_one(in_cache, capsys, origin):
     assert capsys.readouterr().out == before
 
 
+def test_what_was_taken_for_the_authors_file_before_proves_nothing(in_cache, capsys):
+    """Once another file was accepted in its place; until that one is compared, the file is first seen."""
+    zoo.prove("googlenet-th", save=True)
+    assert command(["registry", "pin", "googlenet-th"]) == 0
+    assert "grade: proven" in capsys.readouterr().out
+    assert command(["trust", "googlenet-caffe", "--forget"]) == 0
+    assert command(["trust", "googlenet-caffe", "--accept", "0" * 64]) == 0
+    capsys.readouterr()
+    assert command(["registry", "pin", "googlenet-th", "--by", "Jane Doe"]) == 0
+    pinned = capsys.readouterr().out
+    assert "grade: seen" in pinned
+    assert "proofs" not in pinned
+
+
 def fetched_origin(cache, network=NETWORKS["googlenet"], *, proofs=True):
     """Return the line that is said where the origin stands in for the Keras files; without proofs of here."""
     if not proofs:
