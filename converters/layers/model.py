@@ -184,8 +184,12 @@ class LayerKinds:
             self._parts[plain_name(layer.name), own_name(part.name)] = part
 
     def of(self, name: str) -> str | None:
-        """Return the kind that is said of a layer, or that its automatic name tells."""
-        return self._kinds.get(plain_name(name)) or kind_of_name(name)
+        """Return the kind that is said of a layer, or that its automatic name tells.
+
+        TensorFlow 1 numbered a name anew that its graph had already: ``up_1_4`` is ``up_1`` once more.
+        """
+        plain = plain_name(name)
+        return self._kinds.get(plain) or kind_of_name(name) or self._kinds.get(re.sub(r"_\d+$", "", plain))
 
     def of_group(self, name: str) -> str | None:
         """Return the class of one's own in the configuration that Keras 3 calls a group after."""

@@ -12,8 +12,9 @@ import pytest
 from tests.support.command import Command
 from tests.support.world import INDEX_URL, RELEASE, World, sha256_of, tiny_arrays, write_h5
 from zoo.cli import trust
-from zoo.errors import DownloadError, ZooError
+from zoo.errors import DownloadError, FileFormatError, ZooError
 from zoo.fetching.fetcher import Fetcher
+from zoo.fetching.verification import check_structure
 from zoo.registry.records import ClassIndex, WeightsFile
 from zoo.storage.cache import Item
 from zoo.storage.cleanup import Known
@@ -203,3 +204,14 @@ def test_a_class_index_that_is_cut_short_is_not_held_to(world: World, content: s
     with pytest.raises(DownloadError, match=reason):
         Fetcher(world.cache).class_index(index)
     assert world.cache.seen(Item.of_class_index(index)) is None
+
+
+def test_a_file_that_somebody_has_removed_is_no_fault_of_the_registry(world: World) -> None:
+    """Though all its digests were right."""
+    file = world.published("tf", RELEASE)
+    network = world.network(file)
+    found = world.fetcher().published(network, file)
+    found.path.unlink()
+    with pytest.raises(FileFormatError) as caught:
+        check_structure(network, file, found.path, str(found.path))
+    assert str(caught.value) == f"{found.path}: no such file"

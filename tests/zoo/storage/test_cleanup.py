@@ -24,6 +24,7 @@ from zoo.registry import architecture
 from zoo.registry.records import Digest
 from zoo.storage.cache import Cache, Item
 from zoo.storage.cleanup import Removed, entries, keys_of, prune, remove, strangers, undescribed, verify
+from zoo.storage.proofs import FOLDER
 
 BODY, OTHER = b"\x89HDF\r\n\x1a\nweights", b"\x89HDF\r\n\x1a\nothers!"
 KNOWN = everything()
@@ -225,6 +226,21 @@ def test_pruning_says_why(cache: Cache) -> None:
     left = [path.name for path in cache.home.rglob("*.h5")]
     assert left == [f"{item.key}-{sha256(b'new values')[:16]}.h5"]
     assert len(cache.memory.all_verified()) == 1
+
+
+def test_half_a_proof_is_pruned(cache: Cache) -> None:
+    """As anything else that is remembered, by the name that it has; a file of the user beside it stays."""
+    half, mine = (
+        cache.home / FOLDER / name for name in (f".{'0' * 129}.json-0123456789abcdef.part", ".mine.part")
+    )
+    half.parent.mkdir(parents=True)
+    for path in (half, mine):
+        path.write_bytes(b"half")
+        os.utime(path, (0, 0))
+    assert reasons(prune(cache, KNOWN, now=1e6), cache) == {
+        str(half.relative_to(cache.home)): "left behind half written"
+    }
+    assert mine.exists()
 
 
 def test_what_is_being_written_is_not_pruned(cache: Cache) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.shelf import THEANO, everything, fixed_cache, keep, keep_converted
 from zoo.storage.cache import Cache
-from zoo.storage.cleanup import entries, prune, remove
+from zoo.storage.cleanup import entries, prune, remove, verify
 from zoo.storage.pins import CopyForm, Memory
 
 KNOWN = everything()
@@ -149,6 +149,22 @@ def test_who_looks_for_a_file_while_somebody_removes_it_has_it_or_has_not(
             found = cache.find(ITEM, form)
         assert found in (None, path)
         assert meeting.happened is not path.exists()
+        return meeting.happened
+
+    at_every_look(tmp_path, meet)
+
+
+def test_who_hashes_while_somebody_removes_passes_over_what_is_gone(tmp_path: Path) -> None:
+    """Whenever it happens; what is left is right."""
+
+    def meet(cache: Cache, number: int) -> bool:
+        for path in fetched(cache):
+            os.utime(path, ns=(0, 0))
+        with pytest.MonkeyPatch.context() as patch:
+            meeting = Interruption(patch, number, lambda: without_files_of(cache))
+            checked = list(verify(cache, KNOWN))
+        assert [one.problem for one in checked] == [None] * len(checked)
+        assert meeting.happened or len(checked) == 2
         return meeting.happened
 
     at_every_look(tmp_path, meet)
