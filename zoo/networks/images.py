@@ -435,7 +435,7 @@ def _conversion(image: Image.Image, depth: Depth) -> tuple[str | None, _Convert]
         return note, lambda image: _from_whole_numbers(image, depth.bits or 16)
     if mode == "F":
         return None, lambda image: _from_floats(image, *(depth.floats or (0.0, 1.0)))
-    if mode == "RGB":
+    if mode == "RGB" and not (is_laid and depth.bits is None):
         return None, _plain
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or is_laid:
         return _LAID, _on_white

@@ -92,6 +92,17 @@ def test_a_palette_with_a_transparent_entry_is_laid_on_white(tmp_path):
     assert notes == ("transparent pixels laid on white",)
 
 
+def test_a_colour_that_is_said_to_be_transparent_is_white(tmp_path):
+    """As one of a palette is: every pixel of it, and no other."""
+    picture = GRADIENT.copy()
+    picture[3:5] = (1, 2, 3)
+    Image.fromarray(picture).save(tmp_path / "a.png", transparency=(1, 2, 3))
+    seen, notes = inspect_picture(tmp_path / "a.png")
+    picture[3:5] = 255
+    assert np.array_equal(seen, picture)
+    assert notes == ("transparent pixels laid on white",)
+
+
 @pytest.mark.parametrize("ending", ["png", "tiff"])
 def test_sixteen_bits_become_eight(tmp_path, ending):
     """The scale 0 to 65,535 becomes 0 to 255, not cut off at 255."""
