@@ -548,11 +548,10 @@ def _loader(loader: Iterable[Any], wanted: _Wanted) -> Pictures:
         raise ArgumentError("the data set has no end: leave out its repeat(), or end it with take(n)")
     images: list[NDArray[Any]] = []
     labels: list[Any] = []
-    for item in loader:
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise ArgumentError(f"the loader yields {type(item).__name__}: must be pairs (images, labels)")
-        some, their = np.asarray(item[0]), np.asarray(item[1])
-        batched = _is_batch(some, their)
+    pairs = [_pair(item) for item in loader]
+    are_single = _are_single(pairs)
+    for some, their in pairs:
+        batched = not are_single and _is_batch(some, their)
         if batched and their.shape[:1] != some.shape[:1]:
             raise ArgumentError(f"a batch has {len(some)} images and labels of shape {their.shape}")
         images += list(some) if batched else [some]
@@ -562,6 +561,26 @@ def _loader(loader: Iterable[Any], wanted: _Wanted) -> Pictures:
     if len(shapes := sorted({np.shape(label) for label in labels})) > 1:
         raise ArgumentError(f"the loader yields labels of different shapes: {', '.join(map(str, shapes))}")
     return _array(images, np.stack(labels), wanted)
+
+
+_Pair = tuple[NDArray[Any], NDArray[Any]]
+
+
+def _pair(item: object) -> _Pair:
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise ArgumentError(f"the loader yields {type(item).__name__}: must be pairs (images, labels)")
+    return np.asarray(item[0]), np.asarray(item[1])
+
+
+def _are_single(pairs: Sequence[_Pair]) -> bool:
+    """Tell images (C, H, W) with a one-hot label of C classes each from batches of C grey images.
+
+    One pair looks like the other; but labels of several batches are hardly all a single 1 among zeros.
+    """
+    if len(pairs) < 2 or any(images.ndim != 3 or len(images) not in _CHANNELS for images, _ in pairs):
+        return False
+    shapes = {labels.shape for _, labels in pairs}
+    return len(shapes) == 1 and _is_one_hot(np.stack([labels for _, labels in pairs]))
 
 
 def _is_batch(images: NDArray[Any], labels: NDArray[Any]) -> bool:
@@ -677,6 +696,9 @@ def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
 
 
 def _names(labels: NDArray[Any]) -> list[str]:
+    for place, label in enumerate(labels.tolist()):
+        if label is None or label != label:  # noqa: PLR0124 - what is no number is not equal to itself
+            raise ArgumentError(f"the label of image {place} is {label}: must be an integer or a name")
     return [label.decode() if isinstance(label, bytes) else str(label) for label in labels.tolist()]
 
 

@@ -587,6 +587,23 @@ def test_single_pictures_are_no_batch_of_their_rows():
     assert pictures.labels.tolist() == [0, 1, 2, 1]
 
 
+def test_single_pictures_with_channels_first_are_no_batch_of_their_colours():
+    """Not even where there are as many classes as colours; batches of three grey images stay batches."""
+    singles = [np.moveaxis(picture, -1, 0) for picture in NOISE[:4]]
+    pictures = from_loader(zip(singles, np.eye(3)[[0, 1, 2, 1]], strict=True))
+    assert np.array_equal(pictures.batch(range(4), 20, 24), NOISE[:4])
+    assert pictures.labels.tolist() == [0, 1, 2, 1]
+    assert from_loader([(GREY[:3], [0, 1, 0]), (GREY[3:6], [1, 1, 0])]).labels.tolist() == [0, 1, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_label_that_is_missing_is_no_class(missing):
+    """As a column of a table has it; it is not a class of that name."""
+    with pytest.raises(ArgumentError) as caught:
+        from_arrays(NOISE[:3], np.array(["cat", missing, "dog"], object))
+    assert str(caught.value) == f"the label of image 1 is {missing}: must be an integer or a name"
+
+
 @pytest.mark.parametrize(
     ("loader", "message"),
     [
