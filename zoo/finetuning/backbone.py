@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 import keras
 
 from converters.planning.structures import load_structure
 from zoo.errors import ArgumentError
 from zoo.networks.families.names import keras_name
+from zoo.networks.shown_sets import layers_as_json, recipes_shown
 from zoo.registry import get_registry
 from zoo.registry.records import Architecture, Graph, Preprocessing
-from zoo.surgery.prefix import PREPROCESSING_LAYER, is_drawn_recipe, noted_recipe
+from zoo.surgery.channels import PREPROCESSING_LAYER
+from zoo.surgery.notes import noted_recipe
+from zoo.surgery.prefix import is_drawn_recipe
+
+_LOG = logging.getLogger(__name__)
 
 
 def all_layers(model: keras.Model) -> list[keras.Layer]:
@@ -42,8 +49,8 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
         model: The model.
         asked: Name of a recipe, which is obeyed whatever the layers are called; ``none``; or ``auto``: none
             for a model with a layer called ``preprocessing``, as ``zoo.load(include_preprocessing=True)``
-            draws it, otherwise what the weights were trained with that ``zoo.load`` gave it, or the network
-            of that name.
+            draws it, otherwise what the weights were trained with that ``zoo.load`` gave it; of a model that
+            Keras has opened or copied, what weights of the network of that name were whose graph it has.
 
     Raises:
         ArgumentError: The registry has no such recipe, or no network of the model's name; or the model
@@ -61,7 +68,7 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
         if published_graph(model) is None:
             raise _unknown_recipe(model.name, "has not the layers of the network of that name")
         check_told(network, asked)
-        return registry.preprocessing.get(noted_recipe(model) or "", network.preprocessing)
+        return registry.preprocessing.get(noted_recipe(model) or "") or _recipe_shown(network, model)
     check_recipe(asked)
     if any(
         is_drawn_recipe(layer, recipe) for layer in model.layers for recipe in registry.preprocessing.values()
@@ -71,6 +78,20 @@ def recipe_for(model: keras.Model, asked: str) -> Preprocessing | None:
             f"{PREPROCESSING_LAYER!r}, and it would be done twice; say preprocessing='none' or 'auto'"
         )
     return registry.preprocessing[asked]
+
+
+def _recipe_shown(network: Architecture, model: keras.Model) -> Preprocessing | None:
+    """Return the recipe of a model on which none is noted, by its graph; say so if it may be another."""
+    own = [layer for layer in all_layers(model) if type(layer).__module__.startswith("keras.")]
+    told = layers_as_json((layer.name, type(layer).__name__, layer.get_config()) for layer in own)
+    likeliest, *others = recipes_shown(network, told)
+    if likeliest is not None and (names := [one.name for one in others if one is not None]):
+        _LOG.warning(
+            "model %r does not tell what its weights were trained with: the preprocessing is taken to be %s; "
+            "preprocessing= says another, %s",
+            *(model.name, likeliest.name, " or ".join(names)),
+        )
+    return likeliest
 
 
 def _unknown_recipe(name: str, reason: str) -> ArgumentError:

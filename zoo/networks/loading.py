@@ -35,7 +35,8 @@ from zoo.registry import architecture
 from zoo.registry.families import family_of
 from zoo.registry.records import WHOLE_MODEL, Architecture, Graph, Head, Kernels
 from zoo.surgery.channels import RGB, kernel_for, recipe_for, said_of
-from zoo.surgery.prefix import draw_preprocessing, note_recipe, with_preprocessing
+from zoo.surgery.notes import note_recipe
+from zoo.surgery.prefix import draw_preprocessing, with_preprocessing
 from zoo.surgery.tensors import DataFormat, Tensor
 
 _ADVISED = {"from_kernels": "kernels"}

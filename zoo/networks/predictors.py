@@ -19,7 +19,7 @@ from zoo.files.given import address_of, as_named, at_hand, bring_if_there, is_fo
 from zoo.naming import is_name, is_written_as_path
 from zoo.networks.fitting import DEFAULT_FIT, FIT_BEFORE, Fit, check_fit
 from zoo.networks.images import Depth
-from zoo.networks.run_record import INCLUDED, read_run
+from zoo.networks.run_record import INCLUDED, MODEL, RECORD, read_run
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
@@ -27,9 +27,6 @@ from zoo.storage.remote import is_remote
 
 if TYPE_CHECKING:
     import keras
-
-MODEL, RECORD = "model.keras", "run.json"
-"""What a run's folder holds its model and its record in."""
 
 Names = str | os.PathLike[str] | Sequence[str]
 """Names of classes, or a file with them."""

@@ -9,6 +9,9 @@ from typing import Any
 from converters.version import FIRST_SCHEMA, newer_fault
 from zoo.errors import NewerFileError
 
+MODEL, RECORD = "model.keras", "run.json"
+"""What a run's folder holds its model and its record in."""
+
 SCHEMA = 1
 """The number of the form of a run's folder; ``run.json`` and the plan of a checkpoint call it ``format``."""
 

@@ -34,6 +34,7 @@ from zoo.fetching.fetcher import find_cached, resolve
 from zoo.fetching.verification import Opened, check_structure
 from zoo.naming import hidden_note, is_written_as_path
 from zoo.networks.own_head import OwnHead, layers_of, own_heads, without_auxiliary
+from zoo.networks.shown_sets import set_shown
 from zoo.progress.protocol import Progress
 from zoo.registry import fields, weights_files
 from zoo.registry.families import family_of
@@ -165,7 +166,8 @@ def set_for(network: Architecture, weights: object) -> object:
     """Return the weights set that tells how a file at a path was trained; anything else as it is.
 
     Other software draws a network in its own way and trains it on images of its own: a file in its format, or
-    converted from one, is taken for one as the registry's first set of that format is, whatever its values.
+    converted from one, is taken for one as the registry's first set of that format is, whatever its values. A
+    model that was saved shows in its configuration as which set's graph it was drawn.
     """
     if not isinstance(weights, str | os.PathLike) or not weights or not is_path(weights):
         return weights
@@ -173,7 +175,8 @@ def set_for(network: Architecture, weights: object) -> object:
         return weights
     found = trained_in(weights)
     sets = (file.set for file in network.weights if found is not None and file.format == found)
-    return next(sets, weights)
+    shown = next(sets, None) or set_shown(network, Path(weights))
+    return weights if shown in (None, network.weights_sets[0]) else shown
 
 
 def as_trained(network: Architecture, weights: object) -> Architecture:

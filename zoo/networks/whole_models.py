@@ -12,8 +12,8 @@ from zoo.networks.predictors import WholeModel
 from zoo.registry import get_registry
 from zoo.registry.families import FAMILIES
 from zoo.registry.records import Preprocessing
+from zoo.surgery.channels import PREPROCESSING_LAYER
 from zoo.surgery.graph import wiring
-from zoo.surgery.prefix import PREPROCESSING_LAYER
 from zoo.surgery.tensors import DataFormat
 
 _SIDE = 224  # pixels, of a model for images of any size

@@ -8,7 +8,7 @@ a builder is named, and imported on use. So is the record of a plug-in's family.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any, Literal
 
@@ -19,6 +19,22 @@ from zoo.registry.fields import Choice, Flag, Key, Kind, ListOf, MapOf, Mistake,
 from zoo.registry.kinds import COUNT, FRACTION, LAYER, NAME
 
 _NUMBERED = Choice(("keras1", "keras2"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Where the configuration of a model shows that a number of its family, a flag, is set.
+
+    Attributes:
+        layer: Name of a layer, as its structures have it.
+        setting: Of that layer, in the words of Keras 2 and 3.
+        value: What it is if the flag is set, as JSON; without the flag it is another, or there is no such
+            layer.
+    """
+
+    layer: str
+    setting: str
+    value: object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +55,8 @@ class Family:
         open_sizes: Whether it can be drawn for images of any size.
         own_classes: ``module:Class`` of layers that are looked for in that module alone. A ``.keras`` file
             names it; to open an ``.h5`` file, a user has to.
+        shows: By the name of a number, where a model's configuration shows it: of those in which weights sets
+            of one network differ.
     """
 
     builder: str
@@ -48,6 +66,7 @@ class Family:
     channels_first: bool = True
     open_sizes: bool = True
     own_classes: tuple[str, ...] = ()
+    shows: Mapping[str, Shown] = field(default_factory=dict)
 
     @property
     def form(self) -> Record[dict[str, object]]:
@@ -169,6 +188,11 @@ FAMILIES: Mapping[str, Family] = {
             ),
         },
         scales="by position",
+        shows={
+            "pool_ceil": Shown(layer="pool1_zeropadding", setting="padding", value=[[0, 1], [0, 1]]),
+            "pool_pad": Shown(layer="pool1_zeropadding", setting="padding", value=[[1, 1], [1, 1]]),
+            "stride_in_3x3": Shown(layer="res3a_branch2b", setting="strides", value=[2, 2]),
+        },
     ),
     "densenet": Family(
         builder="zoo.networks.families.densenet:draw",

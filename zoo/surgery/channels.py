@@ -22,6 +22,9 @@ from zoo.registry.records import Preprocessing
 RGB = 3
 _COLOURS = ("red", "green", "blue")
 
+PREPROCESSING_LAYER = "preprocessing"
+"""What the layer is called that does it inside a model, unless that has another one of that name."""
+
 
 def check_channels(channels: int) -> int:
     """Return a number of channels.

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from zoo.errors import ArgumentError
+from zoo.surgery.notes import keep_notes
 from zoo.surgery.tensors import Tensor
 
 Operation = Any
@@ -136,6 +137,7 @@ def redraw(
     for old, new in pairs:
         if [tuple(one.shape) for one in old.weights] == [tuple(one.shape) for one in new.weights]:
             new.set_weights(old.get_weights())
+    keep_notes(view, redrawn)
     return redrawn
 
 

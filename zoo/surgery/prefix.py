@@ -14,12 +14,9 @@ from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.registry import architecture
 from zoo.registry.records import Preprocessing
-from zoo.surgery.channels import RGB, check_channels, kind_of_images, recipe_for
+from zoo.surgery.channels import PREPROCESSING_LAYER, RGB, check_channels, kind_of_images, recipe_for
 from zoo.surgery.graph import Operation, check_drawn, redraw
 from zoo.surgery.tensors import DataFormat, Tensor, operation
-
-PREPROCESSING_LAYER = "preprocessing"
-"""What the layer is called, unless a model has another one of that name."""
 
 
 def draw_preprocessing(
@@ -48,22 +45,6 @@ def draw_preprocessing(
         _by_channel(scale, channel_axis), _by_channel(offset, channel_axis), name=name
     )
     return layer(images)
-
-
-def note_recipe(model: keras.Model, recipe: Preprocessing) -> None:
-    """Note which recipe a model's weights were trained with, until it is saved or copied.
-
-    It is noted on the input, which models made of this one have as well: with another head, or without one.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            layer._zoo_recipe = recipe.name
-
-
-def noted_recipe(model: keras.Model) -> str | None:
-    """Return the name of the recipe that was noted on a model, if any was."""
-    noted = (getattr(layer, "_zoo_recipe", None) for layer in model.layers)
-    return next((name for name in noted if name is not None), None)
 
 
 def _scale_and_offset(recipe: Preprocessing) -> tuple[list[float], list[float]]:
