@@ -62,9 +62,8 @@ def set_shown(network: Architecture, path: Path) -> str | None:
 def _sets_shown(network: Architecture, layers: Layers) -> tuple[str, ...]:
     """Return the weights sets whose graph has the numbers that layers show; none where they show nothing."""
     told = {plain_name(name): settings for name, _, settings in layers}
-    epsilons = {
-        settings["epsilon"] for _, kind, settings in layers if kind == _NORM and "epsilon" in settings
-    }
+    norms = (settings for _, kind, settings in layers if kind == _NORM)
+    epsilons = [settings["epsilon"] for settings in norms if "epsilon" in settings]
     if not network.graphs or not told:
         return ()
     graphs = {name: network.graph_for(name) for name in network.weights_sets}
@@ -119,13 +118,13 @@ def _recipe_inside(layers: Layers) -> Preprocessing | None:
 
 
 def _does(settings: Mapping[str, Any], recipe: Preprocessing) -> bool:
-    scale, offset = (np.ravel(settings.get(name, ())) for name in ("scale", "offset"))
     wanted = np.multiply(recipe.mean, recipe.scale)
     try:
+        scale, offset = (np.ravel(settings.get(name, ())) for name in ("scale", "offset"))
         return scale.shape == offset.shape == wanted.shape and bool(
             np.allclose(scale, recipe.scale) and np.allclose(offset, -wanted)
         )
-    except TypeError:  # a layer of that name that is another
+    except (TypeError, ValueError, OverflowError):  # a layer of that name that is another, or no numbers
         return False
 
 

@@ -11,6 +11,7 @@ import pytest
 import zoo
 from tests.support.shares import NETWORKS
 from zoo.finetuning.backbone import recipe_for
+from zoo.networks import shown_sets
 from zoo.networks.loading import Wish, draw
 from zoo.networks.shown_sets import layers_as_json, recipes_shown, set_shown
 from zoo.networks.weights import as_trained, graphs_of
@@ -61,6 +62,18 @@ def test_what_shows_nothing_is_the_networks_own():
     network = NETWORKS["resnet50"]
     assert recipes_shown(network, [("bn", "BatchNormalization", {"epsilon": 0.5})]) == (network.recipe,)
     assert recipes_shown(network, []) == (network.recipe,)
+
+
+@pytest.mark.parametrize("odd", [None, [], {}, "x", [[1], [2, 3]], 10**400, [10**400] * 3])
+def test_settings_of_another_kind_show_nothing(odd, tmp_path, monkeypatch):
+    """A file can hold anything."""
+    network = NETWORKS["resnet50"]
+    prepared = ("preprocessing", "Rescaling", {"scale": odd, "offset": odd})
+    others = [("bn", "BatchNormalization", {"epsilon": odd}), ("pool1_zeropadding", "x", {"padding": odd})]
+    monkeypatch.setattr(shown_sets, "_layers_in", lambda path: [prepared, *others])
+    assert set_shown(network, tmp_path / "x") is None
+    monkeypatch.setattr(shown_sets, "_layers_in", lambda path: [prepared])
+    assert set_shown(network, tmp_path / "x") == "imagenet"
 
 
 def test_a_saved_model_is_loaded_as_it_was_drawn(drawn, tmp_path):
