@@ -60,7 +60,7 @@ from zoo.networks.families.names import keras_name
 from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.networks.loading import prepared
 from zoo.networks.rates import check_dropout
-from zoo.networks.weights import as_trained, choose_weights, is_path
+from zoo.networks.weights import as_trained, choose_weights, is_path, set_for
 from zoo.numbers import counted, is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Progress, shown
@@ -197,6 +197,7 @@ def finetune(
     learned, held_out = _divided(data, train, valid, wish=wish)
     choice, given = _settled(strategy, own, learned, wish)
     _say_what_was_chosen(settings, choice)
+    _say_what_for(settings, network, weights)
     source = provenance(network, weights, size, shown())
     asked |= {"strategy": choice.strategy, "weights": _digest_in(source), **image_facts(learned, held_out)}
     found = where_from(
@@ -249,6 +250,17 @@ def _say_what_was_chosen(settings: Settings, choice: Choice) -> None:
         _say(settings, f"strategy {choice.strategy}: {choice.reason}")
     if settings.epochs is not None and not STRATEGIES[choice.strategy].phases:
         _say(settings, f"strategy {choice.strategy}: has no epochs; epochs={settings.epochs} changes nothing")
+
+
+def _say_what_for(settings: Settings, network: Architecture, weights: Weights) -> None:
+    """Tell what images weights at a path are taken to have been trained on, unless the user says it."""
+    recipe = network.preprocessing
+    asked = settings.preprocessing
+    if weights is None or not is_path(weights) or recipe is None or asked not in ("auto", recipe.name):
+        return
+    taken = set_for(network, weights)
+    whose = f"its weights set {taken}" if taken in network.weights_sets else f"the published {network.name}"
+    _say(settings, f"weights {Path(weights).name}: preprocessing {recipe.name}, as {whose} has it")
 
 
 def _settled(

@@ -10,11 +10,14 @@ import pytest
 
 from zoo.cli import main
 from zoo.errors import ArgumentError, UnknownNameError
-from zoo.finetuning import finetune
+from zoo.finetuning import finetune, runs
 from zoo.finetuning.arguments import learning_rate_factors
 from zoo.finetuning.data import from_folder
+from zoo.finetuning.options import Settings
 from zoo.finetuning.runs import load_classifier
+from zoo.networks.weights import as_trained
 from zoo.practice.digits import write_digits
+from zoo.registry import architecture
 from zoo.registry.digests import hash_file
 
 pytestmark = pytest.mark.usefixtures("untraced")
@@ -203,3 +206,26 @@ def test_learning_rate_factors_are_typed_as_pairs(text):
 def test_learning_rate_factors_may_be_several():
     """The last equals sign divides."""
     assert learning_rate_factors(["head=10", "a=b*=0.5"]) == {"head": 10.0, "a=b*": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "asked", "said"),
+    [
+        (1e-5, "auto", "preprocessing torch, as its weights set torchvision has it"),
+        (1e-3, "auto", "preprocessing caffe, as the published resnet50 has it"),
+        (1e-3, "inception", None),
+    ],
+)
+def test_what_weights_at_a_path_are_taken_for_is_said(tmp_path, epsilon, asked, said):
+    """Of a set's name everybody can look it up, and what the user says need not be told again."""
+    pooled = keras.layers.ZeroPadding2D(1, name="pool1_zeropadding")
+    stride = keras.layers.Conv2D(1, 3, strides=2, name="res3a_branch2b")
+    norm = keras.layers.BatchNormalization(epsilon=epsilon, name="bn_conv1")
+    layers = [pooled, stride, norm] if epsilon == 1e-5 else [norm]
+    path = tmp_path / "mine.keras"
+    keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(path)
+    lines = []
+    settings = Settings(report=lines.append, preprocessing=asked)
+    for weights in ("imagenet", None, path):
+        runs._say_what_for(settings, as_trained(architecture("resnet50"), weights), weights)
+    assert lines == ([] if said is None else [f"weights mine.keras: {said}"])
