@@ -67,7 +67,7 @@ def parts(piece: Piece, limit: int = PART) -> Iterator[Piece]:
         limit: Bytes of the largest part.
     """
     shape = piece.target.shape
-    if piece.target.nbytes <= limit or max(shape) < 2:
+    if piece.target.nbytes <= limit or max(shape, default=1) < 2:
         yield piece
         return
     inner = {_by_stride(view)[0] for view in (piece.target, piece.source)}
@@ -145,13 +145,12 @@ def _at_hand(target: Values, source: Values) -> Values:
     Rows of a large matrix are many bytes apart, often a power of two, and those then share the same few lines
     of a processor's caches: read across them, each value costs three times what two copies along them do.
     """
-    if target.nbytes < _GATHERED:  # one value without axes too, which lies in no order
-        return source
-    across, near = _by_stride(target)[0], _by_stride(source)
-    if across == near[0]:
+    across, near = _by_stride(target)[:1], _by_stride(source)
+    # A single value without axes, such as an optimizer's count of steps, has no order.
+    if target.nbytes < _GATHERED or across == near[:1]:
         return source
     order = [*(axis for axis in range(source.ndim) if axis not in near), *near[::-1]]
-    lying, row = source.transpose(order), order.index(across) + 1
+    lying, row = source.transpose(order), order.index(*across) + 1
     gathered = _apart(lying.shape[:row], lying.shape[row:], source.dtype)
     np.copyto(gathered, lying)
     return gathered.transpose(np.argsort(order))
