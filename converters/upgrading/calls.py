@@ -43,6 +43,13 @@ class Called:
     sources: tuple[tuple[str, int, int], ...]
 
 
+def says_nothing(value: Setting) -> bool:
+    """Return whether what a layer is called with says nothing: no mask, or none for any of its inputs."""
+    if isinstance(value, list):
+        return all(map(says_nothing, value))
+    return value is None or value is False
+
+
 def read_call(use: Setting) -> Called | None:
     """Return what a use of a layer says, or None if its form is not known."""
     entries = use if _is_list_of_entries(use) else [use]

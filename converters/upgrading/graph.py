@@ -20,7 +20,7 @@ from converters.boundary import paced
 from converters.layers.config import ORDER_KEYS, Config, Setting, is_layer, layers_of, name_of_entry, wrapped
 from converters.layers.names import kind_of_class
 from converters.limits import clipped
-from converters.upgrading.calls import CALLED, Called, read_call
+from converters.upgrading.calls import CALLED, Called, read_call, says_nothing
 from converters.upgrading.refusing import Refused, refused
 
 SEQUENTIAL = ("Sequential",)
@@ -221,7 +221,7 @@ def _sources(use: Setting, node: Node) -> Iterator[Source]:
         told = [
             name
             for name, value in said.items()
-            if value is not None and value is not False and (name != STATES or not isinstance(states, list))
+            if not says_nothing(value) and (name != STATES or not isinstance(states, list))
         ]
         if told:
             raise node.refuse(f"it is called with {clipped(told[0])}, which is not carried over")

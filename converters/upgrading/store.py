@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -89,9 +90,10 @@ class Store:
         known = {own_name(part.name): part for part in parts}
         if len(known) < len(parts):
             raise node.refuse("two layers within it have arrays under one name")
+        anew = _numbered_anew([name for leaf, _ in leaves for name in _names(leaf)], list(known))
         for leaf, also in leaves:
-            names = [name for name in (*_names(leaf), *also) if name in known]
-            self._put(leaf, [known.pop(name) for name in names])
+            names = [anew.get(name, name) for name in (*_names(leaf), *also)]
+            self._put(leaf, [known.pop(name) for name in names if name in known])
         if known:
             raise node.refuse(f"arrays of {clipped(next(iter(known)))} belong to no layer within it")
 
@@ -315,6 +317,19 @@ def _names(leaf: Node) -> list[str]:
         return [plain_name(leaf.name)]
     own = plain_name(leaf.inner.name)
     return [f"forward_{own}", f"backward_{own}"]
+
+
+def _numbered_anew(names: Sequence[str], found: Sequence[str]) -> dict[str, str]:
+    """Return the names of layers' arrays in the file, where those of the layers were numbered anew.
+
+    A graph of TensorFlow 1 has each name once: the layers of a network that was made in it twice are
+    ``dense_2_1`` where they were ``dense_2``. They stay in their order.
+    """
+    if len(names) != len(found) or set(found) <= set(names):
+        return {}
+    both = list(zip(names, found, strict=True))
+    anew = all(re.fullmatch(rf"{re.escape(name)}(_\d+)?", other) for name, other in both)
+    return dict(both) if anew else {}
 
 
 def kind_of_leaf(leaf: Node) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from converters.layers.config import Config, Setting, is_layer
 from converters.layers.model import Part
 from converters.limits import clipped, shown
-from converters.upgrading.calls import Fed
+from converters.upgrading.calls import Fed, says_nothing
 from converters.upgrading.classes import (
     UPGRADES,
     Upgrade,
@@ -150,7 +150,7 @@ def _inputs(use: Use, *names: str) -> tuple[list[Value], dict[str, Any]]:
 
 def _besides(use: Use, others: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a call of an attention says besides its inputs."""
-    said = {name: value for name, value in others.items() if value not in (False, None, [None, None])}
+    said = {name: value for name, value in others.items() if not says_nothing(value)}
     causal = said.pop("use_causal_mask", False) is True
     said.pop("training", None)
     if said:

@@ -339,8 +339,11 @@ def test_the_states_of_a_convolutional_cell(tmp_path):
     check(outputs(opened(path, tmp_path / "new.keras"), x), maps)
 
 
-def test_a_model_within_a_model_gives_several_values(tmp_path):
-    """And is used twice; one of its outputs is given out as it is."""
+def within(tmp_path, one, two):
+    """Write a model within a model that is used twice, its arrays under these names; return what it gives.
+
+    One of its outputs is given out as it is.
+    """
     a, b = drawn((4, 3), (4, 4))
     inner = functional(
         [
@@ -359,11 +362,42 @@ def test_a_model_within_a_model_gives_several_values(tmp_path):
     ]
     config = functional(nodes, ["in"], ["sum"])
     config["config"]["output_layers"].append(["inner", 2, 1])
-    arrays = {"inner": {"one/kernel:0": a, "two/kernel:0": b}}
+    arrays = {"inner": {f"{one}/kernel:0": a, f"{two}/kernel:0": b}}
     path = write_model(tmp_path / "old.h5", config, arrays)
     x = chance.normal(size=(3, 4)).astype("float32")
     between = np.tanh(x @ b)
-    check(outputs(opened(path, tmp_path / "new.keras"), x), [x @ a + between @ a, np.tanh(between @ b)])
+    return path, x, [x @ a + between @ a, np.tanh(between @ b)]
+
+
+@pytest.mark.parametrize(("one", "two"), [("one", "two"), ("one_1", "two"), ("one_12", "two_1")])
+def test_a_model_within_a_model_gives_several_values(one, two, tmp_path):
+    """TensorFlow 1 numbered the names of arrays anew where its graph had them already."""
+    path, x, wanted = within(tmp_path, one, two)
+    check(outputs(opened(path, tmp_path / "new.keras"), x), wanted)
+
+
+@pytest.mark.parametrize(("one", "two", "odd"), [("one_1", "three", "one_1"), ("two_1", "one_1", "two_1")])
+def test_arrays_of_other_names_or_in_another_order_are_refused(one, two, odd, tmp_path):
+    """What is in its place under another name may be another layer's."""
+    path, *_ = within(tmp_path, one, two)
+    refusal, *_ = plan_upgrade(path).refusals
+    assert str(refusal) == f"layer 'inner' (Model): arrays of {odd!r} belong to no layer within it"
+
+
+@pytest.mark.parametrize("said", [None, False, [None, None]])
+def test_a_call_may_say_that_there_is_no_mask(said, tmp_path):
+    """Keras 2.0 wrote the arguments of a merge: one mask for each input, though there was none."""
+    nodes = [
+        [layer("InputLayer", "a", batch_input_shape=[None, 4])],
+        [layer("InputLayer", "b", batch_input_shape=[None, 4])],
+        [layer("Merge", "both", mode="mul"), ["a", "b"]],
+    ]
+    config = functional(nodes, ["a", "b"], ["both"])
+    for source in config["config"]["layers"][2]["inbound_nodes"][0]:
+        source[3]["mask"] = said
+    path = write_model(tmp_path / "old.h5", config, version="2.0.6")
+    a, b = drawn((3, 4), (3, 4))
+    check(outputs(opened(path, tmp_path / "new.keras"), a, b), [a * b])
 
 
 JOINED = {**MERGES, "Concatenate": lambda a, b: np.concatenate([a, b], -1)}
