@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from converters import plan_upgrade
-from tests.support.upgrading import MERGES, functional, layer, opened, write_model
+from tests.support.upgrading import MERGES, chain, functional, layer, opened, write_model
 
 UNITS, WORDS = 3, 4
 CELLS = {"LSTM": (4, 2), "GRU": (3, 1), "SimpleRNN": (1, 1)}
@@ -374,6 +374,22 @@ def test_a_model_within_a_model_gives_several_values(one, two, tmp_path):
     """TensorFlow 1 numbered the names of arrays anew where its graph had them already."""
     path, x, wanted = within(tmp_path, one, two)
     check(outputs(opened(path, tmp_path / "new.keras"), x), wanted)
+
+
+def test_arrays_that_were_numbered_anew_are_of_the_class_that_the_configuration_says(tmp_path):
+    """By its arrays alone a transposed convolution of as many maps as before is none that can be told."""
+    kernel = drawn((2, 2, 3, 3))[0]
+    sizes = {"kernel_size": [2, 2], "strides": [2, 2], "padding": "valid"}
+    up = layer("Conv2DTranspose", "up_1", filters=3, **sizes, use_bias=False, data_format="channels_last")
+    dense = layer("Dense", "dense", units=3, use_bias=False)
+    inner = chain(up, dense, shape=(4, 5, 3))
+    inner["config"] = {"name": "inner", "layers": inner["config"]}
+    nodes = [[layer("InputLayer", "in", batch_input_shape=[None, 4, 5, 3])], [inner, ["in"]]]
+    arrays = {"inner": {"up_1_4/kernel:0": kernel, "dense_3/kernel:0": np.eye(3, dtype="float32")}}
+    path = write_model(tmp_path / "old.h5", functional(nodes, ["in"], ["inner"]), arrays)
+    x = chance.normal(size=(2, 4, 5, 3)).astype("float32")
+    wanted = np.einsum("nhwi,abji->nhawbj", x, kernel).reshape(2, 8, 10, 3)
+    check(outputs(opened(path, tmp_path / "new.keras"), x), [wanted])
 
 
 @pytest.mark.parametrize(("one", "two", "odd"), [("one_1", "three", "one_1"), ("two_1", "one_1", "two_1")])
