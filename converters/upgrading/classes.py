@@ -362,6 +362,19 @@ def _number(*called: str, default: float | None = None) -> Argument:
     return arg(*called) if default is None else arg(*called, default=default)
 
 
+def _dropout(use: Use) -> Value:
+    """Draw a Dropout, which may drop whole samples or maps: its noise then has axes of size 1."""
+    shape, value = use.said["noise_shape"], use.value
+    if shape is None:
+        return use.draw("Dropout", {"rate": use.said["rate"]}, value)
+    # A size other than 1 and the input's own (None) fits one size of input alone.
+    known = isinstance(shape, list) and len(shape) == value.rank + 1
+    if not known or not all(size is None or (type(size) is int and size == 1) for size in shape):
+        raise use.refuse(f"its setting noise_shape is {shown(shape)}")
+    settings = {"rate": use.said["rate"], "noise_shape": shape}
+    return use.draw("Dropout", settings, use.straight(value))
+
+
 def _spatial_dropout(class_name: str) -> Callable[[Use], Value]:
     def draw(use: Use) -> Value:
         space_of(use, use.value)
@@ -993,8 +1006,8 @@ UPGRADES: Mapping[str, Upgrade] = {
         },
     ),
     "Dropout": Upgrade(
-        draw=_same("Dropout", "rate"),
-        arguments={"rate": arg("rate", "p"), "noise_shape": arg("noise_shape", default=None, only=(None,))},
+        draw=_dropout,
+        arguments={"rate": arg("rate", "p"), "noise_shape": arg("noise_shape", default=None)},
     ),
     **{
         f"SpatialDropout{axes}D": Upgrade(

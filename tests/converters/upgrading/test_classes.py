@@ -221,6 +221,8 @@ REFUSED = [
     (layer("Activation", activation="my_own"), SEQUENCE,
      f"its activation 'my_own' is none that Keras had; {NAME_IT}"),
     (layer("Dropout", rate=0.5, what=3), SEQUENCE, "its setting 'what' (3) has no place"),
+    (layer("Dropout", rate=0.5, noise_shape=[8, 1, 1]), SEQUENCE, "its setting noise_shape is a list of 3"),
+    (layer("Dropout", rate=0.5, noise_shape=[None, 1]), SEQUENCE, "its setting noise_shape is a list of 2"),
     (layer("UpSampling2D", size=[2, 2], interpolation="bilinear", data_format="channels_last"), MAP,
      "its interpolation is 'bilinear'"),
     (layer("Permute", dims=[1, 1, 2]), MAP, "its dims [1, 1, 2] do not name each of 3 axes once"),
@@ -260,6 +262,18 @@ def test_all_that_stands_in_the_way_is_listed(tmp_path):
     ]
     plan = plan_upgrade(write_model(tmp_path / "old.h5", functional(nodes, "ab", ["both"])))
     assert [refusal.layer for refusal in plan.refusals] == ["one", "two"]
+
+
+def test_a_dropout_of_whole_samples_stays_one(tmp_path):
+    """As EfficientNet drops its branches: in training, all of a sample is dropped, or none of it."""
+    entry = layer("Dropout", rate=0.5, noise_shape=[None, 1, 1, 1], seed=None)
+    path = write_model(tmp_path / "old.h5", chain(entry, shape=MAP), version="2.6.0")
+    model = opened(path, tmp_path / "new.keras")
+    x = np.ones((64, *MAP), "float32")
+    np.testing.assert_array_equal(np.asarray(model(x, training=False)), x)
+    found = np.asarray(model(x, training=True)).reshape(64, -1)
+    assert set(map(tuple, np.unique(found, axis=0)[:, [0, -1]])) == {(0, 0), (2, 2)}
+    assert (found == found[:, :1]).all()
 
 
 def test_every_class_has_a_record_under_each_of_its_names():
