@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from converters import convert_file, parse_flatten, parse_layers, plan_file
 from converters.api import target_format
-from converters.writing.places import Local, Place
-from zoo.cli import EXIT_DONE, EXIT_FAILED, output
+from converters.writing.places import Local
+from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import BytesDone, progress
-from zoo.cli.clusters import refuse_for_one, shared_out
+from zoo.cli.clusters import refuse_for_one
+from zoo.cli.trees import run_below
 from zoo.errors import ArgumentError
 from zoo.files.given import as_named, at_hand, is_folder, named, to_be_made
 from zoo.files.sources import Source, ends, fetched, there
 from zoo.naming import is_name
 from zoo.storage.remote import is_remote, shown
-
-if TYPE_CHECKING:
-    from converters.trees import FileResult
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,22 +84,6 @@ def _unverified(arguments: argparse.Namespace) -> str:
     return f"zoo: not verified{reason}"
 
 
-def tell(result: FileResult) -> None:
-    """Say what became of one file of a tree."""
-    output.note(f"zoo: {result}")
-    for note in result.notes:
-        output.note(f"zoo: {result.source}: {note}")
-
-
-def places_of(source: str, target: str) -> tuple[str | Place, str | Place]:
-    """Return the folders of a tree, for the library: as they are named, where both are on this machine."""
-    if not (is_remote(source) or is_remote(target)):
-        return source, target
-    from zoo.files.places import place_at
-
-    return place_at(source), place_at(target, new=True)
-
-
 def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
     from converters.trees import convert_tree
 
@@ -109,19 +91,7 @@ def _convert_tree(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
         raise ArgumentError("--dry-run is for single files")
     if arguments.target is None:
         raise ArgumentError(f"{shown(arguments.source)} is a folder: say where the new files go")
-    old, new = places_of(arguments.source, arguments.target)
-    with output.unwarned(), shared_out(arguments) as how:
-        report = convert_tree(
-            old,
-            new,
-            **how,
-            force=arguments.force,
-            verify=arguments.verify,
-            report=tell,
-            **asked,
-        )
-    output.print_json(report.as_dict()) if arguments.json else output.print_line(str(report))
-    return EXIT_FAILED if report.count("failed") else EXIT_DONE
+    return run_below(convert_tree, arguments.source, arguments.target, arguments, **asked)
 
 
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:

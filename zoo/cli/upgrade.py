@@ -15,8 +15,9 @@ from converters.upgrading.texts import YAML
 from converters.writing.places import Local
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import BytesDone, progress
-from zoo.cli.clusters import refuse_for_one, shared_out
+from zoo.cli.clusters import refuse_for_one
 from zoo.cli.keras_import import import_keras
+from zoo.cli.trees import run_below
 from zoo.errors import ArgumentError
 from zoo.files.given import as_named, at_hand, is_folder, named, to_be_made
 from zoo.storage.remote import is_remote, last_name, shown
@@ -80,7 +81,6 @@ def _is_tree(source: str) -> bool:
 
 def _upgrade_tree(arguments: argparse.Namespace) -> int:
     from converters.trees import upgrade_tree
-    from zoo.cli.convert import places_of, tell
 
     source, *others = arguments.files
     for name in ("check", "prove", "custom", "lambdas"):
@@ -88,21 +88,15 @@ def _upgrade_tree(arguments: argparse.Namespace) -> int:
             raise ArgumentError(f"--{name.removesuffix('s')} is for single models")
     if len(others) != 1:
         raise ArgumentError(f"{shown(source)} is a folder: say where the new files go, in one other folder")
-    old, new = places_of(source, others[0])
-    with output.unwarned(), shared_out(arguments) as how:
-        report = upgrade_tree(
-            old,
-            new,
-            **how,
-            force=arguments.force,
-            verify=arguments.verify,
-            report=tell,
-            data_format=arguments.data_format,
-            keras_version=arguments.keras_version,
-            backend=arguments.backend,
-        )
-    output.print_json(report.as_dict()) if arguments.json else output.print_line(str(report))
-    return EXIT_FAILED if report.count("failed") else EXIT_DONE
+    return run_below(
+        upgrade_tree,
+        source,
+        others[0],
+        arguments,
+        data_format=arguments.data_format,
+        keras_version=arguments.keras_version,
+        backend=arguments.backend,
+    )
 
 
 def _proved(done: Upgraded, custom: list[str]) -> dict[str, Any]:
