@@ -13,11 +13,7 @@ from typing import Any
 import yaml
 
 from zoo.errors import RegistryError
-
-try:
-    from yaml import CSafeLoader as _Loader
-except ImportError:  # PyYAML without libyaml: the same, slower
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+from zoo.registry.strict_yaml import Loader
 
 SECTION = "architectures"
 _HEADER = """\
@@ -148,13 +144,13 @@ def _ends(*nodes: yaml.Node) -> Iterator[int]:
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - YAML is any of its types
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=Loader)
     except yaml.YAMLError:
         return None
 
 
 def _node(text: str) -> Any:  # noqa: ANN401 - nodes are of several types
-    return yaml.compose(text, Loader=_Loader)
+    return yaml.compose(text, Loader=Loader)
 
 
 def _value(root: Any, name: str) -> yaml.Node | None:  # noqa: ANN401 - as above

@@ -18,10 +18,8 @@ from zoo.errors import RegistryError
 from zoo.registry import fields
 from zoo.registry.places import read_bytes
 
-try:
-    from yaml import CSafeLoader as _Loader
-except ImportError:  # PyYAML without libyaml: the same, slower
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+Loader: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""What reads YAML; PyYAML without libyaml has the slower one alone."""
 
 MOST_DEEP = 64
 """Mappings and lists within each other."""
@@ -111,7 +109,7 @@ class _Builder:
             RegistryError: It says nothing, or nothing that a registry can.
             yaml.YAMLError: It is not YAML.
         """
-        loader = _Loader(text)
+        loader = Loader(text)
         try:
             self._next = loader.get_event
             self._next()
@@ -208,7 +206,7 @@ class _Builder:
             stated: str = event.tag
             return stated
         if event.implicit[0]:
-            resolvers = _Loader.yaml_implicit_resolvers.get(event.value[:1], ())
+            resolvers = Loader.yaml_implicit_resolvers.get(event.value[:1], ())
             for tag, pattern in resolvers:
                 if pattern.match(event.value):
                     return str(tag)
