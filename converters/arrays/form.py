@@ -14,7 +14,6 @@ from converters.errors import ArgumentError
 
 Layout = Literal["th", "tf"]
 Kernels = Literal["th", "tf"]
-Direction = Literal["th-to-tf", "tf-to-th"]
 Shape = tuple[int, ...]
 # The rows of a matrix in the order of what was flattened into them: each segment is the (C, H, W) of one
 # feature map (any rank from two up), or (n,) for n rows that came from no map.

@@ -35,7 +35,6 @@ Host = Literal["front", "content"]
 _Socket = socket.socket | tuple[bytes, socket.socket]
 _Address = tuple[str, int] | str
 
-CHUNK_BYTES = 1 << 20
 SCAN_LIMIT_BYTES = 100_000_000  # about where Drive stops scanning plain files and sends the warning page
 
 _DRIVE_FRONT = "/uc"
