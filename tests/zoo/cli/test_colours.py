@@ -169,23 +169,17 @@ def on_terminal(typed, **variables):
 
 
 @pytest.fixture
-def photos(tmp_path):
+def training(photos):
     """Return what fine-tunes a small network on bright and dark images, in two epochs."""
-    for place, name in enumerate(("bright", "dark")):
-        folder = tmp_path / "photos" / name
-        folder.mkdir(parents=True)
-        for number in range(6):
-            shade = 200 * (1 - place) + number
-            (folder / f"{number}.ppm").write_bytes(b"P6 64 64 255 " + bytes([shade]) * (3 * 64 * 64))
-    typed = ["finetune", "googlenet", "photos", "--weights", "none", "--input-size", "64", "--out", "run"]
+    typed = ["finetune", "googlenet", str(photos), "--weights", "none", "--input-size", "64", "--out", "run"]
     return [*typed, "--strategy", "head", "--epochs", "2"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("value", "coloured"), [("", True), ("1", False)])
-def test_training_is_told_without_colours(value, coloured, photos):
+def test_training_is_told_without_colours(value, coloured, training):
     """By Keras as well."""
-    code, text = on_terminal(photos, NO_COLOR=value)
+    code, text = on_terminal(training, NO_COLOR=value)
     assert code == 0, text
     assert "Epoch 2/2" in text
     assert bool(STYLE.search(text)) is coloured, text
@@ -199,9 +193,9 @@ KERAS = re.compile(r"Epoch \d|\d+/\d+ - |step$", re.MULTILINE)
 
 @pytest.mark.long
 @pytest.mark.parametrize(("option", "told"), [((), 2), (("--json",), 2), (("--quiet",), 0)])
-def test_a_pipe_gets_a_line_of_our_own_for_each_epoch(option, told, photos):
+def test_a_pipe_gets_a_line_of_our_own_for_each_epoch(option, told, training):
     """And none of Keras'."""
-    command = [sys.executable, "-m", "zoo", *photos, *option]
+    command = [sys.executable, "-m", "zoo", *training, *option]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [bool(OURS.fullmatch(line)) for line in done.stderr.splitlines()].count(True) == told

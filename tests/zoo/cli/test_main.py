@@ -27,12 +27,6 @@ from zoo.registry import architecture, list_models
 SAMPLE = DIALECTS / "keras122_theano_th" / "slash_names.weights.h5"
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return the command line: it gives exit code, standard output and error."""
-    return Command(capsys)
-
-
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a folder with the practice twin of GoogLeNet's Theano file."""
@@ -55,16 +49,16 @@ def served(
         yield misbehave
 
 
-def test_list_names_every_network(run: Command) -> None:
+def test_list_names_every_network(zoo: Command) -> None:
     """`zoo list` has a line for each network under a heading."""
-    code, out, err = run("list")
+    code, out, err = zoo("list")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()[1:]] == list_models()
 
 
-def test_list_json_is_an_array_of_what_matches(run: Command) -> None:
+def test_list_json_is_an_array_of_what_matches(zoo: Command) -> None:
     """`zoo list PATTERN --json` prints an array."""
-    code, out, _ = run("list", "densenet1*", "--json")
+    code, out, _ = zoo("list", "densenet1*", "--json")
     assert code == 0
     assert [entry["name"] for entry in json.loads(out)] == [
         "densenet121",
@@ -76,39 +70,39 @@ def test_list_json_is_an_array_of_what_matches(run: Command) -> None:
 
 
 @pytest.mark.parametrize("typed", ["res", "RESNET", "ResNet*", "*re?net1*", "resnet101"])
-def test_list_takes_part_of_a_name_in_any_case(run: Command, typed: str) -> None:
+def test_list_takes_part_of_a_name_in_any_case(zoo: Command, typed: str) -> None:
     """What has no wildcard may stand anywhere in a name."""
-    _, out, _ = run("list", typed, "--json")
+    _, out, _ = zoo("list", typed, "--json")
     found = [entry["name"] for entry in json.loads(out)]
     assert "resnet101" in found
     assert all("res" in name for name in found)
     assert len(found) < len(list_models())
 
 
-def test_list_says_when_nothing_matches(run: Command) -> None:
+def test_list_says_when_nothing_matches(zoo: Command) -> None:
     """A pattern without a match is no failure, and standard output stays empty."""
     shows = f"`zoo list` shows all {len(list_models())}"
-    assert run("list", "*alexnet*") == (0, "", f"zoo: no network matches '*alexnet*'; {shows}\n")
-    assert run("list", "*alexnet*", "--json") == (0, "[]\n", "")
+    assert zoo("list", "*alexnet*") == (0, "", f"zoo: no network matches '*alexnet*'; {shows}\n")
+    assert zoo("list", "*alexnet*", "--json") == (0, "[]\n", "")
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_show_tells_every_file(run: Command, name: str) -> None:
+def test_show_tells_every_file(zoo: Command, name: str) -> None:
     """`zoo show` names each weights file, and as JSON gives the whole record."""
-    code, out, _ = run("show", name)
+    code, out, _ = zoo("show", name)
     assert code == 0
     for file in architecture(name).weights:
         assert f"\n{file.id} " in out
         assert all(url in out for url in file.urls)
-    code, out, _ = run("show", name, "--json")
+    code, out, _ = zoo("show", name, "--json")
     shown = json.loads(out)
     assert [file["id"] for file in shown["weights"]] == [file.id for file in architecture(name).weights]
     assert shown["preprocessing"]["mean"] == list(architecture(name).preprocessing.mean)
 
 
-def test_unknown_name_is_wrong_usage(run: Command) -> None:
+def test_unknown_name_is_wrong_usage(zoo: Command) -> None:
     """A name that is not in the registry is answered with the nearest ones and exit code 2."""
-    code, out, err = run("show", "resnet51")
+    code, out, err = zoo("show", "resnet51")
     assert (code, out) == (2, "")
     assert err == (
         "zoo: no network and no file is called 'resnet51'; nearest: resnet50, resnet101, resnet152;"
@@ -124,20 +118,20 @@ def test_wrong_arguments_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None
     assert "not allowed with argument --th-to-tf" in capsys.readouterr().err
 
 
-def test_a_broken_registry_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_registry_is_one_line(zoo: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake in an overlay is reported with file, line and path, exit code 1."""
     registry = tmp_path / "mine.yaml"
     registry.write_text("architectures: {vgg16: {classes: many}}\n")
     monkeypatch.setenv("ZOO_REGISTRY", str(registry))
-    code, out, err = run("list")
+    code, out, err = zoo("list")
     assert (code, out) == (1, "")
     assert err.startswith(f"zoo: {registry}:1: architectures.vgg16.classes: ")
     assert err.count("\n") == 1
 
 
-def test_fetch_prints_the_path_alone(run: Command, served: Callable[[hosts.Fault | None], None]) -> None:
+def test_fetch_prints_the_path_alone(zoo: Command, served: Callable[[hosts.Fault | None], None]) -> None:
     """A file that was published for Theano alone comes converted, and a second fetch needs no host."""
-    code, out, err = run("fetch", "googlenet", "--backend", "tf")
+    code, out, err = zoo("fetch", "googlenet", "--backend", "tf")
     path = Path(out.removesuffix("\n"))
     assert code == 0
     assert path.suffix == ".h5"
@@ -145,7 +139,7 @@ def test_fetch_prints_the_path_alone(run: Command, served: Callable[[hosts.Fault
     assert (inspection.structure, str(inspection.layout)) == ("googlenet", "tf (record)")
     assert "fetching practice-googlenet-th: 53.8 MB in " in err
     served(hosts.missing)
-    code, again, err = run("fetch", "googlenet", "--backend", "tf", "--json")
+    code, again, err = zoo("fetch", "googlenet", "--backend", "tf", "--json")
     assert code == 0
     assert json.loads(again)["path"] == str(path)
     assert json.loads(again)["converted"] is True
@@ -170,7 +164,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fetch_fails_clearly(
-    run: Command,
+    zoo: Command,
     served: Callable[[hosts.Fault | None], None],
     fault: str,
     tmp_path: Path,
@@ -178,7 +172,7 @@ def test_fetch_fails_clearly(
     """Each fault ends with exit code 1, its reason, the way out, and nothing under a final name."""
     answer, reason = FAULTS[fault]
     served(answer)
-    code, out, err = run("fetch", "googlenet", "--backend", "tf")
+    code, out, err = zoo("fetch", "googlenet", "--backend", "tf")
     assert (code, out) == (1, "")
     assert reason in err
     assert err.endswith("get the file in another way, then run: zoo fetch googlenet --from FILE\n")
@@ -187,33 +181,33 @@ def test_fetch_fails_clearly(
 
 
 def test_fetch_takes_a_file_by_hand(
-    run: Command, served: Callable[[hosts.Fault | None], None], published: Path
+    zoo: Command, served: Callable[[hosts.Fault | None], None], published: Path
 ) -> None:
     """`--from FILE` goes through the same checks and ends in the same place."""
     served(hosts.missing)
     file = next(published.rglob("*.h5"))
-    code, out, _ = run("fetch", "googlenet", "--backend", "th", "--from", str(file))
+    code, out, _ = zoo("fetch", "googlenet", "--backend", "th", "--from", str(file))
     assert code == 0
     assert Path(out.strip()).read_bytes() == file.read_bytes()
 
 
-def test_convert_prints_the_new_file(run: Command, tmp_path: Path) -> None:
+def test_convert_prints_the_new_file(zoo: Command, tmp_path: Path) -> None:
     """The new file lies beside the old one, and is named on standard output alone."""
     old = tmp_path / "old.h5"
     shutil.copy(SAMPLE, old)
-    assert run("convert", "--th-to-tf", str(old))[:2] == (0, f"{tmp_path / 'old_tf.h5'}\n")
+    assert zoo("convert", "--th-to-tf", str(old))[:2] == (0, f"{tmp_path / 'old_tf.h5'}\n")
     assert str(inspect_file(tmp_path / "old_tf.h5").kernels) == "tf (record)"
-    code, out, err = run("convert", "--th-to-tf", str(old))
+    code, out, err = zoo("convert", "--th-to-tf", str(old))
     assert (code, out) == (1, "")
     assert err == (f"zoo: {tmp_path / 'old_tf.h5'}: exists already; use --force (force=True) to replace it\n")
-    assert run("convert", "--th-to-tf", "--force", str(old))[0] == 0
+    assert zoo("convert", "--th-to-tf", "--force", str(old))[0] == 0
 
 
-def test_convert_knows_all_four_forms(run: Command, tmp_path: Path) -> None:
+def test_convert_knows_all_four_forms(zoo: Command, tmp_path: Path) -> None:
     """Layout and kernels are given one by one."""
     new = tmp_path / "new.h5"
     forms = ["--from-layout", "th", "--from-kernels", "tf", "--to-layout", "tf", "--to-kernels", "th"]
-    code, out, _ = run("convert", *forms, str(SAMPLE), str(new), "--json")
+    code, out, _ = zoo("convert", *forms, str(SAMPLE), str(new), "--json")
     assert code == 0
     assert json.loads(out)["target"] == str(new)
     assert [str(fact) for fact in (inspect_file(new).layout, inspect_file(new).kernels)] == [
@@ -222,54 +216,54 @@ def test_convert_knows_all_four_forms(run: Command, tmp_path: Path) -> None:
     ]
 
 
-def test_convert_dry_run_writes_nothing(run: Command, tmp_path: Path) -> None:
+def test_convert_dry_run_writes_nothing(zoo: Command, tmp_path: Path) -> None:
     """The plan is shown, and no file appears."""
     new = tmp_path / "new.h5"
-    code, out, _ = run("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(new))
+    code, out, _ = zoo("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(new))
     assert code == 0
     assert "(4, 3, 3, 3) -> (3, 3, 3, 4)" in out
-    code, out, _ = run("convert", "--th-to-tf", "--dry-run", "--json", str(SAMPLE), str(new))
+    code, out, _ = zoo("convert", "--th-to-tf", "--dry-run", "--json", str(SAMPLE), str(new))
     assert {array["layer"] for array in json.loads(out)["arrays"]} == {"block1/conv", "block1/conv/bn"}
     assert not new.exists()
 
 
 def test_convert_takes_a_name(
-    run: Command,
+    zoo: Command,
     served: Callable[[hosts.Fault | None], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A network's name stands for its fetched file; the new file lies in the working folder."""
     monkeypatch.chdir(tmp_path)
-    code, out, _ = run("convert", "--th-to-tf", "googlenet")
+    code, out, _ = zoo("convert", "--th-to-tf", "googlenet")
     assert (code, out) == (0, "googlenet_tf.h5\n")
     assert inspect_file(tmp_path / "googlenet_tf.h5").structure == "googlenet"
     for to, name in (("npz", "googlenet.npz"), ("keras3", "googlenet.weights.h5")):
-        code, out, _ = run("convert", "--th-to-tf", "googlenet", "--to", to, "--no-verify")
+        code, out, _ = zoo("convert", "--th-to-tf", "googlenet", "--to", to, "--no-verify")
         assert (code, out) == (0, f"{name}\n")
 
 
-def test_convert_names_what_is_missing(run: Command) -> None:
+def test_convert_names_what_is_missing(zoo: Command) -> None:
     """Neither a file nor a network: both are said, and a network that may be meant."""
     for given, guess in {"nowhere.h5": "", "resnet5": "; did you mean resnet50?", "nowhere": ""}.items():
-        code, out, err = run("convert", "--th-to-tf", given)
+        code, out, err = zoo("convert", "--th-to-tf", given)
         assert (code, out) == (1, "")
         assert err == f"zoo: {given}: there is no such file, nor a network of this name{guess}\n"
 
 
-def test_inspect_tells_what_a_file_is(run: Command) -> None:
+def test_inspect_tells_what_a_file_is(zoo: Command) -> None:
     """`zoo inspect` says dialect, form and arrays; as JSON too."""
-    code, out, _ = run("inspect", str(SAMPLE))
+    code, out, _ = zoo("inspect", str(SAMPLE))
     assert code == 0
     assert "layout   " in out
     assert "th (shapes)" in out
-    code, out, _ = run("inspect", str(SAMPLE), "--json")
+    code, out, _ = zoo("inspect", str(SAMPLE), "--json")
     told = json.loads(out)
     assert (told["dialect"], told["layout"], told["kernels_from"]) == ("keras1", "th", "array names")
     assert told["parameters"] == 128
 
 
-def test_demo_fails_below_one_half(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_fails_below_one_half(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """An accuracy near chance is a failure, a good one is not."""
 
     def demo(name: str, report: Callable[[str], object]) -> DemoResult:
@@ -285,22 +279,22 @@ def test_demo_fails_below_one_half(run: Command, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("zoo.cli.demo.demo", demo)
     reached = 0.5
-    code, out, _ = run("demo", "--json")
+    code, out, _ = zoo("demo", "--json")
     assert code == 0
     assert json.loads(out)["name"] == "densenet161"
     reached = 0.499
-    code, _, err = run("demo")
+    code, _, err = zoo("demo")
     assert (code, err) == (1, "zoo: an accuracy of 49.9% is below 50%: something is broken\n")
 
 
-def test_interruption_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_is_one_line(zoo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends with exit code 130 and no traceback."""
 
     def interrupt(arguments: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zoo.cli.inspect.run", interrupt)
-    assert run("inspect", "x.h5") == (130, "", "zoo: interrupted\n")
+    assert zoo("inspect", "x.h5") == (130, "", "zoo: interrupted\n")
 
 
 COMMANDS = {
@@ -394,10 +388,10 @@ def test_a_closed_standard_error_changes_nothing_but_what_is_heard(command: str,
 
 
 def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
-    run: Command, served: Callable[[hosts.Fault | None], None], tmp_path: Path
+    zoo: Command, served: Callable[[hosts.Fault | None], None], tmp_path: Path
 ) -> None:
     """Which files there are, each request with its answer, the file that was taken, and how long it took."""
-    code, out, err = run("fetch", "googlenet", "--backend", "th", "--verbose")
+    code, out, err = zoo("fetch", "googlenet", "--backend", "th", "--verbose")
     told = err.splitlines()
     assert code == 0
     known, *between, took = told
@@ -415,8 +409,8 @@ def test_who_asks_is_told_whom_was_asked_and_what_was_chosen(
     assert re.fullmatch(r"zoo: fetch took \d+\.\d\d s", took)
 
 
-def test_who_asks_is_shown_the_plan_of_a_conversion(run: Command, tmp_path: Path) -> None:
+def test_who_asks_is_shown_the_plan_of_a_conversion(zoo: Command, tmp_path: Path) -> None:
     """As --dry-run shows it."""
-    code, _, err = run("convert", "--th-to-tf", str(SAMPLE), str(tmp_path / "new.h5"), "-v")
+    code, _, err = zoo("convert", "--th-to-tf", str(SAMPLE), str(tmp_path / "new.h5"), "-v")
     assert code == 0
-    assert run("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(tmp_path / "new.h5"))[1] in err
+    assert zoo("convert", "--th-to-tf", "--dry-run", str(SAMPLE), str(tmp_path / "new.h5"))[1] in err

@@ -138,18 +138,6 @@ FRAMEWORK = re.compile(
 """What lines of TensorFlow and its libraries have, and ours have not."""
 
 
-@pytest.fixture
-def photos(tmp_path):
-    """Return a folder with images of two classes."""
-    for place, name in enumerate(("bright", "dark")):
-        folder = tmp_path / "photos" / name
-        folder.mkdir(parents=True)
-        for number in range(6):
-            shade = 200 * (1 - place) + number
-            (folder / f"{number}.ppm").write_bytes(b"P6 64 64 255 " + bytes([shade]) * (3 * 64 * 64))
-    return tmp_path / "photos"
-
-
 @pytest.mark.long
 def test_the_real_framework_is_not_heard(photos, tmp_path):
     """In every command that needs it, in processes as a user starts them."""

@@ -10,7 +10,6 @@ import zipfile
 
 import pytest
 
-from tests.support.command import Command
 from tests.support.paths import DIALECTS, ROOT
 from tests.support.upgrading import chain, layer, write_model
 
@@ -22,12 +21,6 @@ REFUSED = (
     " say what it computes (--lambda LAYER=EXPRESSION, lambdas=),"
     " or what takes its place (--custom, custom_objects=)"
 )
-
-
-@pytest.fixture
-def run(capsys):
-    """Return the command line: it gives exit code, output and errors."""
-    return Command(capsys)
 
 
 @pytest.fixture
@@ -51,23 +44,23 @@ def refused(tmp_path):
     return write_model(tmp_path / "old.h5", chain(*layers, shape=(4,)))
 
 
-def test_the_new_file_lies_beside_the_old_one(run, copied, tmp_path):
+def test_the_new_file_lies_beside_the_old_one(zoo, copied, tmp_path):
     """Its path on standard output, what was composed and proved on standard error."""
     source = copied("conv2d_same_stride2.model.h5")
-    code, out, err = run("upgrade", source)
+    code, out, err = zoo("upgrade", source)
     assert (code, out) == (0, f"{tmp_path / 'conv2d_same_stride2.model.keras'}\n")
     assert err.splitlines()[-3:] == ["zoo: opens in Keras 3.4.0 and later", f"zoo: {PADDED}", PROOF]
-    code, out, err = run("upgrade", source)
+    code, out, err = zoo("upgrade", source)
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].endswith("exists already; use --force (force=True) to replace it")
 
 
-def test_a_configuration_and_its_weights_are_two_files(run, copied, tmp_path):
+def test_a_configuration_and_its_weights_are_two_files(zoo, copied, tmp_path):
     """And the new one the third; the same file comes of it as of the whole model."""
     files = copied("conv2d_same_stride2.json"), copied("conv2d_same_stride2.weights.h5")
-    code, out, _ = run("upgrade", *files, tmp_path / "new.keras")
+    code, out, _ = zoo("upgrade", *files, tmp_path / "new.keras")
     assert (code, out) == (0, f"{tmp_path / 'new.keras'}\n")
-    code, out, _ = run("upgrade", *files, tmp_path / "again.keras", "--json")
+    code, out, _ = zoo("upgrade", *files, tmp_path / "again.keras", "--json")
     told = json.loads(out)
     assert told["target"] == str(tmp_path / "again.keras")
     (layer,) = told["layers"]
@@ -75,9 +68,9 @@ def test_a_configuration_and_its_weights_are_two_files(run, copied, tmp_path):
     assert (tmp_path / "again.keras").read_bytes() == (tmp_path / "new.keras").read_bytes()
 
 
-def test_check_shows_layer_by_layer_what_would_be_done(run, refused, tmp_path):
+def test_check_shows_layer_by_layer_what_would_be_done(zoo, refused, tmp_path):
     """And writes nothing; where a layer has no place, it exits with 1."""
-    code, out, err = run("upgrade", "--check", refused)
+    code, out, err = zoo("upgrade", "--check", refused)
     assert code == 1
     assert [line.split()[:3] for line in out.splitlines()] == [
         ["layer", "class", "becomes"],
@@ -85,29 +78,29 @@ def test_check_shows_layer_by_layer_what_would_be_done(run, refused, tmp_path):
         ["code", "Lambda", "-"],
     ]
     assert err == f"zoo: {REFUSED}\n"
-    code, out, _ = run("upgrade", "--check", "--json", refused)
+    code, out, _ = zoo("upgrade", "--check", "--json", refused)
     assert code == 1
     assert [found["layer"] for found in json.loads(out)["refused"]] == ["code"]
     assert list(tmp_path.iterdir()) == [refused]
 
 
-def test_the_version_of_keras_that_the_new_file_needs_is_told(run, tmp_path):
+def test_the_version_of_keras_that_the_new_file_needs_is_told(zoo, tmp_path):
     """By --check and --json, and in the file: operations open later than layers."""
     settings = {"pool_size": [2, 2], "strides": [1, 1], "padding": "same", "data_format": "channels_last"}
     path = write_model(
         tmp_path / "old.h5", chain(layer("MaxPooling2D", **settings), shape=(7, 8, 2)), backend="theano"
     )
-    assert run("upgrade", "--check", path)[2].splitlines()[0] == "zoo: opens in Keras 3.11.0 and later"
-    code, out, _ = run("upgrade", "--json", path)
+    assert zoo("upgrade", "--check", path)[2].splitlines()[0] == "zoo: opens in Keras 3.11.0 and later"
+    code, out, _ = zoo("upgrade", "--json", path)
     assert (code, json.loads(out)["needs_keras"]) == (0, "3.11.0")
     with zipfile.ZipFile(tmp_path / "old.keras") as archive:
         metadata = json.loads(archive.read("metadata.json"))
     assert metadata["zoo_needs_keras"] == metadata["keras_version"] == "3.11.0"
 
 
-def test_what_has_no_place_ends_with_1_and_nothing_is_written(run, refused, tmp_path):
+def test_what_has_no_place_ends_with_1_and_nothing_is_written(zoo, refused, tmp_path):
     """One line: the file, the layer, the reason."""
-    assert run("upgrade", refused) == (1, "", f"zoo: {refused}: {REFUSED}\n")
+    assert zoo("upgrade", refused) == (1, "", f"zoo: {refused}: {REFUSED}\n")
     assert list(tmp_path.iterdir()) == [refused]
 
 
@@ -125,21 +118,21 @@ def test_what_has_no_place_ends_with_1_and_nothing_is_written(run, refused, tmp_
          " and save it with model.save('NAME.h5')"),
     ],
 )  # fmt: skip
-def test_what_is_no_whole_model_is_said(run, files, code, message, tmp_path, monkeypatch):  # noqa: PLR0917
+def test_what_is_no_whole_model_is_said(zoo, files, code, message, tmp_path, monkeypatch):  # noqa: PLR0917
     """In one line, with what to give instead."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(SAMPLES / "srelu.json", "a.json")
     shutil.copy(SAMPLES / "srelu.weights.h5", "w.h5")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()
-    assert run("upgrade", *files) == (code, "", f"zoo: {message}\n")
+    assert zoo("upgrade", *files) == (code, "", f"zoo: {message}\n")
 
 
-def test_a_folder_is_upgraded_into_another(run, copied, tmp_path):
+def test_a_folder_is_upgraded_into_another(zoo, copied, tmp_path):
     """File by file; only one folder more may be named, and what is of single models is refused."""
     (tmp_path / "old").mkdir()
     copied("conv1d.model.h5").rename(tmp_path / "old" / "conv1d.h5")
-    code, out, err = run("upgrade", tmp_path / "old", tmp_path / "new", "--jobs", "1")
+    code, out, err = zoo("upgrade", tmp_path / "old", tmp_path / "new", "--jobs", "1")
     assert (code, out) == (0, "1 converted, 0 done before, 0 skipped, 0 failed\n")
     assert err.startswith(f"zoo: converted: {tmp_path / 'old' / 'conv1d.h5'}: verified 2 arrays")
     assert (tmp_path / "new" / "conv1d.keras").is_file()
@@ -150,9 +143,9 @@ def test_a_folder_is_upgraded_into_another(run, copied, tmp_path):
         ([tmp_path / "new", "--custom", "no:thing"], "--custom is for single models"),
         ([tmp_path / "new", "--lambda", "a=x"], "--lambda is for single models"),
     ):
-        assert run("upgrade", tmp_path / "old", *more) == (2, "", f"zoo: {why}\n")
+        assert zoo("upgrade", tmp_path / "old", *more) == (2, "", f"zoo: {why}\n")
     source = tmp_path / "old" / "conv1d.h5"
-    assert run("upgrade", source, "--jobs", "1")[2] == f"zoo: --jobs is for folders, and {source} is none\n"
+    assert zoo("upgrade", source, "--jobs", "1")[2] == f"zoo: --jobs is for folders, and {source} is none\n"
 
 
 def test_no_framework_is_imported(copied, tmp_path):
@@ -167,15 +160,15 @@ def test_no_framework_is_imported(copied, tmp_path):
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'merge_two_inputs.model.keras'}\n")
 
 
-def test_what_a_layer_computes_is_said(run, refused, tmp_path):
+def test_what_a_layer_computes_is_said(zoo, refused, tmp_path):
     """By its name, as an expression or the name of one; in another form it is wrong usage."""
-    code, out, err = run("upgrade", refused, "--lambda", "code=x ** 2")
+    code, out, err = zoo("upgrade", refused, "--lambda", "code=x ** 2")
     assert (code, out) == (0, f"{tmp_path / 'old.keras'}\n")
     assert "zoo: code: said to be: x ** 2" in err.splitlines()
-    code, out, err = run("upgrade", "--check", refused, "--lambda", "square")
+    code, out, err = zoo("upgrade", "--check", refused, "--lambda", "square")
     assert (code, out, err) == (2, "", "zoo: --lambda 'square': say it as LAYER=EXPRESSION\n")
     twice = ("--lambda", "code=square", "--lambda", "code=x + 1")
-    assert run("upgrade", "--check", refused, *twice) == (2, "", "zoo: --lambda: 'code' is said twice\n")
-    code, _, err = run("upgrade", "--check", refused, "--lambda", "code=sin x")
+    assert zoo("upgrade", "--check", refused, *twice) == (2, "", "zoo: --lambda: 'code' is said twice\n")
+    code, _, err = zoo("upgrade", "--check", refused, "--lambda", "code=sin x")
     assert code == 2
     assert err.startswith("zoo: lambdas: 'code': 'sin x' is no expression: SyntaxError; say ")
