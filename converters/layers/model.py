@@ -328,28 +328,50 @@ def _with_facts(part: Part, layer: str, kinds: LayerKinds) -> Part:
 
 
 def _with_kind(part: Part, layer: str, kind: str | None, kinds: LayerKinds, dialect: str) -> Part:
-    owner = part.arrays[0].owner or part.name
-    base = owner.rpartition("/")[2]
+    """Return a layer in a layer with its kind: as it is said, or else as its arrays tell."""
+    own = kind if kind is not None and kind not in WRAPPERS else None
+    said = own or _said_inside(part, layer, kinds, dialect)
+    if said == OTHER:
+        names = (layer if kind == OTHER else _owner(part), _base(part))
+        facts = kinds.part(layer, part.name)
+        own_class = next(filter(None, map(kinds.own_class, names)), facts.own_class if facts else None)
+        return as_other(part, own_class, facts.roles if facts else None)
+    found = _by_arrays(part, said, dialect)
+    arrays = tuple(replace(array, role=own_role(found, array.role)) for array in part.arrays)
+    inferred = said is None or (part.kind is not None and own is None)
+    return Part(name=part.name, kind=found, arrays=arrays, inferred=inferred)
+
+
+def _owner(part: Part) -> str:
+    """Return the layer that a part's arrays belong to by their names."""
+    return part.arrays[0].owner or part.name
+
+
+def _base(part: Part) -> str:
+    """Return the same without the layers that it lies in and the way of a Bidirectional."""
+    base = _owner(part).rpartition("/")[2]
     for word in _DIRECTIONS:
         base = base.removeprefix(word)
-    own = kind if kind is not None and kind not in WRAPPERS else None
+    return base
+
+
+def _said_inside(part: Part, layer: str, kinds: LayerKinds, dialect: str) -> str | None:
+    """Return the kind that is said of a layer in a layer, or that its name tells; None if nothing does."""
     facts = kinds.part(layer, part.name) if part.name != layer else None
-    found = own or part.kind or kinds.inside(layer) or (facts.kind if facts else None)
-    if found is None and owner != layer:
-        found = kinds.of(owner) or kinds.of(base) or (dialect == "keras3" and kinds.of_group(base)) or None
-        found = None if found in WRAPPERS else found
-    if found == OTHER:
-        name = layer if kind == OTHER else owner
-        told = kinds.part(layer, part.name)
-        own_class = kinds.own_class(name) or kinds.own_class(base) or (told.own_class if told else None)
-        return as_other(part, own_class, told.roles if told else None)
-    known = found is not None
+    said = part.kind or kinds.inside(layer) or (facts.kind if facts else None)
+    owner, base = _owner(part), _base(part)
+    if said is not None or owner == layer:
+        return said
+    found = kinds.of(owner) or kinds.of(base) or (kinds.of_group(base) if dialect == "keras3" else None)
+    return None if found in WRAPPERS else found
+
+
+def _by_arrays(part: Part, said: str | None, dialect: str) -> str | None:
+    """Return the kind that arrays tell, where they have roles of their own; else the one that is said."""
     shapes = {array.full_role: array.shape for array in part.arrays}
-    if dialect != "keras0" and len(shapes) == len(part.arrays) and all(array.role for array in part.arrays):
-        found = by_bias(found, shapes, dialect) if found else infer_kind(shapes, dialect)
-    arrays = tuple(replace(array, role=own_role(found, array.role)) for array in part.arrays)
-    inferred = not known or (part.kind is not None and own is None)
-    return Part(name=part.name, kind=found, arrays=arrays, inferred=inferred)
+    if dialect == "keras0" or len(shapes) < len(part.arrays) or not all(array.role for array in part.arrays):
+        return said
+    return by_bias(said, shapes, dialect) if said else infer_kind(shapes, dialect)
 
 
 def as_other(part: Part, own_class: str | None = None, roles: Sequence[str] | None = None) -> Part:

@@ -71,6 +71,9 @@ def _convert_entry(
 ) -> None:
     config = entry["config"]
     name, kind = name_of_entry(entry) or "", kind_of_class(str(entry["class_name"]))
+    step = steps.get(name)
+    if (why := _unwritable(kind, config, step, ranks)) is not None:
+        raise ConversionError(_cannot(where, name, kind, why))
     if not kind.endswith("1D"):
         for key in ORDER_KEYS:
             if config.get(key) in ORDERS[source]:
@@ -79,21 +82,10 @@ def _convert_entry(
         shape = config.get(key)
         if isinstance(shape, list) and len(shape) - 1 in ranks:
             config[key] = [shape[0], *_moved(shape[1:], source)]
-    flow = flow_of(kind)
-    if flow.writable is Writable.NEVER or (holds(kind) is Holds.LAYER and _wraps_maps(config)):
-        raise ConversionError(_cannot(where, name, kind, "it works on a sequence of feature maps"))
-    if _makes_map(kind, config, ranks):
-        raise ConversionError(_cannot(where, name, kind, "it makes a feature map of what is none"))
-    step = steps.get(name)
-    unwritable = flow.writable is Writable.NOT_ON_MAPS
-    if step is None and (flow.axis or unwritable) and ranks:
-        raise ConversionError(_cannot(where, name, kind, "what flows into it cannot be followed"))
-    if step is None or not step.maps:
+    axis = flow_of(kind).axis
+    if step is None or not step.maps or not axis or config.get(axis) is None:
         return
-    if unwritable or config.get("activation") in ("softmax", "log_softmax"):
-        raise ConversionError(_cannot(where, name, kind, "it works on the axes of a feature map"))
-    axis = flow.axis
-    if axis and config.get("mode", "concat") in _AXIS_MODES and config.get(axis) is not None:
+    if config.get("mode", "concat") in _AXIS_MODES:
         moved = _moved_axes(config[axis], len(step.first.shape) + 1, source)
         if moved is None:
             raise ConversionError(_cannot(where, name, kind, f"it has no {axis} {config[axis]}"))
@@ -102,6 +94,21 @@ def _convert_entry(
 
 # The modes in which an axis counts (BatchNormalization has modes of its own in Keras 1).
 _AXIS_MODES = ("concat", 0, 1, 2)
+
+
+def _unwritable(kind: str, config: Mapping[str, Any], step: Step | None, ranks: frozenset[int]) -> str | None:
+    """Return why the other layout has no words for a layer; None if it has."""
+    flow = flow_of(kind)
+    never_on_maps = flow.writable is Writable.NOT_ON_MAPS
+    if flow.writable is Writable.NEVER or (holds(kind) is Holds.LAYER and _wraps_maps(config)):
+        return "it works on a sequence of feature maps"
+    if _makes_map(kind, config, ranks):
+        return "it makes a feature map of what is none"
+    if step is None:
+        return "what flows into it cannot be followed" if (flow.axis or never_on_maps) and ranks else None
+    if step.maps and (never_on_maps or config.get("activation") in ("softmax", "log_softmax")):
+        return "it works on the axes of a feature map"
+    return None
 
 
 def _makes_map(kind: str, config: Mapping[str, Any], ranks: frozenset[int]) -> bool:
