@@ -89,10 +89,11 @@ def learn_origin(
     value: Kernels = kernels.value if kernels is not None and told else guessed
     record = description.record
     theano = record.source.kernels == "th" if record is not None and said is None else value == "th"
-    doubts: tuple[Doubt, ...] = (
-        () if told or ran is not None or not description.weighted else (Doubt(_ASSUMED[value]),)
-    )
-    doubts += (Doubt(_CNTK),) if ran == "cntk" else ()
+    doubts = []
+    if not told and ran is None and description.weighted:
+        doubts.append(Doubt(_ASSUMED[value]))
+    if ran == "cntk":
+        doubts.append(Doubt(_CNTK))
     return Origin(
         description=description,
         version=version,
@@ -100,7 +101,7 @@ def learn_origin(
         kernels=value,
         theano=theano,
         turned=turned,
-        doubts=doubts,
+        doubts=tuple(doubts),
     )
 
 

@@ -487,16 +487,20 @@ def draw(network: Architecture, graph: Graph, wish: Wish, initial: Initial = def
     model = keras.Model(inputs, _outputs(network, graph, wish, drawing, pen), name=network.name)
     if whole:
         _fill(model, graph, asked, initial)
-    for layer in model.layers:
-        for role, initializer in DEFAULTS.items():
-            given = getattr(layer, f"{role}_initializer", None)
-            if given is not None and not isinstance(given, keras.initializers.Initializer):
-                # What a copy made from the configuration starts from; the values given here are this one's.
-                setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
+    _forget_given(model)
     if whole and wish.include_preprocessing:
         recipe = network.recipe
         return with_preprocessing(model, recipe, data_format=wish.data_format, channels=wish.channels)
     return model
+
+
+def _forget_given(model: keras.Model) -> None:
+    """Let copies of a model, made from its configuration, start as any do: values given are this one's."""
+    for layer in model.layers:
+        for role, initializer in DEFAULTS.items():
+            given = getattr(layer, f"{role}_initializer", None)
+            if given is not None and not isinstance(given, keras.initializers.Initializer):
+                setattr(layer, f"{role}_initializer", keras.initializers.get(initializer))
 
 
 @contextmanager
@@ -599,31 +603,50 @@ def _read(network: Architecture, source: Weights, wish: Wish) -> tuple[keras.Mod
     Raises:
         StructureMismatchError: The file lacks a layer, or an array would be left over. Nothing is used then.
     """
-    fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
     with source.open() as read:
         given = _Given(source.roles, read, partial(_adapted, network, wish))
         model = draw(network, source.graph, wish, given)
+    fresh = {keras_name(head.layer) for head in wish.heads(source.graph) if wish.classes is not None}
     shapes = {
         (layer.name, role): tuple(variable.shape)
         for layer in model.layers
         for role, variable in roles_of(layer).items()
         if layer.name not in fresh
     }
+    _check_held(source, {layer for layer, _ in shapes})
+    _check_shapes(source, model.name, shapes, given.misshapen)
+    return model, [Doubt(said_of(layer, wish.channels)) for layer in given.adapted]
+
+
+def _check_shapes(
+    source: Weights,
+    model: str,
+    shapes: Mapping[tuple[str, str], tuple[int, ...]],
+    misshapen: Collection[tuple[str, str]],
+) -> None:
+    """Check that a file has each array of the layers that are drawn, in its shape, and no other of them.
+
+    Args:
+        source: The file.
+        model: What the model is called.
+        shapes: Of its arrays, by layer and role.
+        misshapen: Layers and roles whose shape in the file was not the one that was asked for.
+
+    Raises:
+        StructureMismatchError: It has not.
+    """
     drawn = {layer for layer, _ in shapes}
-    _check_held(source, drawn)
+    missing = dict(shapes)
     for name in (name for name in source.layers if keras_name(name) in drawn):
         for role in source.roles[name]:
-            shape = shapes.pop((keras_name(name), role), None)
-            if shape is None or (name, role) in given.misshapen:
+            shape = missing.pop((keras_name(name), role), None)
+            if shape is None or (name, role) in misshapen:
                 expected = "no such array" if shape is None else f"shape {shape}"
-                text = f"layer {name!r}: {role} has shape {source.shape(name, role)}, {model.name} has"
+                text = f"layer {name!r}: {role} has shape {source.shape(name, role)}, {model} has"
                 raise StructureMismatchError(f"{source.path}: {text} {expected}")
-    if shapes:
-        layer, role = next(iter(shapes))
-        raise StructureMismatchError(
-            f"{source.path}: layer {layer!r}: {role} is missing, {model.name} has one"
-        )
-    return model, [Doubt(said_of(layer, wish.channels)) for layer in given.adapted]
+    if missing:
+        layer, role = next(iter(missing))
+        raise StructureMismatchError(f"{source.path}: layer {layer!r}: {role} is missing, {model} has one")
 
 
 def _adapted(
