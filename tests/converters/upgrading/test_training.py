@@ -207,27 +207,31 @@ def test_gradients_are_clipped_as_they_were(version, key, tmp_path):
     assert config["optimizer"]["config"] == {"name": "sgd", "learning_rate": 0.5, key: 2.0}
 
 
-def test_a_state_moves_with_its_kernels():
+ADAM = ("keras122_theano_th", "keras205_theano_cf", "keras224_theano_cf", "keras224_theano_cl")
+"""Who saved a model that Adam has trained for a step."""
+
+
+@pytest.mark.parametrize("software", ADAM)
+def test_a_state_moves_with_its_kernels(software):
     """Channels last, and turned by 180 degrees, as Adam's is in the models of the original software."""
-    for sample in sorted(DIALECTS.glob("*/compiled_adam_one_step.model.h5")):
-        plan = plan_upgrade(source_of(f"{sample.parent.name}/compiled_adam_one_step"))
-        moved = {output.target_path: output.values for output in plan.outputs}
-        trained = [values for values in moved.values() if not values.role.startswith("moving")]
-        assert plan.trained.optimizer == "Adam"
-        with h5py.File(sample) as file:
-            state = [
-                output.values.apply({path: np.asarray(file[path]) for path in output.values.sources})
-                for output in plan.trained.slots
-                if output.values.sources
-            ]
-        # After one step m = g / 10 and v = g ** 2 / 1000, each of the same array.
-        for momentum, velocity, values in zip(state[::2], state[1::2], trained, strict=True):
-            assert momentum.shape == values.target_shape
-            assert np.allclose(velocity, momentum**2 / 10, rtol=1e-4, atol=1e-12)
-        (kernel,) = [output for output in plan.outputs if "/conv2d/vars/0" in output.target_path]
-        slot = plan.trained.slots[trained.index(kernel.values) * 2 + 2].values.shares[0].array
-        old = kernel.values.shares[0].array
-        assert (slot.order, slot.rotate) == (old.order, old.rotate)
+    plan = plan_upgrade(source_of(f"{software}/compiled_adam_one_step"))
+    moved = {output.target_path: output.values for output in plan.outputs}
+    trained = [values for values in moved.values() if not values.role.startswith("moving")]
+    assert plan.trained.optimizer == "Adam"
+    with h5py.File(DIALECTS / software / "compiled_adam_one_step.model.h5") as file:
+        state = [
+            output.values.apply({path: np.asarray(file[path]) for path in output.values.sources})
+            for output in plan.trained.slots
+            if output.values.sources
+        ]
+    # After one step m = g / 10 and v = g ** 2 / 1000, each of the same array.
+    for momentum, velocity, values in zip(state[::2], state[1::2], trained, strict=True):
+        assert momentum.shape == values.target_shape
+        assert np.allclose(velocity, momentum**2 / 10, rtol=1e-4, atol=1e-12)
+    (kernel,) = [output for output in plan.outputs if "/conv2d/vars/0" in output.target_path]
+    slot = plan.trained.slots[trained.index(kernel.values) * 2 + 2].values.shares[0].array
+    old = kernel.values.shares[0].array
+    assert (slot.order, slot.rotate) == (old.order, old.rotate)
 
 
 def test_arrays_that_are_multiplied_begin_anew(tmp_path):

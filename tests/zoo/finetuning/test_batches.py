@@ -62,7 +62,9 @@ def test_class_weights_are_those_of_the_labels():
     """A row's weight is that of its class."""
     weights = np.array([2.0, 0.5], np.float32)
     batches = FeatureBatches(ROWS, LABELS, batch_size=4, seed=3, class_weights=weights)
-    for _, labels, found in read(batches):
+    told = read(batches)
+    assert [len(rows) for rows, *_ in told] == [4, 3]
+    for _, labels, found in told:
         assert np.array_equal(found, weights[labels])
 
 

@@ -335,7 +335,9 @@ def test_the_same_drawings_are_written_as_svg(folder):
 def test_drawings_stand_alone_and_run_nothing(folder):
     """As the page: the only addresses are the thumbnails' own bytes, those of the mistakes in their order."""
     write_report(folder)
-    for path in folder.glob("*.svg"):
+    drawings = list(folder.glob("*.svg"))
+    assert {"curves.svg", "mistakes.svg"} < {path.name for path in drawings}
+    for path in drawings:
         drawing = _drawing(path)
         assert {one.tag for one in drawing.iter()} <= {
             *("svg", "style", "rect", "title", "text", "polyline", "circle", "image")

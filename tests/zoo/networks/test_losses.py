@@ -103,6 +103,7 @@ def test_callbacks_know_which_accuracy_is_better():
     ours = model()
     ours.run_eagerly = True
     ours.fit(IMAGES, CLASSES, validation_data=(IMAGES, LABELS["rows"]), callbacks=[stop], verbose=0)
+    assert (stop.monitor_op(0.9, 0.8), stop.monitor_op(0.8, 0.9)) == (True, False)
 
 
 @pytest.mark.parametrize(

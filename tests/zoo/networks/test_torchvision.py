@@ -85,7 +85,7 @@ def test_what_a_host_writes_into_a_name_is_checked(name):
     ("weights", "side", "strides"),
     [("imagenet", 55, {"2a", "1"}), ("imagenet-caffe", 56, {"2a", "1"}), ("torchvision", 56, {"2b", "1"})],
 )
-@pytest.mark.parametrize("name", ["resnet50", "resnet101"])
+@pytest.mark.parametrize("name", long_but(["resnet50"], ["resnet50", "resnet101"]))
 def test_a_resnet_is_the_one_of_its_set(name, weights, side, strides):
     """Where a stage has its stride, and what the first pooling gives."""
     network = NETWORKS[name]
@@ -130,27 +130,26 @@ def test_a_set_is_loaded_by_its_name(name, tmp_path, monkeypatch, practice_file)
         assert np.asarray(variable).tobytes() == np.ascontiguousarray(values).tobytes(), variable.path
     if weights.endswith("features"):  # the dense layers of a VGG below its classifier are not there either
         return
-    headed = zoo.load(network.name, weights=weights, num_classes=10)
-    assert headed.output_shape == (None, 10)
-    for one in (headed, zoo.replace_head(headed, 3)):
+    for one in (model, zoo.replace_head(model, 3)):
         assert recipe_for(one, "auto") == network.about(weights).preprocessing
     inside = zoo.load(network.name, weights=weights, num_classes=10, include_preprocessing=True)
+    assert inside.output_shape == (None, 10)
     scale = inside.get_layer("preprocessing").scale
     assert np.ravel(scale).tolist() == list(network.about(weights).preprocessing.scale)
 
 
-@pytest.mark.parametrize("backend", ["tf", "th"])
-def test_a_set_is_converted_and_loaded_again(backend, tmp_path, monkeypatch):
+def test_a_set_is_converted_and_loaded_again(tmp_path, monkeypatch):
     """In the form that is asked for, once; what it was converted to is read as its set, too."""
     network = NETWORKS["densenet121"]
     in_cache(tmp_path, monkeypatch, network, "torchvision")
     plain = zoo.load("densenet121", weights="torchvision", compile=False)
-    found = resolve("densenet121", backend=backend, weights="torchvision")
-    assert (found.file.id, found.converted) == ("densenet121-torchvision", True)
-    assert resolve("densenet121", backend=backend, weights="torchvision").path == found.path
-    again = zoo.load("densenet121", weights=found.path, kernels=backend, compile=False)
-    for one, other in zip(plain.weights, again.weights, strict=True):
-        assert np.asarray(one).tobytes() == np.asarray(other).tobytes(), one.path
+    for backend in ("tf", "th"):
+        found = resolve("densenet121", backend=backend, weights="torchvision")
+        assert (found.file.id, found.converted) == ("densenet121-torchvision", True)
+        assert resolve("densenet121", backend=backend, weights="torchvision").path == found.path
+        again = zoo.load("densenet121", weights=found.path, kernels=backend, compile=False)
+        for one, other in zip(plain.weights, again.weights, strict=True):
+            assert np.asarray(one).tobytes() == np.asarray(other).tobytes(), (backend, one.path)
 
 
 @pytest.fixture(scope="module")
@@ -170,14 +169,19 @@ def written(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["resnet50-torchvision", "resnet50-torchvision-2017", "resnet50-timm"])
 def test_a_file_at_a_path_is_taken_for_one_of_its_format(name, written):
-    """A ResNet of PyTorch's is v1.5 and is fed as one, in whatever container; of Keras' files it is not."""
+    """A ResNet of PyTorch's is v1.5 and is fed as one, in whatever container."""
     network, path = NETWORKS["resnet50"], written(name)
     assert graphs_of(network, path) == (network.graph_for("torchvision"),)
     assert as_trained(network, path).preprocessing.name == "torch"
     model = zoo.load("resnet50", weights=path, num_classes=10, compile=False)
     assert model.get_layer("res3a_branch2b").strides == (2, 2)
     assert recipe_for(model, "auto").name == "torch"
-    assert zoo.load("resnet50", weights=None).get_layer("res3a_branch2a").strides == (2, 2)
+
+
+def test_without_a_file_a_resnet_is_that_of_keras():
+    """Whose stages have their stride in the first convolution."""
+    model = zoo.load("resnet50", weights=None, num_classes=0)
+    assert model.get_layer("res3a_branch2a").strides == (2, 2)
 
 
 @pytest.mark.parametrize("to", ["keras1", "keras2", "keras3", "safetensors", "npz"])
