@@ -138,20 +138,6 @@ def test_a_set_is_loaded_by_its_name(name, tmp_path, monkeypatch, practice_file)
     assert np.ravel(scale).tolist() == list(network.about(weights).preprocessing.scale)
 
 
-def test_a_set_is_converted_and_loaded_again(tmp_path, monkeypatch):
-    """In the form that is asked for, once; what it was converted to is read as its set, too."""
-    network = NETWORKS["densenet121"]
-    in_cache(tmp_path, monkeypatch, network, "torchvision")
-    plain = zoo.load("densenet121", weights="torchvision", compile=False)
-    for backend in ("tf", "th"):
-        found = resolve("densenet121", backend=backend, weights="torchvision")
-        assert (found.file.id, found.converted) == ("densenet121-torchvision", True)
-        assert resolve("densenet121", backend=backend, weights="torchvision").path == found.path
-        again = zoo.load("densenet121", weights=found.path, kernels=backend, compile=False)
-        for one, other in zip(plain.weights, again.weights, strict=True):
-            assert np.asarray(one).tobytes() == np.asarray(other).tobytes(), (backend, one.path)
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """Return ``written(id)``: the practice twin of a file, to be read only."""
@@ -165,6 +151,34 @@ def written(tmp_path_factory):
         return made[name]
 
     return write
+
+
+@pytest.fixture(scope="module")
+def of_densenet(written):
+    """Return the values of the network that torchvision's DenseNet-121 fills, by their paths."""
+    return values_of(zoo.load("densenet121", weights=written("densenet121-torchvision"), compile=False))
+
+
+def values_of(model):
+    """Return all that a model holds, by its path."""
+    return {variable.path: np.asarray(variable) for variable in model.weights}
+
+
+def same(one, other):
+    """Return whether two models hold the same, bit for bit."""
+    return one.keys() == other.keys() and all(one[path].tobytes() == other[path].tobytes() for path in one)
+
+
+def test_a_set_is_converted_and_loaded_again(tmp_path, monkeypatch, of_densenet):
+    """In the form that is asked for, once; what it was converted to is read as its set, too."""
+    network = NETWORKS["densenet121"]
+    in_cache(tmp_path, monkeypatch, network, "torchvision")
+    for backend in ("tf", "th"):
+        found = resolve("densenet121", backend=backend, weights="torchvision")
+        assert (found.file.id, found.converted) == ("densenet121-torchvision", True)
+        assert resolve("densenet121", backend=backend, weights="torchvision").path == found.path
+        again = values_of(zoo.load("densenet121", weights=found.path, kernels=backend, compile=False))
+        assert same(again, of_densenet), backend
 
 
 @pytest.mark.parametrize("name", ["resnet50-torchvision", "resnet50-torchvision-2017", "resnet50-timm"])
@@ -202,15 +216,10 @@ def test_a_file_of_keras_is_taken_for_what_it_was(practice_file):
     assert as_trained(network, path) == network
 
 
-def test_containers_and_orders_hold_the_same(written):
+def test_containers_and_orders_hold_the_same(written, of_densenet):
     """The same values, whoever's names the layers have."""
-    first, *others = (
-        {variable.path: np.asarray(variable) for variable in zoo.load("densenet121", weights=path).weights}
-        for path in map(written, ("densenet121-torchvision", "densenet121-timm"))
-    )
-    for other in others:
-        assert first.keys() == other.keys()
-        assert all(np.array_equal(first[key], other[key]) for key in first)
+    other = zoo.load("densenet121", weights=written("densenet121-timm"), compile=False)
+    assert same(values_of(other), of_densenet)
 
 
 @pytest.mark.parametrize("name", SETS)
