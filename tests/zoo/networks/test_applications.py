@@ -67,7 +67,7 @@ def case(request, tmp_path_factory) -> Iterator[Case]:
     keras.backend.clear_session()
 
 
-SLOW = ("densenet_keras", "efficientnet_v2", "inception_resnet_v2", "nasnet")
+SLOW = ("densenet_keras", "efficientnet_v2", "inception_resnet_v2", "nasnet", "resnet_v2")
 """Families whose smallest network has so many layers that it is but drawn in each run, without values."""
 
 OFTEN = [name for family, name in SMALLEST_OF_FAMILY.items() if family not in SLOW]

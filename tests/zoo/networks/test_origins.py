@@ -21,7 +21,6 @@ from zoo.errors import ArgumentError, RegistryError, StructureMismatchError
 from zoo.fetching.verification import check_structure
 from zoo.networks.families.drawing import Pen
 from zoo.networks.families.resnet import _namer, _stem
-from zoo.networks.loading import Wish, draw
 from zoo.networks.weights import choose_weights
 from zoo.practice import files
 from zoo.registry import load_registry
@@ -81,19 +80,6 @@ def test_a_set_says_what_graph_it_was_trained_with(name):
     assert own.config == {**keras_graph.config, **changed}
     assert own.batch_norm_epsilon == (None if keras_graph.batch_norm_epsilon is None else 1e-5)
     assert choose_weights(network, said.name)[0] == own
-
-
-@pytest.mark.parametrize(
-    ("weights", "side", "epsilon"), [("imagenet", 55, 1e-3), ("imagenet-caffe", 56, 1e-5)]
-)
-def test_a_resnet_s_first_pooling_is_that_of_its_set(weights, side, epsilon):
-    """56 x 56 maps in Caffe, 55 x 55 in the Keras network, and another epsilon."""
-    network = NETWORKS["resnet50"]
-    model = draw(network, network.graph_for(weights), Wish(height=224, width=224, classes=0))
-    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
-    assert [pool.output.shape for pool in pools] == [(None, side, side, 64)]
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert {layer.epsilon for layer in norms} == {epsilon}
 
 
 @pytest.mark.parametrize("side", [32, 33, 34, 35, 37])

@@ -81,17 +81,23 @@ def test_what_a_host_writes_into_a_name_is_checked(name):
         assert stated.get("sha256", written[1]).startswith(written[1])
 
 
+EPSILONS = {"resnet50": 1e-3, "resnet101": 1.1e-5}
+"""Of the Keras files' networks; Caffe and torchvision have another."""
+
+
 @pytest.mark.parametrize(
     ("weights", "side", "strides"),
     [("imagenet", 55, {"2a", "1"}), ("imagenet-caffe", 56, {"2a", "1"}), ("torchvision", 56, {"2b", "1"})],
 )
 @pytest.mark.parametrize("name", long_but(["resnet50"], ["resnet50", "resnet101"]))
 def test_a_resnet_is_the_one_of_its_set(name, weights, side, strides):
-    """Where a stage has its stride, and what the first pooling gives."""
+    """Where a stage has its stride, what the first pooling gives (56 x 56 maps in Caffe), and epsilon."""
     network = NETWORKS[name]
     model = draw(network, network.graph_for(weights), Wish(height=224, width=224, classes=0))
-    pool = next(layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D))
-    assert pool.output.shape == (None, side, side, 64)
+    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    assert [pool.output.shape for pool in pools] == [(None, side, side, 64)]
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {layer.epsilon for layer in norms} == {EPSILONS[name] if weights == "imagenet" else 1e-5}
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert {layer.name.split("branch")[-1] for layer in convolutions if layer.strides == (2, 2)} == {
         "conv1",
