@@ -109,6 +109,7 @@ class Strategy:
         function: As ``module:function``, imported when it is run. It takes the model, the images to train on
             and to validate with, ``options`` of its own and those of
             :class:`~zoo.finetuning.options.Options`, and returns a :class:`~zoo.finetuning.job.Result`.
+        suits: What it is for, in a few words.
         source: Where it comes from.
         phases: What it trains, one after the other.
         auto: When ``auto`` takes it: the first of the table that suits. ``None`` for never.
@@ -120,6 +121,7 @@ class Strategy:
     """
 
     function: str
+    suits: str
     source: str
     phases: tuple[TrainingPhase, ...] = ()
     auto: Suits | None = None
@@ -136,6 +138,7 @@ _VERY_MANY = 50_000
 STRATEGIES: Mapping[str, Strategy] = {
     "svm": Strategy(
         function="zoo.finetuning.strategies:svm",
+        suits="under about 1,000 images",
         source="Donahue et al., DeCAF, 2013; Razavian et al., CNN Features off-the-shelf, 2014",
         auto=Suits(
             below=_FEW,
@@ -145,6 +148,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     ),
     "head": Strategy(
         function="zoo.finetuning.strategies:head",
+        suits="the same, or a first look",
         source="the softmax cut off and one's own put on: Caffe's fine-tuning example, 2014",
         phases=(
             TrainingPhase(
@@ -158,6 +162,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     ),
     "last-layers": Strategy(
         function="zoo.finetuning.strategies:last_layers",
+        suits="a few thousand a class",
         source="Yosinski et al., How transferable are features in deep neural networks?, 2014",
         phases=(
             TrainingPhase(
@@ -186,6 +191,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     ),
     "freeze-pretrain-finetune": Strategy(
         function="zoo.finetuning.strategies:freeze_pretrain_finetune",
+        suits="a few hundred a class",
         source="F. Chollet, Building powerful image classification models using very little data, 2016",
         phases=(
             TrainingPhase(
@@ -225,6 +231,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     ),
     "all": Strategy(
         function="zoo.finetuning.strategies:train_all",
+        suits="very many, or images that look nothing like ImageNet's",
         source="Girshick et al., Rich feature hierarchies, 2013",
         phases=(
             TrainingPhase(

@@ -142,7 +142,7 @@ def test_a_strategy_s_functions_are_there_and_take_what_its_record_says(strategy
 def test_one_record_makes_a_strategy_known(monkeypatch):
     """To the command line, with its own option, to the checks, and to ``finetune()``."""
     mine = Argument(help="mine", more={"type": float, "metavar": "X"})
-    record = Strategy(function="m:f", source="here", options={"sharpness": mine})
+    record = Strategy(function="m:f", suits="few", source="here", options={"sharpness": mine})
     monkeypatch.setitem(STRATEGIES, "nearest-mean", record)
     check_strategy("nearest-mean")
     typed = [
