@@ -67,6 +67,15 @@ def test_it_has_a_docstring_of_its_own(path: str) -> None:
     assert not own.startswith(f"{path.rpartition('.')[2]}("), "a dataclass without a docstring"
 
 
+@pytest.mark.parametrize("path", [path for path in NAMES if inspect.isroutine(value_of(path))])
+def test_it_says_what_each_argument_is(path: str) -> None:
+    """Those that it takes, in their order, and no others."""
+    function = inspect.unwrap(value_of(path))
+    listed = re.search(r"^Args:\n((?:    .*\n|\n)*)", f"{inspect.getdoc(function)}\n", re.MULTILINE)
+    told = re.findall(r"^    (\w+):", listed[1], re.MULTILINE) if listed else []
+    assert told == list(inspect.signature(function).parameters)
+
+
 @pytest.mark.parametrize("path", NAMES)
 def test_it_is_on_the_page_of_the_python_api(path: str) -> None:
     """Under this name, or, for an error that has several, under another one."""

@@ -66,6 +66,9 @@ class OwnLayer(Protocol):
     def look(self, coming: Coming) -> Looked:
         """Return what one of its layers is today.
 
+        Args:
+            coming: What the old layer is, and what flows into it.
+
         Raises:
             ValueError: If there can be none, with the reason.
         """

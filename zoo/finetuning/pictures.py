@@ -139,14 +139,25 @@ class Pictures:
         return [self.source.digest(int(place), self.depth) for place in self.places]
 
     def digests_at(self, size: Size) -> list[str]:
-        """Return what tells each image at a size from any other: content, and fit where that counts."""
+        """Return what tells each image at a size from any other: content, and fit where that counts.
+
+        Args:
+            size: Height and width, in pixels.
+
+        Returns:
+            A text for each image, in their order.
+        """
         frame = Frame(height=size[0], width=size[1], fit=self.fit)
         marks = (frame.mark(*self.source.shape(int(place))) for place in self.places)
         told = zip(self.digests(), marks, strict=True)
         return [digest if mark is None else f"{digest}, {mark}" for digest, mark in told]
 
     def at_depth(self, depth: Depth) -> Pictures:
-        """Return the same images on another scale, and what is said of them with it."""
+        """Return the same images on another scale, and what is said of them with it.
+
+        Args:
+            depth: How many bits integers have, and between what values floating-point ones lie.
+        """
         renamed = {
             before: now
             for before, now in zip(self.depth.notes, depth.of(self.depth).notes, strict=True)
@@ -159,7 +170,11 @@ class Pictures:
         return replace(self, depth=depth, problems=problems)
 
     def subset(self, indices: NDArray[np.int64]) -> Pictures:
-        """Return some of the images, with all classes and problems."""
+        """Return some of the images, with all classes and problems.
+
+        Args:
+            indices: Which ones, counted from 0, in the order in which they are wanted; shape (n,).
+        """
         return replace(
             self,
             labels=self.labels[indices],
