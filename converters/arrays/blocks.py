@@ -33,8 +33,9 @@ _LINE = 64
 """Bytes of a line of the cache."""
 _GATHERED = 1 << 14
 """Bytes of a block that is worth another copy where axes change places."""
-_WRITTEN = 1 << 17
-"""Bytes that should be written to a file at a time."""
+_WRITTEN = 1 << 14
+"""Bytes that should at least be written to a file at a time; of a matrix that is turned, as many times as
+values are read at a time are held in memory until then."""
 
 
 def aligned_empty(shape: Shape, dtype: np.dtype[Any]) -> Values:
