@@ -165,6 +165,7 @@ def upgrade_file(
         >>> done.target.name
         'new_model.keras'
     """
+    _check_ending(target)
     upgrade = plan_upgrade(
         source,
         weights=weights,
@@ -180,6 +181,18 @@ def upgrade_file(
     new = Path(target) if target is not None else default_target(upgrade.path)
     proof = carry_out(upgrade, new, force=force, verify=verify, progress=progress)
     return Upgraded(source=upgrade.path, target=new, upgrade=upgrade, proof=proof)
+
+
+def _check_ending(target: str | os.PathLike[str] | None) -> None:
+    """Check that Keras will open a new file by its name.
+
+    Raises:
+        ArgumentError: It goes by the ending, and would take the file for another format.
+    """
+    if target is None or Path(target).suffix == ENDING:
+        return
+    new = Path(target).with_suffix(ENDING)
+    raise ArgumentError(f"{target}: a whole model is written as a {ENDING} file; call it {new.name}")
 
 
 def _expressions(lambdas: Mapping[str, str]) -> dict[str, str]:

@@ -55,6 +55,16 @@ def test_the_new_file_lies_beside_the_old_one(zoo, copied, tmp_path):
     assert err.splitlines()[-1].endswith("exists already; use --force (force=True) to replace it")
 
 
+def test_a_name_that_keras_takes_for_another_format_is_refused(zoo, copied, tmp_path):
+    """It goes by the ending: a .keras file called new.h5 opens nowhere."""
+    source = copied("conv2d_same_stride2.model.h5")
+    for name in ("new.h5", "new", "new.KERAS"):
+        code, out, err = zoo("upgrade", source, tmp_path / name)
+        message = f"{tmp_path / name}: a whole model is written as a .keras file; call it new.keras"
+        assert (code, out, err) == (2, "", f"zoo: {message}\n")
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_a_configuration_and_its_weights_are_two_files(zoo, copied, tmp_path):
     """And the new one the third; the same file comes of it as of the whole model."""
     files = copied("conv2d_same_stride2.json"), copied("conv2d_same_stride2.weights.h5")
