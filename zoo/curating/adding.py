@@ -299,6 +299,8 @@ def _at_hand(file: str | os.PathLike[str], name: str, progress: Progress) -> Ite
 def _of_path(path: Path, progress: Progress) -> _Got:
     from zoo.registry.digests import hash_file
 
+    if path.is_dir():
+        raise FileFormatError(f"{path}: is a folder; of a run, the file to name is its model.keras")
     if not path.is_file():
         raise FileFormatError(f"{path}: there is no such file")
     where = path.absolute()

@@ -265,6 +265,11 @@ MISTAKES = {
         1,
     ),
     "no file": (["nowhere.h5", "--name", "y"], "nowhere.h5: there is no such file", 1),
+    "a folder": (
+        ["/", "--name", "y"],
+        "/: is a folder; of a run, the file to name is its model.keras",
+        1,
+    ),
     "no network": (
         ["OTHER", "--name", "y", "--weights-only"],
         "OTHER: holds no network of the registry; a whole model (model.save) can be added whatever its"
