@@ -162,7 +162,7 @@ def check_structure(
             raise StructureMismatchError(f"{path}: {reason}")
     except (FileFormatError, StructureMismatchError) as error:
         reason = str(error).replace(str(path), label)
-        if is_attested(file):
+        if is_attested(file) and path.exists():  # somebody may have removed it
             message = (
                 f"{file.id}: the registry is wrong: a file with all published digests is not what it says"
             )

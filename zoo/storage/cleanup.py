@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from zoo.errors import CacheError
 from zoo.progress.protocol import Progress, Silence
 from zoo.registry import unknown_name
 from zoo.registry.digests import hash_file
@@ -26,12 +27,15 @@ from zoo.registry.records import Architecture, Registry, WeightsFile
 from zoo.storage import disk
 from zoo.storage.cache import MACHINERY, Cache, Item, is_name_of, is_unchanged, verified
 from zoo.storage.pins import FOLDER, SUMMARY, CopyForm, Memory, Verified
+from zoo.storage.proofs import FOLDER as PROOFS
 
 UNFINISHED_AGE = 24 * 3600.0
 """Seconds after which a temporary file is nobody's any more."""
 
+_REMEMBERED = (FOLDER, PROOFS)
 _TEMPORARY = re.compile(
-    rf"(?:\.{re.escape(SUMMARY)}|\.{re.escape(FILENAME)}|{FOLDER}/(?:.+/)?\.[^/]+\.json)-[0-9a-f]{{16}}\.part"
+    rf"(?:\.{re.escape(SUMMARY)}|\.{re.escape(FILENAME)}|(?:{'|'.join(_REMEMBERED)})/(?:.+/)?\.[^/]+\.json)"
+    r"-[0-9a-f]{16}\.part"
 )
 """Paths below the cache's folder under which :mod:`zoo.storage.disk` writes what is remembered."""
 
@@ -260,9 +264,14 @@ def verify(cache: Cache, known: Mapping[str, Known], progress: Progress | None =
     for entry in entries(cache, known):
         if entry.key is None:
             continue
-        problem = _problem(cache, entry, entry.key, known, progress or Silence())
-        if problem is None:
-            _remember(cache, entry)
+        try:
+            problem = _problem(cache, entry, entry.key, known, progress or Silence())
+            if problem is None:
+                _remember(cache, entry)
+        except (CacheError, FileNotFoundError):
+            if entry.path.exists():
+                raise
+            continue  # somebody has removed it since it was listed
         yield Checked(entry=entry, problem=problem)
 
 
@@ -471,7 +480,8 @@ def _prune_temporaries(cache: Cache, now: float, *, dry_run: bool) -> list[Remov
 
 
 def _temporaries(home: Path) -> list[Path]:
-    found = [*home.glob(f".{SUMMARY}-*.part"), *(home / FOLDER).rglob(".*.part")]
+    found = [*home.glob(f".{SUMMARY}-*.part")]
+    found += [path for folder in _REMEMBERED for path in (home / folder).rglob(".*.part")]
     names = {path: path.relative_to(home).as_posix() for path in sorted(found)}
     return [
         path
