@@ -130,6 +130,12 @@ class Batches:
         raise NotImplementedError
 
     @property
+    def rows_per_counted(self) -> float:
+        """How many rows there are for each that counts: by so much too small is a mean over all of them."""
+        counted = int(self.counts.sum())
+        return len(self.labels) / counted if counted else 1.0
+
+    @property
     def sizes(self) -> NDArray[np.int64]:
         """How many rows each batch has, shape (batches,); those it is filled up with are not counted."""
         starts = np.arange(0, len(self.labels), self.batch_size)

@@ -36,6 +36,7 @@ from zoo.finetuning.duplicates import counted_once, without_conflicts
 from zoo.finetuning.ended import Ended
 from zoo.finetuning.features import (
     Anatomy,
+    Scale,
     dissect,
     extract,
     features_digest,
@@ -333,6 +334,15 @@ class Job:
         )
         return found
 
+    def scale(self, features: Features, pictures: Pictures) -> Scale:
+        """Return the scale of features (N, F) of images, without those that could not be read."""
+        read = self._known(pictures)
+        return Scale.of(features[read] if read.any() else features)
+
+    def _known(self, pictures: Pictures) -> NDArray[np.bool_]:
+        """Return which images count, (N,): all where processes each know of their own share alone."""
+        return pictures.readable if self._share.processes == 1 else np.ones(len(pictures), np.bool_)
+
     def phases(self) -> tuple[TrainingPhase, ...]:
         """Return the phases of the strategy as the user wants them."""
         table = STRATEGIES[self.strategy].phases
@@ -470,8 +480,9 @@ class Job:
             held_out: Probabilities of those to validate with.
             seconds: It took.
         """
-        loss, accuracy = scores(learned, self.train.labels)
-        val_loss, val_accuracy = scores(held_out, self.valid.labels)
+        read, judged = self.train.readable, self._judged()
+        loss, accuracy = scores(learned[read], self.train.labels[read])
+        val_loss, val_accuracy = scores(held_out[judged], self.valid.labels[judged])
         epoch = TrainingEpoch(
             phase=self.strategy,
             epoch=1,
@@ -618,7 +629,8 @@ class Job:
     def _training_options(self) -> dict[str, Any]:
         weights = None
         if self.settings.class_weights:
-            weights = balanced_weights(self.train.labels, len(self.train.classes))
+            read = self._known(self.train)
+            weights = balanced_weights(self.train.labels[read], len(self.train.classes))
         return {"batch_size": self._batch_size, "seed": self.settings.seed, "class_weights": weights}
 
     def _factors(self, head: Sequence[str]) -> dict[str, float]:

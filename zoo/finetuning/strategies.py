@@ -115,7 +115,7 @@ def svm(
     job = Job.start("svm", model, train, valid, options, check=check_several, cost=float(cost))
     start = time.perf_counter()
     features, held_out = job.features(job.train), job.features(job.valid)
-    classifier = softmax(job.anatomy, Scale.of(features), job.settings.seed)
+    classifier = softmax(job.anatomy, job.scale(features, job.train), job.settings.seed)
     readable = job.train.readable
     weights = decision_weights(
         classifier.scale.standardise(features)[readable],
@@ -168,7 +168,7 @@ def head(model: keras.Model, train: Data, valid: Data, **options: Unpack[Options
     """
     job = Job.start("head", model, train, valid, options)
     features, held_out = job.features(job.train), job.features(job.valid)
-    classifier = softmax(job.anatomy, Scale.of(features), job.settings.seed)
+    classifier = softmax(job.anatomy, job.scale(features, job.train), job.settings.seed)
     (phase,) = job.phases()
     job.fit_features(classifier, features, held_out, phase)
     return job.finish(_keep(job, classifier))
@@ -211,7 +211,7 @@ def freeze_pretrain_finetune(
     job = Job.start("freeze-pretrain-finetune", model, train, valid, options, **plain)
     pretrain, finetune = job.phases()
     features, held_out = job.features(job.train), job.features(job.valid)
-    classifier = two_layers(job.anatomy, Scale.of(features), job.settings.seed)
+    classifier = two_layers(job.anatomy, job.scale(features, job.train), job.settings.seed)
     job.fit_features(classifier, features, held_out, pretrain)
     job.fit_images(classifier, finetune, lambda name: False, is_fresh=False)
     body = job.anatomy.body
@@ -302,7 +302,8 @@ def _scale_of_some(job: Job) -> Scale:
     """Return the scale of the features of images to train on, of so many as tell it well."""
     count = len(job.train)
     chosen = np.random.default_rng(job.settings.seed).permutation(count)[:_STATISTICS]
-    return Scale.of(job.features(job.train.subset(np.sort(chosen)), keep=False))
+    some = job.train.subset(np.sort(chosen))
+    return job.scale(job.features(some, keep=False), some)
 
 
 def _keep(job: Job, classifier: Classifier) -> keras.Model:

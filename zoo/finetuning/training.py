@@ -120,7 +120,7 @@ def train(
         callbacks: Of the user's, called after what watches the epochs.
     """
     batches.replicas = valid.replicas = replicas_of(model)
-    watch = _Watch(batches, phase, seed=seed, folder=folder, on_epoch=on_epoch)
+    watch = _Watch(batches, valid, phase, seed=seed, folder=folder, on_epoch=on_epoch)
     with scope(model), redirect_stdout(sys.stderr):
         model.optimizer.build(model.trainable_variables)  # in the first step it would have that traced twice
         # Whoever brings callbacks has them called around each batch too.
@@ -184,6 +184,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         batches: Batches,
+        valid: Batches,
         phase: TrainingPhase,
         *,
         seed: int,
@@ -191,7 +192,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         on_epoch: Callable[[tuple[TrainingEpoch, ...]], object],
     ) -> None:
         super().__init__()
-        self._batches, self._phase, self._seed = batches, phase, seed
+        self._batches, self._valid, self._phase, self._seed = batches, valid, phase, seed
         self._folder, self._on_epoch = folder, on_epoch
         self._state = _State(is_over=phase.epochs == 0)
         self._best_weights: list[np.ndarray[Any, Any]] = []
@@ -220,7 +221,8 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if self._folder is not None and self._state_file.is_file():
             self._go_on(model)
             return
-        self._state = _State(best_loss=_number(way.judge()["loss"]), is_over=self._state.is_over)
+        best_loss = _number(way.judge()["loss"]) * _larger(self._valid)
+        self._state = _State(best_loss=best_loss, is_over=self._state.is_over)
 
     def _go_on(self, model: keras.Model) -> None:
         state = _State.read(self._state_file)
@@ -271,11 +273,14 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_epoch(state.epochs)
 
     def _taken_down(self, number: int, logs: Mapping[str, float]) -> TrainingEpoch:
+        learned = self._before_last.corrected(self._batches, logs)
         return TrainingEpoch(
             phase=self._phase.name,
             epoch=number,
-            **self._before_last.corrected(self._batches, logs),
-            **{name: float(logs[name]) for name in ("val_loss", "val_accuracy")},
+            loss=learned["loss"] * _larger(self._batches),
+            accuracy=learned["accuracy"],
+            val_loss=float(logs["val_loss"]) * _larger(self._valid),
+            val_accuracy=float(logs["val_accuracy"]),
             learning_rate=self._learning_rate,
             seconds=time.perf_counter() - self._start,
         )
@@ -425,3 +430,11 @@ class _BeforeLast(keras.callbacks.Callback):  # type: ignore[misc]
 def _number(loss: float) -> float:
     """Return a loss to compare with: what is no number is worse than any."""
     return float(loss) if math.isfinite(loss) else math.inf
+
+
+def _larger(batches: Batches) -> float:
+    """Return what a mean loss over rows is to be multiplied by so that those of no weight do not count.
+
+    Processes that train together know each of its own rows alone, and have to come to the same loss.
+    """
+    return batches.rows_per_counted if share().processes == 1 else 1.0

@@ -734,6 +734,22 @@ def test_pictures_that_vanish_count_for_nothing_and_are_named(tmp_path, monkeypa
     assert [row.split(",")[0] for row in rows] == list(result.valid.names)
 
 
+@pytest.mark.parametrize("strategy", ["svm", "head", "last-layers"])
+def test_the_history_counts_the_images_that_the_result_does(tmp_path, monkeypatch, strategy):
+    """Where some can no longer be read the loss is that of the others, and not smaller for their sake."""
+    from zoo.finetuning import sources
+
+    monkeypatch.setattr(sources, "MEMORY", 0)
+    photos = write_digits(tmp_path / "photos", count=120, side=16)
+    train, valid = split(from_folder(photos, size=(16, 16)), 0.3, seed=0)
+    for name in (*train.names[::3], *valid.names[::2]):
+        Path(name).unlink()
+    brief = {} if strategy == "svm" else {"epochs": 1, "learning_rate": 1e-2}
+    result = run(strategy, train=train, valid=valid, **brief)
+    assert result.history[-1].val_loss == pytest.approx(result.log_loss, rel=1e-4)
+    assert result.history[-1].val_accuracy == pytest.approx(result.accuracy)
+
+
 def test_saved_model_takes_one_array_and_gives_one(tmp_path):
     """Not lists of one, of which Keras warns whenever the model is called."""
     result = run("svm", out=tmp_path / "run", **few())
