@@ -56,6 +56,7 @@ ACTIVATIONS = frozenset(
         "swish",
         "gelu",
         "relu6",
+        "leaky_relu",
         "mish",
     ]
 )

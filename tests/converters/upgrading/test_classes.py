@@ -54,6 +54,7 @@ CASES = [
      lambda x: np.where(x >= 0.25, np.minimum(x, 1), 0.5 * (x - 0.25))),
     ("Softmax", {"axis": 2}, MAP, lambda x: softmax(x, 2)),
     ("Activation", {"activation": "hard_sigmoid"}, MAP, hard),
+    ("Activation", {"activation": "leaky_relu"}, MAP, lambda x: np.where(x > 0, x, 0.2 * x)),
     ("Activation", {"activation": "softmax"}, SEQUENCE, softmax),
     ("Dropout", {"rate": 0.5, "noise_shape": None, "seed": None}, MAP, lambda x: x),
     ("AlphaDropout", {"rate": 0.5, "noise_shape": None, "seed": None}, MAP, lambda x: x),
