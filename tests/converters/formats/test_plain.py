@@ -10,7 +10,7 @@ import zlib
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 from hypothesis.extra import numpy as hypothesis_numpy
 from safetensors.numpy import save_file
 
@@ -380,6 +380,7 @@ NAMES = {"plain": ("d/kernel", "d/bias"), "of a state dict": ("d.weight", "d.bia
 
 
 @pytest.mark.parametrize("names", NAMES)
+@settings(max_examples=30)
 @given(
     words=hypothesis_numpy.arrays("u2", hypothesis_numpy.array_shapes(min_dims=2, max_dims=2)),
     truth=strategies.lists(strategies.booleans(), min_size=1),

@@ -118,7 +118,7 @@ def in_cache(folder, monkeypatch, network, weights):
 ALIKE = [name for name in ORIGINS if name != "resnet50"]
 
 
-@pytest.mark.parametrize("name", long_but(["googlenet", "densenet121"], ALIKE))
+@pytest.mark.parametrize("name", long_but(["googlenet"], ALIKE))
 def test_the_authors_file_fills_the_network_as_the_keras_file_does(
     name, tmp_path, monkeypatch, practice_file
 ):
