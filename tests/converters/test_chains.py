@@ -21,7 +21,6 @@ from converters import convert_file
 from converters.errors import ZooError
 from tests.support.dialect_samples import DATA, FLATTEN, LAYERS, SAMPLES, in_each_run, is_last, of_sample
 from tests.support.weight_files import arrays
-from zoo.practice.files import write_published
 from zoo.registry import list_models
 
 FORMS = {
@@ -103,10 +102,9 @@ def test_any_way_to_a_form_gives_the_same_arrays(sample, tmp_path):
 
 
 @pytest.mark.parametrize("name", list_models() if EVERYTHING else ["googlenet"])
-def test_any_way_of_a_network_gives_the_same_arrays(name, tmp_path):
+def test_any_way_of_a_network_gives_the_same_arrays(name, tmp_path, practice_file):
     """The structure tells what nobody says; Keras 1's file is in the end what it was in the beginning."""
-    source = tmp_path / "source.h5"
-    write_published(name, source)
+    source = practice_file(name)
     paths = Paths(source, tmp_path, {})
     for way in (("keras3", "keras1 th"), ("keras2 tf", "keras3", "keras1 th")):
         assert check(paths, way) == "commutes"

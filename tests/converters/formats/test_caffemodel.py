@@ -32,7 +32,6 @@ from tests.support.caffe_files import FACTOR, Layer, as_bytes, blob, block, grou
 from tests.support.hostile_caffe import TECHNIQUES
 from tests.support.long import long_but
 from tests.support.shares import ORIGINS
-from zoo.practice.files import write_published
 
 COUNT = int(os.environ.get("ZOO_MUTATIONS", "100"))
 FIRST = int(os.environ.get("ZOO_MUTATION", "0"))
@@ -513,12 +512,11 @@ LACKING = {"gamma": 1.0, "beta": 0.0, "bias": 0.0}
 
 
 @pytest.fixture(scope="module")
-def googlenet(tmp_path_factory):
+def googlenet(tmp_path_factory, practice_file):
     """Return GoogLeNet as Caffe and as Keras have it."""
     folder = tmp_path_factory.mktemp("googlenet")
     path = caffe_files.write(folder / "g.caffemodel", published("googlenet"), first=True)
-    write_published("googlenet", folder / "keras.h5")
-    return path, folder / "keras.h5"
+    return path, practice_file("googlenet")
 
 
 def test_a_network_with_names_of_its_own_is_known_and_the_same(googlenet, tmp_path):
@@ -561,15 +559,14 @@ def lacking_in(name):
 
 
 @pytest.mark.parametrize("name", long_but(["densenet121"], [name for name in ORIGINS if name != "googlenet"]))
-def test_a_published_network_becomes_keras_file_of_it(name, tmp_path):
+def test_a_published_network_becomes_keras_file_of_it(name, tmp_path, practice_file):
     """Normalisations with factors, slopes and offsets apart or not, a dense layer that is a convolution."""
     called = caffe_files.load_structure(name).known_as.get("caffe")
     path = caffe_files.write(tmp_path / f"{name}.caffemodel", published(name, called))
     assert inspect_file(path).structure == name
     new = convert_file(path, tmp_path / "new.h5", to="keras1", to_layout="th", to_kernels="th").target
     path.unlink()
-    write_published(name, tmp_path / "keras.h5")
-    assert_equal_files(new, tmp_path / "keras.h5", lacking_in(name))
+    assert_equal_files(new, practice_file(name), lacking_in(name))
 
 
 def test_a_network_of_other_names_is_known_when_it_is_said(googlenet, made):
