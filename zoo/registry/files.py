@@ -128,6 +128,9 @@ def _stamp(path: Path) -> tuple[int, ...]:
 def architecture(name: str) -> Architecture:
     """Return everything the registry says about one network.
 
+    Args:
+        name: Of the network, for example ``densenet161``; :func:`zoo.list_models` has all of them.
+
     Raises:
         UnknownNameError: There is no such network; the message lists the nearest names.
         RegistryError: It is of a plug-in's family, and the plug-in cannot be used.
