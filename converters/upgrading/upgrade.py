@@ -189,7 +189,7 @@ def _check_ending(target: str | os.PathLike[str] | None) -> None:
     Raises:
         ArgumentError: It goes by the ending, and would take the file for another format.
     """
-    if target is None or Path(target).suffix == ENDING:
+    if target is None or Path(target).suffix == ENDING or Path(target).is_dir():  # a folder is told as one
         return
     new = Path(target).with_suffix(ENDING)
     raise ArgumentError(f"{target}: a whole model is written as a {ENDING} file; call it {new.name}")

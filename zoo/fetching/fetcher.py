@@ -687,11 +687,14 @@ class Fetcher:
         self, network: Architecture, files: Sequence[WeightsFile], origins: Origins, source: Path
     ) -> Fetched:
         """Return the user's copy of a file that will do; where none of a set will, of one that stands in."""
-        from converters.hdf5.reader import is_hdf5, open_regular
+        from converters.formats.opening import HEAD
+        from converters.formats.table import format_of
+        from converters.hdf5.reader import open_regular
 
         with open_regular(source) as stream:
-            foreign = not is_hdf5(stream.read(4096))
-        stands_in = [file for file in origins if foreign and not file.is_hdf5]
+            head = stream.read(HEAD)
+        formats = ((file, format_of(file.format)) for file in origins)
+        stands_in = [file for file, found in formats if found and found.load().recognise(head)]
         fitting = [file for file in files if not (stands_in and file.is_hdf5)]
         found = self._adopt(network, [*fitting, *stands_in] or list(origins), source)
         said = origins.get(found.file)

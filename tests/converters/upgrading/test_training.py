@@ -207,11 +207,11 @@ def test_gradients_are_clipped_as_they_were(version, key, tmp_path):
     assert config["optimizer"]["config"] == {"name": "sgd", "learning_rate": 0.5, key: 2.0}
 
 
-ADAM = ("keras122_theano_th", "keras205_theano_cf", "keras224_theano_cf", "keras224_theano_cl")
+STEPPED = ("keras122_theano_th", "keras205_theano_cf", "keras224_theano_cf", "keras224_theano_cl")
 """Who saved a model that Adam has trained for a step."""
 
 
-@pytest.mark.parametrize("software", ADAM)
+@pytest.mark.parametrize("software", STEPPED)
 def test_a_state_moves_with_its_kernels(software):
     """Channels last, and turned by 180 degrees, as Adam's is in the models of the original software."""
     plan = plan_upgrade(source_of(f"{software}/compiled_adam_one_step"))
