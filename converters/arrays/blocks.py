@@ -28,11 +28,16 @@ _RUN = 128
 """Values of the target that should lie side by side in a block: fewer waste what each line of the cache and
 each page of memory brings along, more need more lines than the innermost cache has."""
 _READ = 384
-"""Values of the source that should: it may be a map of a file, where a processor reads ahead within a run."""
+"""Values of the source that should where it is copied: it may be a map of a file, where a processor reads
+ahead within a run. Two arrays that are compared are both read, and ``_RUN`` values of each are enough."""
 _LINE = 64
 """Bytes of a line of the cache."""
 _GATHERED = 1 << 14
 """Bytes of a block that is worth another copy where axes change places."""
+_WAY = 4096
+"""Bytes after which the innermost cache has the same few lines once more."""
+_CLOSE = 8
+"""Places in the cache that are too few for what is read across."""
 _WRITTEN = 1 << 14
 """Bytes that should at least be written to a file at a time; of a matrix that is turned, as many times as
 values are read at a time are held in memory until then."""
@@ -81,7 +86,7 @@ def parts(piece: Piece, limit: int = PART) -> Iterator[Piece]:
 
 def copy(piece: Piece) -> None:
     """Carry a piece out in memory, block by block."""
-    for block in _blocks(piece, _RUN):
+    for block in _blocks(piece, _RUN, _READ):
         _copy_at_once(block)
 
 
@@ -104,7 +109,7 @@ def store(piece: Piece, handle: int, base: int) -> None:
         _write_all(handle, piece.source, piece.target.__array_interface__["data"][0] - base)
         return
     buffer = np.empty(0, piece.target.dtype)
-    for block in _blocks(piece, _WRITTEN // piece.target.dtype.itemsize):
+    for block in _blocks(piece, _WRITTEN // piece.target.dtype.itemsize, _READ):
         if buffer.size < block.target.size:
             buffer = np.empty(block.target.size, piece.target.dtype)
         made = buffer[: block.target.size].reshape(block.target.shape)
@@ -125,7 +130,7 @@ def _is_one_run(piece: Piece) -> bool:
 def differing(piece: Piece) -> int:
     """Return how many values of a piece's target are not, bit for bit, what its source makes them."""
     found, missing = 0, piece.target.size
-    for block in _blocks(piece, _RUN):
+    for block in _blocks(piece, _RUN, _RUN):
         found += _differing_at_once(block)
         missing -= block.target.size
     # A proof must not rest on the blocks being all there are.
@@ -145,10 +150,14 @@ def _at_hand(target: Values, source: Values) -> Values:
 
     Rows of a large matrix are many bytes apart, often a power of two, and those then share the same few lines
     of a processor's caches: read across them, each value costs three times what two copies along them do.
+    Other rows are read across as they lie: there a second copy costs more than it saves, and most where rows
+    are short.
     """
     across, near = _by_stride(target)[:1], _by_stride(source)
     # A single value without axes, such as an optimizer's count of steps, has no order.
     if target.nbytes < _GATHERED or across == near[:1]:
+        return source
+    if math.gcd(source.strides[across[0]], _WAY) * _CLOSE < _WAY:
         return source
     order = [*(axis for axis in range(source.ndim) if axis not in near), *near[::-1]]
     lying, row = source.transpose(order), order.index(*across) + 1
@@ -195,19 +204,19 @@ def _outer_axes(view: Values) -> int:
     return 0
 
 
-def _blocks(piece: Piece, run: int) -> Iterator[Piece]:
+def _blocks(piece: Piece, run: int, read: int) -> Iterator[Piece]:
     shape = piece.target.shape
     if piece.target.nbytes <= BLOCK:
         yield piece
         return
-    sizes = _block_shape(piece, run)
+    sizes = _block_shape(piece, run, read)
     for position in np.ndindex(*(-(-size // step) for size, step in zip(shape, sizes, strict=True))):
         yield piece.at(
             tuple(slice(at * step, (at + 1) * step) for at, step in zip(position, sizes, strict=True))
         )
 
 
-def _block_shape(piece: Piece, run: int) -> Shape:
+def _block_shape(piece: Piece, run: int, read: int) -> Shape:
     """Return a block's shape: first what lies side by side in either array, then as much as there is room.
 
     A transposed copy reads with one stride and writes with another. Either side loads whole cache lines and
@@ -216,11 +225,12 @@ def _block_shape(piece: Piece, run: int) -> Shape:
     Args:
         piece: What is cut into blocks.
         run: How many values of the target should lie side by side.
+        read: How many of the source should.
     """
     shape, inner = piece.target.shape, _by_stride(piece.target)
     sizes = [1] * len(shape)
     _grow(sizes, shape, inner, run)
-    _grow(sizes, shape, _by_stride(piece.source), _READ)
+    _grow(sizes, shape, _by_stride(piece.source), read)
     room = BLOCK // (piece.target.dtype.itemsize * math.prod(sizes))
     for axis in inner:
         times = max(min(-(-shape[axis] // sizes[axis]), room), 1)

@@ -31,7 +31,14 @@ def pieces(draw, axes=0):
 
 def cutting(**more):
     """Draw how arrays are cut, in bytes and values, for arrays of a few hundred of them."""
-    limits = {"BLOCK": (16, 600), "_RUN": (1, 40), "_READ": (1, 40), "_GATHERED": (1, 200), **more}
+    limits = {
+        "BLOCK": (16, 600),
+        "_RUN": (1, 40),
+        "_READ": (1, 40),
+        "_GATHERED": (1, 200),
+        "_WAY": (1, 64),
+        **more,
+    }
     return st.fixed_dictionaries({name: st.integers(*limit) for name, limit in limits.items()})
 
 
@@ -136,7 +143,7 @@ def test_blocks_are_long_on_both_sides(shape, order):
         np.zeros(1, "f4"), target_shape, np.cumprod((4, *target_shape[:0:-1]))[::-1]
     )
     piece = Piece(target=target, source=base.transpose(order))
-    sizes = blocks._block_shape(piece, blocks._RUN)
+    sizes = blocks._block_shape(piece, blocks._RUN, blocks._READ)
     assert blocks.BLOCK // 8 <= np.prod(sizes) * 4 <= 2 * blocks.BLOCK
     assert all(_run(view, sizes) >= 64 for view in (piece.target, piece.source))
 
@@ -149,6 +156,27 @@ def _run(view, sizes):
             break
         run *= sizes[axis]
     return run
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "gathered"),
+    [
+        ((4096, 4096), (1, 0), True),
+        ((512, 512, 3, 3), (2, 3, 1, 0), True),
+        ((4096, 1000), (1, 0), False),
+        ((100_000, 2), (1, 0), False),
+        ((20_000, 1, 3, 3), (2, 3, 0, 1), False),
+        ((300, 4096), (0, 1), False),
+    ],
+    ids=str,
+)
+def test_rows_are_gathered_where_they_share_lines_of_the_cache(shape, order, gathered):
+    """Others are read as they lie: with room between each, rows of two values took six times as long."""
+    source = np.zeros(shape, "f4").transpose(order)
+    block = next(
+        blocks._blocks(Piece(target=np.empty(source.shape, "f4"), source=source), blocks._RUN, blocks._READ)
+    )
+    assert (blocks._at_hand(block.target, block.source) is not block.source) == gathered
 
 
 @given(st.integers(1, 40), st.integers(1, 3000))
