@@ -229,7 +229,7 @@ def _block_shape(piece: Piece, run: int, read: int) -> Shape:
     """
     shape, inner = piece.target.shape, _by_stride(piece.target)
     sizes = [1] * len(shape)
-    _grow(sizes, shape, inner, run)
+    _grow(sizes, shape, inner, run, evenly=True)
     _grow(sizes, shape, _by_stride(piece.source), read)
     room = BLOCK // (piece.target.dtype.itemsize * math.prod(sizes))
     for axis in inner:
@@ -239,10 +239,19 @@ def _block_shape(piece: Piece, run: int, read: int) -> Shape:
     return tuple(sizes)
 
 
-def _grow(sizes: list[int], shape: Shape, axes: Sequence[int], run: int) -> None:
-    """Make a block at least so many values long, along the axes in this order."""
+def _grow(sizes: list[int], shape: Shape, axes: Sequence[int], run: int, *, evenly: bool = False) -> None:
+    """Make a block about so many values long, along the axes in this order.
+
+    Args:
+        sizes: Its shape, which is changed.
+        shape: Of what it is cut from.
+        axes: The axes.
+        run: How many values.
+        evenly: Whether an axis is cut into equal pieces, so that no short one is left over.
+    """
     for axis in axes:
-        sizes[axis] = max(sizes[axis], min(shape[axis], run))
+        length = -(-shape[axis] // max(round(shape[axis] / run), 1)) if evenly else min(shape[axis], run)
+        sizes[axis] = max(sizes[axis], length)
         run = -(-run // sizes[axis])
 
 

@@ -148,6 +148,21 @@ def test_blocks_are_long_on_both_sides(shape, order):
     assert all(_run(view, sizes) >= 64 for view in (piece.target, piece.source))
 
 
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [((3, 3, 512, 512), (3, 2, 0, 1)), ((3, 3, 500, 64), (3, 2, 0, 1)), ((5000, 800), (1, 0))],
+)
+def test_no_short_rest_is_left_to_be_written(shape, order):
+    """A file is written in pieces of about one length, most often a whole row of the target at once."""
+    source = np.broadcast_to(np.float32(0), shape).transpose(order)
+    target = np.lib.stride_tricks.as_strided(
+        np.zeros(1, "f4"), source.shape, np.cumprod((4, *source.shape[:0:-1]))[::-1]
+    )
+    run = blocks._WRITTEN // 4
+    cut = blocks._block_shape(Piece(target=target, source=source), run, blocks._READ)
+    assert all(size % length == 0 for size, length in zip(target.shape[1:], cut[1:], strict=True))
+
+
 def _run(view, sizes):
     """Return how many bytes of a block lie side by side in a view."""
     run = view.dtype.itemsize
