@@ -23,6 +23,7 @@ from zoo.download.reach import Hosts
 from zoo.errors import (
     ArgumentError,
     CacheError,
+    ChecksumError,
     DownloadError,
     FileFormatError,
     StructureMismatchError,
@@ -512,14 +513,27 @@ class Fetcher:
         """Keep what the cache has as a file of another weights set, where both sets are of the same file."""
         from zoo.storage.partials import scratch
 
+        own = self._cache.remembered(Item.of_weights(network.name, file))
         for twin in (one for one in network.entries_of(file) if one.id != file.id):
             item = Item.of_weights(network.name, twin)
-            path, seen = self._cache.find(item), self._cache.remembered(item)
-            if path is not None and seen is not None:
+            seen = self._cache.remembered(item)
+            # Another file than this cache holds to under this id is fetched, or refused, as any is.
+            if seen is None or (own is not None and own.sha256 != seen.sha256):
+                continue
+            path = self._undamaged(item)
+            if path is not None:
                 with scratch(self._cache.partials, file.id, self._clock.time()) as temporary:
                     disk.link(path, temporary)
                     return self._keep(network, file, temporary, seen.digests, seen.url)
         return None
+
+    def _undamaged(self, item: Item) -> Path | None:
+        """Return an item's verified file; one that is damaged is told of to whoever asks for it."""
+        try:
+            return self._cache.find(item)
+        except (CacheError, ChecksumError) as error:
+            _LOG.debug("%s: passed over: %s", item.key, error)
+            return None
 
     def _first_at_hand(self, network: Architecture, files: Iterable[WeightsFile]) -> Fetched | None:
         """Return the first of some files that needs no network, as it was published."""

@@ -30,18 +30,22 @@ class OriginWorld(World):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.said = SAID
-        arrays = th_arrays(self.arrays)
-        kernel = np.ascontiguousarray(arrays["conv"]["W"][:, :, ::-1, ::-1])
-        dense = np.ascontiguousarray(arrays["fc"]["W"].T)
-        layers = [
-            caffe.Layer("conv", "Convolution", [kernel, arrays["conv"]["b"]]),
-            caffe.Layer("fc", "InnerProduct", [dense, arrays["fc"]["b"]]),
-        ]
-        self.origin = caffe.write(folder / "tiny.caffemodel", layers, first=True)
+        self.origin = self.caffe("tiny.caffemodel")
         sha384 = hash_file(self.origin, ["sha384"])["sha384"]
         self.digest = Digest(algorithm="sha384", value=sha384, grade="A", source="the author")
         self.served[ORIGIN_URL] = self.origin
         self.server = FaultyServer(self.served)
+
+    def caffe(self, name, bias=0):
+        """Write the network as a file of Caffe, with something added to its biases."""
+        arrays = th_arrays(self.arrays)
+        kernel = np.ascontiguousarray(arrays["conv"]["W"][:, :, ::-1, ::-1])
+        dense = np.ascontiguousarray(arrays["fc"]["W"].T)
+        layers = [
+            caffe.Layer("conv", "Convolution", [kernel, arrays["conv"]["b"] + np.float32(bias)]),
+            caffe.Layer("fc", "InnerProduct", [dense, arrays["fc"]["b"] + np.float32(bias)]),
+        ]
+        return caffe.write(self.cache.home.parent / name, layers, first=True)
 
     def network(self, *files):
         """Return an architecture with these files, and what is said of the origin's weights set."""
@@ -146,6 +150,30 @@ def test_a_file_of_two_weights_sets_is_fetched_once(has_links, world, monkeypatc
     assert world.fetcher().published(network, network.weights[-1]).path == second.path
     first.path.unlink()
     assert world.fetcher().published(network, network.weights[-2]).path == first.path
+
+
+def test_a_file_is_fetched_where_the_other_set_has_another_one(world):
+    """One that was accepted under one id is not the one that was under the other: each is held to its own."""
+    *keras, origin = world.files(digests=(), bytes=None)
+    network = world.network(*keras, origin, replace(origin, id="tiny-caffe-2", set="imagenet-caffe-2"))
+    before = world.fetcher().published(network, network.weights[-2])
+    now = world.caffe("new.caffemodel", bias=1)
+    world.origin.write_bytes(now.read_bytes())
+    world.cache.accept("tiny-caffe-2", sha256_of(now))
+    found = world.fetcher().published(network, network.weights[-1])
+    assert found.path.read_bytes() == now.read_bytes() != before.path.read_bytes()
+
+
+def test_a_damaged_file_of_another_set_is_no_hindrance(world):
+    """Whoever asks for that one is told; this one is fetched."""
+    *keras, origin = world.files()
+    network = world.network(*keras, origin, replace(origin, id="tiny-caffe-2", set="imagenet-caffe-2"))
+    first = world.fetcher().published(network, network.weights[-2]).path
+    first.write_bytes(b"damaged")
+    found = world.fetcher().published(network, network.weights[-1])
+    assert found.path.read_bytes() == world.origin.read_bytes()
+    with pytest.raises(CacheError, match="zoo cache remove tiny-caffe"):
+        world.fetcher().published(network, network.weights[-2])
 
 
 def test_no_file_is_taken_for_another_of_the_same_name(world):
