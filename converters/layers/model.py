@@ -184,12 +184,16 @@ class LayerKinds:
             self._parts[plain_name(layer.name), own_name(part.name)] = part
 
     def of(self, name: str) -> str | None:
-        """Return the kind that is said of a layer, or that its automatic name tells.
+        """Return the kind that is said of a layer, or that its automatic name tells."""
+        return self._kinds.get(plain_name(name)) or kind_of_name(name)
 
-        TensorFlow 1 numbered a name anew that its graph had already: ``up_1_4`` is ``up_1`` once more.
+    def of_owner(self, name: str) -> str | None:
+        """Return the same of a layer within another, by the name that its arrays have.
+
+        TensorFlow 1 numbered a name anew that its graph had already: ``up_1_4`` is ``up_1`` once more. Layers
+        that are none within another have names of their own: ``fc_1`` is not ``fc``.
         """
-        plain = plain_name(name)
-        return self._kinds.get(plain) or kind_of_name(name) or self._kinds.get(re.sub(r"_\d+$", "", plain))
+        return self.of(name) or self._kinds.get(re.sub(r"_\d+$", "", plain_name(name)))
 
     def of_group(self, name: str) -> str | None:
         """Return the class of one's own in the configuration that Keras 3 calls a group after."""
@@ -302,7 +306,7 @@ def _ways(part: Part, kind: str | None, kinds: LayerKinds) -> Iterator[Part]:
     ``bidirectional_1/kernel_1:0``; from 2.0.5 on each has a name of its own between the two.
     """
     owner = part.arrays[0].owner
-    said = (kind, kinds.of(owner), kinds.of(owner.rpartition("/")[2]))
+    said = (kind, kinds.of_owner(owner), kinds.of_owner(owner.rpartition("/")[2]))
     halves = two_ways(part.arrays) if Holds.WAYS in map(holds, said) else None
     if halves is None:
         yield part
@@ -362,7 +366,8 @@ def _said_inside(part: Part, layer: str, kinds: LayerKinds, dialect: str) -> str
     owner, base = _owner(part), _base(part)
     if said is not None or owner == layer:
         return said
-    found = kinds.of(owner) or kinds.of(base) or (kinds.of_group(base) if dialect == "keras3" else None)
+    of = kinds.of if is_own(owner, layer) else kinds.of_owner
+    found = of(owner) or of(base) or (kinds.of_group(base) if dialect == "keras3" else None)
     return None if found in WRAPPERS else found
 
 

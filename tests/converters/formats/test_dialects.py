@@ -245,3 +245,24 @@ def test_what_a_file_was_trained_in_is_read_once_until_it_changes(tmp_path, monk
     path.write_bytes(b"no weights")
     assert dialects.trained_in(path) is None
     assert read == [path, path]
+
+
+@pytest.mark.parametrize("scope", ["", "network/"])
+def test_what_is_said_of_a_layer_is_said_of_no_other_of_its_own(scope, tmp_path):
+    """A number behind a name that arrays have is the layer's, unless it lies within another."""
+    arrays = {
+        "fc": {f"{scope}fc/kernel:0": np.zeros((1, 4, 5), "f4")},
+        "fc_1": {f"{scope}fc_1/kernel:0": np.zeros((5, 3), "f4")},
+        "inner": {"fc_2/kernel:0": np.zeros((1, 3, 3), "f4"), "end/kernel:0": np.zeros((3, 2), "f4")},
+    }
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in arrays]
+        for name, held in arrays.items():
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [one.encode() for one in held]
+            for one, values in held.items():
+                group[one] = values
+    found = describe(path, layers={"fc": "Conv1D"})
+    kinds = {layer.name: [part.kind for part in layer.parts] for layer in found.layers}
+    assert kinds == {"fc": ["Conv1D"], "fc_1": ["Dense"], "inner": ["Conv1D", "Dense"]}
