@@ -697,9 +697,15 @@ def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
 
 def _names(labels: NDArray[Any]) -> list[str]:
     for place, label in enumerate(labels.tolist()):
-        if label is None or label != label:  # noqa: PLR0124 - what is no number is not equal to itself
+        if _is_missing(label):
             raise ArgumentError(f"the label of image {place} is {label}: must be an integer or a name")
     return [label.decode() if isinstance(label, bytes) else str(label) for label in labels.tolist()]
+
+
+def _is_missing(label: object) -> bool:
+    """Tell whether a label is None or not equal to itself, as NaN is not and what pandas has for it."""
+    same = label == label  # noqa: PLR0124
+    return label is None or not isinstance(same, bool | np.bool_) or not same
 
 
 def _natural(name: str) -> tuple[int, int, str]:

@@ -596,7 +596,24 @@ def test_single_pictures_with_channels_first_are_no_batch_of_their_colours():
     assert from_loader([(GREY[:3], [0, 1, 0]), (GREY[3:6], [1, 1, 0])]).labels.tolist() == [0, 1, 0, 1, 1, 0]
 
 
-@pytest.mark.parametrize("missing", [None, float("nan")])
+class NotAvailable:
+    """What pandas has where a column lacks a value: it is neither equal to anything nor another."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self
+
+    __ne__ = __eq__
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+    def __str__(self):
+        return "<NA>"
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), NotAvailable()], ids=str)
 def test_a_label_that_is_missing_is_no_class(missing):
     """As a column of a table has it; it is not a class of that name."""
     with pytest.raises(ArgumentError) as caught:
