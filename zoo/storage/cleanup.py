@@ -72,6 +72,7 @@ class Entry:
         source: That of the published file.
         stamp: How it lay there when it was listed.
         is_link: Whether it is a symbolic link.
+        names: How many names it has on the disk: it may be there under two ids, and takes its room once.
     """
 
     path: Path
@@ -83,6 +84,7 @@ class Entry:
     source: str | None
     stamp: Stamp
     is_link: bool
+    names: int
 
     @property
     def is_ours(self) -> bool:
@@ -220,6 +222,7 @@ def _entry(
         source=record.source if record else None,
         stamp=_stamp(status),
         is_link=is_link,
+        names=status.st_nlink,
     )
 
 
@@ -327,11 +330,20 @@ def remove(
         CacheError: A file cannot be removed, or what is remembered is damaged.
     """
     doomed = [entry for entry in entries(cache, known) if entry.is_ours and entry.key in keys]
-    return [
-        Removed(path=entry.path, bytes=entry.bytes, reason=entry.what)
-        for entry in doomed
-        if dry_run or _removed(cache, entry, partial(str, entry.what))
-    ]
+    return _freeing(
+        (entry, entry.what) for entry in doomed if dry_run or _removed(cache, entry, partial(str, entry.what))
+    )
+
+
+def _freeing(removed: Iterable[tuple[Entry, str]]) -> list[Removed]:
+    """Return what is removed, with the reasons: of several names of a file the last one frees its bytes."""
+    names: dict[Stamp, int] = {}
+    found = []
+    for entry, reason in removed:
+        names[entry.stamp] = names.get(entry.stamp, entry.names) - 1
+        freed = 0 if names[entry.stamp] > 0 else entry.bytes
+        found.append(Removed(path=entry.path, bytes=freed, reason=reason))
+    return found
 
 
 def prune(
@@ -360,12 +372,13 @@ def prune(
     """
     from zoo.storage.partials import sweep
 
-    pruned = []
+    doomed = []
     for entry in entries(cache, known):
         useless = partial(_useless, cache, entry, known, unknown=unknown)
         reason = useless() if dry_run else _removed(cache, entry, useless)
         if reason:
-            pruned.append(Removed(path=entry.path, bytes=entry.bytes, reason=reason))
+            doomed.append((entry, reason))
+    pruned = _freeing(doomed)
     pruned += _prune_temporaries(cache, now, dry_run=dry_run)
     if not dry_run:
         _forget_gone(cache)

@@ -175,6 +175,22 @@ def test_removing_takes_the_copies_along(cache: Cache) -> None:
     assert seen.sha256 == sha256(BODY)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_file_of_two_names_frees_its_room_with_the_last(dry_run: bool, cache: Cache) -> None:
+    """Whether both go or one of the two stays; the other one is there as before."""
+    source, copy, other = fill(cache)
+    other.unlink()
+    other.hardlink_to(source)
+    both = {entry.key for entry in entries(cache, KNOWN) if entry.key}
+    told = remove(cache, both, KNOWN, dry_run=True)
+    assert sorted(one.bytes for one in told if one.path != copy) == [0, 15]
+    one = remove(cache, {THEANO}, KNOWN, dry_run=dry_run)
+    assert [(one.path, one.bytes) for one in one] == [(copy, 9), (source, 0)]
+    assert other.read_bytes() == BODY
+    if not dry_run:
+        assert [(one.path, one.bytes) for one in remove(cache, both, KNOWN)] == [(other, 15)]
+
+
 def test_a_file_that_cannot_be_removed_is_named(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clear line."""
     source, _, _ = fill(cache)
