@@ -75,12 +75,14 @@ def some_at_hand(place: str, names: Iterable[str]) -> Iterator[Local]:
         ArgumentError: Nothing that is installed can reach it.
         CacheError: It cannot be read.
     """
-    folder, _, name = place.rstrip("/").rpartition("/")
+    address = without_query(place)
+    folder, _, name = address.rstrip("/").rpartition("/")
+    query = place[len(address) :]  # what lets in to a folder lets in to each file there
     with passing_folder() as passing:
         local = Local(path=passing / name, folder=shown(folder))
         local.path.mkdir()
         for one in names:
-            bring_if_there(f"{folder}/{name}/{one}", local.path / one)
+            bring_if_there(f"{folder}/{name}/{one}{query}", local.path / one)
         yield local
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from PIL import Image
@@ -148,3 +152,33 @@ def test_nothing_that_lets_in_is_shown(command, url, red, capsys):
     name = "x.h5" if "x.h5" in url else MODEL
     assert told.startswith(f"zoo: http://127.0.0.1:9/{name}: cannot be read: Cannot connect")
     assert "secret" not in told
+
+
+class Guarded(SimpleHTTPRequestHandler):
+    """Gives files to those alone who know the token."""
+
+    def do_GET(self):
+        """Look at the query."""
+        if self.path.endswith("?token=secret"):
+            super().do_GET()
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def log_message(self, *told):
+        """Keep quiet."""
+
+
+def test_what_lets_in_to_a_folder_lets_in_to_its_files(here, red):
+    """It stays behind the names of these, and is not shown."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(here))) as server:
+        threading.Thread(target=server.serve_forever).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        try:
+            assert zoo.predict(f"{place}/run/?token=secret", red) == zoo.predict(here / "run", red)
+            with pytest.raises(FileFormatError) as caught:
+                zoo.predict(f"{place}/none/?token=secret", red)
+        finally:
+            server.shutdown()
+    assert str(caught.value).startswith(
+        f"{place}/none: is no network's name, nor the folder of a finished run"
+    )
