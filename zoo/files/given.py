@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from converters.errors import calling
 from converters.writing.places import Local
 from zoo.errors import ArgumentError, DataError, FileFormatError, ZooError
+from zoo.naming import is_written_as_path
 from zoo.storage.aside import passing_folder
 from zoo.storage.remote import (
     WEB,
@@ -51,7 +52,8 @@ def at_hand(given: str | os.PathLike[str]) -> Iterator[Local]:
 
     Raises:
         ArgumentError: Nothing that is installed can reach it.
-        FileFormatError: There is no such file, elsewhere; on this machine whoever opens it says so.
+        FileFormatError: There is no such file elsewhere, or none here and the registry has the name; of any
+            other on this machine whoever opens it says so.
         CacheError: It cannot be read.
     """
     place = os.fspath(given)
@@ -61,10 +63,25 @@ def at_hand(given: str | os.PathLike[str]) -> Iterator[Local]:
         except DataError as error:
             raise FileFormatError(str(error)) from error
         folder = shown(without_query(place)).rpartition("/")[0] if is_remote(place) else None
+        _check_no_name(given, path)
         local = Local(path=path, folder=folder)
         token = _AT_HAND.set((*_AT_HAND.get(), local))
         stack.callback(_AT_HAND.reset, token)
         yield local
+
+
+def _check_no_name(given: str | os.PathLike[str], path: Path) -> None:
+    """Check that a path at which nothing lies is no name of the registry, which is read for these alone.
+
+    Raises:
+        FileFormatError: It is one.
+    """
+    if is_written_as_path(given) or path.exists():
+        return
+    from zoo.registry.files import fetched_by
+
+    if advice := fetched_by(os.fspath(given)):
+        raise FileFormatError(f"{path}: no such file{advice}")
 
 
 @contextmanager

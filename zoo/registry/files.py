@@ -231,7 +231,25 @@ def look_up(name: str) -> Architecture | WeightsFile | ClassIndex:
     indexes = {f"{CLASS_INDEXES}{key}": key for key in registry.class_indexes}
     if name in indexes:
         return registry.class_indexes[indexes[name]]
+    if name and Path(name).is_file():
+        raise UnknownNameError(f"no network and no file is called {name!r}, {_FILE_HERE.format(name)}")
     raise unknown_name(name, [*registry.architectures, *registry.files, *indexes])
+
+
+_FILE_HERE = (
+    "which is a file here: `zoo fetch NAME --from {0}` (from_file=) takes it for a network's, "
+    "`zoo inspect {0}` says what it is"
+)
+
+
+def fetched_by(name: str) -> str:
+    """Return what to tell a user who gave a name of the registry where a file goes; nothing if it is none."""
+    registry = get_registry()
+    if name in registry.architectures:
+        return f"; it is a network: `zoo fetch {name}` brings its file"
+    if name in registry.files:
+        return f"; it is a weights file of {registry.files[name][0].name}: `zoo fetch {name}` brings it"
+    return ""
 
 
 def unknown_name(name: str, known: Collection[str]) -> UnknownNameError:

@@ -136,3 +136,34 @@ def test_what_does_not_go_together_is_refused(call, error, message, source, tmp_
     with pytest.raises(error) as caught:
         call(tmp_path)
     assert str(caught.value).startswith(message.format(folder=tmp_path))
+
+
+NAMES = {
+    "resnet50": "; it is a network: `zoo fetch resnet50` brings its file",
+    "resnet50-caffe": "; it is a weights file of resnet50: `zoo fetch resnet50-caffe` brings it",
+    "./resnet50": "",
+    "resnet5": "",
+}
+
+
+@pytest.mark.parametrize(("given", "advice"), NAMES.items())
+def test_a_name_of_the_registry_where_a_file_goes(given, advice, tmp_path, monkeypatch, capsys):
+    """Is told to be one, with what brings its file; what is written as a path is none."""
+    monkeypatch.chdir(tmp_path)
+    for code, *command in ((1, "inspect"), (2, "diff", given), (1, "upgrade")):
+        assert main([*command, given]) == code
+        assert capsys.readouterr().err == f"zoo: {given.removeprefix('./')}: no such file{advice}\n"
+
+
+@pytest.mark.parametrize("command", ["fetch", "show"])
+def test_a_file_where_a_name_goes(command, source, monkeypatch, capsys):
+    """The way to hand it over is told, and to look at it; a folder of that name is not one."""
+    monkeypatch.chdir(source.parent)
+    assert main([command, "old.h5"]) == 2
+    assert capsys.readouterr().err == (
+        "zoo: no network and no file is called 'old.h5', which is a file here: `zoo fetch NAME --from "
+        "old.h5` (from_file=) takes it for a network's, `zoo inspect old.h5` says what it is\n"
+    )
+    (source.parent / "images").mkdir()
+    assert main([command, "images"]) == 2
+    assert "which is a file here" not in capsys.readouterr().err
