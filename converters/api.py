@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.arrays.form import TF, Form, Layout, checked_axis, ends_of
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, warn_of
+from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, counted, warn_of
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.record import ConversionRecord
@@ -94,7 +94,7 @@ class Inspection:
         description = self.description
         what = f"{description.called}, {self.structure or 'no known network'}"
         form = f"layout {self.layout or 'unknown'}, kernels {self.kernels or 'unknown'}"
-        counts = f"{self.arrays:,} arrays, {description.parameters:,} parameters"
+        counts = f"{counted(self.arrays, 'array')}, {counted(description.parameters, 'parameter')}"
         return f"{self.address or description.path}: {what}; {form}; {counts}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -541,7 +541,8 @@ def _check_folded(description: Description, to: str | None, *, as_published: boo
         raise ArgumentError("as_published (--as-published) is for to='keras3' (--to keras3): all others are")
     folded = description.record.folded if description.record else None
     if folded and (not _is_today(to) or as_published):
-        text = f"{len(folded)} Scale layers are folded into its batch normalisation and cannot be told apart"
+        count = counted(len(folded), "Scale layer", "is", "are")
+        text = f"{count} folded into its batch normalisation and cannot be told apart"
         advice = "convert the file that it was made of, or write that with --as-published (as_published=True)"
         raise ConversionError(f"{description.path}: {text} again; {advice}")
 

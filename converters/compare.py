@@ -18,7 +18,7 @@ from converters.arrays.equating import CLASS_0, Rewritten, input_rewrites, witho
 from converters.arrays.form import TF, Form, Kernels, Layout, Shape, checked_axis
 from converters.arrays.moves import Piece, Values
 from converters.arrays.planned import Output, PlannedArray
-from converters.errors import ArgumentError, warn_of
+from converters.errors import ArgumentError, counted, warn_of
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.foreign import ForeignSource
@@ -106,7 +106,7 @@ class Comparison:
         """Return one line."""
         counts = Counter(layer.status for layer in self.layers)
         found = ", ".join(f"{counts[status]} {status}" for status in ("equal", "permuted", "different"))
-        return f"{'equal' if self.equal else 'different'}: of {len(self.layers)} layers {found}"
+        return f"{'equal' if self.equal else 'different'}: of {counted(len(self.layers), 'layer')} {found}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as plain values that JSON can hold."""

@@ -207,3 +207,17 @@ def _without_passed_over(level: int) -> int:
         wanted -= "_passed_over" not in frame.f_locals
         frame = frame.f_back  # type: ignore[assignment]
     return found
+
+
+def counted(count: int, what: str, one: str = "", many: str = "") -> str:
+    """Return a number of things in words: ``1 epoch``, ``3 classes``; ``1 layer is``, ``1,000 layers are``.
+
+    Args:
+        count: How many there are.
+        what: One of them.
+        one: The verb behind, of one.
+        many: The same of several, or of none.
+    """
+    ending = "" if count == 1 else "es" if what.endswith(("s", "tch")) else "s"
+    verb = one if count == 1 else many
+    return f"{count:,} {what}{ending}{verb and f' {verb}'}"

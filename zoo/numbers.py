@@ -22,8 +22,3 @@ def is_flag(value: object) -> TypeGuard[bool]:
     """Tell whether a value is ``True`` or ``False``, NumPy's among them."""
     numpy = sys.modules.get("numpy")  # where nobody has imported it there is no value of its types
     return isinstance(value, bool) or (numpy is not None and isinstance(value, numpy.bool_))
-
-
-def counted(count: int, what: str) -> str:
-    """Return a number of things in words: ``1 epoch``, ``3 epochs``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

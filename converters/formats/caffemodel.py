@@ -25,7 +25,7 @@ from typing import IO, Any
 import numpy as np
 
 from converters.arrays.form import Shape
-from converters.errors import FileFormatError
+from converters.errors import FileFormatError, counted
 from converters.formats.caffe_inputs import DEPTHWISE, Given, Kind, inputs_of
 from converters.formats.foreign import ForeignArray, ForeignLayer, ForeignSource, as_other
 from converters.formats.protobuf import Field, Wire, WireType
@@ -456,7 +456,8 @@ _GROUPED = (
 def _notes(messages: Iterable[_Message], factors: Mapping[str, float]) -> Iterator[str]:
     if factors:
         name, factor = next(iter(factors.items()))
-        text = f"{len(factors)} batch normalisations keep sums ({name!r} first, factor {factor:g})"
+        keep = counted(len(factors), "batch normalisation", "keeps", "keep")
+        text = f"{keep} sums ({name!r} first, factor {factor:g})"
         yield f"{text}: mean and variance are divided by their factors, as Caffe does"
     grouped = [message for message in messages if message.groups > 1 and message.blobs]
     for transposed, what, advice in _GROUPED:

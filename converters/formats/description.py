@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.arrays.form import Form
+from converters.errors import counted
 from converters.formats.record import ConversionRecord
 from converters.hdf5.source import Stamp
 from converters.layers.model import Layer, Part
@@ -71,8 +72,8 @@ class Description:
 
     def __repr__(self) -> str:
         """Return what it is in one line; each attribute can be looked at."""
-        layers = f"{len(self.layers):,} {'layer' if len(self.layers) == 1 else 'layers'}"
-        return f"<{self.path}: {self.called}, {layers}, {self.parameters:,} parameters>"
+        counts = f"{counted(len(self.layers), 'layer')}, {counted(self.parameters, 'parameter')}"
+        return f"<{self.path}: {self.called}, {counts}>"
 
     @property
     def called(self) -> str:

@@ -7,7 +7,7 @@ behind it says which array it is. What a layer is, is told by which arrays it ha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -121,6 +121,11 @@ def is_state_dict(names: Iterable[str]) -> bool:
     return any(name.rpartition(".")[2] == "weight" and "/" not in name for name in names)
 
 
+def _left_behind(others: Sequence[str]) -> str:
+    entries = "1 entry is no tensor" if len(others) == 1 else f"{len(others):,} entries are no tensors"
+    return f"{entries} ({others[0]!r} first) and {'stays' if len(others) == 1 else 'stay'} behind"
+
+
 class _Reading:
     """The arrays of a state dict, where they lie in the file.
 
@@ -175,7 +180,7 @@ class _Reading:
             else:
                 found[name] = placed
         if others:
-            self.notes.append(f"{len(others)} entries are no tensors ({others[0]!r} first) and stay behind")
+            self.notes.append(_left_behind(others))
         return found
 
     def _array(self, name: str, placed: Placed) -> ForeignArray:

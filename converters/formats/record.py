@@ -48,7 +48,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from converters.arrays.form import Form
-from converters.errors import FileFormatError, NewerFileError, ZooError
+from converters.errors import FileFormatError, NewerFileError, ZooError, counted
 from converters.hdf5.source import Node
 from converters.layers.network import ATTRIBUTE, Network, parse_network
 from converters.limits import clipped, load_json
@@ -78,7 +78,8 @@ class Proof:
 
     def __str__(self) -> str:
         """Return one sentence for people."""
-        text = f"{self.arrays:,} arrays, {self.values:,} values: the new file gives the source again"
+        text = f"{counted(self.arrays, 'array')}, {counted(self.values, 'value')}: "
+        text += "the new file gives the source again"
         moved = "bit for bit" if not self.recomputed else "bit for bit but for what was computed anew"
         more = len(self.recomputed) - _LISTED
         names = [*self.recomputed[:_LISTED], *([f"and {more} more"] if more > 0 else [])]

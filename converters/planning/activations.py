@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from converters.errors import ConversionError
+from converters.errors import ConversionError, counted
 from converters.formats.description import Description
 from converters.layers.config import named_entries, wrapped
 from converters.layers.model import Layer, Part
@@ -108,22 +108,22 @@ def hard_sigmoid_notes(found: HardSigmoids, *, scale: bool) -> list[str]:
     was = "0.2 x + 0.5 up to Keras 2 and is x / 6 + 0.5 today"
     notes = []
     if found.gates:
-        first = f"{len(found.gates)} recurrent layers ({found.gates[0].name!r} first)"
-        use = (
-            "use hard_sigmoid for their gates" if found.told else "may use hard_sigmoid for their gates, the"
-        )
-        use += ", which was" if found.told else " default then, which was"
+        first = f"{counted(len(found.gates), 'recurrent layer')} ({found.gates[0].name!r} first)"
+        one = len(found.gates) == 1
+        gates = f"hard_sigmoid for {'its' if one else 'their'} gates"
+        use = f"{'uses' if one else 'use'} {gates}" if found.told else f"may use {gates}, the default then"
         done = (
             "the gates' arrays are multiplied by 1.2, so that today's function gives the same up to rounding"
         )
         hint = "draw them with the old function, or say --hard-sigmoid scale"
-        notes.append(f"{first} {use} {was}: {done if scale else hint}")
+        notes.append(f"{first} {use}, which was {was}: {done if scale else hint}")
     elif scale:
         notes.append("no gates with the older hard_sigmoid are known in this file: nothing is scaled")
     if found.others:
         name, kind = found.others[0]
-        first = f"{len(found.others)} layers ({name!r}, {kind}, first)"
-        notes.append(f"{first} have hard_sigmoid as their activation, which was {was}: draw the old function")
+        first = f"{counted(len(found.others), 'layer')} ({name!r}, {kind}, first)"
+        have = "has hard_sigmoid as its" if len(found.others) == 1 else "have hard_sigmoid as their"
+        notes.append(f"{first} {have} activation, which was {was}: draw the old function")
     return notes
 
 

@@ -17,7 +17,7 @@ from typing import cast
 
 from converters.arrays.form import Layout, Rows, Shape
 from converters.arrays.rows import Flattened, parse_flattened, row_count
-from converters.errors import ArgumentError
+from converters.errors import ArgumentError, counted
 from converters.formats.description import Description
 from converters.layers.following import flattened_inputs
 from converters.layers.model import Part, plain_name
@@ -153,7 +153,7 @@ def question(description: Description, unknown: Sequence[Unknown]) -> str:
     """Return what has to be asked about layers of which nobody tells; the message says what would fit."""
     lines = [f"{description.path}: it cannot be told from the file what is in front of"]
     for left in unknown:
-        after = f", after a convolution with {left.channels} channels" if left.channels else ""
+        after = f", after a convolution with {counted(left.channels, 'channel')}" if left.channels else ""
         what = "values in each window of a map" if left.windows else "rows"
         lines.append(f"  {left.part.name} ({left.rows} {what}{after}): {_offer(left)}")
     return "\n".join([*lines, *_ADVICE])
@@ -243,8 +243,8 @@ def _check_said(description: Description, part: Part, said: Flattened) -> None:
     if not _has_rows(part):
         raise ArgumentError(f"{name} is of kind {part.kind}, which has no rows: flatten says nothing of it")
     if (has := _row_count_of(part)) != row_count(said.rows):
-        text = f"flatten {said.text} (user) gives {row_count(said.rows)} rows"
-        raise ArgumentError(f"{name} has {has} rows, but {text}")
+        text = f"flatten {said.text} (user) gives {counted(row_count(said.rows), 'row')}"
+        raise ArgumentError(f"{name} has {counted(has, 'row')}, but {text}")
     if said.reshaped and has_windows(part):
         raise ArgumentError(f"{name} has windows, which nothing reshapes; say flatten without ':reshape'")
 

@@ -18,7 +18,7 @@ from itertools import groupby, pairwise
 from converters.arrays.blocks import aligned_empty
 from converters.arrays.moves import FUNCTIONS, Values
 from converters.arrays.planned import Output, PlannedArray, Share
-from converters.errors import ConversionError, FileFormatError
+from converters.errors import ConversionError, FileFormatError, counted
 from converters.formats.description import Description
 from converters.planning.structures import Match, Structure, StructureLayer
 
@@ -154,6 +154,7 @@ def notes(structure: Structure, pairs: Mapping[str, str]) -> Iterator[str]:
     """Yield what the user should know where layers are folded, one sentence each."""
     if pairs:
         norm, scale = next(iter(pairs.items()))
-        text = f"{len(pairs)} Scale layers are folded into the batch normalisation before them"
+        folded = counted(len(pairs), "Scale layer", "is", "are")
+        text = f"{folded} folded into the batch normalisation before {'it' if len(pairs) == 1 else 'them'}"
         why = f"({scale!r} into {norm!r} first), as zoo.load draws {structure.name}"
         yield f"{text} {why}; --as-published (as_published=True) leaves them apart"

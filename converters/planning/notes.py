@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from converters.arrays.form import Form, Kernels
 from converters.arrays.planned import PlannedArray
-from converters.errors import ConversionError, Doubt
+from converters.errors import ConversionError, Doubt, counted
 from converters.formats.description import Description
 from converters.layers.model import Part
 from converters.layers.rules import FOREIGN
@@ -135,13 +135,17 @@ def _deviation_notes(request: Request, by_path: Mapping[str, PlannedArray]) -> l
     squared = sum(array.function == "square" for array in by_path.values())
     if squared:
         return [
-            f"{squared} running_std are standard deviations (Keras up to 1.0.6): squared, to be variances"
+            "1 running_std is a standard deviation (Keras up to 1.0.6): squared, to be a variance"
+            if squared == 1
+            else f"{squared:,} running_std are standard deviations (Keras up to 1.0.6): squared, to be "
+            "variances"
         ]
     network = description.record.network if description.record else None
     told = network is not None and network.running_std == "variance"
     if vectors and description.dialect == "keras1" and not description.version and not told:
-        text = f"running_std ({len(vectors)} layers, {vectors[0].name!r} first) is taken for a variance"
-        text += ", as from Keras 1.0.7 on; if an older one wrote the file, say --keras-version 1.0.6"
+        layers = f"{counted(len(vectors), 'layer')}, {vectors[0].name!r} first"
+        text = f"running_std ({layers}) is taken for a variance, as from Keras 1.0.7 on"
+        text += "; if an older one wrote the file, say --keras-version 1.0.6"
         # Of a published file it is known.
         return [text if request.published else Doubt(text)]
     return []
@@ -166,7 +170,9 @@ def _doubts(doubtful: Sequence[Part], what: str, kind: str | None = None) -> lis
     if not doubtful:
         return []
     first = doubtful[0]
-    text = f"{len(doubtful)} layers ({first.name!r} first) are taken for {first.kind} by their shapes"
+    are, their = ("is", "its") if len(doubtful) == 1 else ("are", "their")
+    layers = f"{counted(len(doubtful), 'layer')} ({first.name!r} first)"
+    text = f"{layers} {are} taken for {first.kind} by {their} shapes"
     return [Doubt(f"{text}; if one is {what}, say --layer NAME={kind or alike(first.kind)}")]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from converters.arrays.form import Form
 from converters.arrays.planned import Output, PlannedArray
 from converters.arrays.rows import Flattened
-from converters.errors import in_python
+from converters.errors import counted, in_python
 from converters.formats.description import Description
 from converters.layers.network import Network
 from converters.planning.facts import (
@@ -107,7 +107,7 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return what becomes of the file in one line; each attribute can be looked at."""
-        moved = f"{len(self.changed):,} of {len(self.arrays):,} arrays change"
+        moved = f"{len(self.changed):,} of {counted(len(self.arrays), 'array')} {_change(self)}"
         return f"<{self.path}: {self.source} to {self.target}, {moved}>"
 
     def __str__(self) -> str:
@@ -179,6 +179,10 @@ def _share_dict(path: str, start: int | None, stop: int | None) -> dict[str, Any
     return {"path": path} if start is None else {"path": path, "start": start, "stop": stop}
 
 
+def _change(plan: Plan) -> str:
+    return "changes" if len(plan.changed) == 1 else "change"
+
+
 def _lines(plan: Plan, notes: Iterable[str]) -> list[str]:
     description = plan.description
     version = f", Keras {description.keras_version}" if description.keras_version else ""
@@ -194,9 +198,13 @@ def _lines(plan: Plan, notes: Iterable[str]) -> list[str]:
         if found.rows is not None
     ]
     lines += [f"  note    {note}" for note in notes]
-    lines.append(f"  arrays  {len(plan.arrays)} ({plan.nbytes:,} bytes), {len(plan.changed)} of them change")
+    lines.append(
+        f"  arrays  {len(plan.arrays)} ({plan.nbytes:,} bytes), {len(plan.changed)} of them {_change(plan)}"
+    )
     if plan.outputs:
-        lines.append(f"  becomes {len(plan.outputs)} arrays ({sum(o.nbytes for o in plan.outputs):,} bytes)")
+        lines.append(
+            f"  becomes {counted(len(plan.outputs), 'array')} ({sum(o.nbytes for o in plan.outputs):,} bytes)"
+        )
     return lines + _table([_row(array) for array in plan.changed])
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from converters.arrays.equating import CLASS_0
 from converters.arrays.form import Shape
-from converters.errors import StructureMismatchError
+from converters.errors import StructureMismatchError, counted
 from converters.formats.description import Description
 from converters.formats.foreign import SPARE, behind_class_0, spare_array
 from converters.formats.opening import open_untrusted
@@ -191,7 +191,9 @@ def with_offsets(description: Description) -> tuple[Description, dict[str, str]]
         return description, {}
     gone = {layer.name for layer in pairs.values()}
     norm, first = next(iter(pairs.items()))
-    text = f"{len(pairs)} Scale layers become slope and offset of the batch normalisation before them"
+    folded = counted(len(pairs), "Scale layer", "becomes", "become")
+    text = f"{folded} slope and offset of the batch normalisation before "
+    text += "it" if len(pairs) == 1 else "them"
     note = f"{text} ({first.name!r} of {norm!r} first); as_published=True (--as-published) leaves them apart"
     kept = (layer for layer in description.layers if layer.name not in gone)
     told = tuple(_with_offset(layer, pairs[layer.name]) if layer.name in pairs else layer for layer in kept)

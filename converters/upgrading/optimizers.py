@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from converters.errors import counted
 from converters.formats.training import StateArray
 from converters.layers.config import Setting
 from converters.limits import clipped, shown
@@ -239,7 +240,9 @@ class Optimizer:
         slots = [slot for group in self.groups for slot in group]
         spare = [self.rule.spare] if self.rule.spare and self.rule.spare not in slots else []
         if len(state) not in (count * len(slots), count * len([*slots, *spare])):
-            raise Dropped(f"{len(state)} arrays are not those of {count} that are trained")
+            raise Dropped(
+                f"{counted(len(state), 'array', 'is', 'are')} not those of {count} that are trained"
+            )
         groups = self.groups if self.writer.anew else tuple((slot,) for slot in slots)
         places = [(slot, array) for group in groups for array in range(count) for slot in group]
         for (slot, array), found in zip(places, state, strict=False):

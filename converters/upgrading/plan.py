@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from converters.boundary import guarded
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, Doubt, FileFormatError
+from converters.errors import (
+    AlreadyConvertedError,
+    ArgumentError,
+    ConversionError,
+    Doubt,
+    FileFormatError,
+    counted,
+)
 from converters.formats.description import Description
 from converters.formats.training import read_training
 from converters.layers.config import Config
@@ -74,8 +81,8 @@ class Upgrade:
 
     def __repr__(self) -> str:
         """Return what becomes of the model in one line; each attribute can be looked at."""
-        came = f"refused, for {len(self.refusals):,} reasons" if self.refusals else "can be upgraded"
-        return f"<{self.path}: {len(self.layers):,} layers, {came}>"
+        came = f"refused, for {counted(len(self.refusals), 'reason')}" if self.refusals else "can be upgraded"
+        return f"<{self.path}: {counted(len(self.layers), 'layer')}, {came}>"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain values that JSON can hold."""

@@ -12,7 +12,7 @@ from converters.arrays.moves import SCALED
 from converters.arrays.planned import Output, PlannedArray, Share
 from converters.arrays.rows import Flattened
 from converters.boundary import paced
-from converters.errors import ConversionError, FileFormatError
+from converters.errors import ConversionError, FileFormatError, counted
 from converters.formats.archive import open_archive
 from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import kind_of_class
@@ -71,10 +71,9 @@ class Store:
                 yield refusal
         for layer in by_name.values():
             if layer.arrays:
-                text = (
-                    f"{len(layer.arrays)} arrays of the weights' layer {clipped(layer.name)} belong to none"
-                )
-                yield refused(text)
+                arrays = counted(len(layer.arrays), "array")
+                belong = "belongs" if len(layer.arrays) == 1 else "belong"
+                yield refused(f"{arrays} of the weights' layer {clipped(layer.name)} {belong} to none")
 
     def _give(self, node: Node, parts: Sequence[Part], layer: Layer | None) -> None:
         """Give a layer its arrays, and those in it theirs."""

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from converters.arrays.planned import Enlarged, Given, Output, constant
+from converters.errors import counted
 from converters.formats.training import StateArray, Training
 from converters.layers.config import Setting
 from converters.layers.model import Array
@@ -172,7 +173,7 @@ def _slots(
             raise Dropped(training.fault)
         if training.state:
             known, steps = _known(training, optimizer, arrays), _steps(training)
-            told = [f"its optimizer {optimizer.rule.today} goes on after {steps} steps"]
+            told = [f"its optimizer {optimizer.rule.today} goes on after {counted(steps, 'step')}"]
     except Dropped as dropped:
         told = [f"the state of its optimizer is left out: {dropped}; it begins anew"]
     found, began = list(_numbers(optimizer, steps)), []

@@ -9,7 +9,7 @@ import pytest
 
 import converters
 import zoo as package
-from converters import convert_file, plan_file
+from converters import convert_file, errors, plan_file
 from converters.arrays.form import TH
 from converters.compare import compare_files
 from converters.errors import ConversionWarning, Doubt, doubts_of, given_up, in_python
@@ -179,3 +179,21 @@ def test_what_an_executor_says_that_runs_no_more(error, reason):
     """Its first line, or, where it says nothing, what was raised."""
     told = f"the executor takes no more tasks ({reason}); what is done is kept: do the same again"
     assert given_up(error) == told
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ((0, "file"), "0 files"),
+        ((1, "file"), "1 file"),
+        ((1000, "class"), "1,000 classes"),
+        ((1, "class"), "1 class"),
+        ((2, "batch"), "2 batches"),
+        ((2, "epoch"), "2 epochs"),
+        ((1, "layer", "is", "are"), "1 layer is"),
+        ((2, "layer", "is", "are"), "2 layers are"),
+    ],
+)
+def test_one_and_several(told, words):
+    """Thousands are set apart, and the verb goes by the number."""
+    assert errors.counted(*told) == words

@@ -23,11 +23,11 @@ def test_what_is_returned_is_a_line(tmp_path, monkeypatch):
     assert [repr(done), repr(done.plan), repr(done.plan.description)] == [
         "<old.npz (layout tf, kernels tf) converted to new.npz (layout th, kernels th), verified 2"
         " arrays, 112 values: the new file gives the source again, bit for bit>",
-        "<old.npz: layout tf, kernels tf to layout th, kernels th, 1 of 2 arrays change>",
+        "<old.npz: layout tf, kernels tf to layout th, kernels th, 1 of 2 arrays changes>",
         "<old.npz: npz, 1 layer, 112 parameters>",
     ]
     assert repr(converters.inspect_file(old)) == (
         "<old.npz: npz, no known network; layout unknown, kernels tf (backend attribute);"
         " 2 arrays, 112 parameters>"
     )
-    assert repr(compare_files(old, old)) == "<equal: of 1 layers 1 equal, 0 permuted, 0 different>"
+    assert repr(compare_files(old, old)) == "<equal: of 1 layer 1 equal, 0 permuted, 0 different>"

@@ -232,7 +232,8 @@ SENSE: dict[str, Error] = {
         "googlenet",
         "{name: loss2, layer: loss2/classifier}",
         "{name: loss2, layer: loss2/fc}",
-        "graphs.published.heads[1].layer: 'loss2/fc' has 1024 outputs, but the architecture has 1000 classes",
+        "graphs.published.heads[1].layer: 'loss2/fc' has 1,024 outputs, but the architecture has "
+        "1,000 classes",
     ),
     "head that is not in top": _in(
         "googlenet",
@@ -316,7 +317,7 @@ SENSE: dict[str, Error] = {
         "inception_v4",
         "class_offset: 1",
         "class_offset: 0",
-        "classes: 1001 classes, but class_offset and the class index 'imagenet' make 1000",
+        "classes: 1,001 classes, but class_offset and the class index 'imagenet' make 1000",
         at="classes: 1001",
     ),
 }

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from converters.errors import counted
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
 from zoo.cli.noted import noted_cache
@@ -59,7 +60,9 @@ def _list(cache: Cache, arguments: argparse.Namespace) -> int:
         output.print_table(columns, [_row(entry) for entry in found], whole=("path",))
     if not arguments.json:
         once = {entry.stamp: entry for entry in found}.values()  # one file may lie there under two ids
-        output.note(f"zoo: {_count(len(found))}, {output.megabytes(_bytes(list(once)))} in {cache.home}")
+        output.note(
+            f"zoo: {counted(len(found), 'file')}, {output.megabytes(_bytes(list(once)))} in {cache.home}"
+        )
     return EXIT_DONE
 
 
@@ -87,7 +90,7 @@ def _verify(cache: Cache, arguments: argparse.Namespace) -> int:
     bad = [one for one in checked if one.problem]
     if arguments.json:
         output.print_json([_verdict(one) for one in checked])
-    output.note(f"zoo: {_count(len(checked))} hashed, {len(bad)} not right")
+    output.note(f"zoo: {counted(len(checked), 'file')} hashed, {len(bad)} not right")
     for key in dict.fromkeys(one.entry.key for one in bad if one.entry.key):
         output.note(f"zoo: to fetch it again, first run: zoo cache remove {key}")
     _leave(cache, known)
@@ -135,7 +138,9 @@ def _agreed(doomed: Sequence[Removed]) -> bool:
         return True
     for one in doomed:
         output.say(_line(one))
-    sys.stderr.write(f"zoo: remove {_count(len(doomed))}, {output.megabytes(_bytes(doomed))}? [y/N] ")
+    sys.stderr.write(
+        f"zoo: remove {counted(len(doomed), 'file')}, {output.megabytes(_bytes(doomed))}? [y/N] "
+    )
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -165,7 +170,7 @@ def _report(removed: Sequence[Removed], arguments: argparse.Namespace) -> None:
         for one in removed:
             output.print_line(_line(one))
     done = "would be removed" if arguments.dry_run else "removed"
-    output.note(f"zoo: {_count(len(removed))} {done}, {output.megabytes(_bytes(removed))} freed")
+    output.note(f"zoo: {counted(len(removed), 'file')} {done}, {output.megabytes(_bytes(removed))} freed")
 
 
 def _line(one: Removed) -> str:
@@ -174,10 +179,6 @@ def _line(one: Removed) -> str:
 
 def _bytes(found: Sequence[Entry] | Sequence[Removed]) -> int:
     return sum(one.bytes for one in found)
-
-
-def _count(files: int) -> str:
-    return f"{files} file{'' if files == 1 else 's'}"
 
 
 _ACTIONS: dict[str, Callable[[Cache, argparse.Namespace], int]] = {

@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
+from converters.errors import counted
 from converters.limits import Limits
 from converters.version import VERSION
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
@@ -206,7 +207,10 @@ def cache() -> Finding:
         "free_bytes": free,
         "shared": str(shared.shared) if shared.shared else None,
     }
-    lines = [Whole(home), f"{count:,} files, {output.megabytes(held)}; {output.megabytes(free)} free"]
+    lines = [
+        Whole(home),
+        f"{counted(count, 'file')}, {output.megabytes(held)}; {output.megabytes(free)} free",
+    ]
     problems = [CacheError(text) for text in (fault, shared.problem) if text]
     return Finding(facts=facts, lines=lines, problems=problems)
 
@@ -254,10 +258,10 @@ def registry() -> Finding:
         "overlays": {one["path"]: one["counts"] for one in said if one["origin"] == VARIABLE},
         "layers": [{key: one[key] for key in _LAYER_FACTS} | one["counts"] for one in said],
     }
-    lines = [Whole(said[0]["path"]), f"{networks} architectures, {files} weights files"]
+    lines = [Whole(said[0]["path"]), _counts_in_words(networks, files, "weights file")]
     families, problems = _plugged_families()
     for one in said[1:]:
-        lines += [Whole(one["path"]), _LAYER[one["origin"]].format(package=one["package"], **one["counts"])]
+        lines += [Whole(one["path"]), _layer_in_words(one)]
     lines += [f"family {one['family']}, of the plug-in {one['package']}" for one in families]
     return Finding(facts=facts | {"families": families}, lines=lines, problems=problems)
 
@@ -277,11 +281,20 @@ def _plugged_families() -> tuple[list[dict[str, str]], list[ZooError]]:
 _LAYER_FACTS = ("path", "origin", "package")
 
 _LAYER: Mapping[str, str] = {
-    "plug-in": "the plug-in {package}: {architectures} architectures, {files} files",
-    "own": "your own, lays over: {architectures} architectures, {files} files",
-    VARIABLE: "lays over: {architectures} architectures, {files} files",
+    "plug-in": "the plug-in {package}: {counts}",
+    "own": "your own, lays over: {counts}",
+    VARIABLE: "lays over: {counts}",
 }
 """What is said of a layer, by its origin."""
+
+
+def _layer_in_words(one: Mapping[str, Any]) -> str:
+    counts = _counts_in_words(one["counts"]["architectures"], one["counts"]["files"], "file")
+    return _LAYER[one["origin"]].format(package=one["package"], counts=counts)
+
+
+def _counts_in_words(networks: int, files: int, what: str) -> str:
+    return f"{counted(networks, 'architecture')}, {counted(files, what)}"
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from converters import Inspection, parse_layers
+from converters.errors import counted
 from zoo.cli import output
 from zoo.files.inspecting import inspect
 
@@ -37,7 +38,7 @@ def _facts(inspection: Inspection) -> dict[str, str]:
         "holds": facts["structure"] or "no structure that the registry knows",
         "converted from": f"sha256:{record['zoo_source_sha256']}" if record else "no conversion recorded",
         **_proof(inspection),
-        "arrays": f"{facts['arrays']:,}, {facts['parameters']:,} parameters",
+        "arrays": f"{facts['arrays']:,}, {counted(facts['parameters'], 'parameter')}",
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from converters.errors import counted
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.cli.bars import progress
 from zoo.cli.noted import noted_cache
@@ -91,7 +92,7 @@ def _report(outcomes: Iterable[Outcome], as_json: bool) -> int:
         output.print_json([_entry(outcome) for outcome in told])
     failed = sum(outcome.problem is not None for outcome in told)
     size = output.megabytes(sum(outcome.bytes or 0 for outcome in told if not outcome.problem))
-    output.note(f"zoo: {len(told) - failed} files, {size}; {failed} failed")
+    output.note(f"zoo: {counted(len(told) - failed, 'file')}, {size}; {failed} failed")
     return EXIT_FAILED if failed else EXIT_DONE
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from converters.errors import counted
 from zoo.cli import output
 from zoo.cli.tables import GAP, natural, title
 from zoo.errors import ArgumentError, CacheError, ZooError
 from zoo.files.listing import held_of
-from zoo.numbers import counted
 from zoo.progress.documents import item, put_together
 from zoo.registry import like, look_up, weights_file
 from zoo.registry.columns import FACTS, FILTERS, Fact, choose, columns_of
@@ -152,7 +152,7 @@ def _show_file(name: str, file: WeightsFile | ClassIndex, *, as_json: bool) -> i
         output.print_facts(_file_facts(file) | _proven(file) | {"  network": network})
     else:
         size = {"  size": f"{file.bytes:,} bytes"}
-        output.print_facts({name: f"names {file.classes} classes"} | size | _index_facts(file))
+        output.print_facts({name: f"names {counted(file.classes, 'class')}"} | size | _index_facts(file))
     return 0
 
 

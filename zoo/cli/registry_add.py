@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from converters.errors import counted
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import progress
 from zoo.cli.keras_import import import_keras
@@ -97,7 +98,7 @@ def _notes(added: Added, source: str) -> list[str]:
     what = "a whole model" if network.family == WHOLE_MODEL else f"structure {file.structure}"
     top = "" if file.top else ", without its top"
     form = f"{file.dialect}, layout {file.layout}, kernels {file.kernels}"
-    notes = [f"{source}: {what}{top}, {network.classes:,} classes; {form}"]
+    notes = [f"{source}: {what}{top}, {counted(network.classes, 'class')}; {form}"]
     if added.path is None:
         notes.append(f"nothing was written; without --dry-run this goes into {added.registry}")
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from converters.errors import counted
 from zoo.cli import EXIT_DONE, EXIT_FAILED, output
 from zoo.errors import ArgumentError
-from zoo.numbers import counted
 
 
 def run(arguments: argparse.Namespace) -> int:

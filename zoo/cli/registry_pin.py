@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from converters.errors import counted
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.noted import noted_cache
 from zoo.curating.pinning import pin
-from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.storage import disk
 from zoo.storage.proofs import saved_proofs

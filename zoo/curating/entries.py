@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from converters.errors import counted
 from converters.planning.structures import load_structure
 from zoo.curating.recognising import Found
 from zoo.errors import ArgumentError, StructureMismatchError
@@ -70,9 +71,8 @@ def of_network(name: str, found: Found, source: Source, told: Told, known: Regis
     network, head = found.network, found.head
     if head is not None and not head.fits:
         layers = ", ".join(map(repr, head.layers))
-        text = (
-            f"the head in the file ({layers}, {head.classes} classes) has other layers than {network.name}'s"
-        )
+        text = f"the head in the file ({layers}, {counted(head.classes, 'class')}) has other layers than "
+        text += f"{network.name}'s"
         advice = "save the whole model (model.save) and add that, so that it is known how these compute"
         raise StructureMismatchError(f"{source.filename}: {text}; {advice}")
     own = head is not None
@@ -139,11 +139,11 @@ def _named(classes: int, told: Told, known: Registry, offsets: Mapping[str | Non
         offset = offsets.get(told.classes, 0)
         named = known.class_indexes[told.classes].classes + offset
         if named != classes:
-            must = f"must name {classes} classes, as many as the file has"
+            must = f"must name {counted(classes, 'class')}, as many as the file has"
             raise ArgumentError(f"classes={told.classes!r}: {must}; it names {named}")
         return {"class_index": told.classes, "class_offset": offset}
     if told.classes is not None and len(told.classes) != classes:
-        must = f"must be {classes} names, as many as the file has classes"
+        must = f"must be {counted(classes, 'name')}, as many as the file has classes"
         raise ArgumentError(f"classes={'...'!r}: {must}; there are {len(told.classes)}")
     return {"class_offset": 0} | ({"class_names": list(told.classes)} if told.classes else {})
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from converters.errors import counted
 from zoo.download import failures
 from zoo.download.asking import Asking, TransferLimits
 from zoo.download.failures import NO_NETWORK, SourceError
 from zoo.download.probing import BrowserError, Probe, probe
 from zoo.errors import CacheError, DownloadError
-from zoo.numbers import counted
 from zoo.progress.protocol import Count, Progress
 from zoo.registry.records import Digest, Registry
 from zoo.registry.urls import origin

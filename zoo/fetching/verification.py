@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from converters.errors import counted
 from zoo.errors import FileFormatError, RegistryError, StructureMismatchError
 from zoo.registry.digests import any_strong
 from zoo.registry.records import Architecture, ClassIndex, Graph, WeightsFile
@@ -266,7 +267,9 @@ def check_class_index(index: ClassIndex, path: Path, label: str) -> None:
     wanted = {str(number) for number in range(index.classes)}
     if not isinstance(found, dict) or set(found) != wanted:
         count = len(found) if isinstance(found, dict) else 0
-        raise FileFormatError(f"{label}: names {count} classes, the class index has {index.classes}")
+        raise FileFormatError(
+            f"{label}: names {counted(count, 'class')}, the class index has {index.classes}"
+        )
 
 
 def is_attested(file: WeightsFile) -> bool:

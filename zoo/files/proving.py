@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.compare import Comparison, Held, LayerComparison, compare_held
+from converters.errors import counted
 from zoo.calling import public
 from zoo.errors import ArgumentError, StructureMismatchError, UnknownNameError
 from zoo.fetching.verification import heads_in
 from zoo.naming import is_written_as_path
-from zoo.numbers import counted
 from zoo.progress.asked import Asked, chosen
 from zoo.progress.protocol import Progress
 from zoo.registry import get_registry, look_up, weights_file
@@ -78,7 +78,7 @@ class Proof:
         if not self.proven:
             verdict = f"not proven, {counted(len(different), 'layer')} different ({_listed(different)})"
         sides = f"{self._names[0]} (sha256 {self.sha256}) and {self._names[1]}"
-        return f"{verdict}: {sides} (sha256 {self.origin_sha256}): of {len(layers)} layers {found}"
+        return f"{verdict}: {sides} (sha256 {self.origin_sha256}): of {counted(len(layers), 'layer')} {found}"
 
     @property
     def _names(self) -> tuple[str, str]:

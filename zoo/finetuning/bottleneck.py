@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.calling import public
 from zoo.errors import ArgumentError
 from zoo.files.given import weights_at_hand
@@ -48,7 +49,8 @@ class Bottleneck:
     def __str__(self) -> str:
         """Return one line."""
         count, width = self.features.shape
-        return f"{width:,} features of {count:,} images of {len(self.classes):,} classes"
+        classes = counted(len(self.classes), "class")
+        return f"{counted(width, 'feature')} of {counted(count, 'image')} of {classes}"
 
 
 @public("*")

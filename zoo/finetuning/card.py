@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from converters.errors import counted
 from converters.limits import printable
 from zoo.finetuning.arguments import factors_in_words
 from zoo.finetuning.schedule import STRATEGIES
 from zoo.networks.fitting import FIT_BEFORE
 from zoo.networks.run_record import INCLUDED
-from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.storage import disk
 
@@ -55,7 +55,7 @@ def card(record: Mapping[str, Any], name: str) -> str:
         record: What ``run.json`` says.
         name: Of the run's folder.
     """
-    title = f"# {_text(record['network'])} fine-tuned on {len(record['classes'])} classes"
+    title = f"# {_text(record['network'])} fine-tuned on {counted(len(record['classes']), 'class')}"
     parts = {
         "": _summary(record),
         "Use": _use(name),
@@ -140,7 +140,8 @@ def _data(record: Mapping[str, Any]) -> str:
     data = record["data"]
     by_class = data.get("by_class")
     left_out = sum(not one["used"] for one in data["report"])
-    told = f"{data['train']} images to train on, {data['valid']} to validate with; {left_out} were left out."
+    told = f"{counted(data['train'], 'image')} to train on, {data['valid']} to validate with; "
+    told += f"{left_out} {'was' if left_out == 1 else 'were'} left out."
     if by_class is None:
         return told
     lines = ["| class | to train on | to validate with |", "| --- | ---: | ---: |"]

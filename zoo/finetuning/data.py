@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.calling import public
 from zoo.errors import ArgumentError, DataError
 from zoo.finetuning.pictures import Pictures, Problem, Size, of_one_depth
@@ -266,7 +267,7 @@ def _check_folders(root: Path, folders: Sequence[Path]) -> None:
     names = [path.name for path in folders]
     if not names:
         loose = sum(path.suffix.lower() in ENDINGS for path in root.iterdir())
-        found = f"; the {loose} images in it have no class" if loose else ""
+        found = f"; the {counted(loose, 'image', 'in it has', 'in it have')} no class" if loose else ""
         raise DataError(f"{root}: has no folders; make one for each class, {root}/CLASS/*.jpg{found}")
     if len(names) > 1 and SPLITS.issuperset(name.lower() for name in names):
         advice = f"give them as train='{root / names[0]}', valid=... (--train, --valid)"
@@ -497,7 +498,9 @@ def _array(images: Any, labels: Any, wanted: _Wanted) -> Pictures:  # noqa: ANN4
     given = np.asarray(labels)
     labels = _plain_labels(given)
     if len(labels) != len(pictures):
-        raise ArgumentError(f"there are {len(pictures)} images and {len(labels)} labels")
+        raise ArgumentError(
+            f"there are {counted(len(pictures), 'image')} and {counted(len(labels), 'label')}"
+        )
     numbered = wanted.numbered and np.issubdtype(labels.dtype, np.integer)
     named = _numbered_names(labels, wanted.names or ()) if numbered else _names(labels)
     names = [f"image {place}" for place in range(len(named))]
@@ -553,7 +556,9 @@ def _loader(loader: Iterable[Any], wanted: _Wanted) -> Pictures:
     for some, their in pairs:
         batched = not are_single and _is_batch(some, their)
         if batched and their.shape[:1] != some.shape[:1]:
-            raise ArgumentError(f"a batch has {len(some)} images and labels of shape {their.shape}")
+            raise ArgumentError(
+                f"a batch has {counted(len(some), 'image')} and labels of shape {their.shape}"
+            )
         images += list(some) if batched else [some]
         labels += list(their) if batched else [their]
     if not images:
@@ -688,9 +693,9 @@ def _is_one_hot(labels: NDArray[Any]) -> bool:
 def _numbered_names(labels: NDArray[Any], classes: Sequence[str]) -> list[str]:
     """Return the name of each image's class from its place among them."""
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+        known = f"{'is' if len(classes) == 1 else 'are'} {counted(len(classes), 'class')}"
         raise ArgumentError(
-            f"the labels go from {labels.min()} to {labels.max()}: there are {len(classes)} classes, "
-            f"0 to {len(classes) - 1}"
+            f"the labels go from {labels.min()} to {labels.max()}: there {known}, 0 to {len(classes) - 1}"
         )
     return [classes[label] for label in labels]
 

@@ -21,6 +21,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.calling import public
 from zoo.errors import ArgumentError, ZooError
 from zoo.finetuning.batches import (
@@ -288,8 +289,8 @@ def _check_numbers(body: keras.Model, features: Features, pictures: Pictures) ->
     if damaged.any():
         raise FeaturesError(
             f"model {_name(body)!r} gives features that are not numbers for {damaged.sum()} of "
-            f"{len(pictures)} images, {pictures.names[int(damaged.argmax())]!r} among them: its weights "
-            "are damaged, or too large for its type of numbers; load them anew, in float32"
+            f"{counted(len(pictures), 'image')}, {pictures.names[int(damaged.argmax())]!r} among them: its "
+            "weights are damaged, or too large for its type of numbers; load them anew, in float32"
         )
 
 

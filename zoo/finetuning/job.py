@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import factors_in_words
 from zoo.finetuning.augmentation import Augment, default_augmentation, seeded, seeded_by_row
@@ -79,7 +80,6 @@ from zoo.finetuning.training import Outcome, TrainingError, compile_for_phase, t
 from zoo.networks import heads
 from zoo.networks.fitting import DEFAULT_FIT
 from zoo.networks.run_record import INCLUDED, SCHEMA
-from zoo.numbers import counted
 from zoo.registry import get_registry
 from zoo.registry.tables import facts_table
 from zoo.storage import disk
@@ -227,8 +227,9 @@ class Job:
         outputs = anatomy.classifier.units
         if outputs != len(learned.classes):
             raise ArgumentError(
-                f"model {model.name!r} has {outputs} outputs: the images have {len(learned.classes)} "
-                f"classes; zoo.load(..., num_classes={len(learned.classes)}) makes one that fits"
+                f"model {model.name!r} has {counted(outputs, 'output')}: the images have "
+                f"{counted(len(learned.classes), 'class')}; zoo.load(..., num_classes="
+                f"{len(learned.classes)}) makes one that fits"
             )
         job = cls(strategy, settings, anatomy, learned, held_out)
         job._own = more
@@ -238,8 +239,8 @@ class Job:
         if STRATEGIES[strategy].keeps_head:
             check_bias(anatomy)
         job.say(
-            f"{strategy}: {counted(len(learned), 'image')} of {len(learned.classes)} classes to train on, "
-            f"{len(held_out)} to validate with"
+            f"{strategy}: {counted(len(learned), 'image')} of {counted(len(learned.classes), 'class')} "
+            f"to train on, {len(held_out)} to validate with"
         )
         for line in job.train.depth.told:
             job.say(line)
@@ -330,7 +331,8 @@ class Job:
             digest=None if cache is None else self._body_before,
         )
         self.say(
-            f"{found.shape[1]} features of {len(pictures)} images in {time.perf_counter() - start:.1f} s"
+            f"{counted(found.shape[1], 'feature')} of {counted(len(pictures), 'image')} in "
+            f"{time.perf_counter() - start:.1f} s"
         )
         return found
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from converters.errors import counted
 from zoo.errors import ArgumentError, FileFormatError, TargetError, UnknownNameError
 from zoo.files.given import address_of
 from zoo.finetuning.duplicates import KEEP
@@ -192,14 +193,14 @@ def check_epochs(folder: RunFolder, phases: tuple[TrainingPhase, ...]) -> None:
             return
         if found.epochs > phase.epochs:
             raise ArgumentError(
-                f"{folder.path}: phase {phase.name} has done {found.epochs} epochs and is to have "
+                f"{folder.path}: phase {phase.name} has done {counted(found.epochs, 'epoch')} and is to have "
                 f"{phase.epochs}; ask for as many or more"
             )
         later = [one.name for one in phases[place + 1 :] if done[one.name] is not None]
         if later and found.epochs < phase.epochs and not found.is_over_by_itself(phase.patience):
             raise ArgumentError(
-                f"{folder.path}: phase {phase.name} ended with its {found.epochs} epochs, and {later[0]} "
-                f"went on from there: with {phase.epochs} it would have been another run; ask for "
+                f"{folder.path}: phase {phase.name} ended with its {counted(found.epochs, 'epoch')}, and "
+                f"{later[0]} went on from there: with {phase.epochs} it would have been another run; ask for "
                 f"{phase.name}{PHASE_EPOCHS}={found.epochs} and {later[-1]}{PHASE_EPOCHS}=N"
             )
 

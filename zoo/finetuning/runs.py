@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, Unpack, cast
 import keras
 
 from converters import inspect_file
+from converters.errors import counted
 from converters.planning.structures import load_structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, DownloadError
@@ -61,7 +62,7 @@ from zoo.networks.fitting import DEFAULT_FIT, Fit
 from zoo.networks.loading import prepared
 from zoo.networks.rates import check_dropout
 from zoo.networks.weights import as_trained, choose_weights, is_path, set_for
-from zoo.numbers import counted, is_flag, is_whole
+from zoo.numbers import is_flag, is_whole
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Progress, shown
 from zoo.registry import architecture
@@ -327,7 +328,7 @@ def features(
     context = several.scope(devices)
     pictures = as_pictures(data, size=size, fit=settings.fit or DEFAULT_FIT, labelled=False)
     if report is not None:
-        report(f"{len(pictures)} images of {len(pictures.classes)} classes")
+        report(f"{counted(len(pictures), 'image')} of {counted(len(pictures.classes), 'class')}")
         for line in pictures.depth.told:
             report(line)
     provenance(network, weights, size, progress)

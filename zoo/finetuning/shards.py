@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from converters.errors import counted
 from converters.writing.disk import UNFINISHED
 from zoo.calling import public
 from zoo.errors import DataError, TargetError, ZooError
@@ -77,7 +78,8 @@ class FeatureShards:
 
     def __str__(self) -> str:
         """Return one line."""
-        return f"{self.width:,} features of {self.rows:,} images in {len(self.files):,} files"
+        files = counted(len(self.files), "file")
+        return f"{counted(self.width, 'feature')} of {counted(self.rows, 'image')} in {files}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values that JSON can hold."""
@@ -295,8 +297,8 @@ class _Run:
         if self._errors:
             lost, first = len(self._errors), self._errors[min(self._errors)]
             raise ShardsError(
-                f"{lost} of {lost + len(self._files)} shards could not be computed; the first, {first}; "
-                "all others are kept: do the same again"
+                f"{lost} of {counted(lost + len(self._files), 'shard')} could not be computed; the first, "
+                f"{first}; all others are kept: do the same again"
             )
         rows = sum(count for _, _, count, _ in self._files.values())
         if not rows:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from converters.errors import counted
 from converters.planning.structures import Structure
 from zoo.calling import public
 from zoo.errors import ArgumentError, UnknownNameError
@@ -123,7 +124,9 @@ def _count(number: object, published: Structure) -> int:
     most = len(published.layers)
     if not is_whole(number) or not 0 <= number <= most:
         allowed = f"a number of layers from 0 to {most}, a layer's name, 'backbone' or None"
-        raise ArgumentError(f"freeze={number!r}: must be {allowed} ({published.name} has {most} layers)")
+        raise ArgumentError(
+            f"freeze={number!r}: must be {allowed} ({published.name} has {counted(most, 'layer')})"
+        )
     return int(number)
 
 

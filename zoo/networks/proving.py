@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from converters.arrays.moves import Values
-from converters.errors import ConversionError
+from converters.errors import ConversionError, counted
 from converters.upgrading.drawing import Drawing
 from converters.upgrading.plan import Upgrade
 from zoo.extras import how_to_install
@@ -51,12 +51,11 @@ class Proof:
 
     def __str__(self) -> str:
         """Return what was compared, for a message."""
-        shapes = f"the shapes of {self.shapes} values are those of the old configuration"
+        shapes = f"the shapes of {counted(self.shapes, 'value')} are those of the old configuration"
         if not self.reference:
             return f"{self.why}; {shapes}"
-        given = (
-            f"what it gives for {BATCH} random inputs is what {self.reference} gives ({self.outputs} outputs)"
-        )
+        given = f"what it gives for {BATCH} random inputs is what {self.reference} gives "
+        given += f"({counted(self.outputs, 'output')})"
         return f"{given}, at most {self.difference:.1e} of the largest output off; {shapes}"
 
     def as_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from converters.errors import counted
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.networks.predictors import WholeModel
 from zoo.registry import get_registry
@@ -35,7 +36,8 @@ def opened(asked: WholeModel) -> keras.Model:
         raise ArgumentError(f"{asked}: gives {tuple(last.shape)} for N images; must be (N, classes)")
     if last.shape[1] != len(asked.classes):
         raise ArgumentError(
-            f"{asked}: has {last.shape[1]} outputs, and --classes names {len(asked.classes)} (classes=)"
+            f"{asked}: has {counted(last.shape[1], 'output')}, and --classes names "
+            f"{len(asked.classes)} (classes=)"
         )
     return model
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from converters.errors import counted
 from converters.limits import printable
 from zoo.progress.colours import colours
 from zoo.progress.protocol import Count, Progress
@@ -148,7 +149,7 @@ class Overall:
 
     def __init__(self, bars: RichProgress, count: int) -> None:
         self._bars = bars
-        self._task = bars.add_task(f"{count} files", total=None)
+        self._task = bars.add_task(counted(count, "file"), total=None)
         self._total = 0
 
     def one(self) -> Progress:

@@ -29,7 +29,7 @@ class Count(int):
         return f"{number:,} {unit}"
 
 
-_ONE = {"batches": "batch", "images": "image"}
+_ONE = {"batches": "batch", "images": "image", "links": "link"}
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from converters.errors import counted
 from converters.planning.structure_files import structure_file, structure_files
 from zoo.errors import RegistryError
 from zoo.registry import fields
@@ -224,14 +225,18 @@ def _check_classes(entry: Mapping[str, Any], index: ClassIndex | None, path: fie
     if index is not None and names:
         raise Mistake((*path, "class_names"), f"has no place beside the class index {index.name!r}")
     if names and len(names) != entry["classes"]:
-        raise Mistake((*path, "class_names"), f"{len(names)} names, but there are {entry['classes']} classes")
+        raise Mistake(
+            (*path, "class_names"),
+            f"{counted(len(names), 'name')}, but the architecture has {counted(entry['classes'], 'class')}",
+        )
     if index is None:
         return
     named = entry["class_offset"] + index.classes
     if entry["classes"] != named:
         raise Mistake(
             (*path, "classes"),
-            f"{entry['classes']} classes, but class_offset and the class index {index.name!r} make {named}",
+            f"{counted(entry['classes'], 'class')}, but class_offset and the class index {index.name!r} "
+            f"make {named}",
         )
 
 
@@ -307,7 +312,10 @@ def _check_head(
         raise Mistake(path, f"{name!r} is not a dense layer of {structure.name}, which has {known}")
     units = layer["arrays"]["kernel"][-1]
     if classes is not None and units != classes:
-        raise Mistake(path, f"{name!r} has {units} outputs, but the architecture has {classes} classes")
+        raise Mistake(
+            path,
+            f"{name!r} has {counted(units, 'output')}, but the architecture has {counted(classes, 'class')}",
+        )
     if name not in graph.top:
         raise Mistake(path, f"{name!r} is not in top, so a file without the top would hold this head")
 
@@ -323,7 +331,8 @@ def _check_same_layers(first: _Structure, other: _Structure, path: fields.Path) 
     ours, theirs = first.weighted(), other.weighted()
     if len(ours) != len(theirs):
         raise Mistake(
-            path, f"{other.name} has {len(theirs)} weighted layers, but {first.name} has {len(ours)}"
+            path,
+            f"{other.name} has {counted(len(theirs), 'weighted layer')}, but {first.name} has {len(ours)}",
         )
     for our, their in zip(ours, theirs, strict=True):
         if our | {"name": their["name"]} != their:

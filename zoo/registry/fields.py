@@ -245,7 +245,8 @@ class ListOf:
             raise Mistake(path, f"{show(value)} is not a list")
         if len(value) < self._least or (self._fixed and len(value) > self._least):
             allowed = self._least if self._fixed else f"at least {self._least}"
-            raise Mistake(path, f"has {len(value)} entries instead of {allowed}")
+            entries = "1 entry" if len(value) == 1 else f"{len(value)} entries"
+            raise Mistake(path, f"has {entries} instead of {allowed}")
         return tuple([self._kind.check(entry, (*path, place)) for place, entry in enumerate(value)])
 
     def schema(self) -> dict[str, Any]:

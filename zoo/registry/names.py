@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from zoo.numbers import counted
+from converters.errors import counted
 from zoo.registry.parameters import parameters_of
 from zoo.registry.records import Architecture, percent
 from zoo.registry.tables import rows_table

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
+from converters.errors import counted
 from converters.formats.table import FORMATS
 from zoo.errors import ArgumentError
-from zoo.numbers import counted
 from zoo.registry.families import FamilyName
 from zoo.registry.fields import (
     Anything,
@@ -513,7 +513,7 @@ class Architecture:
 
     def __repr__(self) -> str:
         """Return what it is, in one line; each attribute can be looked at."""
-        what = f"{self._shape}, {self.classes:,} classes, {counted(len(self.weights), 'file')}"
+        what = f"{self._shape}, {counted(self.classes, 'class')}, {counted(len(self.weights), 'file')}"
         line = f"<{self.title} ({self.name}): {what}>"
         return line if len(line) <= _A_LINE else f"<{self.name}: {what}>"
 

@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.errors import ArgumentError
 from zoo.numbers import is_whole
 from zoo.registry.records import Preprocessing
@@ -41,7 +42,7 @@ def kind_of_images(channels: int) -> str:
     """Return what images of so many channels are called."""
     if channels == RGB:
         return "RGB images"
-    return f"images of {channels} channel{'s' if channels > 1 else ''}"
+    return f"images of {counted(channels, 'channel')}"
 
 
 def recipe_for(recipe: Preprocessing, channels: int) -> Preprocessing:

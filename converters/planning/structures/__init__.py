@@ -21,7 +21,7 @@ from typing import Any
 from converters.arrays.form import Layout, Shape
 from converters.arrays.moves import kernel_shape_first
 from converters.boundary import guarded, paced
-from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError
+from converters.errors import FileFormatError, StructureMismatchError, UnknownNameError, counted
 from converters.formats.description import Description
 from converters.layers.model import Array, Layer, Part, own_name, plain_name
 from converters.layers.names import automatic_stem, kind_of_name, own_role
@@ -477,7 +477,7 @@ def _holds_names(description: Description, structure: Structure) -> bool:
 def _all_in_order(description: Description, structure: Structure) -> list[tuple[int, StructureLayer, Layer]]:
     held, wanted = description.weighted, structure.weighted
     if len(held) != len(wanted):
-        text = f"has {len(held)} layers with weights, expected {len(wanted)}"
+        text = f"has {counted(len(held), 'layer')} with weights, expected {len(wanted)}"
         raise _mismatch(description, text, structure)
     return [(index, *pair) for index, pair in enumerate(zip(wanted, held, strict=True))]
 

@@ -313,7 +313,7 @@ def test_mean_and_variance_are_divided_by_their_factor(factor, expected, made):
     assert found["bn/moving_mean"].tobytes() == expected.tobytes()
     assert found["bn/moving_variance"].tobytes() == expected.tobytes()
     notes = plan_file(path, to="npz").notes
-    told = f"1 batch normalisations keep sums ('bn' first, factor {factor:g}): mean and variance are divided"
+    told = f"1 batch normalisation keeps sums ('bn' first, factor {factor:g}): mean and variance are divided"
     assert [note.startswith(told) for note in notes] == ([] if factor == 1 else [True])
 
 
@@ -394,7 +394,7 @@ def test_what_becomes_one_layer_in_keras_3_does_so_on_every_way_there(between, m
     assert len(values_of(apart)) == 6
     for one, other in itertools.permutations((path, first, direct, apart), 2):
         assert compare_files(one, other).equal
-    with pytest.raises(ConversionError, match="1 Scale layers are folded into its batch normalisation and"):
+    with pytest.raises(ConversionError, match="1 Scale layer is folded into its batch normalisation and"):
         plan_file(second, to=between)
 
 

@@ -186,7 +186,7 @@ def test_conversion_moves_axes_and_rows(form, made, tmp_path):
     with pytest.raises(UnknownFlattenError, match="--flatten fc=6x2x2 or --flatten fc=none"):
         plan_file(path, to="npz", layers={"norm": "LayerNormalization"})
     said = {"layers": {"norm": "LayerNormalization"}, "flatten": {"fc": (6, 2, 2)}}
-    with pytest.warns(ConversionWarning, match="1 layers \\('conv1' first\\) are taken for Conv2D"):
+    with pytest.warns(ConversionWarning, match="1 layer \\('conv1' first\\) is taken for Conv2D"):
         new = convert_file(path, tmp_path / "new.npz", **said).target
     matrix = NETWORK["fc.weight"].storage.values.reshape(24, 4)
     with np.load(new) as found:
@@ -431,7 +431,7 @@ def test_a_checkpoint_and_names_of_parallel_modules(made):
     )
     path = made(tensors | {"other.weight": tensor(drawn(2, 2)), "other.version": b"N"})
     assert list(layers_of(path)) == ["module.a", "other"]
-    assert describe(path).notes == ("1 entries are no tensors ('other.version' first) and stay behind",)
+    assert describe(path).notes == ("1 entry is no tensor ('other.version' first) and stays behind",)
 
 
 def test_a_module_without_layers_and_arrays_of_no_layer(made):

@@ -141,7 +141,7 @@ def test_weights_alone_have_their_version_s_default(kind, version, may, tmp_path
     """Up to Keras 2.2 it was the hard sigmoid; ConvLSTM2D kept it up to Keras 3."""
     source = lstm(tmp_path / "old.h5", version=version, kind=kind)
     said = (
-        "1 recurrent layers ('memory' first) may use hard_sigmoid for their gates, the default then, which"
+        "1 recurrent layer ('memory' first) may use hard_sigmoid for its gates, the default then, which"
         f" was 0.2 x + 0.5 up to Keras 2 and is x / 6 + 0.5 today: {KEPT}"
     )
     assert notes_of(source) == ([said] if may else [])
@@ -163,7 +163,7 @@ def test_a_configuration_counts_more_than_the_default(config, version, hard, tmp
     """What it has is converted; where the function is today's, or another, there is nothing to scale."""
     source = lstm(tmp_path / "old.h5", config=config, version=version)
     said = (
-        "1 recurrent layers ('memory' first) use hard_sigmoid for their gates, which was 0.2 x + 0.5 up to"
+        "1 recurrent layer ('memory' first) uses hard_sigmoid for its gates, which was 0.2 x + 0.5 up to"
         " Keras 2 and is x / 6 + 0.5 today: "
     )
     assert notes_of(source) == ([said + KEPT] if hard else [])
@@ -212,7 +212,7 @@ def test_a_layer_whose_activation_it_is_too_is_not_scaled(kind, tmp_path):
         " scaling gives that: keep the weights, and draw the layer with 0.2 x + 0.5"
     )
     assert notes_of(source)[1] == (
-        f"1 layers ('memory', {kind}, first) have hard_sigmoid as their activation, which was 0.2 x + 0.5 up"
+        f"1 layer ('memory', {kind}, first) has hard_sigmoid as its activation, which was 0.2 x + 0.5 up"
         " to Keras 2 and is x / 6 + 0.5 today: draw the old function"
     )
 

@@ -128,7 +128,7 @@ KERNEL, BIAS = {"layer/kernel:0": (4, 3)}, {"layer/bias:0": (3,)}
 ARRAYS = {
     "of no layer": (
         {"stray": {"stray/kernel:0": (4, 3)}, "layer": KERNEL},
-        "1 arrays of the weights' layer 'stray' belong to none",
+        "1 array of the weights' layer 'stray' belongs to none",
     ),
     "of another size": (
         {"layer": {"layer/kernel:0": (5, 3)}},

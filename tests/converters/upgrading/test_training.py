@@ -334,7 +334,7 @@ def test_an_optimizer_without_a_place_is_left_out(name, tmp_path):
 
 
 STATES = {
-    "too few": ({"a": np.zeros(3, "f4")}, "1 arrays are not those of 4 that are trained"),
+    "too few": ({"a": np.zeros(3, "f4")}, "1 array is not those of 4 that are trained"),
     "of another shape": (
         {str(number): np.zeros(3, "f4") for number in range(8)},
         "array '0' (3,) is none of 'b/gamma:0'",

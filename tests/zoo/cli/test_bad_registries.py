@@ -22,8 +22,8 @@ BAD: dict[str, tuple[str, str]] = {
     "a head that does not fit the structure": (
         "architectures:\n  vgg16:\n    graphs:\n      published:\n"
         "        heads: [{name: x, layer: dense_2}]\n",
-        "5: architectures.vgg16.graphs.published.heads[0].layer: 'dense_2' has 4096 outputs, but the"
-        " architecture has 1000 classes\n",
+        "5: architectures.vgg16.graphs.published.heads[0].layer: 'dense_2' has 4,096 outputs, but the"
+        " architecture has 1,000 classes\n",
     ),
     "an address without https": (
         "architectures:\n  vgg16:\n    weights:\n      vgg16-th-gist:\n        urls: [http://example.org/x]\n",

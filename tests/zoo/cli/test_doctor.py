@@ -51,7 +51,7 @@ def test_a_healthy_machine(zoo, tmp_path):
     told = dict(line.split(maxsplit=1) for line in out.splitlines() if line[0] != " ")
     assert list(told) == list(doctor.CHECKS)
     assert told["cache"] == str(home)
-    assert "1 files, 1.5 MB; " in out
+    assert "1 file, 1.5 MB; " in out
     assert f"{len(EVERY_NETWORK)} architectures, " in out
     assert "network: allowed; mirror: none" in out
     assert not list(home.glob("tmp*"))
@@ -86,7 +86,7 @@ def test_all_of_it_is_on_one_screen(zoo, monkeypatch, tmp_path, room):
     for line in lines:
         assert len(line) <= room or "/" in line or "pip install" in line, line
     assert f"           {overlay}" in lines
-    assert "           lays over: 1 architectures, 1 files" in lines
+    assert "           lays over: 1 architecture, 1 file" in lines
     assert "network: forbidden (ZOO_OFFLINE)" in out
 
 
@@ -115,7 +115,7 @@ def test_each_layer_of_the_registry_is_listed(zoo, tmp_path, monkeypatch):
         str(own),
         "your own, lays over: 2 architectures, 0 files",
         str(overlay),
-        "lays over: 1 architectures, 1 files",
+        "lays over: 1 architecture, 1 file",
     ]
     told = json.loads(zoo("doctor", "--json")[1])["registry"]
     assert [(one["path"], one["origin"], one["architectures"]) for one in told["layers"]] == [

@@ -82,7 +82,9 @@ def test_what_fails_is_told_and_the_rest_is_brought(
     assert "404 Not Found" in outcome["error"]["message"]
     assert err.endswith("zoo: 0 files, 0.0 MB; 1 failed\n")
     hosts.fault = None
-    assert zoo("mirror", str(mirror[0]), FILE)[:2] == (0, f"added  {FILE}\n")
+    code, out, err = zoo("mirror", str(mirror[0]), FILE)
+    assert (code, out) == (0, f"added  {FILE}\n")
+    assert "zoo: 1 file, " in err
 
 
 def test_a_check_hashes_again(zoo: Command, hosts: FaultyServer, mirror: tuple[Path, str]) -> None:

@@ -470,7 +470,7 @@ def test_a_class_index_can_be_shown(zoo: Command) -> None:
     code, out, _ = zoo("show", "class_indexes/imagenet")
     assert code == 0
     assert out.splitlines()[:2] == [
-        "class_indexes/imagenet  names 1000 classes",
+        "class_indexes/imagenet  names 1,000 classes",
         "  size                  35,363 bytes",
     ]
     assert json.loads(zoo("show", "class_indexes/imagenet", "--json")[1])["bytes"] == 35_363

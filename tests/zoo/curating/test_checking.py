@@ -86,7 +86,7 @@ ONES = {
     ),
     "names of other classes": (
         "architectures: {vgg16: {class_names: [a], class_index: null}}\n",
-        ":1: architectures.vgg16.class_names: 1 names, but there are 1000 classes",
+        ":1: architectures.vgg16.class_names: 1 name, but the architecture has 1,000 classes",
     ),
     "a graph of a whole model": (
         "architectures: {vgg16: {family: whole_model}}\n",

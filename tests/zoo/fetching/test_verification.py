@@ -190,7 +190,7 @@ def test_what_was_held_to_is_not_pruned_before_the_new_file_has_come(world: Worl
     ("content", "reason"),
     [
         ('{"0": ["n01440764", "ten', "is no class index: it is not JSON, or cut short"),
-        (json.dumps({"0": ["n01440764", "tench"]}), "names 1 classes, the class index has 2"),
+        (json.dumps({"0": ["n01440764", "tench"]}), "names 1 class, the class index has 2"),
         ("[]", "names 0 classes, the class index has 2"),
     ],
 )

@@ -625,7 +625,7 @@ def test_a_label_that_is_missing_is_no_class(missing):
     ("loader", "message"),
     [
         ([(NOISE[:3], [0, 1])], "a batch has 3 images and labels of shape (2,)"),
-        ([(NOISE[:1], 0)], "a batch has 1 images and labels of shape ()"),
+        ([(NOISE[:1], 0)], "a batch has 1 image and labels of shape ()"),
         ([(NOISE[0], [0, 1]), (NOISE[1], 1)], "the loader yields labels of different shapes: (), (2,)"),
         ([], "the loader yields nothing"),
         (iter([NOISE]), "the loader yields ndarray: must be pairs (images, labels)"),

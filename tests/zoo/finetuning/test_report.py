@@ -422,7 +422,7 @@ def test_reader_gets_light_dark_and_paper(folder):
         (
             "predictions.csv",
             "file,label,predicted,cat\n",
-            "its columns are of 1 other classes than the 3 of run.json",
+            "its columns are of 1 other class than the 3 of run.json",
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,7 @@ def test_a_folder_of_features_is_resumed_and_brought_up_to_date(photos, tmp_path
     said = []
     first = written(photos, tmp_path / "out", report=said.append)
     assert str(first) == "256 features of 6 images in 3 files"
+    assert str(replace(first, width=1, rows=1, files=first.files[:1])) == "1 feature of 1 image in 1 file"
     assert (first.classes, first.failed, first.taken) == ({"a": 3, "b": 3}, 1, 0)
     assert [(one.file, one.problem) for one in said] == [
         (str(photos / "a" / "2.png"), "no image in a known format, but text")
@@ -167,7 +169,7 @@ def test_an_image_that_ends_processes_is_named_and_costs_no_other(names, photos,
 def test_a_machine_that_ends_all_processes_is_no_fault_of_images(photos, tmp_path, monkeypatch):
     """Where more images than a few end them, the shards are named."""
     monkeypatch.setattr(shards, "ROWS", 7)
-    with Deadly(2) as executor, pytest.raises(ShardsError, match=r"1 of 1 shards .*5\.png: killed;"):
+    with Deadly(2) as executor, pytest.raises(ShardsError, match=r"1 of 1 shard .*5\.png: killed;"):
         executor.names = tuple(f"{number}.png" for number in range(7))
         written(photos, tmp_path / "out", executor=executor)
 

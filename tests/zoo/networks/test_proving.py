@@ -49,9 +49,7 @@ def test_outputs_are_compared_with_those_of_tf_keras(path, reference, capsys):
     assert (code, proved["reference"], proved["outputs"], proved["shapes"]) == (0, "tf-keras 2.21.0", 1, 2)
     assert proved["difference"] < 1e-6
     line = err.splitlines()[-1]
-    given = (
-        "zoo: proved: what it gives for 3 random inputs is what tf-keras 2.21.0 gives (1 outputs), at most"
-    )
+    given = "zoo: proved: what it gives for 3 random inputs is what tf-keras 2.21.0 gives (1 output), at most"
     assert line.startswith(given)
     assert line.endswith(f" of the largest output off; {SHAPES}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.finetuning.report.numbers import ClassScore
 from zoo.finetuning.report.record import Epoch, Phase, Prediction
 from zoo.finetuning.report.scene import (
@@ -186,9 +187,8 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Scene
     widest = max((text_width(name, size) for name in classes), default=0) if labelled else 0
     room = max(widest + 44, text_width("true class", 11) + 12) if labelled else 32.0
     top = (widest + 48 if widest > cell - 4 else 30.0 + size) if labelled else 32.0
-    title = (
-        f"Confusion matrix of {count} classes: {np.trace(counts)} of {counts.sum()} images on the diagonal"
-    )
+    title = f"Confusion matrix of {counted(count, 'class')}: "
+    title += f"{np.trace(counts)} of {counted(counts.sum(), 'image')} on the diagonal"
     scene = Scene(width=room + max(cell * count, 120.0) + 8, height=top + cell * count + 8, title=title)
     scene.add(Box(x=room, y=top, width=cell * count, height=cell * count, colour="card"))
     if labelled:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converters.errors import counted
 from zoo.errors import ArgumentError
 from zoo.extras import how_to_install
 from zoo.finetuning.report.charts import LABELLED, curve, percent, strength
@@ -146,14 +147,14 @@ def _tiles(record: Record, counts: NDArray[np.int64]) -> list[tuple[str, str, st
         (
             "always the commonest class",
             percent(commonest),
-            f"what guessing would reach; {len(record.classes)} classes",
+            f"what guessing would reach; {counted(len(record.classes), 'class')}",
         ),
         (
             "log loss",
             _number((record.run.get("result") or {}).get("log_loss")),
             f"{math.log(max(len(record.classes), 1)):.3f} if it knew nothing",
         ),
-        ("mistakes", str(count - right), f"of {count} validation images"),
+        ("mistakes", str(count - right), f"of {counted(count, 'validation image')}"),
     ]
 
 

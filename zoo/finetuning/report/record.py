@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from converters.errors import counted
 from zoo.errors import ArgumentError, FileFormatError
 from zoo.networks.images import Depth
 from zoo.networks.run_record import read_run
@@ -191,7 +192,7 @@ def _read_history(path: Path) -> tuple[Epoch, ...]:
     epochs = []
     for line, row in rows:
         if len(row) != len(header):
-            raise ValueError(f"line {line} has {len(row)} columns, expected {len(header)}")
+            raise ValueError(f"line {line} has {counted(len(row), 'column')}, expected {len(header)}")
         numbers = {
             name: _number(row[column[name]], line)
             for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -211,7 +212,8 @@ def _read_predictions(path: Path, classes: tuple[str, ...]) -> tuple[Prediction,
     header, rows = _rows(path)
     if tuple(header[3:]) != classes:
         raise ValueError(
-            f"its columns are of {len(header[3:])} other classes than the {len(classes)} of run.json"
+            f"its columns are of {counted(len(header[3:]), 'other class')} than the {len(classes)} of "
+            "run.json"
         )
     index = {name: place for place, name in enumerate(classes)}
     return tuple(_prediction(number, line, row, index) for number, (line, row) in enumerate(rows))
@@ -219,7 +221,7 @@ def _read_predictions(path: Path, classes: tuple[str, ...]) -> tuple[Prediction,
 
 def _prediction(number: int, line: int, row: list[str], index: Mapping[str, int]) -> Prediction:
     if len(row) != 3 + len(index):
-        raise ValueError(f"line {line} has {len(row)} columns, expected {3 + len(index)}")
+        raise ValueError(f"line {line} has {counted(len(row), 'column')}, expected {3 + len(index)}")
     file, label, predicted, *probabilities = row
     for name in (label, predicted):
         if name not in index:
