@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -16,8 +17,8 @@ from zoo.errors import ArgumentError, CacheError, ZooError
 from zoo.files.listing import held_of
 from zoo.progress.documents import item, put_together
 from zoo.registry import like, look_up, weights_file
-from zoo.registry.columns import FACTS, FILTERS, Fact, choose, columns_of
-from zoo.registry.fields import default_of
+from zoo.registry.columns import FACTS, FILTERS, Fact, choose, columns_of, meant
+from zoo.registry.fields import default_of, did_you_mean
 from zoo.registry.kept_rows import all_rows, rows_of
 from zoo.registry.listed import Held, Row, listed_set, with_cached
 from zoo.registry.names import left_out_note
@@ -59,12 +60,24 @@ def _list(arguments: argparse.Namespace) -> int:
         _print_list([rows[name] for name in shown], columns, droppable=arguments.columns is None)
         _tell_more(len(found.names) - len(shown))
     elif written:
-        output.note(f"zoo: none of the {counted(len(written), 'network')} suits; `zoo list` shows all")
+        output.note(f"zoo: {_none_of(written)}{_meant(rows_of(known), filters)}; `zoo list` shows all")
     else:
-        output.note(f"zoo: no network matches {arguments.pattern!r}; `zoo list` shows all {len(known)}")
+        nothing = f"no network matches {arguments.pattern!r}{did_you_mean(arguments.pattern, known)}"
+        output.note(f"zoo: {nothing}; `zoo list` shows all {len(known)}")
     for what, names in found.left_out.items():
         output.note(f"zoo: {left_out_note(what, names)}")
     return 0
+
+
+def _none_of(names: Collection[str]) -> str:
+    if len(names) == 1:
+        return f"{next(iter(names))} does not suit"
+    return f"none of the {counted(len(names), 'network')} suits"
+
+
+def _meant(known: Mapping[str, Row], filters: Mapping[str, object]) -> str:
+    found = meant(known, filters)
+    return f"; did you mean --{found[0].replace('_', '-')} {shlex.quote(found[1])}?" if found else ""
 
 
 def _tell_more(count: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from zoo.errors import ArgumentError
 from zoo.progress.bars import megabytes
-from zoo.registry.fields import did_you_mean
+from zoo.registry.fields import did_you_mean, nearest
 from zoo.registry.listed import Row
 from zoo.registry.quantities import COUNTS, MEGABYTES, PER_CENT, quantity
 from zoo.registry.records import ReadOnly, percent
@@ -345,6 +345,28 @@ def choose(
     for fact, down in reversed(keys):
         kept = _sorted(kept, {name: fact.value(rows[name]) for name in kept}, down=down)
     return Chosen(kept[::-1] if reverse and not keys else kept, left_out)
+
+
+def meant(rows: Mapping[str, Row], wanted: Mapping[str, object]) -> tuple[str, str] | None:
+    """Return the filter whose text no network has in it, and the nearest text that one has, if any is near.
+
+    Args:
+        rows: What is known of the networks, by name.
+        wanted: Values of filters by their names, as for :func:`choose`.
+    """
+    for name, given in wanted.items():
+        fact, one = FILTERS[name]
+        if one.choices is None and isinstance(given, str) and isinstance(one.read(given), str):
+            known = dict.fromkeys(text for row in rows.values() for text in _texts(row, fact, one))
+            held = any(one.keeps(text, one.read(given)) for text in known)
+            if not held and (near := nearest(given, known, count=1)):
+                return name, near[0]
+    return None
+
+
+def _texts(row: Row, fact: Fact, one: Filter) -> list[str]:
+    stated = [file[one.of_file] for file in row["files"]] if one.of_file else [fact.value(row)]
+    return [text for text in stated if text is not None]
 
 
 def _is_asked(name: str, given: object) -> bool:

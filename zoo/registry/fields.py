@@ -65,7 +65,15 @@ def nearest(name: object, known: Iterable[str], count: int = 3) -> list[str]:
     holding = [entry for entry in lower if typed in entry and entry not in close]
     if len(typed) >= _A_PART:
         close += holding[: count - len(close)]
+    if not close and len(typed) > 1:
+        close = [entry for entry in lower if _is_short_for(typed, entry)][:count]
     return [entry for entry in known if entry.lower() in close]
+
+
+def _is_short_for(typed: str, known: str) -> bool:
+    """Tell whether a name has the letters of a word in order, the first in front: ``rm`` of ``remove``."""
+    left = iter(known)
+    return typed[0] == known[:1] and all(letter in left for letter in typed)
 
 
 def nearest_of(name: object, known: Collection[str]) -> str:

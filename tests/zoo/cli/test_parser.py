@@ -78,6 +78,8 @@ def test_a_mistake_shows_the_usage_of_its_command(capsys, typed, usage, message)
     [
         (["fethc", "resnet50"], "fetch"),
         (["cache", "lst"], "list"),
+        (["cache", "rm"], "remove"),
+        (["cache", "ls"], "list"),
         (["fetch", "resnet50", "--bakend", "th"], "--backend"),
         (["finetune", "a", "b", "--stratgy=svm"], "--strategy"),
         (["finetune", "a", "b", "--strategy", "last-layer"], "last-layers"),

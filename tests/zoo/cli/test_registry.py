@@ -392,6 +392,26 @@ def test_who_does_not_state_what_a_filter_looks_at_is_told(zoo: Command) -> None
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
+        (["--family", "resnt"], "none of the {} networks suits; did you mean --family resnet?"),
+        (["--licence", "apach"], None),
+        (["--family", "resnet", "--max-size", "1"], "none of the {} networks suits"),
+        (["--family", "qqq"], "none of the {} networks suits"),
+        (["vgg16", "--family", "resnt"], "vgg16 does not suit; did you mean --family resnet?"),
+        (["vgg166"], "no network matches 'vgg166'; did you mean vgg16?"),
+    ],
+)
+def test_what_was_nearly_typed_for_a_filter(zoo: Command, typed: list[str], said: str | None) -> None:
+    """One that no network has in it; what others leave out is no mistake of it."""
+    code, out, err = zoo("list", *typed)
+    assert (code, not out) == (0, said is not None)
+    count = len(list_models())
+    shows = "`zoo list` shows all" + (f" {count}" if said and "matches" in said else "")
+    assert (err.splitlines()[:1] == [f"zoo: {said.format(count)}; {shows}"]) if said else not err
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
         (
             ["--max-params", "many"],
             "--max-params many: must be a number that is not negative, such as 30M, 4.5M or 30000000",

@@ -175,3 +175,12 @@ def test_near_names_are_found_whatever_the_case() -> None:
     assert nearest("x", known) == []
     assert did_you_mean("VGG19", known) == "; did you mean vgg19?"
     assert did_you_mean(7, known) == ""
+
+
+def test_an_abbreviation_is_near_where_nothing_else_is() -> None:
+    """Its letters stand in the name in their order, and it begins with the same one."""
+    known = ["remove", "prune", "resnet50"]
+    assert nearest("rm", known) == ["remove"]
+    assert nearest("rn50", known) == ["resnet50"]
+    for typed in ("mv", "r", "mr", "rex"):
+        assert nearest(typed, known) == []
