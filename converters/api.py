@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from converters.arrays.form import TF, Form, Layout, checked_axis, ends_of
-from converters.errors import AlreadyConvertedError, ArgumentError, ConversionError, counted, warn_of
+from converters.errors import (
+    AlreadyConvertedError,
+    ArgumentError,
+    ConversionError,
+    checked_path,
+    counted,
+    warn_of,
+)
 from converters.formats.description import Description
 from converters.formats.dialects import describe
 from converters.formats.record import ConversionRecord
@@ -159,7 +166,8 @@ def inspect_file(
         >>> [(layer.name, layer.kind) for layer in found.description.layers]
         [('conv1', 'Conv2D'), ('fc', 'Dense')]
     """
-    description = describe(path, keras_version=checked_version(keras_version), layers=layers)
+    file = checked_path(path, "path")
+    description = describe(file, keras_version=checked_version(keras_version), layers=layers)
     found = recognise(description)
     layout = learn_layout(description, match=found[1] if found else None)
     return Inspection(
@@ -233,12 +241,13 @@ def plan_file(
         >>> print(plan.target)
         layout tf, kernels tf
     """
+    path = checked_path(src, "src")
     user_layout = checked_axis(from_layout, "from_layout")
     user_kernels = checked_axis(from_kernels, "from_kernels")
     _check_hard_sigmoid(hard_sigmoid, to)
     expected, wanted = _ends(direction, to_layout, to_kernels, checked_target(to))
     version = checked_version(keras_version)
-    description = describe(src, keras_version=version, layers=layers, order=order)
+    description = describe(path, keras_version=version, layers=layers, order=order)
     _refuse_scaled(description, to)
     _refuse_plain(description, to)
     if to is None and description.dialect == "keras3":
@@ -410,7 +419,7 @@ def target_format(dst: str | os.PathLike[str] | None, to: str | None) -> str | N
     """
     if dst is None:
         return to
-    name, wanted = Path(dst).name.lower(), format_of(checked_target(to))
+    name, wanted = checked_path(dst, "dst").name.lower(), format_of(checked_target(to))
     said = said_by(name)
     if said is not None and not FORMATS[said].writes:
         text = "is the name of a whole model, and weights alone are none"

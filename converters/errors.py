@@ -6,10 +6,11 @@ This module imports next to nothing, so that naming an error costs nothing.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -207,6 +208,39 @@ def _without_passed_over(level: int) -> int:
         wanted -= "_passed_over" not in frame.f_locals
         frame = frame.f_back  # type: ignore[assignment]
     return found
+
+
+def checked_path(given: object, name: str) -> Path:
+    """Return a path that a user gave.
+
+    Args:
+        given: What was given.
+        name: The argument's name.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise ArgumentError(f"{name}={given!r}: must be a text or a path")
+    return Path(given)
+
+
+def checked_texts(given: object, name: str) -> Sequence[str]:
+    """Return several texts that a user gave; one alone would be taken for its letters.
+
+    Args:
+        given: What was given.
+        name: The argument's name.
+
+    Raises:
+        ArgumentError: They are none.
+    """
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        raise ArgumentError(f"{name}={given!r}: must be several texts in a list")
+    texts = list(given)
+    if not all(isinstance(text, str) for text in texts):
+        raise ArgumentError(f"{name}={given!r}: must be several texts in a list")
+    return texts
 
 
 def counted(count: int, what: str, one: str = "", many: str = "") -> str:

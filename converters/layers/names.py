@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from converters.errors import ArgumentError
+from converters.errors import ArgumentError, checked_texts
 from converters.layers.rules import Dialect
 from converters.layers.table import GATES, KINDS, OTHER, PLAIN, WRAPPERS, cell_of
 
@@ -134,7 +134,7 @@ def parse_layers(texts: Sequence[str]) -> dict[str, str]:
         {'up1': 'Conv2DTranspose', 'td': 'TimeDistributed(Dense)'}
     """
     parsed: dict[str, str] = {}
-    for text in texts:
+    for text in checked_texts(texts, "texts"):
         name, equals, kind = text.rpartition("=")
         if not equals or not name or not kind:
             raise ArgumentError(f"--layer takes NAME=KIND, for instance up1=Conv2DTranspose, not {text!r}")

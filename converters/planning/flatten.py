@@ -17,7 +17,7 @@ from typing import cast
 
 from converters.arrays.form import Layout, Rows, Shape
 from converters.arrays.rows import Flattened, parse_flattened, row_count
-from converters.errors import ArgumentError, counted
+from converters.errors import ArgumentError, checked_texts, counted
 from converters.formats.description import Description
 from converters.layers.following import flattened_inputs
 from converters.layers.model import Part, plain_name
@@ -46,7 +46,7 @@ def parse_flatten(texts: Sequence[str]) -> dict[str, Rows | str | None]:
         {'fc1': ((512, 7, 7),), 'fc2': None}
     """
     parsed: dict[str, Rows | str | None] = {}
-    for text in texts:
+    for text in checked_texts(texts, "texts"):
         layer, equals, value = text.rpartition("=")
         if not equals or not layer:
             raise ArgumentError(f"--flatten takes LAYER=CxHxW or LAYER=none, not {text!r}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.boundary import uncollected
-from converters.errors import ArgumentError, FileFormatError, warn_of
+from converters.errors import ArgumentError, FileFormatError, checked_path, warn_of
 from converters.formats.dialects import Told, describe
 from converters.formats.record import Proof
 from converters.limits import clipped
@@ -102,15 +102,16 @@ def plan_upgrade(
         raise ArgumentError(f"data_format must be None or 'channels_last', not {data_format!r}")
     if backend not in BACKENDS:
         raise ArgumentError(f"backend must be 'theano' or 'tensorflow', not {backend!r}")
-    path = Path(source)
+    path = checked_path(source, "source")
+    beside = None if weights is None else checked_path(weights, "weights")
     _refuse_folder(path)
     text = _json_text(path) if text is None else text
-    if text is None and weights is not None:
-        raise ArgumentError(f"{path}: holds weights itself; leave out {os.fspath(weights)}")
-    if text is not None and weights is None:
+    if text is None and beside is not None:
+        raise ArgumentError(f"{path}: holds weights itself; leave out {beside}")
+    if text is not None and beside is None:
         raise ArgumentError(f"{path}: is a configuration alone; give the weights' file too")
     told = None if text is None else Told(modern_text(text, path), str(path))
-    holder = path if weights is None else Path(weights)
+    holder = beside or path
     description = describe(holder, keras_version=keras_version, config=told)
     asked = Asked(own=dict(custom or {}), lambdas=_expressions(lambdas or {}))
     return make_upgrade(path, description, turned=data_format is not None, said=backend, asked=asked)
@@ -165,7 +166,7 @@ def upgrade_file(
         >>> done.target.name
         'new_model.keras'
     """
-    _check_ending(target)
+    _check_ending(None if target is None else checked_path(target, "target"))
     upgrade = plan_upgrade(
         source,
         weights=weights,

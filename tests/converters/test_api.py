@@ -380,3 +380,44 @@ def test_inspecting_anything_else_says_what_it_is(tmp_path):
     (tmp_path / "page.h5").write_text("<html>")
     with pytest.raises(FileFormatError, match="not an HDF5 file but an HTML page"):
         inspect_file(tmp_path / "page.h5")
+
+
+_PATH, _TEXTS = "must be a text or a path", "must be several texts in a list"
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "name", "must"),
+    [
+        (converters.inspect_file, [], "path", _PATH),
+        (converters.plan_file, [], "src", _PATH),
+        (converters.convert_file, [], "src", _PATH),
+        (converters.convert_file, ["old.h5"], "dst", _PATH),
+        (converters.plan_upgrade, [], "source", _PATH),
+        (converters.upgrade_file, [], "source", _PATH),
+        (converters.upgrade_file, ["old.h5"], "target", _PATH),
+        (converters.parse_flatten, [], "texts", _TEXTS),
+        (converters.parse_layers, [], "texts", _TEXTS),
+    ],
+)
+def test_what_is_no_path_is_refused_in_our_words(function, arguments, name, must):
+    """Nothing, where it stands for nothing, a number, and of texts one alone or other things."""
+    wrong = [*([] if arguments else [None]), 7, *(["fc=none", [None]] if must == _TEXTS else [])]
+    for given in wrong:
+        with pytest.raises(ArgumentError) as caught:
+            function(*arguments, given)
+        assert str(caught.value) == f"{name}={given!r}: {must}"
+
+
+def test_every_public_function_is_among_them():
+    """One that is new is tested so too."""
+    marks = test_what_is_no_path_is_refused_in_our_words.pytestmark
+    tested = {function for function, *_ in marks[0].args[1]}
+    public = {getattr(converters, name) for name in converters.__all__}
+    assert tested == {one for one in public if callable(one) and not isinstance(one, type)}
+
+
+def test_weights_beside_a_configuration_are_a_path():
+    """Whatever the file is."""
+    with pytest.raises(ArgumentError) as caught:
+        converters.plan_upgrade("old.json", weights=7)
+    assert str(caught.value) == "weights=7: must be a text or a path"
