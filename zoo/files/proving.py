@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from converters.compare import Comparison, Held, LayerComparison, compare_held
 from converters.errors import counted
+from converters.hdf5.source import identity_of
 from zoo.calling import public
-from zoo.errors import ArgumentError, StructureMismatchError, UnknownNameError
+from zoo.errors import ArgumentError, FileFormatError, StructureMismatchError, UnknownNameError
 from zoo.fetching.verification import heads_in
 from zoo.naming import is_written_as_path
 from zoo.progress.asked import Asked, chosen
 from zoo.progress.protocol import Progress
 from zoo.registry import get_registry, look_up, weights_file
-from zoo.registry.digests import hash_file
+from zoo.registry.digests import hash_stream
 from zoo.registry.records import DEFAULT_SET, Architecture, Graph, WeightsFile
 from zoo.storage.cache import Cache
 from zoo.storage.proofs import Proven, save_proof
@@ -140,7 +141,7 @@ def prove(
             how a published file's kernels are stored.
         UnknownNameError: There is no such file.
         DownloadError: One of the files cannot be had.
-        FileFormatError: One of the files cannot be read as weights.
+        FileFormatError: One of the files cannot be read as weights, or was changed while it was compared.
         StructureMismatchError: The two hold different networks, or different graphs of one.
     """
     reporter = chosen(progress)
@@ -321,12 +322,28 @@ def _proof(first: _Given, other: _Given) -> Proof:
     return Proof(
         network=first.network.name,
         id=first.id,
-        sha256=hash_file(first.path, ["sha256"])["sha256"],
+        sha256=_digest(first),
         origin=other.id,
-        origin_sha256=hash_file(other.path, ["sha256"])["sha256"],
+        origin_sha256=_digest(other),
         comparison=replace(compared, layers=layers),
         left_out=left_out,
     )
+
+
+def _digest(given: _Given) -> str:
+    """Return the SHA-256 of what was compared.
+
+    Raises:
+        FileFormatError: Another file lies there by now, or it was written to.
+    """
+    stamp = given.held.description.stamp
+    with given.path.open("rb") as stream:
+        found = hash_stream(stream.read, ["sha256"], os.fstat(stream.fileno()).st_size)
+        now = identity_of(stream)
+    # The last is the time at which its names changed too, as when the cache gives it another.
+    if stamp is None or stamp.identity[:-1] != now[:-1]:
+        raise FileFormatError(f"{given.path}: was changed while it was compared; run the same again")
+    return found["sha256"]
 
 
 def _compared(first: _Given, other: _Given) -> Comparison:

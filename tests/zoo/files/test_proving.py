@@ -13,12 +13,13 @@ import yaml
 
 import zoo
 from converters import convert_file
-from converters.compare import compare_files
+from converters.compare import compare_files, compare_held
 from tests.origins_page import provenance
 from tests.support.shares import EVERY_NETWORK, NETWORKS
 from zoo.cli import main as command
-from zoo.errors import ArgumentError, CacheError, StructureMismatchError, UnknownNameError
+from zoo.errors import ArgumentError, CacheError, FileFormatError, StructureMismatchError, UnknownNameError
 from zoo.fetching import fetcher
+from zoo.files import proving
 from zoo.practice import caffe, files
 from zoo.registry import load_registry
 from zoo.registry.digests import hash_file
@@ -76,6 +77,39 @@ def test_rules_are_said_of_each_layer(origins, practice_file):
     )
     assert told["conv2_1_x1"] == "kernel axes in order (2, 3, 1, 0)"
     assert told["fc6"].startswith("kernel ")
+
+
+@pytest.fixture
+def to_prove(origins, practice_file, tmp_path):
+    """Return copies of a file and of its authors' own."""
+    given = {"file": tmp_path / "some.h5", "origin": tmp_path / "some.caffemodel"}
+    shutil.copy(practice_file("googlenet"), given["file"])
+    shutil.copy(origins("googlenet"), given["origin"])
+    return given
+
+
+@pytest.mark.parametrize(
+    ("changed", "how"), [("file", "replaced"), ("file", "written"), ("origin", "replaced")]
+)
+def test_a_digest_is_that_of_what_was_compared(changed, how, to_prove, monkeypatch):
+    """Of a file that is another one by then nothing is proven."""
+    given = to_prove
+
+    def compare_and_change(*sides, **options):
+        found = compare_held(*sides, **options)
+        if how == "replaced":
+            new = given[changed].with_name("new")
+            shutil.copy(given[changed], new)
+            new.rename(given[changed])
+        else:
+            with given[changed].open("ab") as stream:
+                stream.write(b"more")
+        return found
+
+    monkeypatch.setattr(proving, "compare_held", compare_and_change)
+    with pytest.raises(FileFormatError) as caught:
+        zoo.prove(given["file"], origin=given["origin"], from_kernels="th")
+    assert str(caught.value) == f"{given[changed]}: was changed while it was compared; run the same again"
 
 
 FLIPS = {
