@@ -15,10 +15,10 @@ from converters.compare import compare_files
 from converters.errors import ConversionWarning, Doubt, doubts_of, given_up, in_python
 from converters.planning.structures import load_structure
 from converters.writing.execute import arrays
-from tests.support.shares import first_of_families
+from tests.support.shares import NETWORKS, first_of_families
 from tests.support.weight_files import BY_NAMES, BY_NAMES_IN_PYTHON, counted, keras1, write_empty, write_named
 from zoo.networks.weights import _opened
-from zoo.registry import architecture, list_models
+from zoo.registry import architecture
 
 TENSORFLOW = {"conv_W:0": counted(6, 3, 3, 5), "conv_b:0": counted(6)}
 TF_FORM = {"to_layout": "tf", "to_kernels": "tf"}
@@ -105,7 +105,7 @@ def published(network, path):
     return file
 
 
-@pytest.mark.parametrize("name", first_of_families(list_models()))
+@pytest.mark.parametrize("name", first_of_families(NETWORKS))
 def test_of_a_published_file_nothing_is_in_doubt(name, tmp_path):
     """The registry tells its form, so that loading a network by its name warns of nothing."""
     network, path = architecture(name), tmp_path / "weights.h5"
