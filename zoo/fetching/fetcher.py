@@ -513,8 +513,8 @@ class Fetcher:
         """Keep what the cache has as a file of another weights set, where both sets are of the same file."""
         from zoo.storage.partials import scratch
 
-        own = self._cache.remembered(Item.of_weights(network.name, file))
         for twin in (one for one in network.entries_of(file) if one.id != file.id):
+            own = self._cache.remembered(Item.of_weights(network.name, file))
             item = Item.of_weights(network.name, twin)
             seen = self._cache.remembered(item)
             # Another file than this cache holds to under this id is fetched, or refused, as any is.
