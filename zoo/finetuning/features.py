@@ -36,7 +36,6 @@ from zoo.finetuning.digests import ModelDigest, digest_model
 from zoo.finetuning.feeding import outputs_of
 from zoo.finetuning.pictures import Pictures, Size
 from zoo.finetuning.shelves import Features, looked_up, shelf_path
-from zoo.networks.images import READ_AS
 from zoo.progress import protocol
 from zoo.progress.protocol import Count
 from zoo.registry.records import Preprocessing
@@ -279,8 +278,7 @@ def extract(
         what = ", ".join(digest.untold)
         _LOG.warning("model %r: the features are not kept: %s does not say what it does", _name(body), what)
         return compute(np.arange(len(pictures)))[0]
-    told = f"{features_digest(digest, preparation, fused=fused)}, {READ_AS}"
-    shelf = shelf_path(cache, body.name, hashlib.sha256(told.encode()).hexdigest())
+    shelf = shelf_path(cache, body.name, features_digest(digest, preparation, fused=fused))
     return looked_up(shelf, pictures.digests_at((preparation.height, preparation.width)), compute)
 
 

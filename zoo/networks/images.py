@@ -29,9 +29,6 @@ ENDINGS = frozenset(
 )
 """What the name of an image file ends in, in lower case."""
 
-READ_AS = 1
-"""Counts the changes in what a file is read as: what was computed from images of before is computed again."""
-
 TINY = 16
 """An image with a side shorter than this, in pixels, is worth a note: hardly anything can be seen on it."""
 

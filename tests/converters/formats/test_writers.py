@@ -228,7 +228,7 @@ def test_a_deviation_becomes_a_variance_where_the_version_says_so(tmp_path):
     for name, source, version in (("new", one, None), ("old", one, "1.0.6"), ("older", zero, None)):
         done = convert_file(source, tmp_path / f"{name}.weights.h5", to="keras3", keras_version=version)
         results[name] = arrays(done.target)["layers/batch_normalization/vars/3"]
-        assert any("standard deviations" in note for note in done.plan.typed_notes) == (name != "new")
+        assert any("standard deviation" in note for note in done.plan.typed_notes) == (name != "new")
         assert any("--keras-version 1.0.6" in note for note in done.plan.typed_notes) == (name == "new")
         assert (done.record.proof.recomputed != ()) == (name != "new")
     np.testing.assert_array_equal(results["new"], stored)

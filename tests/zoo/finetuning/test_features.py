@@ -234,15 +234,6 @@ def test_features_are_computed_once(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2  # a file for what was added, each time
 
 
-def test_features_of_images_that_are_read_as_others_are_computed_again(tmp_path, monkeypatch):
-    """A later version may read a file better than the one that kept its features."""
-    body, counted = dissect(small_network()).body, Counted(monkeypatch)
-    extract(body, some_digits(3), RAW, cache=tmp_path)
-    monkeypatch.setattr("zoo.finetuning.features.READ_AS", -1)
-    extract(body, some_digits(3), RAW, cache=tmp_path)
-    assert counted.count == 6
-
-
 def test_what_is_on_the_shelf_needs_no_network(tmp_path, monkeypatch):
     """Where nothing is left to compute, batch normalisation is not folded either."""
     from zoo.finetuning import features
