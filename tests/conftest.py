@@ -109,6 +109,15 @@ def zoo(capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(capsys)
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[None]:
+    """Serve buckets on loopback, and let addresses that begin with ``s3://`` lead there."""
+    from tests.support.buckets import bucket_server  # environments of few libraries have no such server
+
+    with bucket_server():
+        yield
+
+
 @pytest.fixture(scope="session")
 def practice_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeFile]:
     """Return ``practice_file(name, form="th")``: the path of a published practice file, to be read only.

@@ -17,7 +17,7 @@ from PIL import Image
 
 from converters.trees import convert_tree, upgrade_tree
 from converters.writing.journal import NAME
-from tests.support.buckets import bucket_server, fill, objects
+from tests.support.buckets import fill, objects
 from tests.support.clusters import dask_cluster
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import keras1, write_named
@@ -32,14 +32,11 @@ from zoo.work.engines import engine
 NETWORK = "mobilenet_0.25"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _server() -> Iterator[None]:
-    with bucket_server():
-        yield
+pytestmark = pytest.mark.usefixtures("s3")
 
 
 @pytest.fixture(scope="module")
-def cluster(_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster(s3: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a scheduler whose workers know the bucket."""
     with dask_cluster(tmp_path_factory.mktemp("dask")) as address:
         yield address

@@ -15,7 +15,7 @@ import pytest
 import zoo
 from converters.trees import convert_tree, upgrade_tree
 from converters.writing.journal import NAME
-from tests.support.buckets import bucket_server, fill, objects
+from tests.support.buckets import fill, objects
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import keras1, write_named
 from zoo.cli import main
@@ -26,10 +26,7 @@ from zoo.storage.destinations import Bucket
 TO_TF = {"direction": "th-to-tf"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _server():
-    with bucket_server():
-        yield
+pytestmark = pytest.mark.usefixtures("s3")
 
 
 @pytest.fixture

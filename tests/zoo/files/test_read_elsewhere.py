@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from tests.support.buckets import bucket_server, fill
+from tests.support.buckets import fill
 from tests.support.paths import WRITTEN_BEFORE
 from tests.support.weight_files import keras1, write_named
 from zoo.cli import main
@@ -24,10 +24,7 @@ MAP = {"fc": (6, 3, 4)}
 RUN = WRITTEN_BEFORE / "finished"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _server():
-    with bucket_server():
-        yield
+pytestmark = pytest.mark.usefixtures("s3")
 
 
 @pytest.fixture(scope="module")

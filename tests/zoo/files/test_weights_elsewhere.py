@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from tests.support.buckets import bucket_server, fill
+from tests.support.buckets import fill
 from tests.support.paths import DIALECTS
 from zoo.cli import main
 from zoo.errors import ArgumentError
@@ -21,10 +21,7 @@ from zoo.finetuning.runs import load_classifier
 NAME = "mobilenet_0.25"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _server():
-    with bucket_server():
-        yield
+pytestmark = pytest.mark.usefixtures("s3")
 
 
 @pytest.fixture(scope="module")

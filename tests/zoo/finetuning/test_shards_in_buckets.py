@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.buckets import bucket_server, fill, objects
+from tests.support.buckets import fill, objects
 from zoo.cli import main
 from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.finetuning import shard_tasks, shards
@@ -22,10 +22,7 @@ from zoo.storage.destinations import Bucket
 NAME = "mobilenet_0.25"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _server():
-    with bucket_server():
-        yield
+pytestmark = pytest.mark.usefixtures("s3")
 
 
 @pytest.fixture(autouse=True)

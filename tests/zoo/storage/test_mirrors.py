@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from tests.support.buckets import bucket_server
 from tests.support.shelf import GOOGLENET, THEANO, everything, fixed_cache, keep, one_of_each_ending, sha256
 from zoo.errors import ArgumentError, CacheError, DownloadError
 from zoo.registry.records import Digest
@@ -58,14 +57,8 @@ def source(tmp_path: Path) -> Source:
     return Source(fixed_cache(tmp_path / "home"))
 
 
-@pytest.fixture(scope="module")
-def _server() -> Iterator[None]:
-    with bucket_server():
-        yield
-
-
 @pytest.fixture
-def bucket(_server: None, request: pytest.FixtureRequest) -> str:
+def bucket(s3: None, request: pytest.FixtureRequest) -> str:
     """Return the URL of an empty bucket that the environment leads to."""
     name = f"zoo-{abs(hash(request.node.nodeid))}"
     s3fs.S3FileSystem().mkdir(name)
