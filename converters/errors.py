@@ -252,6 +252,11 @@ def counted(count: int, what: str, one: str = "", many: str = "") -> str:
         one: The verb behind, of one.
         many: The same of several, or of none.
     """
-    ending = "" if count == 1 else "es" if what.endswith(("s", "tch")) else "s"
-    verb = one if count == 1 else many
-    return f"{count:,} {what}{ending}{verb and f' {verb}'}"
+    things, verb = (what, one) if count == 1 else (_several(what), many)
+    return f"{count:,} {things}{verb and f' {verb}'}"
+
+
+def _several(what: str) -> str:
+    if what.endswith("y") and what[-2] not in "aeiou":
+        return f"{what[:-1]}ies"
+    return f"{what}{'es' if what.endswith(('s', 'tch')) else 's'}"

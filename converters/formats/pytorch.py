@@ -16,7 +16,7 @@ import numpy as np
 
 from converters.arrays.form import Shape
 from converters.boundary import paced
-from converters.errors import FileFormatError
+from converters.errors import FileFormatError, counted
 from converters.formats.archive import first_member, is_torch
 from converters.formats.foreign import ForeignArray, ForeignLayer, ForeignSource
 from converters.formats.pickles import called
@@ -122,7 +122,7 @@ def is_state_dict(names: Iterable[str]) -> bool:
 
 
 def _left_behind(others: Sequence[str]) -> str:
-    entries = "1 entry is no tensor" if len(others) == 1 else f"{len(others):,} entries are no tensors"
+    entries = counted(len(others), "entry", "is no tensor", "are no tensors")
     return f"{entries} ({others[0]!r} first) and {'stays' if len(others) == 1 else 'stay'} behind"
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from converters.errors import counted
 from zoo.errors import RegistryError
 
 Made = TypeVar("Made")
@@ -253,8 +254,7 @@ class ListOf:
             raise Mistake(path, f"{show(value)} is not a list")
         if len(value) < self._least or (self._fixed and len(value) > self._least):
             allowed = self._least if self._fixed else f"at least {self._least}"
-            entries = "1 entry" if len(value) == 1 else f"{len(value)} entries"
-            raise Mistake(path, f"has {entries} instead of {allowed}")
+            raise Mistake(path, f"has {counted(len(value), 'entry')} instead of {allowed}")
         return tuple([self._kind.check(entry, (*path, place)) for place, entry in enumerate(value)])
 
     def schema(self) -> dict[str, Any]:
