@@ -175,7 +175,9 @@ def set_for(network: Architecture, weights: object) -> object:
         return weights
     found = trained_in(weights)
     sets = (file.set for file in network.weights if found is not None and file.format == found)
-    shown = next(sets, None) or set_shown(network, Path(weights))
+    shown = next(sets, None)
+    if shown is None and len(network.weights_sets) > 1:  # of one set alone there is nothing to be told
+        shown = set_shown(network, Path(weights))
     return weights if shown in (None, network.weights_sets[0]) else shown
 
 
