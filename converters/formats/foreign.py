@@ -29,10 +29,12 @@ from converters.limits import Limits, clipped, first_repeated
 FORM = Form(layout="th", kernels="tf")
 """What all such files are."""
 _ELSEWHERE = frozenset(
-    {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv2D"}
+    [
+        *("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv2D"),
+        *("Dense", "Embedding", "PReLU"),
+        *("BatchNormalization", "LayerNormalization", "LayerScale", "Scale"),
+    ]
 )
-_ELSEWHERE |= {"Dense", "Embedding", "PReLU"}
-_ELSEWHERE |= {"BatchNormalization", "LayerNormalization", "LayerScale", "Scale"}
 """The kinds of layers that Caffe and PyTorch have too. Recurrent layers have other gates and biases there."""
 
 

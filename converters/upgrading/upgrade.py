@@ -184,15 +184,15 @@ def upgrade_file(
     return Upgraded(source=upgrade.path, target=new, upgrade=upgrade, proof=proof)
 
 
-def _check_ending(target: str | os.PathLike[str] | None) -> None:
+def _check_ending(target: Path | None) -> None:
     """Check that Keras will open a new file by its name.
 
     Raises:
         ArgumentError: It goes by the ending, and would take the file for another format.
     """
-    if target is None or Path(target).suffix == ENDING or Path(target).is_dir():  # a folder is told as one
+    if target is None or target.suffix == ENDING or target.is_dir():  # a folder is told as one
         return
-    new = Path(target).with_suffix(ENDING)
+    new = target.with_suffix(ENDING)
     raise ArgumentError(f"{target}: a whole model is written as a {ENDING} file; call it {new.name}")
 
 
