@@ -37,6 +37,8 @@ from converters.writing.places import Entry, Folder, Place
 
 Status = Literal["converted", "done before", "skipped", "failed"]
 STATUSES: tuple[Status, ...] = ("converted", "done before", "skipped", "failed")
+MEANWHILE = "by a worker that died afterwards, or by another run at the same time"
+"""What is told of a file that was made while a run went on, but by none of the tasks that reported."""
 SUFFIXES = weights_suffixes()
 """What weights files are called, in lower case; a file with another name is one if it begins as HDF5 does."""
 _Outcome = tuple[Status, str, tuple[str, ...]]
@@ -314,12 +316,15 @@ class _Job:
         beside: The name of another one that belongs to it.
         target: The new file's name.
         problem: Why it must not be written.
+        is_there: Whether there was a file of the new one's name when the run began. A worker that died after
+            its work was done has it done again: what it wrote was made in this run.
         note: What is remembered of the new file.
     """
 
     source: Entry
     beside: str | None
     target: str
+    is_there: bool
     problem: str = ""
     note: Note | None = None
 
@@ -372,12 +377,14 @@ def _jobs(work: _Work, journal: Journal | None) -> list[_Job]:
         if looks[name].weights:
             rivals.setdefault(place(target), []).append(name)
     end.sweep(targets.values())
+    there = end.names()
     sources = {str(start.path(name)) for name in found}
     return [
         _Job(
             source=entry,
             beside=beside[name],
             target=targets[name],
+            is_there=targets[name] in there,
             problem=_problem(work, name, targets[name], sources, rivals.get(place(targets[name]), [])),
             note=journal.of(targets[name]) if journal else None,
         )
@@ -512,6 +519,8 @@ def _one(work: _Work, job: _Job) -> _Done:
         alone = str(error).removeprefix(f"{work.start.path(job.source.name)}: ")
         return told(status="failed", detail=alone), None
     made = work.end.path(job.target) if status in _MADE else None
+    if status == "done before" and not job.is_there:
+        status, detail = "converted", MEANWHILE
     return told(status=status, target=made, detail=detail, notes=notes), note
 
 

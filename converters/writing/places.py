@@ -106,6 +106,10 @@ class Place(Protocol):
         """Give where a new file is to be written; what it may replace lies there."""
         ...
 
+    def names(self) -> frozenset[str]:
+        """Return the names of all files that are there; none if there is no such folder yet."""
+        ...
+
     def sweep(self, names: Iterable[str]) -> None:
         """Remove what processes that were killed have left of new files."""
         ...
@@ -178,6 +182,10 @@ class Folder:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         yield Local(path=path)
+
+    def names(self) -> frozenset[str]:
+        """Return the names of all files below the folder."""
+        return frozenset(entry.name for entry in self.files(self))
 
     def sweep(self, names: Iterable[str]) -> None:
         """Remove what processes that were killed have left of new files."""

@@ -18,8 +18,9 @@ from converters.arrays.form import TF
 from converters.errors import ArgumentError, ConversionError, ConversionWarning
 from converters.formats.dialects import describe
 from converters.formats.table import FOREIGN_SUFFIXES, targets
-from converters.trees import convert_tree, upgrade_tree
+from converters.trees import MEANWHILE, convert_tree, upgrade_tree
 from tests.support import pytorch_files
+from tests.support.executors import Twice
 from tests.support.paths import DIALECTS
 from tests.support.upgrading import chain, layer, write_model
 from tests.support.weight_files import BY_NAMES, BY_NAMES_IN_PYTHON, keras1, write_named
@@ -163,6 +164,14 @@ def test_a_pool_that_breaks_keeps_what_is_done(tree):
     with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as executor, expected:
         convert(tree, executor=executor, progress=die)
     assert convert(tree).count("failed") == 0
+
+
+def test_a_task_that_an_engine_runs_twice_is_one_of_this_run(tree):
+    """Dask asks again for what a worker had done that died before it told: it was not there before."""
+    with Twice(2) as executor:
+        report = convert(tree, executor=executor)
+        assert [(found.status, found.detail) for found in report.files] == [("converted", MEANWHILE)] * 2
+        assert [found.status for found in convert(tree, executor=executor).files] == ["done before"] * 2
 
 
 def test_jobs_and_executor_are_two_answers_to_one_question(tree):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -115,6 +115,17 @@ class Address:
                 self._bucket.put(name, path)
 
             yield Local(path=path, folder=self._folder_of(name), send=send)
+
+    def names(self) -> frozenset[str]:
+        """Return the names of all files below the URL.
+
+        Raises:
+            CacheError: They cannot be listed.
+        """
+        place = self._bucket.place
+        with suppress(DataError):  # there is no such folder yet
+            return frozenset(spelt(place, within) for within, _ in facts_below(place, hidden=True))
+        return frozenset()
 
     def sweep(self, names: Iterable[str]) -> None:
         """Remove what processes that were killed have left of new files."""

@@ -95,7 +95,8 @@ class Done:
         labels: The class of each row.
         failed: The images that are left out, and what is wrong with each.
         depth: The scale of its images of more than 8 bits a channel; undecided if it has none.
-        taken: Whether it was there already.
+        taken: Whether its file was there when the task began. An engine may run a task twice, so that this is
+            no word on who wrote it.
     """
 
     number: int

@@ -65,7 +65,7 @@ class FeatureShards:
         width: How many features each has.
         classes: How many images there are of each class.
         failed: How many images could not be read; their names are in the files.
-        taken: How many files were there already.
+        taken: How many files were there before.
     """
 
     folder: Path | str
@@ -194,6 +194,7 @@ class _Run:
     _classes: Counter[str] = field(default_factory=Counter)
     _depths: dict[int, Depth] = field(default_factory=dict)
     _errors: dict[int, str] = field(default_factory=dict)
+    _before: frozenset[str] = frozenset()
     _taken: int = 0
 
     def done(self) -> FeatureShards:
@@ -230,6 +231,7 @@ class _Run:
                 f"{folder.name(INDEX)}: tells of features of {before.get('data')} by "
                 f"{before.get('network')}, computed in another way; name another folder, or delete this one"
             )
+        self._before = frozenset(folder.names())
         if told is None:
             folder.write(INDEX, _json(plan))
 
@@ -288,7 +290,7 @@ class _Run:
             return
         self._files[done.number] = done.file, done.sha256, len(done.labels), len(done.failed)
         self._classes.update(done.labels)
-        self._taken += done.taken
+        self._taken += done.taken and done.file in self._before
         self.advance(len(done.labels) + len(done.failed))
         for name, error in done.failed:
             self.report(Problem(file=name, problem=error, used=False))

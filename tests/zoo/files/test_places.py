@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import zoo
-from converters.trees import convert_tree, upgrade_tree
+from converters.trees import MEANWHILE, convert_tree, upgrade_tree
 from converters.writing.journal import NAME
 from tests.support.buckets import fill, objects
+from tests.support.executors import Twice
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import keras1, write_named
 from zoo.cli import main
@@ -105,6 +106,16 @@ def test_a_tree_between_addresses_is_that_of_the_disk(  # noqa: PLR0917 - as man
     )
     assert set(brought) <= {"bad.h5"}
     assert read() == written
+
+
+def test_a_task_that_an_engine_runs_twice_is_one_of_this_run(tree, bucket):
+    """Dask asks again for what a worker had done that died before it told: it was not there before."""
+    old, new = place_at(uploaded(tree, f"{bucket}/old")), place_at(f"{bucket}/new", new=True)
+    with Twice(2) as executor:
+        report = convert_tree(old, new, executor=executor, **TO_TF)
+        made = [found.detail for found in report.files if found.status == "converted"]
+        assert made == [MEANWHILE] * 3
+        assert convert_tree(old, new, executor=executor, **TO_TF).count("done before") == 3
 
 
 def test_what_is_not_remembered_is_looked_at(tree, bucket, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.executors import Twice
 from zoo.errors import ArgumentError, DataError, TargetError
 from zoo.finetuning import shard_tasks, shards
 from zoo.finetuning.data import as_pictures
@@ -80,6 +81,13 @@ def test_a_folder_of_features_is_resumed_and_brought_up_to_date(photos, tmp_path
     assert (changed.taken, changed.files[:2]) == (2, first.files[:2])
     assert sorted(path.name for path in changed.folder.iterdir()) == sorted([*changed.files, INDEX])
     assert not np.array_equal(rows(changed)[2][-1], values[-1])
+
+
+def test_a_shard_that_an_engine_has_written_twice_was_not_there_before(photos, tmp_path):
+    """Dask asks again for what a worker had written that died before it told."""
+    with Twice(2) as executor:
+        assert written(photos, tmp_path / "out", executor=executor).taken == 0
+        assert written(photos, tmp_path / "out", executor=executor).taken == 3
 
 
 def test_features_are_those_of_one_file(photos, tmp_path):
