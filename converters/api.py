@@ -211,7 +211,8 @@ def plan_file(
         arch: An architecture whose layers the file must have; without it, the file is recognised if it can
             be.
         flatten: For each layer that follows a flattened feature map its (C, H, W), or None for a layer that
-            does not.
+            does not. ``*`` in a name stands for any characters, and is said of layers of which nothing else
+            tells: ``{"*": None}``.
         registry_form: What a registry says the file is.
         to: Another dialect or container: ``"keras1"``, ``"keras2"``, ``"keras3"``, ``"safetensors"`` or
             ``"npz"``. Without a direction, the form is then TensorFlow's, or for Keras 1 the old one.

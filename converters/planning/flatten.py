@@ -9,6 +9,7 @@ it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ def parse_flatten(texts: Sequence[str]) -> dict[str, Rows | str | None]:
     Args:
         texts: Each ``LAYER=CxHxW``, or ``LAYER=none`` for a layer that follows no flattened map; a
             concatenation of a flattened map with 6 other values is ``LAYER=CxHxW+6``, and a map that a
-            Reshape has made a vector of is ``LAYER=CxHxW:reshape``, which is returned as this text.
+            Reshape has made a vector of is ``LAYER=CxHxW:reshape``, which is returned as this text. In
+            ``LAYER``, ``*`` stands for any characters: ``*=none`` is said of all that nothing else tells of.
 
     Raises:
         ArgumentError: If a text has another form.
@@ -111,14 +113,25 @@ def learn_flattened(
     Args:
         description: The file.
         layout: Its layout.
-        user: What the user says, by layer.
+        user: What the user says, by layer or by a pattern.
         match: The structure that the file holds.
 
     Raises:
         ArgumentError: If the user names a layer that the file lacks or that has no rows, or a shape that does
             not fit its rows.
     """
-    by_user = _by_user(description, user or {})
+    called, said = _called(description), user or {}
+    patterns = {name: said[name] for name in said if _ANY in name and plain_name(name) not in called}
+    names = {name: said[name] for name in said if name not in patterns}
+    told, unknown = _learnt(description, layout, names, match)
+    by_patterns = _by_patterns(patterns, unknown)
+    return _learnt(description, layout, names | by_patterns, match) if by_patterns else (told, unknown)
+
+
+def _learnt(
+    description: Description, layout: Layout, user: Mapping[str, Flattened], match: Match | None
+) -> tuple[dict[str, Flattened], list[Unknown]]:
+    by_user = _by_user(description, user)
     told: dict[str, Flattened] = {}
     for source in (
         by_user,
@@ -133,6 +146,29 @@ def learn_flattened(
     unknown = _by_order(description, layout, told)
     told = _with_vectors(description, told)
     return told, [*unknown, *_vectors_left(description, layout, told)]
+
+
+_ANY = "*"
+
+
+def _fits_pattern(name: str, pattern: str) -> bool:
+    """Tell whether a pattern stands for a layer's name: no character of it but ``*`` is special."""
+    regular = ".*".join(map(re.escape, plain_name(pattern).split(_ANY)))
+    return re.fullmatch(regular, plain_name(name), re.DOTALL) is not None
+
+
+def _by_patterns(patterns: Mapping[str, Flattened], unknown: Sequence[Unknown]) -> dict[str, Flattened]:
+    """Return what the first pattern that fits says of each layer of which nothing else tells.
+
+    A window of a map is never none.
+    """
+    told = {}
+    for left in unknown:
+        fitting = (said for pattern, said in patterns.items() if _fits_pattern(left.part.name, pattern))
+        said = next(fitting, None)
+        if said is not None and not (left.windows and said.rows is None):
+            told[left.part.name] = said
+    return told
 
 
 def _row_counts(description: Description) -> defaultdict[str, set[int]]:
@@ -156,7 +192,8 @@ def question(description: Description, unknown: Sequence[Unknown]) -> str:
         after = f", after a convolution with {counted(left.channels, 'channel')}" if left.channels else ""
         what = "values in each window of a map" if left.windows else "rows"
         lines.append(f"  {left.part.name} ({left.rows} {what}{after}): {_offer(left)}")
-    return "\n".join([*lines, *_ADVICE])
+    matrices = sum(not left.windows for left in unknown)
+    return "\n".join([*lines, *_ADVICE, *([_AT_ONCE] if matrices > 1 else [])])
 
 
 _ADVICE = (
@@ -164,6 +201,7 @@ _ADVICE = (
     "width (those shown are only one possibility), or none if nothing is flattened there, or only the output",
     "of a 1-D convolution.",
 )
+_AT_ONCE = "If nothing is flattened in front of any of them, say so at once: --flatten '*=none'."
 
 
 def _offer(left: Unknown) -> str:
@@ -220,9 +258,14 @@ def _row_count_of(part: Part) -> int:
     return array.flat[1 if array.turned else _rows_axis(part)]
 
 
-def _by_user(description: Description, user: Mapping[str, Flattened]) -> dict[str, Flattened]:
+def _called(description: Description) -> dict[str, Part]:
+    """Return the layers that a user can name."""
     parts = {plain_name(layer.name): part for layer in description.weighted for part in layer.parts[:1]}
-    parts |= {plain_name(part.name): part for part in description.parts}
+    return parts | {plain_name(part.name): part for part in description.parts}
+
+
+def _by_user(description: Description, user: Mapping[str, Flattened]) -> dict[str, Flattened]:
+    parts = _called(description)
     told = {}
     for name, said in user.items():
         if plain_name(name) not in parts:

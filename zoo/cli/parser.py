@@ -580,7 +580,8 @@ def _add_told(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LAYER=CxHxW",
-        help="the feature map before a dense layer; LAYER=none where there is none",
+        help="the feature map before a dense layer; LAYER=none where there is none; "
+        "'*=none': before none of which nothing else tells",
     )
     _add_kinds(parser)
 

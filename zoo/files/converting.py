@@ -67,6 +67,7 @@ def convert(
         to_kernels: Of the new file.
         arch: The network that the file holds; recognised by default.
         flatten: The feature map, (C, H, W), before a dense layer, by the layer's name; ``None`` for none.
+            ``*`` in a name stands for any characters, and is said of layers of which nothing else tells.
         layers: The kinds of layers, by name, where the file does not tell them.
         keras_version: Who wrote the file, where it does not say.
         order: All layers with weights in the network's order, where a file of Keras 3 does not tell it.

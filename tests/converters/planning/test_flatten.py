@@ -103,6 +103,81 @@ class TestFlatten:
         (kernel,) = (values for values in arrays(new).values() if values.shape == (72, 2))
         np.testing.assert_array_equal(kernel, old[rows])
 
+    @pytest.mark.parametrize(
+        ("pattern", "names"),
+        [
+            ({"*": None}, {"one": None, "two": None, "two_b": None}),
+            ({"one": (6, 3, 4), "*": None}, {"one": (6, 3, 4), "two": None, "two_b": None}),
+            ({"*": None, "one": (6, 3, 4)}, {"one": (6, 3, 4), "two": None, "two_b": None}),
+            ({"*": (6, 3, 4)}, dict.fromkeys(("one", "two", "two_b"), (6, 3, 4))),
+            ({"tw*": (6, 3, 4), "*": None}, {"one": None, "two": (6, 3, 4), "two_b": (6, 3, 4)}),
+            ({"*": None, "tw*": (6, 3, 4)}, {"one": None, "two": None, "two_b": None}),
+            (
+                {"*o": "6x3x4:reshape", "o*e": None, "*_*": "none"},
+                {"one": None, "two": "6x3x4:reshape", "two_b": None},
+            ),
+        ],
+    )
+    def test_a_pattern_is_said_of_each_layer_that_nothing_else_tells_of(self, pattern, names, tmp_path):
+        """The first that fits, as if each were named; what the order proves, and what is named, it leaves."""
+        source = keras2(
+            tmp_path, version="2.1.6", conv=(3, 5, 3, 6), one=(72, 72), two=(72, 5), two_b=(72, 5), out=(5, 4)
+        )
+        with pytest.raises(UnknownFlattenError) as refused:
+            plan_file(source, direction="th-to-tf")
+        assert str(refused.value).endswith(
+            "\nIf nothing is flattened in front of any of them, say so at once: --flatten '*=none'."
+        )
+        plans = [plan_file(source, direction="th-to-tf", flatten=said) for said in (pattern, names)]
+        assert plans[0].flatten == plans[1].flatten
+        assert plans[0].arrays == plans[1].arrays
+        assert plans[0].flatten["out"] == Flattened(rows=None, source="order")
+
+    def test_a_pattern_that_fits_nothing_leaves_the_question(self, tmp_path):
+        """No character but the star is special."""
+        source = written(tmp_path, conv=(6, 3, 3, 5), fc=(72, 7))
+        for pattern in ("f*x", "[f]*", "*C", ".*"):
+            with pytest.raises(UnknownFlattenError, match="--flatten fc=6x3x4 or --flatten fc=none"):
+                plan_file(source, direction="th-to-tf", flatten={pattern: None})
+
+    def test_both_ways_of_a_layer_are_told_by_a_pattern(self, tmp_path):
+        """Both have the same inputs, and the first alone is asked for."""
+        source = write_named(
+            tmp_path / "th.h5",
+            {
+                **keras1(conv=(6, 3, 3, 5)),
+                "both": {
+                    f"{way}_lstm_1_{role}_{gate}": counted(*shape)
+                    for way in ("forward", "backward")
+                    for gate in "icfo"
+                    for role, shape in (("W", (72, 4)), ("U", (4, 4)), ("b", (4,)))
+                },
+            },
+        )
+        plans = [
+            plan_file(source, direction="th-to-tf", flatten=said, layers={"both": "Bidirectional"})
+            for said in ({"*": (6, 3, 4)}, {"forward_lstm_1": (6, 3, 4)})
+        ]
+        assert plans[0].arrays == plans[1].arrays
+        assert len(plans[0].changed) == 9
+
+    def test_a_window_of_a_map_is_never_none(self, tmp_path):
+        """What is said of all leaves the question of it."""
+        source = write_named(
+            tmp_path / "th.h5",
+            {
+                **keras1(conv=(6, 3, 3, 5)),
+                "local": {"local_W": counted(4, 24, 7), "local_b": counted(7, 2, 2)},
+            },
+        )
+        with pytest.raises(UnknownFlattenError, match=r"local \(24 values in each window"):
+            plan_file(
+                source, direction="th-to-tf", flatten={"*": None}, layers={"local": "LocallyConnected2D"}
+            )
+        plan_file(
+            source, direction="th-to-tf", flatten={"*": (6, 2, 2)}, layers={"local": "LocallyConnected2D"}
+        )
+
     def test_what_has_no_rows_is_refused(self, tmp_path):
         """A map in front of a convolution says nothing."""
         source = written(tmp_path, conv=(6, 3, 3, 5), fc=(6, 2))
