@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from converters.errors import calling
 from converters.writing.places import Local
-from zoo.errors import ArgumentError, DataError, FileFormatError, ZooError
+from zoo.errors import ArgumentError, CacheError, DataError, FileFormatError, ZooError
 from zoo.naming import is_written_as_path
 from zoo.storage.aside import passing_folder
 from zoo.storage.remote import (
@@ -21,6 +21,7 @@ from zoo.storage.remote import (
     bring,
     brought,
     filesystem,
+    is_refusal,
     is_remote,
     local_path,
     scheme_of,
@@ -92,27 +93,42 @@ def some_at_hand(place: str, names: Iterable[str]) -> Iterator[Local]:
         ArgumentError: Nothing that is installed can reach it.
         CacheError: It cannot be read.
     """
-    address = without_query(place)
-    folder, _, name = address.rstrip("/").rpartition("/")
-    query = place[len(address) :]  # what lets in to a folder lets in to each file there
+    folder, _, name = without_query(place).rstrip("/").rpartition("/")
     with passing_folder() as passing:
         local = Local(path=passing / name, folder=shown(folder))
         local.path.mkdir()
         for one in names:
-            bring_if_there(f"{folder}/{name}/{one}{query}", local.path / one)
+            bring_if_there(beside(place, f"{name}/{one}"), local.path / one)
         yield local
 
 
-def bring_if_there(place: str, path: Path) -> None:
+def beside(place: str, name: str) -> str:
+    """Return the URL of what lies beside a file or folder: what lets in to that may let in to this."""
+    address = without_query(place)
+    return f"{address.rstrip('/').rpartition('/')[0]}/{name}{place[len(address) :]}"
+
+
+def bring_if_there(place: str, path: Path, *, unless_refused: bool = False) -> None:
     """Copy a file from elsewhere, unless there is none.
+
+    Args:
+        place: Its URL.
+        path: The copy.
+        unless_refused: Whether one that may not be read is none either. Of a bucket that must not be listed
+            S3 refuses what is not there as well, and a signature is good for one file.
 
     Raises:
         ArgumentError: Nothing that is installed can reach it.
         CacheError: It cannot be read.
     """
     system, there = filesystem(place)
-    with suppress(DataError):
+    try:
         bring(system, there, place, path)
+    except DataError:
+        return
+    except CacheError as error:
+        if not (unless_refused and is_refusal(error)):
+            raise
 
 
 _AT_HAND: ContextVar[tuple[Local, ...]] = ContextVar("_AT_HAND", default=())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from converters import inspect_file
 from zoo.errors import ArgumentError, FileFormatError, UnknownNameError
-from zoo.files.given import address_of, as_named, at_hand, bring_if_there, is_folder, some_at_hand
+from zoo.files.given import address_of, as_named, at_hand, beside, bring_if_there, is_folder, some_at_hand
 from zoo.naming import is_name, is_written_as_path
 from zoo.networks.fitting import DEFAULT_FIT, FIT_BEFORE, Fit, check_fit
 from zoo.networks.images import Depth
@@ -23,7 +23,7 @@ from zoo.networks.run_record import INCLUDED, MODEL, RECORD, read_run
 from zoo.numbers import is_whole
 from zoo.registry import architecture, get_registry
 from zoo.registry.records import Architecture, Preprocessing
-from zoo.storage.remote import is_remote
+from zoo.storage.remote import is_remote, last_name
 
 if TYPE_CHECKING:
     import keras
@@ -119,9 +119,8 @@ def source_at_hand(source: Source, classes: Names | None) -> Iterator[Source]:
             yield local.path
     else:
         with at_hand(source) as local, as_named(local):
-            folder, _, name = source.rpartition("/")
-            if name == MODEL and classes is None:
-                bring_if_there(f"{folder}/{RECORD}", local.path.parent / RECORD)
+            if last_name(source) == MODEL and classes is None:
+                bring_if_there(beside(source, RECORD), local.path.parent / RECORD, unless_refused=True)
             yield local.path
 
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -110,6 +111,12 @@ def asking(place: str) -> Iterator[None]:
     except storage_errors() as error:
         told = shown(str(error)) or type(error).__name__
         raise CacheError(f"{shown(place)}: cannot be read: {told}") from error
+
+
+def is_refusal(error: CacheError) -> bool:
+    """Tell whether what could not be read may not be read, as servers say with 403."""
+    cause = error.__cause__
+    return isinstance(cause, PermissionError) or getattr(cause, "status", None) == HTTPStatus.FORBIDDEN
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import threading
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from tests.support.buckets import fill
 from tests.support.paths import WRITTEN_BEFORE
 from tests.support.weight_files import keras1, write_named
 from zoo.cli import main
-from zoo.errors import ArgumentError, FileFormatError
+from zoo.errors import ArgumentError, CacheError, FileFormatError
 from zoo.networks.predictors import MODEL, RECORD
 
 MAP = {"fc": (6, 3, 4)}
@@ -152,30 +153,61 @@ def test_nothing_that_lets_in_is_shown(command, url, red, capsys):
 
 
 class Guarded(SimpleHTTPRequestHandler):
-    """Gives files to those alone who know the token."""
+    """Gives files to those alone who know the token, and refuses what lies in a folder that is closed."""
 
     def do_GET(self):
         """Look at the query."""
-        if self.path.endswith("?token=secret"):
-            super().do_GET()
-        else:
+        if not self.path.endswith("?token=secret"):
             self.send_error(HTTPStatus.NOT_FOUND)
+        elif "closed" in self.path and not Path(self.translate_path(self.path)).exists():
+            self.send_error(HTTPStatus.FORBIDDEN)
+        else:
+            super().do_GET()
 
     def log_message(self, *told):
         """Keep quiet."""
 
 
-def test_what_lets_in_to_a_folder_lets_in_to_its_files(here, red):
-    """It stays behind the names of these, and is not shown."""
+@pytest.fixture
+def guarded(here):
+    """Return the URL of a web server with the same files, and with a folder that must not be listed."""
+    (here / "closed").mkdir(exist_ok=True)
+    shutil.copy(RUN / MODEL, here / "closed" / MODEL)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(here))) as server:
         threading.Thread(target=server.serve_forever).start()
-        place = f"http://127.0.0.1:{server.server_port}"
         try:
-            assert zoo.predict(f"{place}/run/?token=secret", red) == zoo.predict(here / "run", red)
-            with pytest.raises(FileFormatError) as caught:
-                zoo.predict(f"{place}/none/?token=secret", red)
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+@pytest.mark.parametrize("which", ["run/", f"run/{MODEL}"])
+def test_what_lets_in_to_a_folder_lets_in_to_its_files(which, here, guarded, red):
+    """It stays behind the names of these."""
+    assert zoo.predict(f"{guarded}/{which}?token=secret", red) == zoo.predict(here / "run", red)
+
+
+def test_what_lets_in_is_not_shown(guarded, red):
+    """Of a folder without a run."""
+    with pytest.raises(FileFormatError) as caught:
+        zoo.predict(f"{guarded}/none/?token=secret", red)
+    assert str(caught.value) == (
+        f"{guarded}/none: is no network's name, nor the folder of a finished run: it has no run.json"
+    )
+
+
+def test_a_record_that_is_refused_is_none(guarded, here, red):
+    """Buckets that must not be listed refuse what is not there; of a run's folder that is told as it is."""
+    url = f"{guarded}/closed/{MODEL}?token=secret"
+    with pytest.raises(ArgumentError) as caught:
+        zoo.predict(url, red)
     assert str(caught.value).startswith(
-        f"{place}/none: is no network's name, nor the folder of a finished run"
+        f"{guarded}/closed/{MODEL}: a model alone does not tell its classes; "
+    )
+    classes = red.with_name("classes.txt")
+    assert zoo.predict(url, red, classes=classes) == zoo.predict(here / "mine.keras", red, classes=classes)
+    with pytest.raises(CacheError) as caught:
+        zoo.predict(f"{guarded}/closed/?token=secret", red)
+    assert str(caught.value).startswith(
+        f"{guarded}/closed/run.json: cannot be read: 403, message='Forbidden'"
     )
