@@ -288,7 +288,8 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     @property
     def _learning_rate(self) -> float:
         """That of the epoch: the phase's as it was written, unless a callback has changed it."""
-        used, planned = float(self.model.optimizer.learning_rate), self._phase.learning_rate
+        used = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        planned = self._phase.learning_rate
         return planned if used == float(np.float32(planned)) else used
 
     def end(self) -> None:

@@ -101,7 +101,7 @@ print(json.dumps({part: PARTS[part]() for part in sys.argv[1:]}))
 """
 
 IN_EACH_RUN = ("phase", "features")
-"""What a process of its own does in each run: among it is what the other strategies do."""
+"""What is done in each run, in a process of its own: the others are made of it."""
 LONG = ("svm", "head", "last-layers", "freeze-pretrain-finetune", "all", "within")
 
 
@@ -146,7 +146,6 @@ def test_a_strategy_may_be_called_inside_the_scope(found):
     assert within == outside
 
 
-@pytest.mark.long
 def test_a_run_on_two_devices_goes_on_after_an_interruption(found):
     """As if it had not been, to the bit; and it is that on one device, with batches of an odd number too."""
     runs = found("phase")
@@ -155,7 +154,6 @@ def test_a_run_on_two_devices_goes_on_after_an_interruption(found):
     assert flat(runs["whole"]) == pytest.approx(flat(runs["alone"]), rel=1e-5, abs=1e-5)
 
 
-@pytest.mark.long
 def test_features_from_two_devices_are_those_from_one(found):
     """Each once and in the order of the images, whatever the batches."""
     alone, *shared = found("features")
