@@ -14,6 +14,7 @@ from converters.errors import (
     AlreadyConvertedError,
     ArgumentError,
     ConversionError,
+    UnknownFlattenError,
     checked_path,
     counted,
     warn_of,
@@ -30,7 +31,7 @@ from converters.planning.making import make_plan
 from converters.planning.plan import Plan
 from converters.planning.structures import Match, find_structure, recognise
 from converters.writing.deviations import with_evidence
-from converters.writing.execute import Progress, planned_texts, write
+from converters.writing.execute import Progress, check_config, planned_texts, write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,19 +264,24 @@ def plan_file(
     target = _target(wanted, layout, kernels, description)
     if _is_today(to) and target.kernels == "th":
         raise ArgumentError("Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out")
-    plan = make_plan(
-        description,
-        target=target,
-        from_layout=user_layout,
-        from_kernels=user_kernels,
-        registry_form=registry_form,
-        expected=expected,
-        flatten=flatten,
-        match=match,
-        to=to,
-        fold=_is_today(to) and not as_published,
-        hard_sigmoid=hard_sigmoid,
-    )
+    try:
+        plan = make_plan(
+            description,
+            target=target,
+            from_layout=user_layout,
+            from_kernels=user_kernels,
+            registry_form=registry_form,
+            expected=expected,
+            flatten=flatten,
+            match=match,
+            to=to,
+            fold=_is_today(to) and not as_published,
+            hard_sigmoid=hard_sigmoid,
+        )
+    except UnknownFlattenError:
+        if to is None and layout is not None:
+            check_config(description, layout.value, target.layout)  # what no answer helps is said first
+        raise
     _refuse_same(plan)
     # What could not be written down later is refused before anything is read.
     return with_evidence(replace(plan, texts=planned_texts(plan)))

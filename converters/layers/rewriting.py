@@ -125,7 +125,7 @@ def _wraps_maps(config: Mapping[str, Any]) -> bool:
 
 def _cannot(where: str, name: str, kind: str, why: str) -> str:
     text = f"{where}: layer {name!r} ({kind}) cannot be written down in the other layout: {why}"
-    return f"{text}; save the weights alone (save_weights) and convert that file"
+    return f"{text}; --to keras1 or keras2 (to=) converts its weights alone"
 
 
 def _moved(shape: Sequence[Any], source: Layout) -> list[Any]:

@@ -17,7 +17,7 @@ import h5py
 from h5py import h5g
 
 from converters.arrays import blocks
-from converters.arrays.form import Kernels
+from converters.arrays.form import Kernels, Layout
 from converters.arrays.moves import Values
 from converters.arrays.planned import PlannedArray
 from converters.boundary import guarded
@@ -264,6 +264,18 @@ def planned_texts(plan: Plan) -> Texts:
     changed = {"backend": backend, "model_config": config}
     attributes = {name: text for name, text in changed.items() if text is not None}
     return Texts(attributes=attributes, backends=backends, configs=configs)
+
+
+def check_config(description: Description, source: Layout, target: Layout) -> None:
+    """Check that a whole model can be told in another layout, whatever is said of its layers.
+
+    Raises:
+        ConversionError: If the model's configuration cannot be told in the new layout.
+    """
+    known = description.record.configs if description.record else {}
+    if description.config_text is not None and target not in (source, *known):
+        with guarded(description.path):
+            converted_config(description.config_text, source, target, str(description.path))
 
 
 def _record(plan: Plan, texts: Texts, licence: str | None) -> ConversionRecord:

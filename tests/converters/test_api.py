@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import h5py
 import pytest
 
 import converters
@@ -22,7 +23,7 @@ from converters.errors import (
 )
 from converters.planning.structures import load_structure
 from tests.support.paths import DIALECTS
-from tests.support.weight_files import counted, keras1, write_empty, write_named
+from tests.support.weight_files import counted, fill_named, keras1, write_empty, write_named
 
 DATA = DIALECTS
 
@@ -209,6 +210,40 @@ def test_what_a_file_is_already_is_refused(convolution, tmp_path):
     assert convert_file(convolution, direction="tf-to-th", from_kernels="tf").plan.changed
     with pytest.raises(AlreadyConvertedError, match=r"layout th \(registry\) with kernels th \(registry\);"):
         plan_file(convolution, direction="tf-to-th", registry_form=Form(layout="th", kernels="th"))
+
+
+def test_what_no_answer_helps_is_said_before_anything_is_asked(tmp_path):
+    """A Lambda hides the map that is flattened, and has no words in the other layout whatever the map is."""
+    layers = {
+        "Lambda": {
+            "name": "lambda_1",
+            "batch_input_shape": [None, 9, 9, 3],
+            "function": ["code", None, None],
+        },
+        "Conv2D": {"name": "conv", "filters": 6, "kernel_size": [3, 3], "data_format": "channels_last"},
+        "Flatten": {"name": "flat"},
+        "Dense": {"name": "fc", "units": 2},
+    }
+    entries = [{"class_name": name, "config": own} for name, own in layers.items()]
+    config = {"class_name": "Sequential", "config": entries}
+    source = tmp_path / "model.h5"
+    with h5py.File(source, "w") as file:
+        file.attrs.update(keras_version="2.0.8", backend="tensorflow", model_config=json.dumps(config))
+        arrays = {"conv/kernel:0": counted(3, 3, 3, 6), "conv/bias:0": counted(6)}
+        dense = {"fc/kernel:0": counted(294, 2), "fc/bias:0": counted(2)}
+        weights = file.create_group("model_weights")
+        weights.attrs.update(keras_version="2.0.8", backend="tensorflow")
+        fill_named(weights, {"lambda_1": {}, "conv": arrays, "flat": {}, "fc": dense})
+    why = (
+        f"{source}: layer 'lambda_1' (Lambda) cannot be written down in the other layout: it works on the "
+        "axes of a feature map; --to keras1 or keras2 (to=) converts its weights alone"
+    )
+    for flatten in (None, {"fc": (6, 7, 7)}):
+        with pytest.raises(ConversionError) as refused:
+            plan_file(source, direction="tf-to-th", flatten=flatten)
+        assert str(refused.value) == why
+    plan = plan_file(source, direction="tf-to-th", to="keras1", flatten={"fc": (6, 7, 7)})
+    assert (plan.source, plan.target) == (Form(layout="tf", kernels="tf"), Form(layout="th", kernels="th"))
 
 
 def test_a_direction_is_overruled_by_what_is_certain(convolution, tmp_path):

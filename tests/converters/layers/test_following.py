@@ -225,6 +225,25 @@ def test_what_keras_3_writes_is_left_open():
     assert rows_of(config, "th") == {}
 
 
+def test_a_sequential_of_keras_3_is_followed():
+    """Its input's shape has another name."""
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "layers": [
+                layer("InputLayer", "input_layer", batch_shape=[None, 9, 12, 3]),
+                layer("Conv2D", "conv", filters=4, kernel_size=[3, 3], strides=[1, 1], padding="valid"),
+                layer("Flatten", "flat"),
+                layer("Dense", "fc", units=3),
+            ]
+        },
+    }
+    assert rows_of(config, "tf")["fc"] == ((4, 7, 10),)
+    text, undo = converted_config(json.dumps(config), "tf", "th", "model.h5")
+    assert json.loads(text)["config"]["layers"][0]["config"]["batch_shape"] == [None, 3, 9, 12]
+    assert undo is None
+
+
 def test_orders_shapes_and_axes_are_turned():
     """Everything that names an axis of a map; what names none stays."""
     config = functional(
@@ -272,7 +291,7 @@ def test_what_has_no_words_in_the_other_layout_is_refused(entry, why):
         converted_config(config, "th", "tf", "model.h5")
     assert str(refused.value) == (
         f"model.h5: layer 'p' ({entry['class_name']}) cannot be written down in the other layout: {why}; "
-        "save the weights alone (save_weights) and convert that file"
+        "--to keras1 or keras2 (to=) converts its weights alone"
     )
 
 
@@ -280,7 +299,7 @@ def test_an_axis_behind_something_unknown_is_refused():
     """Whether it is a map's cannot be known."""
     entries = (conv(), layer("SomebodysOwn", "own"), layer("BatchNormalization", "norm", axis=1))
     with pytest.raises(
-        ConversionError, match=r"layer 'norm' \(BatchNormalization\) .* cannot be followed; save"
+        ConversionError, match=r"layer 'norm' \(BatchNormalization\) .* cannot be followed; --to"
     ):
         converted_config(json.dumps(sequential(*entries, shape=(3, 9, 12))), "th", "tf", "model.h5")
 
@@ -296,7 +315,7 @@ def test_a_reshape_that_makes_maps_is_not_written_down(source):
         converted_config(json.dumps(config), source, target, "m.h5")
     assert str(refused.value) == (
         "m.h5: layer 'made' (Reshape) cannot be written down in the other layout: it makes a feature map of "
-        "what is none; save the weights alone (save_weights) and convert that file"
+        "what is none; --to keras1 or keras2 (to=) converts its weights alone"
     )
 
 
