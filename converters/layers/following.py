@@ -263,7 +263,7 @@ def _output(step: Step) -> Feature:
     kind = step.node.kind
     gives = flow_of(kind).gives
     if gives is Gives.SOURCE:
-        return Feature(shape=tuple(step.need("batch_input_shape")[1:]))
+        return Feature(shape=tuple(step.need("batch_input_shape", "batch_shape")[1:]))
     if not step.inputs:
         raise _UnknownError
     if gives is Gives.INPUT:
