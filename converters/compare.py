@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,7 @@ Status = Literal["equal", "permuted", "different"]
 _Planned = PlannedArray | Output
 _Layers = dict[str, dict[str, _Planned]]
 Either = str | None | tuple[str | None, str | None]
-"""What is said of both files, or of the first and of the second."""
+"""What is said of both files, or a pair: what is said of the first and of the second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,8 +223,9 @@ def compare_files(
     Args:
         first: A file.
         second: Another one.
-        from_layout: ``"th"`` or ``"tf"``: the layout of both, whatever else says so; or a pair, what is said
-            of the first and of the second, each of which may be None. So too with the other pairs.
+        from_layout: ``"th"`` or ``"tf"``: the layout of both, where no record in them tells it; or a pair,
+            what is said of the first and of the second, whatever else says so, each of which may be None. So
+            too with the other pairs.
         from_kernels: How their kernels are stored, or a pair.
         arch: An architecture whose layers they must have, or a pair.
         flatten: The feature maps that are flattened, by layer, where neither file tells, as
@@ -242,10 +243,14 @@ def compare_files(
     Warns:
         ConversionWarning: What had to be taken for granted, where anything is permuted.
     """
-    said = [_both(value) for value in (from_layout, from_kernels, arch, keras_version)]
+    versions = map(checked_version, _both(keras_version))
+    found = [
+        _described(Path(path), layers or {}, version)
+        for path, version in zip((first, second), versions, strict=True)
+    ]
+    said = (_of_each("layout", from_layout, found), _of_each("kernels", from_kernels, found), _both(arch))
     one, other = (
-        _file(Path(path), layers or {}, facts)
-        for path, facts in zip((first, second), zip(*said, strict=True), strict=True)
+        _file(description, facts) for description, facts in zip(found, zip(*said, strict=True), strict=True)
     )
     _check_names(one.description, other.description, {**(flatten or {}), **(layers or {})})
     fold = one.folded or other.folded
@@ -332,9 +337,31 @@ def _both(value: Either) -> tuple[str | None, str | None]:
     return value[0], value[1]
 
 
-def _file(path: Path, layers: Mapping[str, str], said: tuple[str | None, ...]) -> _File:
-    layout, kernels, arch, version = said
-    description = _described(path, layers, checked_version(version))
+def _of_each(axis: str, value: Either, files: Sequence[Description]) -> tuple[str | None, str | None]:
+    """Return what is said of each file's layout or kernels: what is said of both, of those that do not tell.
+
+    Raises:
+        ArgumentError: If something is said of both that the records of both contradict.
+    """
+    if value is None or isinstance(value, tuple | list):
+        return _both(value)
+    value = checked_axis(value, f"from_{axis}")
+    one, other = (_recorded(file, axis) for file in files)
+    if one and other and {one, other} != {value}:
+        text = f"{axis} {one} and {other} stand in the records of {files[0].path} and {files[1].path}"
+        advice = f"say --from-{axis} and --second-from-{axis} (a pair) if they are wrong"
+        raise ArgumentError(f"{text}; {advice}")
+    return (None if one else value, None if other else value)
+
+
+def _recorded(description: Description, axis: str) -> str | None:
+    """Return the layout or the kernels that a file's own record or description states."""
+    form = description.record.form if description.record else description.form
+    return getattr(form, axis) if form else None
+
+
+def _file(description: Description, said: tuple[str | None, ...]) -> _File:
+    layout, kernels, arch = said
     return _File(
         description=description,
         match=match_of(description, arch),

@@ -11,7 +11,7 @@ import pytest
 
 from converters import convert_file
 from converters.compare import compare_files
-from converters.errors import ArgumentError, StructureMismatchError, UnknownFlattenError
+from converters.errors import ArgumentError, ConversionError, StructureMismatchError, UnknownFlattenError
 from converters.planning.structures import load_structure
 from tests.support import pytorch_files
 from tests.support.paths import DIALECTS
@@ -153,6 +153,43 @@ def test_what_nothing_tells_is_asked_for(source, tmp_path):
     with pytest.raises(ArgumentError) as refused:
         compare_files(source, new, flatten={"fc": 6})
     assert str(refused.value) == text
+
+
+@pytest.fixture
+def untold(tmp_path):
+    """A Keras 2 file, in which nothing tells the layout, and what was made of it, whose record does."""
+    arrays = {"conv/kernel:0": counted(3, 3, 5, 6), "conv/bias:0": counted(6)}
+    dense = {"fc/kernel:0": counted(72, 7), "fc/bias:0": counted(7)}
+    told = {"keras_version": b"2.1.4", "backend": b"tensorflow"}
+    path = write_named(tmp_path / "untold.h5", {"conv": arrays, "fc": dense}, **told)
+    return path, convert_file(path, tmp_path / "th.h5", direction="tf-to-th", flatten=MAP).target
+
+
+def test_what_is_said_of_both_leaves_a_record_as_it_is(untold):
+    """The advice that is given for a file is said of both: the other one knows what it is."""
+    path, new = untold
+    with pytest.raises(ConversionError) as refused:
+        compare_files(path, new)
+    assert str(refused.value) == (
+        f"{path}: nothing in the file tells its layout; say --from-layout th or --from-layout tf"
+    )
+    for files in ((path, new), (new, path)):
+        assert statuses(compare_files(*files, from_layout="tf")) == dict.fromkeys(("conv", "fc"), "permuted")
+    assert not compare_files(path, new, from_layout=("tf", "tf")).equal
+
+
+def test_what_two_records_contradict_is_refused(untold, tmp_path):
+    """Nothing that is said is passed over; said of each, it overrules."""
+    path, new = untold
+    npz = convert_file(path, tmp_path / "new.npz", from_layout="tf").target
+    with pytest.raises(ArgumentError) as refused:
+        compare_files(new, npz, from_layout="th")
+    assert str(refused.value) == (
+        f"layout th and tf stand in the records of {new} and {npz}; "
+        "say --from-layout and --second-from-layout (a pair) if they are wrong"
+    )
+    assert compare_files(new, npz).equal
+    assert not compare_files(new, npz, from_layout=("tf", "tf")).equal
 
 
 FLATTENS = ((6, 3, 4), ((6, 3, 4),), ((6, 2, 3), (36,)), None)

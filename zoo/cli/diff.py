@@ -32,11 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_DONE if comparison.equal else EXIT_FAILED
 
 
-def _of_each(arguments: argparse.Namespace, name: str) -> tuple[str | None, str | None]:
-    """Return what is said of A, and of B: the same unless something of its own is said."""
+def _of_each(arguments: argparse.Namespace, name: str) -> str | tuple[str | None, str] | None:
+    """Return what is said of both files, or of A and of B, if something of its own is said of B."""
     said: str | None = getattr(arguments, name)
     own: str | None = getattr(arguments, f"second_{name}")
-    return said, own or said
+    return (said, own) if own else said
 
 
 def _print(comparison: Comparison) -> None:

@@ -549,7 +549,8 @@ def _add_diff(commands: _Commands) -> None:
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
     for axis in ("layout", "kernels"):
-        parser.add_argument(f"--from-{axis}", choices=_FORMS, help=f"{axis} of A and B; else found out")
+        said = f"{axis} of A and B, where no record tells it"
+        parser.add_argument(f"--from-{axis}", choices=_FORMS, help=said)
     parser.add_argument("--arch", metavar="NAME", help="the network that A and B hold; else recognised")
     _add_told(parser)
     for axis in ("layout", "kernels"):

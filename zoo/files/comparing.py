@@ -29,8 +29,8 @@ def diff(
     Args:
         first: A file, by path or by a URL that fsspec knows (``s3://``, ``https://``).
         second: Another one.
-        from_layout: ``"th"`` or ``"tf"``: the layout of both, where the files do not tell it; or a pair, what
-            is said of the first and of the second. So too with the other pairs.
+        from_layout: ``"th"`` or ``"tf"``: the layout of both, where no record in them tells it; or a pair,
+            what is said of the first and of the second. So too with the other pairs.
         from_kernels: How their kernels are stored, or a pair.
         arch: The network that they hold, or a pair.
         flatten: The feature map, (C, H, W), before a dense layer, by the layer's name.
