@@ -213,7 +213,7 @@ def _drawn(path: Path, config: Mapping[str, Any], origin: Origin, asked: Asked) 
         origin=origin,
         drawing=None if sketch.refusals else drawing,
         outputs=() if sketch.refusals else outputs,
-        notes=(*_notes(origin, report), *training.notes),
+        notes=(*_notes(origin, report), *_counted(store.anew), *training.notes),
         trained=training,
         refusals=tuple(sketch.refusals),
         layers=tuple(_told(name, report) for name in report.classes),
@@ -257,6 +257,16 @@ def _with_training(store: Store, network: Network, drawing: Drawing, outputs: tu
     if training is None:
         return Trained()
     return trained(training, store, network, outputs, ends_of(network, drawing.outputs))
+
+
+def _counted(anew: Mapping[str, str]) -> list[str]:
+    """Return what is to be said of layers that the weights number otherwise."""
+    name = next((name for name, other in anew.items() if name != other), None)
+    if name is None:
+        return []
+    return [
+        f"the weights number its layers otherwise ({clipped(anew[name])} is {clipped(name)}): taken in order"
+    ]
 
 
 def _notes(origin: Origin, report: Report) -> tuple[str, ...]:

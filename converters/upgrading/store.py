@@ -37,12 +37,14 @@ class Store:
         asked: What the user says of single layers.
         parts: The arrays of each layer that has some, by the node (one part, or the two of a Bidirectional).
         dropped: The paths of those that no layer of today has a place for.
+        anew: What the weights call each layer, where they number them otherwise than the configuration.
     """
 
     origin: Origin
     asked: Asked = field(default_factory=Asked)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    anew: Mapping[str, str] = field(default_factory=dict)
     _groups: Mapping[int, str] = field(default_factory=dict)
 
     def assign(self, network: Network) -> Iterator[Refused]:
@@ -61,8 +63,10 @@ class Store:
         layers = self.origin.description.layers
         by_name = {plain_name(layer.name): layer for layer in layers}
         in_order = len(nodes) == len(layers)
+        self.anew = _counted_anew([plain_name(node.name) for node in nodes if node.named], list(by_name))
         for place_, node in enumerate(paced(nodes)):
-            found = by_name.pop(plain_name(node.name), None) if node.named else None
+            name = plain_name(node.name)
+            found = by_name.pop(self.anew.get(name, name), None) if node.named else None
             if found is None and not node.named and in_order:
                 found = by_name.pop(plain_name(layers[place_].name), None)
             try:
@@ -329,6 +333,22 @@ def _numbered_anew(names: Sequence[str], found: Sequence[str]) -> dict[str, str]
     both = list(zip(names, found, strict=True))
     anew = all(re.fullmatch(rf"{re.escape(name)}(_\d+)?", other) for name, other in both)
     return dict(both) if anew else {}
+
+
+def _counted_anew(names: Sequence[str], found: Sequence[str]) -> dict[str, str]:
+    """Return what the weights call layers that were numbered in another session: ``dense_9`` for ``dense_1``.
+
+    Keras loads weights by the order of all layers, whatever they are called. Here they have to be of the same
+    names but for their numbers, too.
+    """
+    if len(names) != len(found) or set(names) == set(found):
+        return {}
+    both = list(zip(names, found, strict=True))
+    return dict(both) if all(_uncounted(name) == _uncounted(other) for name, other in both) else {}
+
+
+def _uncounted(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def kind_of_leaf(leaf: Node) -> str:

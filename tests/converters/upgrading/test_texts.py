@@ -12,7 +12,7 @@ from converters import plan_upgrade
 from converters.errors import ConversionError, FileFormatError
 from tests.support.dialect_samples import DATA
 from tests.support.upgrading import chain, layer, write_model
-from tests.support.weight_files import fill_named
+from tests.support.weight_files import counted, fill_named, write_named
 
 FORMS = {
     "a text within a text": json.dumps,
@@ -90,3 +90,54 @@ def test_a_text_that_is_none_is_refused(text, message, tmp_path):
     with pytest.raises((FileFormatError, ConversionError)) as error:
         plan_upgrade(path, weights=weights)
     assert str(error.value) == f"{path}{message}"
+
+
+def in_session(
+    first, *, names=("Dense", "Dropout", "Dense"), shapes=((4, 3), None, (3, 2)), called=str.lower
+):
+    """Return the layers and the arrays of one network as a session calls them that has made others before."""
+    layers, arrays = [], {}
+    for number, (kind, shape) in enumerate(zip(names, shapes, strict=True), first):
+        name = f"{called(kind)}_{number}" if number else called(kind)
+        settings = {"units": shape[1], "activation": "linear"} if shape else {"rate": 0.5}
+        layers.append(layer(kind, name, **settings))
+        kernel = {f"{name}/kernel:0": counted(*shape)} if shape else {}
+        arrays[name] = {**kernel, f"{name}/bias:0": counted(shape[1])} if shape else {}
+    return layers, arrays
+
+
+def planned(tmp_path, layers, arrays):
+    """Return the plan for a configuration and weights apart."""
+    path, weights = tmp_path / "model.json", tmp_path / "weights.h5"
+    path.write_text(json.dumps(chain(*layers, shape=(4,))))
+    write_named(weights, arrays, keras_version="2.1.6", backend="tensorflow")
+    return plan_upgrade(path, weights=weights)
+
+
+@pytest.mark.parametrize("first", [0, 1, 2, 100])
+def test_layers_that_another_session_numbered_are_taken_in_their_order(first, tmp_path):
+    """As Keras loads them, which asks for no names: those of the sessions may have some in common."""
+    layers, own = in_session(1)
+    _, arrays = in_session(first)
+    plan, alike = planned(tmp_path, layers, arrays), planned(tmp_path, layers, own)
+    assert (plan.refusals, plan.config) == ((), alike.config)
+    sources = [source.partition("/")[2] for output in plan.outputs for source in output.sources]
+    assert sources == [name for held in arrays.values() for name in held]
+    number = f"_{first}" if first else ""
+    said = f"the weights number its layers otherwise ('dense{number}' is 'dense_1'): taken in order"
+    assert (said in plan.notes) is (first != 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"names": ("Dense", "Dense", "Dropout"), "shapes": ((4, 3), (3, 2), None)},
+        {"names": ("Dense", "Dropout", "Dense", "Dropout"), "shapes": ((4, 3), None, (3, 2), None)},
+        {"called": {"Dense": "hidden", "Dropout": "dropout"}.get},
+        {"shapes": ((4, 5), None, (5, 2))},
+    ],
+    ids=["order", "count", "name", "shape"],
+)
+def test_layers_that_are_others_stay_refused(other, tmp_path):
+    """Numbers alone may differ."""
+    assert planned(tmp_path, in_session(1)[0], in_session(5, **other)[1]).refusals
