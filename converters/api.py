@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from converters.arrays.form import TF, Form, Layout, checked_axis, ends_of
+from converters.arrays.form import TF, Form, Kernels, Layout, checked_axis, ends_of
 from converters.errors import (
     AlreadyConvertedError,
     ArgumentError,
@@ -25,7 +25,7 @@ from converters.formats.record import ConversionRecord
 from converters.formats.table import FORMATS, OTHERS, format_of, said_by, targets, weights_suffixes
 from converters.layers.model import Layer
 from converters.planning.activations import CHOICES
-from converters.planning.facts import Fact, learn_kernels, learn_layout
+from converters.planning.facts import Fact, has_rotated_kernels, learn_kernels, learn_layout
 from converters.planning.flatten import Flatten
 from converters.planning.making import make_plan
 from converters.planning.plan import Plan
@@ -261,9 +261,10 @@ def plan_file(
         description, user=user_layout, registry_form=registry_form, expected=expected, match=match
     )
     kernels = learn_kernels(description, layout, user=user_kernels, registry_form=registry_form)
-    target = _target(wanted, layout, kernels, description)
+    target = _target(wanted, layout, kernels, description, to)
     if _is_today(to) and target.kernels == "th":
-        raise ArgumentError("Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out")
+        advice = "say the layout alone: --to-layout th or --to-layout tf (to_layout=)"
+        raise ArgumentError(f"Keras 3 has no backend that stores kernels as Theano does; {advice}")
     try:
         plan = make_plan(
             description,
@@ -524,12 +525,18 @@ _SAY = (
 
 
 def _target(
-    wanted: tuple[Any, Any], layout: Fact | None, kernels: Fact | None, description: Description
+    wanted: tuple[Any, Any],
+    layout: Fact | None,
+    kernels: Fact | None,
+    description: Description,
+    to: str | None,
 ) -> Form:
-    new_layout: Layout | None = wanted[0] or (layout.value if layout else None)
-    new_kernels = wanted[1] or (kernels.value if kernels else None)
+    # Where no kernel is, another dialect's file reads alike in either form.
+    either: Layout | None = "tf" if to is not None and not has_rotated_kernels(description) else None
+    new_layout: Layout | None = wanted[0] or (layout.value if layout else either)
+    new_kernels: Kernels | None = wanted[1] or (kernels.value if kernels else either)
     if new_layout is None or new_kernels is None:
-        text = "nothing in the file tells its layout; say both to_layout and to_kernels, or from_layout"
+        text = "nothing in the file tells its layout; say --from-layout th or --from-layout tf (from_layout=)"
         raise ArgumentError(f"{description.path}: {text}")
     return Form(layout=new_layout, kernels=new_kernels)
 

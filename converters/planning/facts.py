@@ -21,7 +21,7 @@ from converters.formats.foreign import FORM
 from converters.layers.config import entries
 from converters.layers.following import has_order
 from converters.layers.model import Array, Part
-from converters.layers.rules import FOREIGN, Rule
+from converters.layers.rules import FOREIGN, Rule, is_rotated
 from converters.layers.table import rules_of
 from converters.planning.structures import Match
 
@@ -237,6 +237,16 @@ def _measured(description: Description) -> Iterator[tuple[Part, Array, int]]:
             bias = following.arrays[0]
         if bias is not None and len(bias.shape) == 1:
             yield part, kernel, bias.shape[0]
+
+
+def has_rotated_kernels(description: Description) -> bool:
+    """Return whether there are arrays that Theano keeps rotated."""
+    return any(
+        is_rotated(rule)
+        for part in description.parts
+        for role, rule in rules_of(part.kind).items()
+        if part.array(role) is not None
+    )
 
 
 def _has_telling_kernel(part: Part) -> bool:

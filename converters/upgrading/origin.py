@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from converters.arrays.form import Kernels, Layout
 from converters.errors import ConversionError, Doubt
 from converters.formats.description import Description
-from converters.layers.rules import is_rotated
-from converters.layers.table import rules_of
-from converters.planning.facts import learn_kernels, learn_layout
+from converters.planning.facts import has_rotated_kernels, learn_kernels, learn_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +79,7 @@ def learn_origin(
     kernels = learn_kernels(description, layout)
     told = kernels is not None and kernels.source != "assumed" and said is None
     ran = said or description.backend or backend
-    if ran is None and not told and layout is None and _has_kernels(description):
+    if ran is None and not told and layout is None and has_rotated_kernels(description):
         text = "nothing tells on which backend it ran, and Theano rotates kernels that no other does"
         raise ConversionError(f"{description.path}: {text}; say --backend theano or tensorflow (backend=)")
     # Where nothing tells it, as much as the order of maps may: most that were channels first ran on Theano.
@@ -110,13 +108,3 @@ _ASSUMED: Mapping[Kernels, str] = {
     "tf": "nothing tells on which backend the model ran: taken for TensorFlow",
 }
 _CNTK = "it ran on CNTK, which is taken to pad as TensorFlow does"
-
-
-def _has_kernels(description: Description) -> bool:
-    """Return whether there are arrays that Theano keeps rotated."""
-    return any(
-        is_rotated(rule)
-        for part in description.parts
-        for role, rule in rules_of(part.kind).items()
-        if part.array(role) is not None
-    )

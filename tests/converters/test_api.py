@@ -103,7 +103,8 @@ def test_the_way_back_has_its_name_too(convolution):
         ),
         (
             {"to": "keras3", "to_kernels": "th", "flatten": {"dense_1": (6, 3, 4)}},
-            "Keras 3 has no backend that stores kernels as Theano does; leave to_kernels out",
+            "Keras 3 has no backend that stores kernels as Theano does; say the layout alone: "
+            "--to-layout th or --to-layout tf (to_layout=)",
         ),
         (
             {"direction": "th-to-tf", "keras_version": "new"},
@@ -275,11 +276,21 @@ def test_a_licence_that_is_told_goes_from_file_to_file(convolution, tmp_path):
 def test_a_layout_that_nothing_tells_must_be_said():
     """Before a target can be worked out from it."""
     path = DATA / "keras122_theano_th" / "conv2d_nobias.weights.h5"
-    text = "nothing in the file tells its layout; say both to_layout and to_kernels, or from_layout"
-    with pytest.raises(ArgumentError) as refused:
-        plan_file(path, to_kernels="tf")
-    assert str(refused.value) == f"{path}: {text}"
+    text = "nothing in the file tells its layout; say --from-layout th or --from-layout tf (from_layout=)"
+    for asked in ({"to_kernels": "tf"}, {"to": "keras1"}):
+        with pytest.raises(ArgumentError) as refused:
+            plan_file(path, **asked)
+        assert str(refused.value) == f"{path}: {text}"
     assert str(plan_file(path, direction="th-to-tf").layout) == "th (direction)"
+
+
+def test_a_layout_that_nothing_depends_on_is_not_asked_for(tmp_path):
+    """Dense layers alone: in a dialect whose files keep their layout, too."""
+    dense = {"fc/kernel:0": counted(7, 3), "fc/bias:0": counted(3)}
+    source = write_named(tmp_path / "old.h5", {"fc": dense}, keras_version="2.4.0", backend="tensorflow")
+    new = convert_file(source, tmp_path / "keras1.h5", to="keras1").target
+    with h5py.File(new) as file:
+        assert file["fc/fc_W:0"][()].tobytes() == dense["fc/kernel:0"].tobytes()
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg19_blocks", "googlenet"])
