@@ -161,7 +161,8 @@ def make_upgrade(
             turned=turned,
         )
         if origin.version >= (3,):
-            raise AlreadyConvertedError(f"{path}: Keras {origin.version[0]} wrote it: it is opened as it is")
+            text = f"Keras {origin.version[0]} wrote it: it is opened as it is"
+            raise AlreadyConvertedError(f"{path}: {text}, with compile=False where a loss is not found")
         upgrade = _drawn(path, config, origin, asked or Asked())
     _check_asked(upgrade, asked or Asked())
     return upgrade
