@@ -279,13 +279,14 @@ def is_own(owner: str, layer: str) -> bool:
     """Return whether arrays are a layer's own, by the owner that their names say.
 
     A model that is a class of its own (tf.keras) puts its name before those of its layers:
-    ``le_net/conv2d/kernel:0`` belongs to ``conv2d``.
+    ``le_net/conv2d/kernel:0`` belongs to ``conv2d``. A graph of TensorFlow 1 has each name once: of a model
+    that was made twice in it, ``tower_1/kernel:0`` belongs to ``tower``.
 
     Args:
         owner: What stands before an array's role in its name; ``""`` if nothing does.
         layer: The layer that holds it.
     """
-    return not owner or owner == layer or owner.endswith(f"/{layer}")
+    return not owner or re.fullmatch(rf"(.*/)?{re.escape(layer)}(_\d+)?", owner, re.DOTALL) is not None
 
 
 def _cut(raw: Raw, kind: str | None, kinds: LayerKinds) -> tuple[Part, ...]:

@@ -140,6 +140,23 @@ def test_a_layer_of_a_model_that_is_a_class_is_a_plain_one(before, to, tmp_path)
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("to", ["keras2", "keras3", "npz"])
+def test_a_name_that_a_graph_had_already_is_the_layers_own(to, tmp_path):
+    """TensorFlow 1 numbers it, whoever named the layer; a layer within another keeps being asked about."""
+    made = []
+    own_names = {f"my_{name.partition('/')[0]}": own for name, own in PLAIN.items()}
+    for again in ("", "_4"):
+        layers = {
+            name: {f"{name}{again}/{role}:0": counted(*shape) for role, shape in own.items()}
+            for name, own in own_names.items()
+        }
+        path = write_named(tmp_path / "old.h5", layers, keras_version="2.2.0", backend="tensorflow")
+        convert_file(path, tmp_path / "new", to=to, from_layout="tf", flatten={"my_fc": None}, force=True)
+        made.append(arrays_in_order(tmp_path / "new"))
+    for one, other in zip(*made, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_what_does_not_match_is_offered_as_what_its_arrays_are(tmp_path):
     """A layer of its own, or the only one within another: the user knows."""
     arrays_of_it = {"conv/kernel:0": counted(3, 3, 2, 4), "conv/bias:0": counted(4)}
