@@ -48,7 +48,10 @@ def test_a_script_is_of_its_shell(place: Path, shell: str) -> None:
     [
         ("zoo fetc", ["fetch\tbring verified weights files and print their paths"]),
         ("zoo fetch densenet161-tf", ["densenet161-tf-flyyufelix\tDenseNet-161, imagenet, tf, with top"]),
-        ("zoo fetch inception_v3 --weights=imagenet-", ["--weights=imagenet-2017\tInception-V3"]),
+        (
+            "zoo fetch inception_v3 --weights=imagenet-2017-",
+            ["--weights=imagenet-2017-pytorch\tInception-V3"],
+        ),
         ("zoo fetch resnet50 --backend ", ["tf", "th"]),
         ("zoo inspect my", ["my weights.h5"]),
     ],
