@@ -22,6 +22,8 @@ from zoo.extras import how_to_install
 if TYPE_CHECKING:
     from PIL import Image
 
+    from zoo.registry.records import Interpolation
+
 Picture = NDArray[np.uint8]
 
 ENDINGS = frozenset(
@@ -307,15 +309,16 @@ def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], _T]) -> _
         raise PictureError(f"{path}: cannot be read as an image: {_reason(error)}") from error
 
 
-def resize(picture: Picture, height: int, width: int) -> Picture:
+def resize(picture: Picture, height: int, width: int, how: Interpolation = "bilinear") -> Picture:
     """Return an image at exactly this size; its aspect is not kept and nothing is cut off.
 
-    Bilinear, each new pixel the average of all that it covers.
+    Each new pixel is a weighted mean of all that it covers.
 
     Args:
         picture: uint8, shape (H, W, 3).
         height: In pixels.
         width: In pixels.
+        how: By which weights.
 
     Returns:
         uint8, shape (height, width, 3).
@@ -323,7 +326,7 @@ def resize(picture: Picture, height: int, width: int) -> Picture:
     if picture.shape[:2] == (height, width):
         return picture
     pillow = _pillow()
-    image = pillow.fromarray(picture).resize((width, height), pillow.Resampling.BILINEAR)
+    image = pillow.fromarray(picture).resize((width, height), pillow.Resampling[how.upper()])
     return np.asarray(image)
 
 

@@ -36,7 +36,7 @@ from zoo.networks.weights import as_trained, choose_weights, set_for
 from zoo.networks.whole_models import images_of, opened, recipe_of
 from zoo.progress.asked import Asked
 from zoo.progress.protocol import Count, Progress, step
-from zoo.registry.records import Architecture, Preprocessing
+from zoo.registry.records import Architecture, Interpolation, Preprocessing
 from zoo.surgery.tensors import DataFormat
 
 CROP = 0.875
@@ -236,7 +236,13 @@ def picture_or_problem(entry: Entry, depth: Depth) -> Seen | str:
         return str(error)
 
 
-def centre(picture: Picture, height: int, width: int, shorter: int | None = None) -> Picture:
+def centre(
+    picture: Picture,
+    height: int,
+    width: int,
+    shorter: int | None = None,
+    how: Interpolation | None = None,
+) -> Picture:
     """Return the middle of an image at a network's size, never distorted.
 
     Args:
@@ -244,6 +250,7 @@ def centre(picture: Picture, height: int, width: int, shorter: int | None = None
         height: In pixels.
         width: In pixels.
         shorter: Pixels to which the shorter side is scaled first; by default 1 / 0.875 of the network's.
+        how: How it is scaled; bilinear by default.
 
     Returns:
         uint8, shape (height, width, 3).
@@ -251,7 +258,8 @@ def centre(picture: Picture, height: int, width: int, shorter: int | None = None
     rows, columns = picture.shape[:2]
     share = CROP if shorter is None else min(height, width) / shorter
     factor = max(round(height / share) / rows, round(width / share) / columns)
-    whole = resize(picture, max(height, round(rows * factor)), max(width, round(columns * factor)))
+    size = max(height, round(rows * factor)), max(width, round(columns * factor))
+    whole = resize(picture, *size, how or "bilinear")
     above, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
     return whole[above : above + height, left : left + width]
 
@@ -261,7 +269,7 @@ def _from_network(
 ) -> _Seer:
     trained = as_trained(network, weights)
     name, recipe, size = network.name, trained.recipe, trained.input
-    shorter = network.about(str(set_for(network, weights))).resize
+    said = network.about(str(set_for(network, weights)))
     network.check_named()
     if progress is not None and network.graphs:
         # Fetched here, where somebody is told of it; what follows finds it in the cache.
@@ -278,7 +286,7 @@ def _from_network(
 
     return _Seer(
         model=model,
-        fit=lambda picture: centre(picture, size.height, size.width, shorter),
+        fit=lambda picture: centre(picture, size.height, size.width, said.resize, said.interpolation),
         recipe=recipe,
         data_format="channels_last",
         name=named,

@@ -7,6 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import zoo
 from converters import convert_file
@@ -267,6 +268,24 @@ def test_a_picture_is_cut_out_as_for_the_error_of_the_set():
     rows = np.repeat(np.arange(232, dtype=np.uint8)[:, None, None], 300, axis=1).repeat(3, axis=2)
     assert centre(rows, 224, 224, 232)[:, 0, 0].tolist() == list(range(4, 228))
     assert centre(rows, 224, 224)[0, 0, 0] > 10
+
+
+STATED = [
+    (network, said) for network in NETWORKS.values() for said in network.sets.values() if said.interpolation
+]
+
+
+@pytest.mark.parametrize(("network", "said"), STATED, ids=lambda one: one.name)
+def test_a_picture_is_scaled_by_the_filter_of_the_set(network, said, monkeypatch):
+    """Bilinear for torchvision's, bicubic for TF-Slim's: what Pillow gives of either, to the bit."""
+    monkeypatch.setattr(predicting, "load", lambda *_, **__: None)
+    picture = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    side, scaled = network.input.height, (said.resize, said.resize)
+    whole = Image.fromarray(picture).resize(scaled, Image.Resampling[said.interpolation.upper()])
+    begin = (said.resize - side) // 2
+    expected = np.asarray(whole)[begin : begin + side, begin : begin + side]
+    found = predicting._from_network(network, 5, said.name, None).fit(picture)
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("call", [zoo.load, zoo.fetch])
