@@ -38,7 +38,7 @@ from zoo.networks.shown_sets import set_shown
 from zoo.progress.protocol import Progress
 from zoo.registry import fields, weights_files
 from zoo.registry.families import family_of
-from zoo.registry.records import Architecture, Graph, Kernels, WeightsFile
+from zoo.registry.records import DEFAULT_SET, Architecture, Graph, Kernels, WeightsFile
 
 Values = NDArray[np.float32]
 
@@ -178,7 +178,7 @@ def set_for(network: Architecture, weights: object) -> object:
     shown = next(sets, None)
     if shown is None and len(network.weights_sets) > 1:  # of one set alone there is nothing to be told
         shown = set_shown(network, Path(weights))
-    return weights if shown in (None, network.weights_sets[0]) else shown
+    return weights if shown in (None, DEFAULT_SET) else shown
 
 
 def as_trained(network: Architecture, weights: object) -> Architecture:

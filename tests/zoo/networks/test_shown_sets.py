@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from zoo.finetuning.backbone import recipe_for
 from zoo.networks import shown_sets
 from zoo.networks.loading import Wish, draw
 from zoo.networks.shown_sets import layers_as_json, recipes_shown, set_shown
-from zoo.networks.weights import as_trained, graphs_of
+from zoo.networks.weights import as_trained, graphs_of, set_for
 from zoo.registry import get_registry
 from zoo.surgery.notes import note_recipe, noted_recipe
 from zoo.surgery.prefix import draw_preprocessing
@@ -86,6 +87,17 @@ def test_a_saved_model_is_loaded_as_it_was_drawn(drawn, tmp_path):
     assert again.get_layer("res3a_branch2b").strides == (2, 2)
     assert np.array_equal(again(images), model(images))
     assert noted_recipe(again) == "torch"
+
+
+def test_the_order_of_a_registry_tells_nothing(tmp_path):
+    """An overlay may list the authors' own file first: its set has a graph of its own all the same."""
+    network = NETWORKS["densenet121"]
+    authors = [file for file in network.weights if file.set == "imagenet-caffe"]
+    others = [file for file in network.weights if file.set != "imagenet-caffe"]
+    network = replace(network, weights=(*authors, *others))
+    path = saved(tmp_path / "mine.keras")
+    assert set_shown(network, path) == set_for(network, path) == "imagenet-caffe"
+    assert [one.batch_norm_epsilon for one in graphs_of(network, path)] == [1e-5]
 
 
 def test_a_model_that_was_copied_is_fed_as_before(drawn):
