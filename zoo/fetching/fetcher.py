@@ -557,6 +557,8 @@ class Fetcher:
     ) -> Fetched | None:
         """Return an origin that the cache has, as it was published or converted to a form.
 
+        One that was fetched for its own sake is none, unless it is proven to be the same: sources are asked.
+
         Args:
             network: The network.
             origins: The files, with what is said of their sets.
@@ -566,9 +568,20 @@ class Fetcher:
         forms: tuple[Backend, ...] = ("tf", "th") if backend is None else (backend,)
         for file, said in origins.items():
             copies = (self._cached(network, (), (file,), form, top=top) for form in forms)
-            if found := next(filter(None, copies), None) or self._at_hand(network, file):
+            found = next(filter(None, copies), None) or self._at_hand(network, file)
+            if found and self._counts(network, file, said):
                 return self._from_origin(network, found, said)
         return None
+
+    def _counts(self, network: Architecture, file: WeightsFile, said: WeightsSet) -> bool:
+        """Tell whether an origin in the cache is taken before any source of the set is asked."""
+        stood_in = self._cache.has_stood_in(Item.of_weights(network.name, file))
+        return is_offline() or stood_in or self._proof(network, file, said) is not None
+
+    def _stood_in(self, network: Architecture, found: Fetched, said: WeightsSet) -> Fetched:
+        """Return an origin that stands in from now on, with the same line."""
+        self._cache.stand_in(Item.of_weights(network.name, found.file))
+        return self._from_origin(network, found, said)
 
     def _from_origin(self, network: Architecture, found: Fetched, said: WeightsSet) -> Fetched:
         """Return a file with the line that says whose it is, and what is known of it."""
@@ -619,7 +632,7 @@ class Fetcher:
             self._check_online(network.name, [file.id for file in (*exact, *others, *origins)])
             found = self._first_downloaded(network, others, attempts, convert=convert)
         if found is None and (held := self._first_downloaded(network, origins, attempts, convert=convert)):
-            return self._from_origin(network, held, origins[held.file])
+            return self._stood_in(network, held, origins[held.file])
         if found is None:
             advice = f"get the file in another way, then run: {asked} --from FILE"
             raise self._nobody(f"{network.name}: no source gave the weights file:", attempts, advice)
@@ -712,7 +725,7 @@ class Fetcher:
         fitting = [file for file in files if not (stands_in and file.is_hdf5)]
         found = self._adopt(network, [*fitting, *stands_in] or list(origins), source)
         said = origins.get(found.file)
-        return self._from_origin(network, found, said) if said else found
+        return self._stood_in(network, found, said) if said else found
 
     def _adopt(self, network: Architecture, files: Sequence[WeightsFile], source: Path) -> Fetched:
         """Copy the user's file into the cache, once it is clear which of some published files it is."""

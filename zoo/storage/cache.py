@@ -205,6 +205,19 @@ class Cache:
         """
         return self.seen(item) or (Memory(self.shared).seen(item.key) if self.shared else None)
 
+    def has_stood_in(self, item: Item) -> bool:
+        """Tell whether an item stood in, here or in the shared cache, for a set that no source had."""
+        memories = [self.memory, *([Memory(self.shared)] if self.shared else [])]
+        return any(memory.has_stood_in(item.key) for memory in memories)
+
+    def stand_in(self, item: Item) -> None:
+        """Remember that an item stood in.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        self.memory.stand_in(item.key, self.moment())
+
     def find(self, item: Item, form: CopyForm | None = None) -> Path | None:
         """Return an item's verified file, or ``None`` if it is not in the cache.
 

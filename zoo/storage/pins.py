@@ -47,7 +47,7 @@ _HEADER = """\
 CopyForm = Literal["th", "tf", "th-notop", "tf-notop"]
 """What a file may be converted to: a form, without the classifier where the file has it and the copy not."""
 
-_Entry = TypeVar("_Entry", "Seen", "Refused", "Verified", "Converted")
+_Entry = TypeVar("_Entry", "Seen", "Refused", "Verified", "Converted", "StoodIn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +134,17 @@ class Converted:
     sha256: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoodIn:
+    """That a file stood in for a weights set of which no source answered.
+
+    Attributes:
+        first: When it first did so, UTC.
+    """
+
+    first: str
+
+
 _TEXT = Text()
 _SHA256 = Text(pattern="[0-9a-f]{64}", must="be 64 hexadecimal digits in lower case")
 _DIGEST = Text(pattern=DIGEST_PATTERN, must="be a digest, ALGORITHM:VALUE")
@@ -176,6 +187,7 @@ _CONVERTED = Record(
         "sha256": (_SHA256, "Digest of the copy"),
     },
 )
+_STOOD_IN = Record(StoodIn, {"first": (_TEXT, "When it first stood in for a weights set, UTC")})
 _SUMMARY: Record[dict[str, Any]] = Record(
     dict,
     {
@@ -199,6 +211,7 @@ class Memory:
         self._refused = home / FOLDER / "refused"
         self._verified = home / FOLDER / "verified"
         self._converted = home / FOLDER / "converted"
+        self._stood_in = home / FOLDER / "stood-in"
 
     # What was first seen.
 
@@ -345,9 +358,24 @@ class Memory:
         """
         self._write(_entry(self._converted, name), converted)
 
+    # What stood in for something else.
+
+    def has_stood_in(self, key: str) -> bool:
+        """Tell whether a file stood in for a weights set of which no source answered."""
+        return _read(_entry(self._stood_in, key), _STOOD_IN) is not None
+
+    def stand_in(self, key: str, moment: str) -> None:
+        """Remember that a file stood in for a weights set, unless that is known.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        if not self.has_stood_in(key):
+            self._write(_entry(self._stood_in, key), StoodIn(first=moment))
+
     # The files.
 
-    def _write(self, path: Path, entry: Seen | Refused | Verified | Converted) -> None:
+    def _write(self, path: Path, entry: Seen | Refused | Verified | Converted | StoodIn) -> None:
         _refuse_newer(path)
         with disk.writing(path):
             disk.replace(path, _json(entry))
@@ -461,7 +489,7 @@ def _check_schema(path: Path, found: object, known: int) -> None:
         raise CacheError(f"{path}: {fault}")
 
 
-def _json(entry: Seen | Refused | Verified | Converted) -> bytes:
+def _json(entry: Seen | Refused | Verified | Converted | StoodIn) -> bytes:
     return (json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1) + "\n").encode()
 
 

@@ -18,6 +18,7 @@ from zoo.practice import caffe
 from zoo.practice.server import not_found
 from zoo.registry.digests import hash_file
 from zoo.registry.records import Digest, WeightsSet
+from zoo.storage.proofs import Proven, save_proof
 
 ORIGIN_URL = "https://authors.example.org/tiny.caffemodel"
 NOTE = "tiny: taken from tiny-caffe: stated by the converter to hold the same values, not proven"
@@ -130,6 +131,44 @@ def test_what_is_in_the_cache_counts_also_when_a_source_is_back(world, monkeypat
     own = world.resolve(*world.files(), origin=False)
     assert own.file.id == "tiny-tf"
     assert world.resolve(*world.files()).path == own.path
+
+
+@pytest.mark.parametrize("known", ["stated", "proven", "offline", "by hand"])
+def test_an_origin_that_was_fetched_for_its_own_sake_stands_in_for_nothing(known, world, monkeypatch):
+    """Sources of the set are asked first, unless it is proven, or nobody must be asked, or it was given."""
+    own = world.resolve(*world.files(), weights="imagenet-caffe")
+    if known == "proven":
+        digest = sha256_of(world.origin)
+        proof = Proven(
+            id="tiny-tf",
+            sha256=digest,
+            origin="tiny-caffe",
+            origin_sha256=digest,
+            proven=True,
+            date="2026-01-01",
+        )
+        save_proof(world.cache.home, proof)
+    if known == "by hand":
+        world.resolve(*world.files(), from_file=world.origin)
+    if known == "offline":
+        monkeypatch.setenv("ZOO_OFFLINE", "1")
+    world.asked()
+    found = world.resolve(*world.files())
+    assert (own.file.id, found.file.id) == ("tiny-caffe", "tiny-tf" if known == "stated" else "tiny-caffe")
+    assert bool(world.asked()) == (known == "stated")
+
+
+def test_an_origin_in_the_cache_is_not_fetched_again_where_no_source_answers(world):
+    """From then on no source is asked."""
+    world.resolve(*world.files(), weights="imagenet-caffe")
+    world.server.fault = only_origin
+    world.asked()
+    first = world.resolve(*world.files())
+    assert first.file.id == "tiny-caffe"
+    assert NOTE in first.notes
+    assert not [path for path in world.asked() if "caffemodel" in path]
+    assert world.resolve(*world.files()).path == first.path
+    assert world.asked() == []
 
 
 @pytest.mark.parametrize("has_links", [True, False])
