@@ -31,6 +31,7 @@ from converters.errors import (
 )
 from converters.formats.opening import HEAD, is_plain
 from converters.formats.table import FOREIGN_SUFFIXES, format_of, said_by, weights_suffixes
+from converters.version import RULES_NUMBER, VERSION
 from converters.writing.files import remove_leftovers
 from converters.writing.journal import NAME, Journal, Note, asked_digest
 from converters.writing.places import Entry, Folder, Place
@@ -130,7 +131,7 @@ def convert_tree(
         jobs: How many files are converted at a time, each in a process of its own; by default one for each
             processor.
         executor: What does it instead, on this machine or others that reach both folders under the same
-            names: each file is a task of its own.
+            names and have the same version: each file is a task of its own.
         force: Replace files that were made of something else.
         report: Called with each result as it is known.
         options: What :func:`converters.convert_file` takes, for all files alike.
@@ -170,7 +171,7 @@ def upgrade_tree(
         jobs: How many files are upgraded at a time, each in a process of its own; by default one for each
             processor.
         executor: What does it instead, on this machine or others that reach both folders under the same
-            names: each file is a task of its own.
+            names and have the same version: each file is a task of its own.
         force: Replace files that were made of something else.
         report: Called with each result as it is known.
         options: What :func:`converters.upgrade_file` takes, for all files alike.
@@ -192,6 +193,11 @@ def _place(given: str | os.PathLike[str] | Place) -> Place:
     return Folder(Path(given)) if isinstance(given, str | os.PathLike) else given
 
 
+def _for_all(place: Place) -> Place:
+    """Return a place under a name that it has for workers, too, which need not run in this folder."""
+    return Folder(place.folder.absolute()) if isinstance(place, Folder) else place
+
+
 def _tree(
     way: _Way,
     start: Place,
@@ -202,6 +208,8 @@ def _tree(
     executor: Executor | None,
     report: Callable[[FileResult], None] | None,
 ) -> TreeReport:
+    if executor is not None:
+        start, end = _for_all(start), _for_all(end)
     start.check(end)
     if jobs is not None and executor is not None:
         raise ArgumentError("jobs and executor both say how files are shared out: leave one out")
@@ -286,6 +294,7 @@ class _Work:
         options: What is asked for.
         do: How one file is done.
         asked: A digest of what is asked for; ``None`` where nothing is remembered.
+        version: That of whoever gave out the task, and the number of its rules.
     """
 
     way: _Way
@@ -294,11 +303,18 @@ class _Work:
     options: Mapping[str, Any]
     do: _Do
     asked: str | None
+    version: tuple[str, int] = (VERSION, RULES_NUMBER)
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         """What the files are called that it is done with."""
         return SUFFIXES + (FOREIGN_SUFFIXES if self.way.foreign and self.options.get("to") else ())
+
+    def refused_here(self) -> str:
+        """Return why this process must not do it: what it made would not be what the others make."""
+        if self.version == (VERSION, RULES_NUMBER):
+            return ""
+        return f"this worker has zoo {VERSION}, not {self.version[0]}: install the same everywhere"
 
     def lacks(self, name: str) -> str:
         """Return why nothing is done with a file of another name."""
@@ -508,8 +524,8 @@ def _one(work: _Work, job: _Job) -> _Done:
         told = functools.partial(told, bytes=source.bytes or 0)
         if not _is_weights(work, source.name):
             return told(status="skipped", detail=work.lacks(source.name)), None
-        if job.problem:
-            return told(status="failed", detail=job.problem), None
+        if problem := job.problem or work.refused_here():
+            return told(status="failed", detail=problem), None
         if (notes := _before(work, job, source)) is not None:
             return told(status="done before", target=work.end.path(job.target), notes=notes), job.note
         (status, detail, notes), note = _carried_out(work, job, source)

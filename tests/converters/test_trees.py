@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import os
 import shutil
 import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import h5py
@@ -19,6 +22,7 @@ from converters.errors import ArgumentError, ConversionError, ConversionWarning
 from converters.formats.dialects import describe
 from converters.formats.table import FOREIGN_SUFFIXES, targets
 from converters.trees import MEANWHILE, convert_tree, upgrade_tree
+from converters.version import RULES_NUMBER, VERSION
 from tests.support import pytorch_files
 from tests.support.executors import Twice
 from tests.support.paths import DIALECTS
@@ -172,6 +176,59 @@ def test_a_task_that_an_engine_runs_twice_is_one_of_this_run(tree):
         report = convert(tree, executor=executor)
         assert [(found.status, found.detail) for found in report.files] == [("converted", MEANWHILE)] * 2
         assert [found.status for found in convert(tree, executor=executor).files] == ["done before"] * 2
+
+
+class Elsewhere(ThreadPoolExecutor):
+    """Runs each task as a worker would that was started in another folder."""
+
+    def __init__(self, folder):
+        super().__init__(1)
+        self.folder = folder
+
+    def submit(self, task, /, *given):
+        """Run one."""
+
+        def moved():
+            with contextlib.chdir(self.folder):
+                return task(*given)
+
+        future = super().submit(moved)
+        future.exception()  # this process has one current folder
+        return future
+
+
+def test_workers_reach_what_is_named_from_here(tree, tmp_path, monkeypatch):
+    """They need not run in the folder that names are meant in."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Elsewhere(tmp_path / "elsewhere") as executor:
+        report = convert_tree("old", "new", direction="th-to-tf", executor=executor)
+    assert fates(report, tree) == {
+        "a.h5": ("converted", DONE.format(2, 276)),
+        "deep/er/b.hdf5": ("converted", DONE.format(4, 261)),
+    }
+    assert sorted(written(tmp_path / "new")) == ["a.h5", "deep/er/b.hdf5"]
+
+
+class Older(ThreadPoolExecutor):
+    """Runs each task as a worker of an older version would."""
+
+    def submit(self, task, /, *given):
+        """Run one."""
+        work = replace(task.args[0], version=("9.0", RULES_NUMBER))
+        return super().submit(functools.partial(task.func, work), *given)
+
+
+def test_a_worker_of_another_version_makes_nothing(tree):
+    """Its files would stand among those of the others, and say other things."""
+    (tree / "notes.txt").write_text("words")
+    with Older(1) as executor:
+        report = convert(tree, executor=executor)
+    assert {one.detail for one in report.files if one.status == "failed"} == {
+        f"this worker has zoo {VERSION}, not 9.0: install the same everywhere"
+    }
+    assert (report.count("failed"), report.count("skipped")) == (2, 1)
+    assert not (tree.parent / "new").exists()
 
 
 def test_jobs_and_executor_are_two_answers_to_one_question(tree):
