@@ -137,6 +137,20 @@ def test_parquet_is_read_by_arrow(photos, alone, tmp_path):
     assert np.array_equal(features, np.concatenate([one["features"] for one in same]))
 
 
+def test_parquet_leaves_out_what_is_named_by_no_text(photos, tmp_path):
+    """Its columns hold UTF-8 alone; the others of that file are there."""
+    some = tmp_path / "photos"
+    shutil.copytree(photos / "class0", some)
+    lost = os.fsencode(some) + b"/bad\xff.png"
+    next(some.iterdir()).rename(os.fsdecode(lost))
+    with engine("local:1") as executor:
+        options = {"format": "parquet", "executor": executor, **NETWORK}
+        found = feature_shards("mobilenet_0.25", some, tmp_path / "out", **options)
+    assert (found.rows, found.failed) == (44, 1)
+    failed = [one for name in found.files for one in read_shard(found.folder / name).failed]
+    assert [os.fsencode(name) for name, _ in failed] == [lost]
+
+
 def test_trees_are_converted_and_upgraded_as_by_one_machine(cluster, tmp_path):
     """File by file, failures among them."""
     old, models = tmp_path / "old", tmp_path / "models"

@@ -93,6 +93,23 @@ def read_shard(place: str | os.PathLike[str]) -> ShardContent | None:
         return None
 
 
+def unwritable(format: str, *texts: str) -> str:
+    """Return why a format cannot hold names; nothing if it can.
+
+    Args:
+        format: A key of :data:`FORMATS`.
+        texts: A picture's name and its class.
+    """
+    if FORMATS[format].bytes_as_names or not any(map(_is_bytes, texts)):
+        return ""
+    return f"its name or class is no text in UTF-8, as {format} needs: rename it, or take npz"
+
+
+def _is_bytes(text: str) -> bool:
+    """Tell whether a name holds bytes that are no text, which Python writes as single surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _format_of(name: str) -> ShardFormat:
     return FORMATS[name.rpartition(".")[2]]
 
@@ -178,14 +195,16 @@ class ShardFormat:
     Attributes:
         write: Takes a path, what the file is to hold, and its facts.
         read: Returns what it holds; raises whatever its library does if it is no such file.
+        bytes_as_names: Whether names may hold bytes that are no text.
     """
 
     write: Callable[[Path, ShardContent, Mapping[str, Any]], None]
     read: Callable[[Path], ShardContent]
+    bytes_as_names: bool
 
 
 FORMATS: Mapping[str, ShardFormat] = {
-    "npz": ShardFormat(write=_write_npz, read=_read_npz),
-    "parquet": ShardFormat(write=_write_parquet, read=_read_parquet),
+    "npz": ShardFormat(write=_write_npz, read=_read_npz, bytes_as_names=True),
+    "parquet": ShardFormat(write=_write_parquet, read=_read_parquet, bytes_as_names=False),
 }
 """By what their names end in."""

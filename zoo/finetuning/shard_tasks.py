@@ -31,7 +31,7 @@ from zoo.finetuning.digests import digest_model
 from zoo.finetuning.features import FeaturesError, dissect, features_digest, preparation_for
 from zoo.finetuning.listing import Listed
 from zoo.finetuning.runs import load_classifier
-from zoo.finetuning.shard_files import ShardContent, read_shard, write_shard
+from zoo.finetuning.shard_files import ShardContent, read_shard, unwritable, write_shard
 from zoo.finetuning.shard_records import Described, Done, Network, Shard
 from zoo.networks.fitting import Frame
 from zoo.networks.images import UNDECIDED, Depth, Picture, PictureError, Seen, see_picture
@@ -177,8 +177,8 @@ class _Reading:
         return self._frame.of(seen.picture)
 
     def _seen(self, one: Listed) -> Seen:
-        if one.problem:
-            raise PictureError(one.problem)
+        if problem := one.problem or unwritable(self._shard.format, one.name, one.label):
+            raise PictureError(problem)
         if one.name in self._shard.deadly:
             raise PictureError(PROBLEM)
         try:
