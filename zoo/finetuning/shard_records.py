@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from zoo import __version__
 from zoo.finetuning.listing import Listed
 from zoo.finetuning.pictures import Size
 from zoo.networks.fitting import Fit
@@ -40,10 +41,12 @@ class Described:
     Attributes:
         digest: Of all that features depend on besides the images.
         width: How many there are of each.
+        version: Of zoo, as the worker has it.
     """
 
     digest: str
     width: int
+    version: str = __version__
 
 
 @dataclass(frozen=True, kw_only=True)

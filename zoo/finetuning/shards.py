@@ -20,14 +20,16 @@ from typing import Any
 
 from converters.errors import counted
 from converters.writing.disk import UNFINISHED
+from zoo import __version__
 from zoo.calling import public
-from zoo.errors import DataError, TargetError, ZooError
+from zoo.errors import ArgumentError, DataError, TargetError, ZooError
 from zoo.finetuning.deadly import MOST, deadly_among
 from zoo.finetuning.listing import chunks, listed
 from zoo.finetuning.pictures import Problem
 from zoo.finetuning.shard_files import check_format, folder_at
 from zoo.finetuning.shard_records import Described, Done, Network, Shard
 from zoo.finetuning.sizes import size_of
+from zoo.naming import is_written_as_path
 from zoo.networks.fitting import DEFAULT_FIT, Fit, check_fit
 from zoo.networks.images import UNDECIDED, Depth
 from zoo.progress import protocol
@@ -136,7 +138,7 @@ def feature_shards(
     network = Network(
         name=name,
         size=size_of(architecture(name), input_size),
-        weights=None if weights is None else os.fspath(weights),
+        weights=_for_all(weights),
         fit=DEFAULT_FIT if fit is None else check_fit(fit),
         fused=fused,
     )
@@ -157,6 +159,14 @@ def feature_shards(
             report=report or (lambda problem: None),
             advance=advance,
         ).done()
+
+
+def _for_all(weights: str | os.PathLike[str] | None) -> str | None:
+    """Return weights as workers can find them that run in another folder."""
+    if weights is None:
+        return None
+    place = os.fspath(weights)
+    return str(Path(place).absolute()) if is_written_as_path(weights) and not is_remote(place) else place
 
 
 def _running(executor: Executor | None) -> AbstractContextManager[Executor]:
@@ -214,6 +224,10 @@ class _Run:
         found = outcome(self.pool.submit(describe, self.network))
         if isinstance(found, Exception):
             raise found
+        if found.version != __version__:
+            raise ArgumentError(
+                f"a worker has zoo {found.version}, not {__version__}: install the same everywhere"
+            )
         return found
 
     def _plan(self, described: Described) -> None:
@@ -280,7 +294,8 @@ class _Run:
     def _became(self, shard: Shard, found: Done | Exception, *, last: bool) -> None:
         if isinstance(found, Exception):
             names = shown(shard.pictures[0].name), shown(shard.pictures[-1].name)
-            self._errors[shard.number] = f"{names[0]} to {names[1]}: {found}"
+            reason = str(found) or type(found).__name__
+            self._errors[shard.number] = f"{names[0]} to {names[1]}: {reason}"
         else:
             self._note(found, is_last=last or found.depth == UNDECIDED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from PIL import Image
 
 from tests.support.executors import Twice
+from zoo import __version__
 from zoo.errors import ArgumentError, DataError, TargetError
 from zoo.finetuning import shard_tasks, shards
 from zoo.finetuning.data import as_pictures
 from zoo.finetuning.listing import listed
-from zoo.finetuning.shard_files import ShardContent, read_shard, write_shard
+from zoo.finetuning.shard_files import FORMATS, ShardContent, read_shard, write_shard
 from zoo.finetuning.shards import INDEX, ShardsError, feature_shards
 from zoo.work.processes import WorkerError
 
@@ -207,6 +209,52 @@ def test_a_worker_with_another_network_computes_nothing(photos, tmp_path, monkey
     )
     with pytest.raises(ShardsError, match=r"this worker's mobilenet_0\.25 is another one"):
         written(photos, tmp_path / "out")
+
+
+def test_a_worker_of_another_version_says_nothing_of_a_network(photos, tmp_path, monkeypatch):
+    """What the folder is for would be written down in its words, and refused the next time."""
+    described = shards.Described(digest="0", width=256, version="9.0")
+    monkeypatch.setattr(shard_tasks, "describe", lambda one: described)
+    with pytest.raises(ArgumentError) as caught:
+        written(photos, tmp_path / "out")
+    assert str(caught.value) == f"a worker has zoo 9.0, not {__version__}: install the same everywhere"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("own.h5", "HERE/own.h5"),
+        (Path("own"), "HERE/own"),
+        ("imagenet", "imagenet"),
+        (None, None),
+        ("s3://bucket/own.h5", "s3://bucket/own.h5"),
+    ],
+)
+def test_weights_are_named_as_workers_find_them(given, sent, photos, tmp_path, monkeypatch):
+    """Who runs in another folder finds a file by its whole path alone."""
+    asked = []
+    described = shards.Described(digest="0", width=256, version="9.0")
+    monkeypatch.setattr(shard_tasks, "describe", lambda one: asked.append(one.weights) or described)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match="install the same everywhere"):
+        written(photos, tmp_path / "out", weights=given)
+    assert asked == [sent and sent.replace("HERE", str(tmp_path))]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_name_that_is_no_text_costs_no_other(is_kept, photos, tmp_path, monkeypatch):
+    """Where the files' format cannot hold it, as Parquet, the picture is left out, and named."""
+    monkeypatch.setitem(FORMATS, "npz", replace(FORMATS["npz"], bytes_as_names=is_kept))
+    name = os.fsdecode(os.fsencode(photos / "a") + b"/\xff.png")
+    (photos / "a" / "0.png").rename(name)
+    said = []
+    found = written(photos, tmp_path / "out", report=said.append)
+    problems = {one.file: one.problem for one in said}
+    why = "its name or class is no text in UTF-8, as npz needs: rename it, or take npz"
+    assert problems.get(name) == (None if is_kept else why)
+    assert found.rows == 7 - len(problems)
+    assert written(photos, tmp_path / "out").taken == 3
 
 
 def test_a_table_lists_its_pictures_line_by_line(photos):
