@@ -47,7 +47,7 @@ INDEX = "features.json"
 """What tells of a folder of features what they are of, and which files hold them."""
 
 _OWN = re.compile(
-    rf"\.?(shard-\d+-[0-9a-f]{{16}}\.(npz|parquet)|features\.json)(-[0-9a-f]{{16}}\.part|{UNFINISHED})?"
+    rf"\.?(?P<file>shard-\d+-[0-9a-f]{{16}}\.(npz|parquet)|features\.json)(-[0-9a-f]{{16}}\.part|{UNFINISHED})?"
 )
 """What files of such a folder are called, those among them that a worker who was killed has left."""
 
@@ -336,7 +336,10 @@ class _Run:
     def _write_index(
         self, described: Described, found: FeatureShards, order: list[tuple[str, str, int, int]]
     ) -> None:
-        """Say which files hold the features, and remove those that held others before."""
+        """Say which files hold the features, and remove those that held others before.
+
+        What another run, into the same folder at the same time, is writing stays.
+        """
         index = {
             **self._facts(described),
             "images": found.rows,
@@ -346,9 +349,11 @@ class _Run:
         }
         folder, named = folder_at(self.folder), {INDEX, *found.files}
         folder.write(INDEX, _json(index))
-        for name in folder.names():
-            if name not in named and _OWN.fullmatch(name):
-                folder.remove(name)
+        own = [one for name in folder.names() if name not in named and (one := _OWN.fullmatch(name))]
+        for one in own:
+            if not one["process"]:
+                folder.remove(one[0])
+        folder.sweep(one["file"] for one in own)
 
 
 def _json(value: object) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from converters.writing.files import by_folder, is_left, temporary_name
+from converters.writing.files import by_folder, is_left, sweep, temporary_name
 from zoo.errors import ArgumentError, CacheError, TargetError
 from zoo.registry.digests import CHUNK, hash_file, hash_stream
 from zoo.storage import disk
@@ -81,6 +81,10 @@ class Destination(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
+        ...
+
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove what processes that were killed have left of files; what is being written stays."""
         ...
 
 
@@ -154,13 +158,13 @@ class Folder:
     def write(self, name: str, data: bytes) -> None:
         """Write a small file in one step."""
         path = self._folder / name
-        with disk.writing(path, self._advice):
-            disk.replace(path, data)
+        with disk.writing(path, self._advice), _replacing(path) as temporary:
+            temporary.write_bytes(data)
 
     def put(self, name: str, source: Path, advance: Advance) -> None:
         """Copy a file under a temporary name, wait until the disk has it, and rename it."""
         path = self._folder / name
-        with disk.writing(path, self._advice), disk.replacing(path) as temporary:
+        with disk.writing(path, self._advice), _replacing(path) as temporary:
             disk.copy(source, temporary, lambda piece: advance(len(piece)))
 
     def sha256(self, name: str, advance: Advance) -> str:
@@ -182,7 +186,7 @@ class Folder:
     def making(self, name: str) -> Iterator[Path]:
         """Give a temporary name in the same folder; in the end the file is synced and renamed."""
         path = self._folder / name
-        with disk.writing(path, self._advice), disk.replacing(path) as temporary:
+        with disk.writing(path, self._advice), _replacing(path) as temporary:
             yield temporary
 
     def remove(self, name: str) -> None:
@@ -190,6 +194,16 @@ class Folder:
         path = self._folder / name
         with disk.writing(path, self._advice):
             path.unlink(missing_ok=True)
+
+    def sweep(self, names: Iterable[str]) -> None:
+        """Remove what processes that were killed have left of files."""
+        with disk.writing(self._folder, self._advice):
+            sweep(self._folder / name for name in names)
+
+
+def _replacing(path: Path) -> AbstractContextManager[Path]:
+    """Give a name to write a file under that says who does; in the end it is synced and renamed."""
+    return disk.replacing(path, path.with_name(temporary_name(path.name)))
 
 
 class Bucket:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from converters.writing.files import temporary_name
 from tests.support.executors import Twice
 from zoo import __version__
 from zoo.errors import ArgumentError, DataError, TargetError
@@ -90,6 +93,20 @@ def test_a_shard_that_an_engine_has_written_twice_was_not_there_before(photos, t
     with Twice(2) as executor:
         assert written(photos, tmp_path / "out", executor=executor).taken == 0
         assert written(photos, tmp_path / "out", executor=executor).taken == 3
+
+
+def test_what_another_run_is_writing_stays(photos, tmp_path):
+    """Two into one folder at once each come to their end; what a killed one left is removed."""
+    out = tmp_path / "out"
+    files = written(photos, out).files
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    writing = {temporary_name(name) for name in (files[0], INDEX)}
+    left = {name.replace(f".{os.getpid()}-", f".{process.pid}-") for name in writing}
+    for name in writing | left:
+        (out / name).write_bytes(b"half")
+    assert written(photos, out).taken == 3
+    assert {path.name for path in out.iterdir()} == {*files, INDEX, *writing}
 
 
 def test_features_are_those_of_one_file(photos, tmp_path):
