@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from zoo.cli import EXIT_DONE, output
 from zoo.cli.bars import keras_verbosity, progress
 from zoo.cli.early import check_training
-from zoo.cli.keras_import import LEVEL, import_keras
+from zoo.cli.keras_import import import_keras, quiet_workers
 from zoo.cli.weights import with_weights
 from zoo.errors import ArgumentError
 from zoo.finetuning.arguments import file_to_write, number_or_name, weights_named
@@ -86,7 +85,7 @@ def _write_shards(arguments: argparse.Namespace) -> int:
         raise ArgumentError(
             "--devices is for one file; a folder is written by --cluster, one thread a worker"
         )
-    os.environ.setdefault(LEVEL, "3")  # of the processes that are started now
+    quiet_workers()
     from zoo.finetuning.shards import feature_shards
 
     with _engine(arguments.cluster) as executor:

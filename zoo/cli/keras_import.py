@@ -36,3 +36,9 @@ def import_keras() -> None:
     if output.verbose():
         which, took = f"{keras.__version__} on {keras.backend.backend()}", time.monotonic() - start
         output.detail(f"zoo: Keras {which} imported in {took:.1f} s")
+
+
+def quiet_workers() -> None:
+    """Hold what frameworks write in processes that the command starts, on the same terms, until it ends."""
+    if os.environ.setdefault(LEVEL, QUIETEST) == QUIETEST:
+        output.until_the_end(held()).__enter__()

@@ -132,6 +132,36 @@ def test_how_long_the_import_took_is_told_to_who_asks(tmp_path):
     assert told[2].startswith("zoo: Keras 3.0.0 on tensorflow imported in ")
 
 
+SHARING = """
+import subprocess, sys
+from zoo.cli import main
+from zoo.errors import DataError
+from zoo.finetuning import shards
+
+def shared_out(*_, **options):
+    subprocess.run([sys.executable, "-c", "import sys; print('noise', file=sys.stderr)"], check=True)
+    raise {"error": DataError, "fault": RuntimeError}[sys.argv[1]]("no images")
+
+shards.feature_shards = shared_out
+sys.exit(main(["features", "resnet50", "photos", "--out", "features/"]))
+"""
+
+
+@pytest.mark.parametrize("level", [None, "0"])
+@pytest.mark.parametrize("end", ["error", "fault"])
+def test_what_is_written_where_features_are_shared_out(end, level, tmp_path):
+    """By the processes that the command starts: unseen, unless nobody foresaw the end, or it is asked for."""
+    others = {name: value for name, value in os.environ.items() if name != LEVEL}
+    environment = {**others, "ZOO_HOME": str(tmp_path), **({LEVEL: level} if level else {})}
+    command = [sys.executable, "-c", SHARING, end]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert ("noise" in lines) == (end == "fault" or level is not None)
+    (told,) = (line for line in lines if line != "noise")
+    assert told == "zoo: no images" or (end == "fault" and "RuntimeError: no images" in told)
+
+
 FRAMEWORK = re.compile(
     r"^[IWEF]\d{4} |^\d{4}-\d\d-\d\d |onednn|cuda|absl|xla|tensorflow/|warning", re.IGNORECASE
 )
@@ -147,6 +177,7 @@ def test_the_real_framework_is_not_heard(photos, tmp_path):
     kept["ZOO_HOME"] = str(tmp_path / "home")
     for typed in (
         ["features", *random, "--out", "f.npz"],
+        ["features", *random, "--out", "f", "--cluster", "local:1"],
         ["finetune", *random, "--out", "run", "--strategy", "head", "--epochs", "2"],
         ["predict", "run", str(photos / "dark")],
         ["upgrade", "--prove", model],
