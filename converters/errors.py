@@ -107,13 +107,18 @@ def doubts_of(notes: Iterable[str]) -> tuple[Doubt, ...]:
     return tuple(note for note in notes if isinstance(note, Doubt))
 
 
+_SILENT = {"CancelledError": "it has cancelled them: its scheduler is gone, or was told to end"}
+"""What errors mean that say nothing, by their class."""
+
+
 def given_up(error: BaseException) -> str:
     """Return what is said where an executor that a user gave runs no more tasks.
 
     Args:
         error: What it raised, which may say nothing.
     """
-    reason = (str(error) or type(error).__name__).splitlines()[0]
+    name = type(error).__name__
+    reason = (str(error) or _SILENT.get(name, name)).splitlines()[0]
     return f"the executor takes no more tasks ({reason}); what is done is kept: do the same again"
 
 

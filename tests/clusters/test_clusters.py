@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -27,6 +29,7 @@ from zoo.finetuning import shards
 from zoo.finetuning.shard_files import read_shard
 from zoo.finetuning.shards import feature_shards
 from zoo.work.engines import engine
+from zoo.work.tasks import EngineError, outcomes
 
 NETWORK = {"weights": None, "input_size": 32}
 
@@ -172,6 +175,29 @@ def test_trees_are_converted_and_upgraded_as_by_one_machine(cluster, tmp_path):
             ]
             assert one.count("converted") > 0
             assert written(alone) == written(shared)
+
+
+def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path):
+    """Dask's own log, whole stacks of it, is not heard."""
+    import distributed  # noqa: F401 - which sets how much it logs
+
+    heard, listener, log = [], logging.Handler(), logging.getLogger("distributed.client")
+    listener.emit = heard.append
+    log.addHandler(listener)
+    try:
+        with dask_cluster(tmp_path) as address, engine(address) as executor:
+            scheduler = executor._client.run_on_scheduler(os.getpid)
+
+            def tasks():
+                yield 600
+                os.kill(scheduler, signal.SIGKILL)
+
+            with pytest.raises(EngineError, match=r"it has cancelled them: its scheduler is gone"):
+                next(outcomes(executor, time.sleep, tasks()))
+    finally:
+        log.removeHandler(listener)
+    assert heard == []
+    assert log.level < logging.CRITICAL
 
 
 def test_no_scheduler_is_told(monkeypatch):

@@ -173,7 +173,10 @@ def test_advice_is_in_the_words_of_python(typed, arguments, said):
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(CancelledError(), "CancelledError"), (BrokenExecutor("it was killed\nmore"), "it was killed")],
+    [
+        (CancelledError(), "it has cancelled them: its scheduler is gone, or was told to end"),
+        (BrokenExecutor("it was killed\nmore"), "it was killed"),
+    ],
 )
 def test_what_an_executor_says_that_runs_no_more(error, reason):
     """Its first line, or, where it says nothing, what was raised."""

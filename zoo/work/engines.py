@@ -6,6 +6,7 @@ to one is a function at the top of a module and plain data: it is sent to anothe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
@@ -65,8 +66,11 @@ def _local(rest: str) -> Iterator[Executor]:
 def _dask(scheme: str, protocol: str) -> Callable[[str], AbstractContextManager[Executor]]:
     @contextmanager
     def connected(rest: str) -> Iterator[Executor]:
+        cluster, address = f"{scheme}:{rest}", f"{protocol}:{rest}"
+        library = _dask_for(cluster)
         with (
-            _client(f"{scheme}:{rest}", f"{protocol}:{rest}") as client,
+            _unlogged(),  # once it is imported, which sets what it logs
+            _client(library, cluster, address) as client,
             client.get_executor(pure=False) as executor,
         ):
             yield executor
@@ -74,24 +78,48 @@ def _dask(scheme: str, protocol: str) -> Callable[[str], AbstractContextManager[
     return connected
 
 
-def _client(cluster: str, address: str) -> Any:  # noqa: ANN401 - of a library that need not be there
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep Dask from logging on standard error what becomes an error of ours, whole stacks of it."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
+
+
+def _dask_for(cluster: str) -> Any:  # noqa: ANN401 - of a library that need not be there
+    """Return Dask's library for clusters.
+
+    Raises:
+        ArgumentError: It is not installed.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        missing = f"cluster {cluster!r}: Dask is missing; {how_to_install('dask')} brings it"
+        raise ArgumentError(missing) from error
+    return distributed
+
+
+def _client(library: Any, cluster: str, address: str) -> Any:  # noqa: ANN401 - of a library without types
     """Return a connection to a scheduler.
 
     Args:
+        library: Dask's.
         cluster: What the user calls it.
         address: What Dask does.
 
     Raises:
-        ArgumentError: It does not answer, or Dask is not installed.
+        ArgumentError: It does not answer.
     """
     try:
-        from distributed import Client
-    except ImportError as error:
-        missing = f"cluster {cluster!r}: Dask is missing; {how_to_install('dask')} brings it"
-        raise ArgumentError(missing) from error
-    try:
         # The certificates for TLS are in Dask's own configuration.
-        return Client(address, timeout=_PATIENCE, set_as_default=False)
+        return library.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, TypeError, ValueError) as error:
         said = str(error).replace(address, cluster)
         raise ArgumentError(
