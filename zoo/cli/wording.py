@@ -25,7 +25,8 @@ def as_typed(error: BaseException, command: str) -> BaseException:
     flag = flags(command).get(found["name"]) if found else None
     if found is None or flag is None or found["value"] == "None":
         return error
-    told = ArgumentError(f"{flag} {_plain(found['value'])}: {str(error)[found.end() :]}")
+    typed = flag if found["value"] == "True" else f"{flag} {_plain(found['value'])}"  # a switch has no value
+    told = ArgumentError(f"{typed}: {str(error)[found.end() :]}")
     return told.with_traceback(error.__traceback__)
 
 

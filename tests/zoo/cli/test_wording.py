@@ -42,6 +42,12 @@ def test_an_option_has_the_name_it_is_typed_by(message, typed, capsys, tmp_path,
     assert json.loads(capsys.readouterr().out) == {"error": {"type": "ArgumentError", "message": message}}
 
 
+def test_a_switch_is_named_without_a_value():
+    """Nobody types one."""
+    told = as_typed(ArgumentError("hosts=True: must be said in a job of Slurm"), "finetune")
+    assert str(told) == "--hosts: must be said in a job of Slurm"
+
+
 @pytest.mark.parametrize(
     "error",
     [
