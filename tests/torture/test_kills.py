@@ -239,5 +239,14 @@ class Interrupting(bytes):
                     return
             process.send_signal(signal.SIGINT)
 
+        made.process = process
         threading.Thread(target=interrupt).start()
         return made
+
+    def __len__(self) -> int:
+        """Return how much was sent, which the server asks before it hangs up: not while the client listens.
+
+        A client that lost its connection would end by itself, perhaps before it is interrupted.
+        """
+        self.process.wait()
+        return super().__len__()
