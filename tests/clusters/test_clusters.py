@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from converters.trees import convert_tree, upgrade_tree
-from tests.support.clusters import dask_cluster, running, waited_for
+from tests.support.clusters import dask_cluster, dask_scheduler, running, waited_for
 from tests.support.paths import DIALECTS
 from tests.support.weight_files import keras1, write_named
 from zoo.cli import main
@@ -206,6 +206,16 @@ def test_no_scheduler_is_told(monkeypatch):
     expected = r"no Dask scheduler answers there .*start one with `dask scheduler`"
     with pytest.raises(ArgumentError, match=expected), engine("dask://127.0.0.1:9"):
         pass
+
+
+def test_a_scheduler_without_workers_is_told(tmp_path, caplog):
+    """With how to start one; whoever comes later is waited for."""
+    with dask_scheduler(tmp_path / "scheduler.json") as address, engine(address):
+        pass
+    worker = address.replace("dask://", "tcp://")
+    assert [one.getMessage() for one in caplog.records if one.name.startswith("zoo")] == [
+        f"cluster {address!r}: has no workers, and waits for one: `dask worker {worker}`"
+    ]
 
 
 def certified(folder: Path) -> dict[str, str]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
+_HERE = ("--host", "127.0.0.1", "--no-dashboard")
+
 
 @contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -37,12 +39,17 @@ def waited_for(path: Path) -> None:
 @contextmanager
 def dask_cluster(folder: Path) -> Iterator[str]:
     """Give the address of a scheduler with two workers of one thread, which write to a folder."""
-    told, local = folder / "scheduler.json", str(folder / "scratch")
-    here = ("--host", "127.0.0.1", "--no-dashboard")
-    with ExitStack() as stack:
-        stack.enter_context(running("dask_scheduler", *here, "--port", "0", "--scheduler-file", str(told)))
-        waited_for(told)
+    local = str(folder / "scratch")
+    with dask_scheduler(folder / "scheduler.json") as address, ExitStack() as stack:
         for _ in range(2):
-            worker = ("dask_worker", *here, "--nthreads", "1", "--local-directory", local)
-            stack.enter_context(running(*worker, "--scheduler-file", str(told)))
+            worker = ("dask_worker", *_HERE, "--nthreads", "1", "--local-directory", local)
+            stack.enter_context(running(*worker, address.replace("dask://", "tcp://")))
+        yield address
+
+
+@contextmanager
+def dask_scheduler(told: Path) -> Iterator[str]:
+    """Give the address of a scheduler without workers, which writes to a file what it is."""
+    with running("dask_scheduler", *_HERE, "--port", "0", "--scheduler-file", str(told)):
+        waited_for(told)
         yield json.loads(told.read_text("utf-8"))["address"].replace("tcp://", "dask://")

@@ -16,6 +16,7 @@ from zoo.errors import ArgumentError
 from zoo.extras import how_to_install
 from zoo.work.processes import Processes
 
+_LOG = logging.getLogger(__name__)
 _PATIENCE = 30
 """Seconds within which a scheduler has to answer."""
 
@@ -73,6 +74,10 @@ def _dask(scheme: str, protocol: str) -> Callable[[str], AbstractContextManager[
             _client(library, cluster, address) as client,
             client.get_executor(pure=False) as executor,
         ):
+            if not client.scheduler_info()["workers"]:
+                _LOG.warning(
+                    "cluster %r: has no workers, and waits for one: `dask worker %s`", cluster, address
+                )
             yield executor
 
     return connected
