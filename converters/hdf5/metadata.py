@@ -50,6 +50,12 @@ class TypeInfo:
         letter = "f" if self.kind == "float" else "i" if self.signed else "u"
         return f"{self.order}{letter}{self.size}"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is of plain numbers: truth values, as h5py names them, are numbers of one byte."""
+        truth = self.size == 1 and sorted(self.members) == [("FALSE", 0), ("TRUE", 1)]
+        return self.kind in ("integer", "float") or (self.kind == "enum" and truth)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttributeInfo:

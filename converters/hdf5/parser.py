@@ -363,7 +363,7 @@ class _Reader:
         if messages.EXTERNAL in parts:
             raise BrokenRuleError("keeps its values in other files; that is not read")
         kind = _type(_only(parts, messages.DATATYPE), "only plain numbers are read")
-        if kind.kind not in ("integer", "float"):
+        if not kind.is_plain:
             word = "text" if kind.kind == "string" else "an enumeration"
             raise BrokenRuleError(f"holds {word}; only plain numbers are read")
         shape, maxshape = messages.dataspace(_only(parts, messages.DATASPACE))

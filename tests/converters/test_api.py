@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import h5py
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import converters
 from converters import Form, convert_file, inspect_file, plan_file
@@ -467,3 +469,23 @@ def test_weights_beside_a_configuration_are_a_path():
     with pytest.raises(ArgumentError) as caught:
         converters.plan_upgrade("old.json", weights=7)
     assert str(caught.value) == "weights=7: must be a text or a path"
+
+
+@pytest.mark.parametrize("packed", [{}, {"chunks": (4,), "compression": "gzip"}], ids=["plain", "packed"])
+def test_truth_values_are_numbers_of_one_byte(packed, tmp_path):
+    """As TensorFlow Addons keep them; in a file of the same dialect they are what they were."""
+    old, new, other = (tmp_path / name for name in ("old.h5", "new.h5", "new.safetensors"))
+    layers = {**keras1(conv=(6, 3, 3, 5)), "wn": {"wn_g": counted(5), "wn_initialized": counted(9)}}
+    write_named(old, layers)
+    truth = np.arange(9) % 2 == 0
+    with h5py.File(old, "r+") as file:
+        del file["wn/wn_initialized"]
+        file["wn"].create_dataset("wn_initialized", data=truth, **packed)
+    said = {"direction": "th-to-tf", "layers": {"wn": "Other"}}
+    convert_file(old, new, **said)
+    convert_file(old, other, **said, to="safetensors")
+    with h5py.File(new) as file:
+        found = file["wn/wn_initialized"]
+        assert (found.dtype, found[()].tolist()) == (np.dtype(bool), truth.tolist())
+    (numbers,) = (values for values in load_file(other).values() if values.shape == (9,))
+    assert (numbers.dtype, numbers.tolist()) == (np.dtype("i1"), truth.astype(int).tolist())

@@ -359,9 +359,10 @@ def _(path, canary):
     typed(path, lambda file: file.create_dataset("w", data="text"))
 
 
-@technique("dataset of truth values", "dataset 'w' holds an enumeration; only plain numbers are read")
+@technique("dataset of an enumeration", "dataset 'w' holds an enumeration; only plain numbers are read")
 def _(path, canary):
-    typed(path, lambda file: file.create_dataset("w", data=np.array([True, False])))
+    kind = h5py.enum_dtype({"FALSE": 0, "TRUE": 1, "BOTH": 2}, basetype="i1")
+    typed(path, lambda file: file.create_dataset("w", data=np.array([0, 2], "i1"), dtype=kind))
 
 
 @technique("type of its own", "'t' is neither a group nor a dataset; nothing else is read")
