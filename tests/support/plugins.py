@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from converters.planning import plugins
 from converters.planning.plugins import FAMILIES, REGISTRIES
 from tests.support.paths import ROOT
 
@@ -70,7 +71,7 @@ def lay_out(
 
 @contextmanager
 def forgotten() -> Iterator[None]:
-    """Forget the modules of plug-ins afterwards, so that the next test imports its own."""
+    """Forget plug-ins and their modules afterwards: the next test has its own, maybe under the same path."""
     before = set(sys.modules)
     try:
         yield
@@ -78,3 +79,5 @@ def forgotten() -> Iterator[None]:
         for name in set(sys.modules) - before:
             if name.partition(".")[0] in ("tinynets", "lab"):
                 del sys.modules[name]
+        plugins._all_entry_points.cache_clear()
+        plugins.folder_of.cache_clear()

@@ -125,9 +125,7 @@ def test_blobs_may_be_bytes_of_a_type(dtype, type_first, made):
     assert found["conv/1/kernel"].tobytes() == CONVOLUTION[0].astype(dtype).tobytes()
     assert found["fc/bias"].tobytes() == DENSE[1].astype(dtype).tobytes()
     computed = "f8" if dtype == "f8" else "f4"
-    assert (
-        found["bn/moving_mean"].tobytes() == (drawn(8).astype(dtype) / np.dtype(computed).type(4)).tobytes()
-    )
+    assert found["bn/moving_mean"].tobytes() == (drawn(8).astype(dtype).astype(computed) / 4).tobytes()
     stored = {array.dtype for array in found.values()}
     assert stored == {np.dtype(dtype), np.dtype(computed)}
 
