@@ -52,7 +52,7 @@ class TypeInfo:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is of plain numbers: truth values, as h5py names them, are numbers of one byte."""
+        """Whether it is made of numbers alone; truth values, as h5py names them, are numbers of one byte."""
         truth = self.size == 1 and sorted(self.members) == [("FALSE", 0), ("TRUE", 1)]
         return self.kind in ("integer", "float") or (self.kind == "enum" and truth)
 
