@@ -41,4 +41,5 @@ def import_keras() -> None:
 def quiet_workers() -> None:
     """Hold what frameworks write in processes that the command starts, on the same terms, until it ends."""
     if os.environ.setdefault(LEVEL, QUIETEST) == QUIETEST:
-        output.until_the_end(held()).__enter__()
+        with output.until_the_end(held()):
+            pass  # it is left when the command ends
