@@ -138,13 +138,13 @@ def feature_shards(
     network = Network(
         name=name,
         size=size_of(architecture(name), input_size),
-        weights=_for_all(weights),
+        weights=_weights_for_all(weights),
         fit=DEFAULT_FIT if fit is None else check_fit(fit),
         fused=fused,
     )
     check_format(format)
     folder = _folder(os.fspath(out))
-    place = os.fspath(data) if is_remote(data) else str(Path(data).absolute())  # workers lie elsewhere
+    place = _for_all(os.fspath(data))
     count = sum(1 for _ in listed(place))
     if not count:
         raise DataError(f"{shown(place)}: has no images")
@@ -161,12 +161,16 @@ def feature_shards(
         ).done()
 
 
-def _for_all(weights: str | os.PathLike[str] | None) -> str | None:
-    """Return weights as workers can find them that run in another folder."""
+def _for_all(place: str) -> str:
+    """Return a path or URL as workers can find it that run in another folder."""
+    return place if is_remote(place) else str(Path(place).absolute())
+
+
+def _weights_for_all(weights: str | os.PathLike[str] | None) -> str | None:
+    """Return the same of weights, which may be the name of a set, too."""
     if weights is None:
         return None
-    place = os.fspath(weights)
-    return str(Path(place).absolute()) if is_written_as_path(weights) and not is_remote(place) else place
+    return _for_all(os.fspath(weights)) if is_written_as_path(weights) else os.fspath(weights)
 
 
 def _running(executor: Executor | None) -> AbstractContextManager[Executor]:
