@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,6 +17,7 @@ from zoo.storage.aside import passing_folder
 WEB = ("http", "https")
 """What is read by single addresses, which may carry a query; in buckets a question mark is part of a name."""
 
+_FORBIDDEN = 403
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
 _LETS_IN = re.compile(
@@ -116,7 +116,7 @@ def asking(place: str) -> Iterator[None]:
 def is_refusal(error: CacheError) -> bool:
     """Tell whether what could not be read may not be read, as servers say with 403."""
     cause = error.__cause__
-    return isinstance(cause, PermissionError) or getattr(cause, "status", None) == HTTPStatus.FORBIDDEN
+    return isinstance(cause, PermissionError) or getattr(cause, "status", None) == _FORBIDDEN
 
 
 @contextmanager
